@@ -1,0 +1,53 @@
+"""The fixed detector grid that images and hits live on.
+
+Crystals are squares of 2π/360 = 0.0174533 in η and φ, so that 360 of them close the ring as in the CMS
+electromagnetic barrel; the same pitch is used beyond |η| = 1.479, where the real endcap has another geometry.
+A hadronic tower is 5 x 5 crystals. A jet's window is 125 x 125 crystals = 25 x 25 towers whose corner lies on
+a tower edge, with the jet axis in the middle tower: nothing in an image moves with the jet inside a tower.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = [
+    "CRYSTALS",
+    "CRYSTALS_IN_PHI",
+    "PITCH",
+    "TOWER",
+    "TOWERS",
+    "cell_position",
+    "delta_phi",
+    "window_corner",
+]
+
+CRYSTALS_IN_PHI = 360
+PITCH = 2 * np.pi / CRYSTALS_IN_PHI  # side of a crystal in η and in φ [rad]
+CRYSTALS = 125  # crystals on a side of the window
+TOWER = 5  # crystals on a side of a tower
+TOWERS = CRYSTALS // TOWER  # towers on a side of the window
+
+
+def delta_phi(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a − b wrapped to [−π, π) [rad]."""
+    return (a - b + np.pi) % (2 * np.pi) - np.pi
+
+
+def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Crystal indices (ieta, iphi), int16, of the window around a jet axis.
+
+    ``ieta`` counts crystals from η = 0 and may be negative, ``iphi`` counts from φ = 0 and lies in [0, 360).
+    """
+    half = TOWERS // 2
+    ieta = (np.floor(np.asarray(eta, np.float64) / (TOWER * PITCH)).astype(np.int64) - half) * TOWER
+    iphi = (np.floor(np.asarray(phi, np.float64) / (TOWER * PITCH)).astype(np.int64) - half) * TOWER
+    return ieta.astype(np.int16), (iphi % CRYSTALS_IN_PHI).astype(np.int16)
+
+
+def cell_position(
+    row: np.ndarray, column: np.ndarray, ieta: np.ndarray, iphi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """η and φ [rad] (in [−π, π)) of the middle of a crystal of a window, float64."""
+    eta = (np.asarray(row, np.float64) + ieta + 0.5) * PITCH
+    phi = (np.asarray(column, np.float64) + iphi + 0.5) * PITCH
+    return eta, delta_phi(phi, np.zeros_like(phi))

@@ -1,0 +1,258 @@
+"""Jets in memory and on disk: kinematics, truth, calorimeter and track hits, candidates.
+
+A file of jets is HDF5 with flat arrays and offsets::
+
+    /                 attributes: format "e2e-tf jets", format_version, settings and provenance
+    /jets/            pt [GeV], eta, phi [rad], mass [GeV]; ieta, iphi: crystal at the window's corner
+    /label, /event, /weight            one value per jet; event numbers keep a split honest
+    /truth/           decay_mode, visible_pt [GeV], visible_eta, visible_phi [rad], visible_mass [GeV]
+    /hits/<channel>/  offset (n + 1), cell, value        channel: track [GeV pT], ecal [GeV], hcal [GeV]
+    /candidates/      offset (n + 1), pt [GeV], deta, dphi [rad] (relative to the jet), energy [GeV], ...
+
+Rows ``offset[i]:offset[i + 1]`` belong to jet ``i``. Every group but ``/jets`` and ``/event`` is optional.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+
+__all__ = ["JETS_FORMAT", "Jets", "Ragged", "concatenate_jets", "read_jets", "write_jets"]
+
+JETS_FORMAT = "e2e-tf jets"
+JETS_FORMAT_VERSION = 1
+_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Columns with a variable number of rows per jet.
+
+    Attributes:
+        columns: name to array, all of the same length.
+        offsets: int64 (n + 1); rows ``offsets[i]:offsets[i + 1]`` belong to jet ``i``.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    offsets: np.ndarray
+
+    def __post_init__(self) -> None:
+        rows = {name: len(column) for name, column in self.columns.items()}
+        last = int(self.offsets[-1])
+        if any(length != last for length in rows.values()) or np.any(np.diff(self.offsets) < 0):
+            raise InputError(f"offsets must rise to the number of rows; they end at {last}, columns have {rows}")
+
+    @classmethod
+    def from_counts(cls, columns: Mapping[str, np.ndarray], counts: np.ndarray) -> Ragged:
+        """From the number of rows of each jet."""
+        return cls(columns, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """int64 (n,): rows of each jet."""
+        return np.diff(self.offsets)
+
+    @property
+    def owner(self) -> np.ndarray:
+        """int64 (rows,): the jet each row belongs to."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    def take(self, index: np.ndarray) -> Ragged:
+        """The given jets in the given order."""
+        counts = self.counts[index]
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][index] - offsets[:-1], counts)
+        return Ragged({name: column[rows] for name, column in self.columns.items()}, offsets)
+
+
+@dataclass(frozen=True)
+class Jets:
+    """Jets with what is known of them.
+
+    Attributes:
+        jets: columns of length n: ``pt`` and ``mass`` in GeV, ``eta``, ``phi`` in rad; with hits also
+            ``ieta`` and ``iphi``, the crystal of the fixed detector grid at the window's first row and column.
+        event: int64 (n,), the event a jet comes from; jets of one event never go to different splits.
+        label: int8 (n,), 1 for signal and 0 for background; None where there is no truth.
+        weight: float32 (n,), event weights.
+        truth: columns of length n.
+        hits: per channel (``track``, ``ecal``, ``hcal``) ``cell`` (int) and ``value`` (GeV). ``cell`` is
+            ``row * 125 + column`` in crystals for track and ecal, ``row * 25 + column`` in towers for hcal.
+        candidates: particle-flow-like candidates: ``pt``, ``energy`` in GeV, ``deta``, ``dphi`` relative to
+            the jet axis, and more by name.
+        attributes: settings and provenance (JSON values).
+    """
+
+    jets: Mapping[str, np.ndarray]
+    event: np.ndarray
+    weight: np.ndarray
+    label: np.ndarray | None = None
+    truth: Mapping[str, np.ndarray] = field(default_factory=dict)
+    hits: Mapping[str, Ragged] = field(default_factory=dict)
+    candidates: Ragged | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.event)
+        lengths = {f"jets/{k}": len(v) for k, v in self.jets.items()}
+        lengths |= {f"truth/{k}": len(v) for k, v in self.truth.items()}
+        lengths |= {f"hits/{k}": len(v) for k, v in self.hits.items()}
+        lengths["weight"] = len(self.weight)
+        if self.label is not None:
+            lengths["label"] = len(self.label)
+        if self.candidates is not None:
+            lengths["candidates"] = len(self.candidates)
+        wrong = {name: length for name, length in lengths.items() if length != n}
+        if wrong:
+            raise InputError(f"every column must have one entry per jet ({n}); these do not: {wrong}")
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def take(self, index: np.ndarray) -> Jets:
+        """The given jets (indices or a boolean mask) in the given order."""
+        index = np.asarray(index)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        return Jets(
+            jets={k: v[index] for k, v in self.jets.items()},
+            event=self.event[index],
+            weight=self.weight[index],
+            label=None if self.label is None else self.label[index],
+            truth={k: v[index] for k, v in self.truth.items()},
+            hits={k: v.take(index) for k, v in self.hits.items()},
+            candidates=None if self.candidates is None else self.candidates.take(index),
+            attributes=self.attributes,
+        )
+
+
+def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None = None) -> Jets:
+    """All jets of ``parts`` in order; the parts must hold the same columns."""
+
+    def columns(pick: Any) -> dict[str, np.ndarray]:
+        names = list(pick(parts[0]))
+        return {name: np.concatenate([pick(part)[name] for part in parts]) for name in names}
+
+    def ragged(pick: Any) -> Ragged:
+        counts = np.concatenate([pick(part).counts for part in parts])
+        names = list(pick(parts[0]).columns)
+        return Ragged.from_counts({k: np.concatenate([pick(p)[k] for p in parts]) for k in names}, counts)
+
+    first = parts[0]
+    return Jets(
+        jets=columns(lambda p: p.jets),
+        event=np.concatenate([p.event for p in parts]),
+        weight=np.concatenate([p.weight for p in parts]),
+        label=None if first.label is None else np.concatenate([p.label for p in parts]),  # type: ignore[misc]
+        truth=columns(lambda p: p.truth),
+        hits={channel: ragged(lambda p, c=channel: p.hits[c]) for channel in first.hits},
+        candidates=None if first.candidates is None else ragged(lambda p: p.candidates),
+        attributes=dict(first.attributes if attributes is None else attributes),
+    )
+
+
+def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) -> None:
+    """Write jets to HDF5; the same jets give the same bytes.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false.
+    """
+    import h5py
+
+    with new_file(path, force) as part, h5py.File(part, "w", libver="latest") as file:
+        file.attrs["format"] = JETS_FORMAT
+        file.attrs["format_version"] = JETS_FORMAT_VERSION
+        file.attrs["attributes"] = json.dumps(jets.attributes, sort_keys=True)
+        for name, column in jets.jets.items():
+            file.create_dataset(f"jets/{name}", data=column, **_COMPRESSION)
+        for name, column in jets.truth.items():
+            file.create_dataset(f"truth/{name}", data=column, **_COMPRESSION)
+        file.create_dataset("event", data=jets.event, **_COMPRESSION)
+        file.create_dataset("weight", data=jets.weight, **_COMPRESSION)
+        if jets.label is not None:
+            file.create_dataset("label", data=jets.label, **_COMPRESSION)
+        groups = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
+        if jets.candidates is not None:
+            groups["candidates"] = jets.candidates
+        for group, ragged in groups.items():
+            file.create_dataset(f"{group}/offset", data=ragged.offsets, **_COMPRESSION)
+            for name, column in ragged.columns.items():
+                file.create_dataset(f"{group}/{name}", data=column, **_COMPRESSION)
+
+
+def read_jets(path: str | os.PathLike[str]) -> Jets:
+    """Read and check a file of jets.
+
+    Raises:
+        InputError: the file is missing, truncated or of another format, columns disagree in length, or an
+            energy or momentum is negative, NaN or infinite.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no sample {path}")
+    try:
+        with h5py.File(path) as file:
+            found = file.attrs.get("format", "no format attribute")
+            if found != JETS_FORMAT:
+                raise InputError(f"{path} is not a file of jets: its format must be {JETS_FORMAT!r}, it has {found!r}")
+            version = int(file.attrs["format_version"])
+            if version != JETS_FORMAT_VERSION:
+                raise InputError(
+                    f"{path} has format version {version}, this release reads version {JETS_FORMAT_VERSION}"
+                )
+            jets = _read(file)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"{path} cannot be read, it is truncated or damaged ({error})") from error
+    _check_values(path, jets)
+    return jets
+
+
+def _read(file: Any) -> Jets:
+    def columns(group: Any) -> dict[str, np.ndarray]:
+        return {name: dataset[()] for name, dataset in group.items()}
+
+    def ragged(group: Any) -> Ragged:
+        cols = columns(group)
+        offsets = cols.pop("offset")
+        return Ragged(cols, offsets)
+
+    return Jets(
+        jets=columns(file["jets"]),
+        event=file["event"][()],
+        weight=file["weight"][()],
+        label=file["label"][()] if "label" in file else None,
+        truth=columns(file["truth"]) if "truth" in file else {},
+        hits={name: ragged(group) for name, group in file["hits"].items()} if "hits" in file else {},
+        candidates=ragged(file["candidates"]) if "candidates" in file else None,
+        attributes=json.loads(file.attrs["attributes"]),
+    )
+
+
+def _check_values(path: Path, jets: Jets) -> None:
+    quantities = {f"jets/{name}": jets.jets[name] for name in ("pt", "mass") if name in jets.jets}
+    quantities |= {f"hits/{channel}/value": hits["value"] for channel, hits in jets.hits.items()}
+    if jets.candidates is not None:
+        quantities |= {f"candidates/{k}": jets.candidates[k] for k in ("pt", "energy") if k in jets.candidates.columns}
+    for name, values in quantities.items():
+        bad = int(np.count_nonzero(~(np.isfinite(values) & (values >= 0))))
+        if bad:
+            raise InputError(
+                f"{path}: {name} must be finite and not negative [GeV], {bad} of {len(values)} values are not"
+            )

@@ -1,0 +1,85 @@
+"""Writing without half-written results: everything is written beside its place and then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e_tf.errors import InputError
+
+__all__ = ["new_file", "new_folder", "sha256"]
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        if hasattr(hashlib, "file_digest"):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()
+
+
+def _refuse_existing(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} of {path.name} does not exist; create it first")
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name when the block ends without an error.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false, or its folder does not exist.
+    """
+    target = Path(path)
+    _refuse_existing(target, force)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    part.chmod(0o666 & ~_umask())
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its name when the block ends without an error.
+
+    With ``force`` an existing folder is replaced, and only once the new one is complete.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false, or its parent does not exist.
+    """
+    target = Path(path)
+    _refuse_existing(target, force)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    part.chmod(0o777 & ~_umask())
+    try:
+        yield part
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+            target.replace(old / target.name)
+            part.replace(target)
+            shutil.rmtree(old)
+        else:
+            part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
