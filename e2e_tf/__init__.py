@@ -4,13 +4,52 @@ from __future__ import annotations
 
 import os as _os
 
-__version__ = "0.1.0"
-__all__ = ["InputError", "__version__"]
-
 if _os.environ.get("TF_USE_LEGACY_KERAS", "").strip().lower() in {"1", "true"}:
     raise ImportError(
         "e2e-tf needs Keras 3, but TF_USE_LEGACY_KERAS asks for Keras 2; run 'unset TF_USE_LEGACY_KERAS' first"
     )
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import importlib as _importlib  # noqa: E402
+
+import wrapt as _wrapt  # noqa: E402
+
 from e2e_tf.errors import InputError  # noqa: E402
+
+__version__ = "0.1.0"
+
+# Public functions by the module that holds them; imported when they are first used, so that
+# ``import e2e_tf`` stays quick and does not import TensorFlow.
+_LAZY = {
+    "GraphBatch": "e2e_tf.graph",
+    "GraphRecipe": "e2e_tf.data.graphs",
+    "Jets": "e2e_tf.data.jets",
+    "DisjointLoader": "e2e_tf.data.loader",
+    "build_graphs": "e2e_tf.data.graphs",
+    "build_model": "e2e_tf.models",
+    "evaluate": "e2e_tf.training.evaluate",
+    "export": "deploy.export",
+    "fit": "e2e_tf.training.fit",
+    "prepare": "e2e_tf.training.prepare",
+    "read_config": "e2e_tf.config",
+    "read_jets": "e2e_tf.data.jets",
+    "simulate": "e2e_tf.sim.simulate",
+    "verify": "deploy.verify",
+}
+__all__ = ["InputError", "__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(_importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'e2e_tf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@_wrapt.when_imported("keras")
+def _register_layers(_: object) -> None:
+    """Register the layers as soon as Keras is there: ``import e2e_tf`` is all that a reload needs."""
+    _importlib.import_module("e2e_tf.layers")

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Data: jets, readers, schema, preprocessing, graphs and the loader."""

@@ -49,7 +49,9 @@ class Ragged:
         rows = {name: len(column) for name, column in self.columns.items()}
         last = int(self.offsets[-1])
         if any(length != last for length in rows.values()) or np.any(np.diff(self.offsets) < 0):
-            raise InputError(f"offsets must rise to the number of rows; they end at {last}, columns have {rows}")
+            raise InputError(
+                f"offsets must rise to the number of rows; they end at {last}, columns have {rows}"
+            )
 
     @classmethod
     def from_counts(cls, columns: Mapping[str, np.ndarray], counts: np.ndarray) -> Ragged:
@@ -211,7 +213,9 @@ def read_jets(path: str | os.PathLike[str]) -> Jets:
         with h5py.File(path) as file:
             found = file.attrs.get("format", "no format attribute")
             if found != JETS_FORMAT:
-                raise InputError(f"{path} is not a file of jets: its format must be {JETS_FORMAT!r}, it has {found!r}")
+                raise InputError(
+                    f"{path} is not a file of jets: its format must be {JETS_FORMAT!r}, it has {found!r}"
+                )
             version = int(file.attrs["format_version"])
             if version != JETS_FORMAT_VERSION:
                 raise InputError(
@@ -249,7 +253,9 @@ def _check_values(path: Path, jets: Jets) -> None:
     quantities = {f"jets/{name}": jets.jets[name] for name in ("pt", "mass") if name in jets.jets}
     quantities |= {f"hits/{channel}/value": hits["value"] for channel, hits in jets.hits.items()}
     if jets.candidates is not None:
-        quantities |= {f"candidates/{k}": jets.candidates[k] for k in ("pt", "energy") if k in jets.candidates.columns}
+        quantities |= {
+            f"candidates/{k}": jets.candidates[k] for k in ("pt", "energy") if k in jets.candidates.columns
+        }
     for name, values in quantities.items():
         bad = int(np.count_nonzero(~(np.isfinite(values) & (values >= 0))))
         if bad:

@@ -1,1 +1,13 @@
-"""TODO"""
+"""Simulated jets: Pythia 8, anti-kT jets and a parametrised CMS response (extra ``sim``).
+
+The modules follow the particles: ``pythia`` makes events, ``response`` takes their particles through the
+tracker to the calorimeters, ``candidates`` reconstructs particle-flow-like candidates, ``cluster`` makes jets
+of them and names their truth, ``hits`` puts tracks and deposits onto the detector grid, ``simulate`` runs it
+all in chunks and writes the file. ``detector`` holds every number of the detector with its source.
+"""
+
+from __future__ import annotations
+
+from e2e_tf.sim.simulate import PROCESS_NAMES, simulate
+
+__all__ = ["PROCESS_NAMES", "simulate"]

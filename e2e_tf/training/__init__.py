@@ -1,1 +1,1 @@
-"""TODO"""
+"""Training: fit, metrics, evaluation, plots."""

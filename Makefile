@@ -1,0 +1,50 @@
+# The two commands of a newcomer are `make demo` and `make test`; both create .venv and install once.
+# Other goals: lint, minimums, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
+
+ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+PYTHON ?= python3
+VENV := $(ROOT)/.venv
+BIN := $(VENV)/bin
+OUT ?= $(ROOT)/demo_out
+TESTS ?= tests
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)/constraints.txt
+
+.PHONY: demo test lint minimums constraints clean
+
+demo: $(VENV)/.installed
+	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
+
+test: $(VENV)/.installed-dev
+	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+lint: $(VENV)/.installed-dev
+	cd "$(ROOT)" && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
+	$(PYTHON) -m venv "$(VENV)"
+
+# A stamp is older than what it was made from only when the dependencies have changed.
+$(VENV)/.installed: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
+	@echo "Installing e2e-tf and TensorFlow into .venv (once, one or two minutes)"
+	cd "$(ROOT)" && $(INSTALL) -e .
+	@touch "$@"
+
+$(VENV)/.installed-dev: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
+	@echo "Installing e2e-tf, TensorFlow and what the tests need into .venv (once, two or three minutes)"
+	cd "$(ROOT)" && $(INSTALL) -e '.[dev]'
+	@touch "$@" "$(VENV)/.installed"
+
+# The lowest versions that pyproject.toml allows, in an environment of their own.
+minimums: $(VENV)/.installed-dev
+	cd "$(ROOT)" && $(BIN)/python -m pip install --quiet uv
+	cd "$(ROOT)" && $(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-minimums
+	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-minimums/bin/python --resolution lowest-direct -e '.[dev]'
+	cd "$(ROOT)" && .venv-minimums/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+# Exact versions for the two commands, for every Python and platform at once.
+constraints:
+	cd "$(ROOT)" && $(PYTHON) -m pip install --quiet uv && $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf "$(VENV)" "$(ROOT)/.venv-minimums" "$(ROOT)/demo_out"

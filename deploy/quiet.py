@@ -1,0 +1,26 @@
+"""Silence for the warnings that libraries print about their own use of TensorFlow 1 interfaces."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["quiet_tensorflow"]
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Only errors of TensorFlow and tf2onnx are logged inside the block.
+
+    CMSSW loads graphs through TensorFlow's first interface, so the hand-off must use it too.
+    """
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,125 @@
+"""The command ``e2e-tf``: each subcommand is a thin layer over a public function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from e2e_tf import __version__
+from e2e_tf.errors import EXIT_BAD_INPUT, InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="e2e-tf",
+    help="Graph networks for end-to-end particle identification at CMS: train, judge, hand off, prove.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"e2e-tf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="New folder for everything the demo makes.")] = Path("demo_out"),
+    force: Force = False,
+) -> None:
+    """Train the tau tagger on the shipped sample, judge it, hand it off and prove the hand-off."""
+    from e2e_tf.demo import run_demo
+
+    if not run_demo(out, force=force):
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
+    process: Annotated[str, typer.Option(help="What to simulate: tau.")] = "tau",
+    jets: Annotated[int, typer.Option(help="Number of jets, half of them signal.")] = 8000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same file.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
+    force: Force = False,
+) -> None:
+    """Simulate jets with hits, candidates and truth (needs the extra 'sim')."""
+    from e2e_tf.sim import simulate as run
+
+    run(process, jets, seed, output, workers=workers, force=force)
+
+
+@app.command()
+def fit(
+    config: Annotated[Path, typer.Argument(help="Configuration (TOML).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Run folder; an unfinished one is continued.")
+    ],
+    force: Force = False,
+) -> None:
+    """Train a run, or continue one that was stopped."""
+    from e2e_tf.training.fit import fit as run
+
+    run(config, output, force=force)
+
+
+@app.command()
+def evaluate(run: Annotated[Path, typer.Argument(help="Run folder.")], force: Force = False) -> None:
+    """Judge a run on its test part, beside boosted trees trained on the same split."""
+    from e2e_tf.training.evaluate import evaluate as judge
+    from e2e_tf.training.report import metrics_table
+
+    metrics_table(judge(run, force=force))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New hand-off folder.")],
+    force: Force = False,
+) -> None:
+    """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json."""
+    from deploy.export import export as hand_off
+    from e2e_tf.training.report import say
+
+    say(f"Hand-off in {hand_off(run, output, force=force)}")
+
+
+@app.command()
+def verify(
+    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+    jets: Annotated[int, typer.Option(help="Number of jets.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the jets.")] = 0,
+) -> None:
+    """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores."""
+    from deploy.verify import verify as prove
+    from e2e_tf.training.report import agreement_table
+
+    if not agreement_table(prove(handoff, jets=jets, seed=seed)):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: bad input ends with one sentence and exit status 2, without a traceback."""
+    try:
+        app()
+    except InputError as error:
+        print(f"e2e-tf: error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)

@@ -1,0 +1,292 @@
+"""From jets to graphs: nodes with named features, edges, jet quantities, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from e2e_tf.data.grid import cell_position, delta_phi
+from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.schema import (
+    CANDIDATE_FEATURES,
+    CHANNELS,
+    HIT_FEATURES,
+    JET_FEATURES,
+    TRANSFORMS,
+    Feature,
+    feature_names,
+    select_features,
+)
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphBatch, GraphSpec, hit_nodes
+
+__all__ = [
+    "GraphData",
+    "GraphRecipe",
+    "build_graphs",
+    "candidate_quantities",
+    "graphs_of",
+    "hit_quantities",
+    "with_candidate_quantities",
+]
+
+_PARTICLE_KINDS = {"charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "electron": 11, "muon": 13}
+
+
+@dataclass(frozen=True)
+class GraphRecipe:
+    """How jets become graphs.
+
+    Attributes:
+        nodes: ``hits`` (one node per crystal with a signal) or ``candidates``.
+        edges: the graph, such as ``knn:8+delaunay`` (see :class:`e2e_tf.graph.GraphSpec`).
+        node_features: raw names of the node features in order; empty for all that the sample has.
+        jet_features: raw names of the graph-level inputs in order; may be empty.
+        coordinates: raw node quantities to build the graph in; empty for the position in η and φ.
+        max_nodes: keep this many leading nodes (energy of hits, pT of candidates) of a jet; 0 keeps all.
+    """
+
+    nodes: str = "hits"
+    edges: str = "knn:8+delaunay"
+    node_features: tuple[str, ...] = ()
+    jet_features: tuple[str, ...] = ("pt", "mass")
+    coordinates: tuple[str, ...] = ()
+    max_nodes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.nodes not in ("hits", "candidates"):
+            raise InputError(f"nodes must be 'hits' or 'candidates', not {self.nodes!r}")
+        if self.max_nodes < 0:
+            raise InputError(f"max_nodes must not be negative, it is {self.max_nodes}")
+        GraphSpec.parse(self.edges)
+
+    @classmethod
+    def of(cls, preprocess: Preprocess) -> GraphRecipe:
+        """The recipe that a stored ``preprocess.json`` describes."""
+        jet = preprocess.jet_features
+        return cls(
+            nodes=preprocess.nodes,
+            edges=preprocess.edges,
+            node_features=tuple(f"{f.raw}:{f.transform}" for f in preprocess.node_features.features),
+            jet_features=() if jet is None else tuple(f"{f.raw}:{f.transform}" for f in jet.features),
+            coordinates=preprocess.coordinates,
+            max_nodes=preprocess.max_nodes,
+        )
+
+
+@dataclass(frozen=True)
+class GraphData:
+    """Graphs of many jets with labels and the columns that judging needs.
+
+    Attributes:
+        graphs: all graphs in one batch; ``x`` and ``u`` are transformed (and normalised by :meth:`normalised`).
+        event: int64 (B,).
+        weight: float32 (B,).
+        label: int8 (B,) or None.
+        jets: jet columns, (B,) each.
+        node_features, jet_features: what the columns of ``x`` and ``u`` are.
+        positions: float32 (n, 2), η and φ of the nodes relative to the jet axis [rad], NaN where unknown.
+    """
+
+    graphs: GraphBatch
+    event: np.ndarray
+    weight: np.ndarray
+    label: np.ndarray | None
+    jets: Mapping[str, np.ndarray]
+    node_features: tuple[Feature, ...]
+    jet_features: tuple[Feature, ...]
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def take(self, index: np.ndarray) -> GraphData:
+        """The given jets in the given order."""
+        index = np.asarray(index)
+        counts = self.graphs.n_node.astype(np.int64)
+        rows = Ragged.from_counts({"row": np.arange(counts.sum())}, counts).take(index)["row"]
+        return replace(
+            self,
+            graphs=self.graphs.take(index),
+            event=self.event[index],
+            weight=self.weight[index],
+            label=None if self.label is None else self.label[index],
+            jets={name: column[index] for name, column in self.jets.items()},
+            positions=self.positions[rows],
+        )
+
+    def fit_preprocess(self, recipe: GraphRecipe) -> Preprocess:
+        """Normalisation fitted on these jets, which must be the training split only."""
+        u = self.graphs.u
+        return Preprocess(
+            nodes=recipe.nodes,
+            edges=str(GraphSpec.parse(recipe.edges)),
+            coordinates=recipe.coordinates,
+            max_nodes=recipe.max_nodes,
+            node_features=Normalisation.fit(self.node_features, self.graphs.x),
+            jet_features=None if u is None else Normalisation.fit(self.jet_features, u),
+        )
+
+    def normalised(self, preprocess: Preprocess) -> GraphData:
+        """The same graphs with normalised ``x`` and ``u``."""
+        if feature_names(preprocess.node_features.features) != feature_names(self.node_features):
+            raise InputError(
+                f"preprocess.json is for the inputs {feature_names(preprocess.node_features.features)}, "
+                f"these graphs have {feature_names(self.node_features)}"
+            )
+        u = self.graphs.u
+        if (u is None) != (preprocess.jet_features is None):
+            raise InputError(
+                "preprocess.json and the graphs disagree on whether there are graph-level inputs"
+            )
+        graphs = replace(
+            self.graphs,
+            x=preprocess.node_features(self.graphs.x),
+            u=None if preprocess.jet_features is None or u is None else preprocess.jet_features(u),
+        )
+        return replace(self, graphs=graphs)
+
+
+def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Raw quantities of the hits of each jet, one node per crystal with a signal.
+
+    Returns:
+        ``(quantities, n_node, lattice)``: float32 (n,) by raw name, in GeV and rad; int32 (B,); int32 (n, 2)
+        row and column of the crystal in the window.
+    """
+    missing = [channel for channel in CHANNELS if channel not in jets.hits]
+    if missing:
+        raise InputError(
+            f"graphs of hits need the channels {', '.join(CHANNELS)}; this sample lacks {', '.join(missing)}"
+        )
+    nodes = hit_nodes(jets.hits)
+    owner = np.repeat(np.arange(len(jets)), nodes.n_node)
+    row, column = nodes.cells[:, 0], nodes.cells[:, 1]
+    eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
+    out: dict[str, np.ndarray] = {
+        "deta": eta - jets.jets["eta"][owner].astype(np.float64),
+        "dphi": delta_phi(phi, jets.jets["phi"][owner].astype(np.float64)),
+    }
+    for i, channel in enumerate(CHANNELS):
+        out["track_pt" if channel == "track" else f"{channel}_energy"] = nodes.energy[:, i]
+        out[f"{channel}_laplacian"] = nodes.laplacian[:, i]
+        for j, name in enumerate(("ee", "pp", "ep")):
+            out[f"{channel}_hessian_{name}"] = nodes.hessian[:, i, j]
+    quantities = {name: values.astype(np.float32) for name, values in out.items()}
+    return quantities, nodes.n_node, nodes.cells
+
+
+def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Raw quantities of the candidates of each jet, the sample's columns and those that follow from them.
+
+    Returns:
+        ``(quantities, n_node)``: float32 (n,) by raw name; int32 (B,).
+    """
+    if jets.candidates is None:
+        raise InputError("graphs of candidates need candidates; this sample has none")
+    columns = jets.candidates.columns
+    out = {name: values.astype(np.float32) for name, values in columns.items() if name != "pdg_id"}
+    owner = jets.candidates.owner
+    if "pt" in columns and "pt" in jets.jets:
+        out["pt_fraction"] = out["pt"] / np.maximum(jets.jets["pt"][owner], np.float32(1e-6))
+    if "deta" in columns and "dphi" in columns:
+        out["delta_r"] = np.hypot(out["deta"], out["dphi"])
+    if "pdg_id" in columns:
+        kind = np.abs(columns["pdg_id"])
+        out |= {f"is_{name}": (kind == code).astype(np.float32) for name, code in _PARTICLE_KINDS.items()}
+    for name in ("d0", "dz"):
+        if f"{name}_error" in columns:
+            error = out.pop(f"{name}_error")
+            out[f"{name}_significance"] = np.where(error > 0, out[name] / np.where(error > 0, error, 1), 0)
+    return out, jets.candidates.counts.astype(np.int32)
+
+
+def with_candidate_quantities(jets: Jets) -> Jets:
+    """The same jets whose candidates have the quantities of :func:`candidate_quantities` as columns."""
+    quantities, _ = candidate_quantities(jets)
+    assert jets.candidates is not None  # candidate_quantities refuses jets without
+    return replace(jets, candidates=Ragged(quantities, jets.candidates.offsets))
+
+
+def build_graphs(jets: Jets, recipe: GraphRecipe) -> GraphData:
+    """Graphs of all jets by the recipe; a jet without nodes stays, as an empty graph.
+
+    Raises:
+        InputError: the sample lacks what the recipe asks for; the message names it.
+    """
+    lattice = None
+    if recipe.nodes == "hits":
+        quantities, n_node, lattice = hit_quantities(jets)
+        known: Sequence[Feature] = HIT_FEATURES
+        weight = quantities["track_pt"] + quantities["ecal_energy"] + quantities["hcal_energy"]
+    else:
+        quantities, n_node = candidate_quantities(jets)
+        known = CANDIDATE_FEATURES
+        weight = quantities.get("pt", quantities.get("ptrel"))
+    if recipe.max_nodes and n_node.max(initial=0) > recipe.max_nodes:
+        if weight is None:
+            raise InputError("max_nodes needs candidates with a column 'pt' to tell the leading ones")
+        keep = _leading(weight, n_node, recipe.max_nodes)
+        owner = np.repeat(np.arange(len(n_node)), n_node)
+        quantities = {name: values[keep] for name, values in quantities.items()}
+        lattice = None if lattice is None else lattice[keep]
+        n_node = np.bincount(owner[keep], minlength=len(n_node)).astype(np.int32)
+    names = recipe.node_features or tuple(
+        [feature.raw for feature in known if feature.raw in quantities]
+        + [name for name in quantities if name not in {feature.raw for feature in known}]
+    )
+    features = select_features(known, names, quantities)
+    x = np.stack([_transformed(f, quantities[f.raw]) for f in features], axis=1)
+    jet_features = select_features(JET_FEATURES, recipe.jet_features, jets.jets)
+    u = np.stack([_transformed(f, jets.jets[f.raw]) for f in jet_features], axis=1) if jet_features else None
+
+    coordinates = recipe.coordinates or ("deta", "dphi")
+    spec = GraphSpec.parse(recipe.edges)
+    missing = [name for name in coordinates if name not in quantities]
+    if missing and spec.needs_points:
+        raise InputError(
+            f"the graph {recipe.edges} needs the coordinates {', '.join(coordinates)}; this sample lacks "
+            f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
+        )
+    count = int(n_node.sum())
+    points = np.zeros((count, 2)) if missing else np.stack([quantities[name] for name in coordinates], axis=1)
+    senders, receivers, n_edge = spec.build(
+        points.astype(np.float32), n_node, lattice=None if recipe.coordinates else lattice
+    )
+    if "deta" in quantities and "dphi" in quantities:
+        positions = np.stack([quantities["deta"], quantities["dphi"]], axis=1)
+    else:
+        positions = np.full((count, 2), np.nan, np.float32)
+    graphs = GraphBatch(x=x, senders=senders, receivers=receivers, n_node=n_node, n_edge=n_edge, u=u)
+    return GraphData(
+        graphs=graphs,
+        event=jets.event,
+        weight=jets.weight,
+        label=jets.label,
+        jets=dict(jets.jets),
+        node_features=features,
+        jet_features=jet_features,
+        positions=positions,
+    )
+
+
+def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:
+    """Graphs of jets exactly as a trained model takes them: recipe and normalisation from ``preprocess``."""
+    return build_graphs(jets, GraphRecipe.of(preprocess)).normalised(preprocess)
+
+
+def _transformed(feature: Feature, raw: np.ndarray) -> np.ndarray:
+    return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)
+
+
+def _leading(weight: np.ndarray, n_node: np.ndarray, limit: int) -> np.ndarray:
+    """Mask of the ``limit`` heaviest nodes of each graph; the earlier one wins a tie."""
+    owner = np.repeat(np.arange(len(n_node)), n_node)
+    order = np.lexsort((np.arange(len(weight)), -weight, owner))
+    start = np.concatenate([[0], np.cumsum(n_node)[:-1]])
+    rank = np.empty(len(weight), np.int64)
+    rank[order] = np.arange(len(weight)) - start[owner]
+    return rank < limit

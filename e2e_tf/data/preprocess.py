@@ -1,0 +1,192 @@
+"""Normalisation, fitted on the training split and stored as ``preprocess.json``.
+
+The file follows the ParticleNet convention that CMSSW producers read: ``input_names``, and per input
+``var_names``, ``var_length`` or ``min_length`` and ``max_length``, and ``var_infos`` with ``median``,
+``norm_factor``, ``replace_inf_value``, ``lower_bound``, ``upper_bound``, ``pad``. Each variable also names its
+``raw`` quantity, ``unit`` and ``transform``, and ``graph`` says how the graph is built.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.schema import TRANSFORMS, Feature, feature_names
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+
+__all__ = ["Normalisation", "Preprocess", "read_preprocess"]
+
+_HUGE = np.float32(1e32)  # beyond it a value counts as infinite, as in CMSSW's producers
+_CLAMP = 5.0
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """``clamp((value - median) * norm_factor, lower, upper)``, one entry per feature.
+
+    Attributes:
+        features: names, units and transforms, in the order of the columns.
+        median, norm_factor, lower, upper, replace: float32 (F,); ``replace`` stands for a non-finite value.
+    """
+
+    features: tuple[Feature, ...]
+    median: np.ndarray
+    norm_factor: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    replace: np.ndarray
+
+    @classmethod
+    def fit(cls, features: Sequence[Feature], values: np.ndarray) -> Normalisation:
+        """Median and half the central 68 % of the transformed values; the spread where most are equal.
+
+        Args:
+            features: F features.
+            values: float32 (n, F), transformed, of the training split only.
+        """
+        features = tuple(features)
+        if values.ndim != 2 or values.shape[1] != len(features):
+            raise InputError(f"values must have shape (n, {len(features)}), not {values.shape}")
+        count = len(features)
+        median, norm = np.zeros(count, np.float32), np.ones(count, np.float32)
+        for i in range(count):
+            column = values[:, i]
+            column = column[np.isfinite(column) & (np.abs(column) <= _HUGE)].astype(np.float64)
+            if not len(column):
+                continue
+            low, middle, high = np.quantile(column, (0.16, 0.5, 0.84))
+            # A column that is mostly one value (no track in most crystals) has no width between quantiles.
+            degenerate = min(high - middle, middle - low) < 1e-3 * (column.std() + 1e-12)
+            width = column.std() if degenerate else 0.5 * (high - low)
+            median[i] = column.mean() if degenerate else middle
+            norm[i] = 1.0 / width if width > 1e-12 else 1.0
+        full = np.full(count, _CLAMP, np.float32)
+        return cls(features, median, norm, -full, full, np.zeros(count, np.float32))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Normalised copy of float32 (n, F) transformed values."""
+        values = np.asarray(values, np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            scaled = np.clip((values - self.median) * self.norm_factor, self.lower, self.upper)
+            finite = np.abs(values) <= _HUGE  # false for NaN as well
+        return np.where(finite, scaled, self.replace).astype(np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        infos = {}
+        for i, feature in enumerate(self.features):
+            infos[feature.name] = {
+                "median": float(self.median[i]),
+                "norm_factor": float(self.norm_factor[i]),
+                "replace_inf_value": float(self.replace[i]),
+                "lower_bound": float(self.lower[i]),
+                "upper_bound": float(self.upper[i]),
+                "pad": 0.0,
+                "raw": feature.raw,
+                "unit": feature.unit,
+                "transform": feature.transform,
+                "description": feature.description,
+            }
+        return {"var_names": list(feature_names(self.features)), "var_infos": infos}
+
+    @classmethod
+    def from_dict(cls, group: Mapping[str, Any]) -> Normalisation:
+        infos = [group["var_infos"][name] for name in group["var_names"]]
+        features = []
+        for info in infos:
+            if info["transform"] not in TRANSFORMS:
+                raise InputError(
+                    f"the transform must be one of {', '.join(TRANSFORMS)}, not {info['transform']!r}"
+                )
+            features.append(Feature(info["raw"], info["unit"], info["description"], info["transform"]))
+
+        def column(key: str) -> np.ndarray:
+            return np.array([info[key] for info in infos], np.float32)
+
+        return cls(
+            tuple(features),
+            column("median"),
+            column("norm_factor"),
+            column("lower_bound"),
+            column("upper_bound"),
+            column("replace_inf_value"),
+        )
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """All that turns raw jets into a model's inputs.
+
+    Attributes:
+        nodes: what a node is, ``hits`` or ``candidates``.
+        edges: the graph, such as ``knn:8+delaunay``.
+        coordinates: raw node quantities that the graph is built in; empty for the position in η and φ.
+        max_nodes: the leading nodes (by energy or pT) kept in a jet; 0 keeps all.
+        node_features, jet_features: normalisation of the node and of the jet quantities (or None).
+    """
+
+    nodes: str
+    edges: str
+    node_features: Normalisation
+    jet_features: Normalisation | None = None
+    coordinates: tuple[str, ...] = ()
+    max_nodes: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        groups: dict[str, Any] = {
+            "x": {**self.node_features.to_dict(), "min_length": 0, "max_length": self.max_nodes}
+        }
+        if self.jet_features is not None:
+            groups["u"] = {**self.jet_features.to_dict(), "var_length": 1}
+        return {
+            "input_names": list(groups),
+            "output_names": ["score"],
+            **groups,
+            "graph": {
+                "nodes": self.nodes,
+                "edges": self.edges,
+                "coordinates": list(self.coordinates),
+                "max_nodes": self.max_nodes,
+            },
+            **({"extra": dict(self.extra)} if self.extra else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Preprocess:
+        graph = document["graph"]
+        return cls(
+            nodes=graph["nodes"],
+            edges=graph["edges"],
+            coordinates=tuple(graph["coordinates"]),
+            max_nodes=int(graph["max_nodes"]),
+            node_features=Normalisation.from_dict(document["x"]),
+            jet_features=Normalisation.from_dict(document["u"]) if "u" in document else None,
+            extra=document.get("extra", {}),
+        )
+
+    def write(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        """Write ``preprocess.json``; the float32 numbers survive the round trip exactly."""
+        with new_file(path, force) as part:
+            part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_preprocess(path: str | os.PathLike[str]) -> Preprocess:
+    """Read ``preprocess.json``.
+
+    Raises:
+        InputError: the file is missing, is not JSON or lacks an entry.
+    """
+    path = Path(path)
+    try:
+        return Preprocess.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path}") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error

@@ -1,0 +1,107 @@
+"""ML4SCI electrons and photons as images (HDF5).
+
+``SingleElectronPt50_IMGCROPS_n249k_RHv1.hdf5`` and ``SinglePhotonPt50_IMGCROPS_n249k_RHv1.hdf5`` (CERNBox,
+shares FbXw3V4XNyYB3oA and AtBT8y4MiQYFcgc, linked from https://ml4sci.org; also spelled ``…PT50…``): CMS
+simulation of particles of pT 50 GeV shot from the interaction point, the electromagnetic barrel around them:
+
+- ``X`` float32 (249000, 32, 32, 2): crystal energy (scaled by the producer, no unit given), crystal time;
+- ``y`` (249000,): **1 for an electron and 0 for a photon**.
+
+Some images are all zeros; ``drop_empty`` leaves them out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from e2e_tf.data.readers.common import (
+    OnError,
+    PathLike,
+    Report,
+    Screen,
+    hdf5_rows,
+    hdf5_shape,
+    need,
+    need_shape,
+    open_hdf5,
+    row_range,
+)
+from e2e_tf.data.readers.images import Images
+from e2e_tf.errors import InputError
+
+__all__ = ["count_ml4sci_eg", "read_ml4sci_eg"]
+
+_CHANNELS = ("energy", "time")
+
+
+def count_ml4sci_eg(path: PathLike) -> int:
+    """Number of images in the file.
+
+    Raises:
+        InputError: the file is missing, damaged or has other data sets.
+    """
+    with open_hdf5(path) as (path, file):
+        need(path, "data set", ("X", "y"), file)
+        return hdf5_shape(path, file, "y")[0]
+
+
+def read_ml4sci_eg(
+    path: PathLike,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    signal: Literal["electron", "photon"] = "electron",
+    drop_empty: bool = False,
+    on_error: OnError = "stop",
+    report: Report | None = None,
+) -> Images:
+    """Images (n, 32, 32, 2) with the channels ``energy`` and ``time``.
+
+    ``event`` is the image's row in the file.
+
+    Args:
+        path: an HDF5 file.
+        start, stop: range of images.
+        signal: which particle has label 1.
+        drop_empty: leave out images of zeros; they are counted in the report.
+        on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
+        report: counts what was left out.
+
+    Raises:
+        InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN
+            or infinite, or a label is neither 0 nor 1.
+    """
+    if signal not in ("electron", "photon"):
+        raise InputError(f"signal must be 'electron' or 'photon', not {signal!r}")
+    with open_hdf5(path) as (path, file):
+        need(path, "data set", ("X", "y"), file)
+        n = hdf5_shape(path, file, "y")[0]
+        need_shape(path, "X", hdf5_shape(path, file, "X"), (n, 32, 32, 2), f"({n}, 32, 32, 2)")
+        need_shape(path, "y", hdf5_shape(path, file, "y"), (n,), f"({n},)")
+        first, last = row_range(n, start, stop)
+        images, y = hdf5_rows(path, file["X"], first, last), hdf5_rows(path, file["y"], first, last)
+    screen = Screen(path, len(y), on_error, report, first, "images")
+    screen.finite("X", images)
+    screen.one_of("y", y, (0, 1))
+    if drop_empty:
+        empty = ~np.any(images, axis=(1, 2, 3)) & screen.keep
+        screen.report.add("an image must not be all zeros", int(empty.sum()))
+        screen.keep &= ~empty
+    keep = np.flatnonzero(screen.keep)
+    is_electron = y[keep].astype(np.int8)
+    screen.report.read += len(keep)
+    return Images(
+        images=images[keep].astype(np.float32),
+        channels=_CHANNELS,
+        event=(first + keep).astype(np.int64),
+        weight=np.ones(len(keep), np.float32),
+        label=is_electron if signal == "electron" else (1 - is_electron).astype(np.int8),
+        truth={"is_electron": is_electron},
+        attributes={
+            "reader": "ml4sci_eg",
+            "file": path.name,
+            "settings": {"signal": signal, "drop_empty": drop_empty},
+        },
+    )

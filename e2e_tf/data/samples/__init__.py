@@ -1,0 +1,15 @@
+"""Samples that ship with the package, by name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+__all__ = ["SAMPLES", "sample_path"]
+
+SAMPLES = ("tau",)
+
+
+def sample_path(name: str) -> Path:
+    """Where the sample of that name lies."""
+    return Path(str(files(__name__).joinpath(f"{name}.h5")))

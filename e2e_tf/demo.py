@@ -1,0 +1,56 @@
+"""The whole road in one call: fit, evaluate, export, verify, on the sample that ships with the package."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib.resources import files
+from pathlib import Path
+
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_folder
+
+__all__ = ["DEMO_CONFIG", "run_demo"]
+
+DEMO_CONFIG = "demo.toml"
+
+
+def run_demo(out: str | os.PathLike[str] = "demo_out", *, force: bool = False) -> bool:
+    """Train, judge and hand off the tau tagger, and prove the hand-off.
+
+    Args:
+        out: new folder; gets ``run/`` and ``handoff/`` and the configuration.
+        force: replace an existing folder.
+
+    Returns:
+        True if all runtimes agree.
+
+    Raises:
+        InputError: ``out`` exists and ``force`` is false.
+    """
+    from deploy.export import export
+    from deploy.verify import verify
+    from e2e_tf.config import read_config
+    from e2e_tf.training.evaluate import evaluate
+    from e2e_tf.training.fit import fit
+    from e2e_tf.training.report import agreement_table, metrics_table, say
+
+    out = Path(out)
+    if out.exists() and not force:
+        raise InputError(
+            f"{out} exists already; choose another name with --out, or give --force to replace it"
+        )
+    started = time.perf_counter()
+    with new_folder(out, force) as part:
+        config = part / DEMO_CONFIG
+        config.write_text(files("e2e_tf").joinpath("configs", DEMO_CONFIG).read_text("utf-8"), "utf-8")
+        run = fit(read_config(config), part / "run")
+        metrics = evaluate(run)
+        export(run, part / "handoff")
+        agreements = verify(part / "handoff")
+    metrics_table(metrics)
+    agreed = agreement_table(agreements)
+    say(
+        f"Run and plots in {out / 'run'}, hand-off in {out / 'handoff'}; {time.perf_counter() - started:.0f} s in all"
+    )
+    return agreed

@@ -1,0 +1,1 @@
+"""Numba kernels; importing any module here imports numba, so callers do it inside functions."""

@@ -1,0 +1,73 @@
+"""Edges: merging sorted lists and gathering graphs out of a batch."""
+
+# mypy: allow-untyped-defs
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def is_sorted(senders, receivers):
+    """Whether edges are in order of receiver, then sender, without repetition."""
+    for e in range(1, len(senders)):
+        if receivers[e] < receivers[e - 1] or (
+            receivers[e] == receivers[e - 1] and senders[e] <= senders[e - 1]
+        ):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def merge(senders_a, receivers_a, senders_b, receivers_b):
+    """Union of two sorted lists of edges without repetition."""
+    size = len(senders_a) + len(senders_b)
+    senders = np.empty(size, np.int32)
+    receivers = np.empty(size, np.int32)
+    a = b = used = 0
+    while a < len(senders_a) or b < len(senders_b):
+        if b == len(senders_b):
+            order = -1
+        elif a == len(senders_a):
+            order = 1
+        elif receivers_a[a] != receivers_b[b]:
+            order = -1 if receivers_a[a] < receivers_b[b] else 1
+        elif senders_a[a] != senders_b[b]:
+            order = -1 if senders_a[a] < senders_b[b] else 1
+        else:
+            order = 0
+        if order <= 0:
+            senders[used], receivers[used] = senders_a[a], receivers_a[a]
+            a += 1
+        else:
+            senders[used], receivers[used] = senders_b[b], receivers_b[b]
+        if order >= 0:
+            b += 1
+        used += 1
+    return senders[:used].copy(), receivers[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def take_rows(values, old, new, index, out):
+    """Rows of the graphs ``index``; ``old`` and ``new`` are the offsets before and after."""
+    for g in range(len(index)):
+        start = old[index[g]]
+        target = new[g]
+        for row in range(new[g + 1] - target):
+            for column in range(values.shape[1]):
+                out[target + row, column] = values[start + row, column]
+
+
+@njit(cache=True, nogil=True)
+def take_edges(senders, receivers, node_old, node_new, edge_old, edge_new, index):
+    """Edges of the graphs ``index``, moved to where their nodes are now."""
+    new_senders = np.empty(edge_new[-1], np.int32)
+    new_receivers = np.empty(edge_new[-1], np.int32)
+    for g in range(len(index)):
+        shift = np.int32(node_new[g] - node_old[index[g]])
+        start = edge_old[index[g]]
+        target = edge_new[g]
+        for e in range(edge_new[g + 1] - target):
+            new_senders[target + e] = senders[start + e] + shift
+            new_receivers[target + e] = receivers[start + e] + shift
+    return new_senders, new_receivers

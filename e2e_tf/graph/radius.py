@@ -1,0 +1,42 @@
+"""Neighbours within a fixed distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.errors import InputError
+from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_points
+
+__all__ = ["radius"]
+
+
+def radius(
+    points: Any, n_node: Any, r: float, *, period: Period = None, loops: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Link the nodes of a graph that are at most ``r`` apart, in both directions.
+
+    A pair is linked where its squared distance, computed as in :func:`e2e_tf.graph.knn`, is at most ``r * r``
+    in float64.
+
+    Args:
+        points: (n, D) positions, D >= 1.
+        n_node: integers (B,), nodes of each graph.
+        r: distance in the unit of ``points``, positive.
+        period: length at which coordinates wrap, one for all dimensions or one (or None) per dimension.
+        loops: link every node to itself too.
+
+    Returns:
+        ``(senders, receivers)``, int32 (n_edges,), absolute node indices sorted by receiver, then sender.
+
+    Raises:
+        InputError: an argument has the wrong shape or type, ``r`` is not positive or a point is not finite.
+    """
+    from e2e_tf.graph._kernels import neighbours
+
+    points = as_points(points)
+    offsets = as_offsets(as_counts(n_node, len(points)))
+    if isinstance(r, bool) or not isinstance(r, int | float | np.number) or not 0 < r < np.inf:
+        raise InputError(f"r must be a positive number, got {r!r}")
+    return neighbours.radius(points, offsets, float(r), as_period(period, points.shape[1]), bool(loops))

@@ -1,0 +1,58 @@
+"""From a disjoint batch to dense masked blocks: for small graphs a batched product beats gather and scatter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from e2e_tf.layers.ops import block_index, graph_ids, to_blocks
+
+__all__ = ["DisjointToBlocks"]
+
+
+@keras.saving.register_keras_serializable(package="e2e_tf")
+class DisjointToBlocks(keras.layers.Layer):
+    """Padded blocks of a disjoint batch.
+
+    Call arguments:
+        inputs: ``[x, senders, receivers, n_node]``: (n, F), int (n_edges,), int (n_edges,), int (B,).
+
+    Output:
+        ``(x, a, mask)``: (B, N, F), (B, N, N) and (B, N), float, N the largest count of the batch (at least
+        1). ``a[b, receiver, sender]`` is the number of such edges; ``mask`` is 1 for a slot that holds a node.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # The shapes change from batch to batch: XLA would compile anew for each.
+        self.supports_jit = False
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        x, senders, receivers, n_node = inputs
+        senders, receivers = tf.cast(senders, tf.int32), tf.cast(receivers, tf.int32)
+        n_node = tf.cast(n_node, tf.int32)
+        index, mask = block_index(n_node)
+        start = tf.cumsum(n_node, exclusive=True)
+        graph = graph_ids(n_node, tf.shape(x)[0])
+        edge_graph = tf.gather(graph, receivers)
+        edge_start = tf.gather(start, edge_graph)
+        where = tf.stack([edge_graph, receivers - edge_start, senders - edge_start], axis=1)
+        size = tf.shape(index)[1]
+        shape = tf.stack([tf.shape(n_node)[0], size, size])
+        ones = tf.ones(tf.shape(senders), x.dtype)
+        a = tf.tensor_scatter_nd_add(tf.zeros(shape, x.dtype), where, ones)
+        return to_blocks(x, index), a, tf.cast(mask, x.dtype)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        features = inputs[0].shape[-1]
+        dtype = self.compute_dtype
+        return (
+            keras.KerasTensor((None, None, features), dtype=dtype),
+            keras.KerasTensor((None, None, None), dtype=dtype),
+            keras.KerasTensor((None, None), dtype=dtype),
+        )

@@ -1,0 +1,98 @@
+"""The scaled Laplacian that Chebyshev layers propagate with, from the raw edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from e2e_tf.layers.adjacency import as_edges, is_dense
+from e2e_tf.layers.ops import segment_sum
+
+__all__ = ["ScaledLaplacian"]
+
+
+@keras.saving.register_keras_serializable(package="e2e_tf")
+class ScaledLaplacian(keras.layers.Layer):
+    r"""Scaled Laplacian of a graph, inside the model so that nothing is precomputed differently in C++.
+
+    .. math::
+        \tilde L = \frac{2}{\lambda_{max}} (1 - D^{-1/2} S D^{-1/2}) - 1, \quad S = (A + A^T)/2 \text{ without loops}
+
+    Kipf and Welling (https://arxiv.org/abs/1609.02907) take :math:`\lambda_{max} = 2`, the largest value a
+    normalised Laplacian can have; the diagonal then vanishes. An undirected graph keeps its adjacency
+    (S = A); an edge that runs in one direction only counts one half. A node without edges has
+    :math:`D^{-1/2} = 0`, as in ``spektral.utils.normalized_laplacian``.
+
+    Args:
+        lambda_max: largest eigenvalue of the normalised Laplacian, 0 < ``lambda_max``.
+
+    Call arguments:
+        inputs: ``[x, a]`` as for :class:`GATConv`; ``x`` only tells the number of nodes.
+
+    Output:
+        (B, N, N) for dense blocks, else ``(senders, receivers, weights)`` with each edge in both directions.
+    """
+
+    def __init__(self, lambda_max: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not lambda_max > 0:
+            raise ValueError(f"lambda_max must be positive. Received: lambda_max={lambda_max}")
+        self.lambda_max = float(lambda_max)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        x, a = inputs
+        return self._blocks(x, a) if is_dense(a) else self._edges(x, a)
+
+    def _blocks(self, x: Any, a: Any) -> Any:
+        a = tf.cast(a, x.dtype)
+        nodes = tf.range(tf.shape(a)[-1])
+        diagonal = nodes[:, None] == nodes[None, :]
+        symmetric = 0.5 * (a + tf.linalg.matrix_transpose(a))
+        symmetric = tf.where(diagonal, tf.zeros((), x.dtype), symmetric)
+        inverse_root = _inverse_root(tf.reduce_sum(symmetric, axis=-1))
+        scale = 2.0 / self.lambda_max
+        laplacian = (-scale * inverse_root)[..., :, None] * symmetric * inverse_root[..., None, :]
+        if self.lambda_max != 2.0:
+            laplacian = laplacian + (scale - 1.0) * tf.cast(diagonal, x.dtype)
+        return laplacian
+
+    def _edges(self, x: Any, a: Any) -> Any:
+        senders, receivers, _ = as_edges(a, rows="receivers")
+        n_nodes = tf.shape(x)[0]
+        half = 0.5 * tf.cast(senders != receivers, x.dtype)
+        both_senders = tf.concat([senders, receivers], axis=0)
+        both_receivers = tf.concat([receivers, senders], axis=0)
+        weights = tf.concat([half, half], axis=0)
+        inverse_root = _inverse_root(segment_sum(weights, both_receivers, n_nodes))
+        scale = 2.0 / self.lambda_max
+        weights = -scale * tf.gather(inverse_root, both_receivers) * weights * tf.gather(inverse_root, both_senders)
+        if self.lambda_max != 2.0:
+            loop = tf.range(tf.cast(n_nodes, senders.dtype), dtype=senders.dtype)
+            both_senders = tf.concat([both_senders, loop], axis=0)
+            both_receivers = tf.concat([both_receivers, loop], axis=0)
+            weights = tf.concat([weights, tf.fill(tf.shape(loop), tf.cast(scale - 1.0, x.dtype))], axis=0)
+        return both_senders, both_receivers, weights
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
+        x, a = inputs
+        if is_dense(a):
+            return keras.KerasTensor(a.shape, dtype=self.compute_dtype)
+        index = a[0].dtype if isinstance(a, (tuple, list)) else "int64"
+        return (
+            keras.KerasTensor((None,), dtype=index),
+            keras.KerasTensor((None,), dtype=index),
+            keras.KerasTensor((None,), dtype=self.compute_dtype),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "lambda_max": self.lambda_max}
+
+
+def _inverse_root(degree: Any) -> Any:
+    return tf.where(degree > 0, tf.math.rsqrt(tf.where(degree > 0, degree, 1)), tf.zeros((), degree.dtype))

@@ -1,0 +1,107 @@
+"""Every number of the simulated detector in one place, with where it comes from.
+
+Sources, by their short names:
+
+- *detector paper*: The CMS experiment at the CERN LHC, JINST 3 (2008) S08004;
+- *particle-flow paper*: Particle-flow reconstruction and global event description with the CMS detector,
+  JINST 12 (2017) P10003;
+- *tracking paper*: Description and performance of track and primary-vertex reconstruction with the CMS
+  tracker, JINST 9 (2014) P10009;
+- *test-beam paper*: The CMS barrel calorimeter response to particle beams from 2 to 350 GeV/c,
+  Eur. Phys. J. C 60 (2009) 359.
+
+Numbers marked "chosen" are effective values of this parametrisation, not of a paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CMS", "Detector"]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Numbers of the detector; lengths in metres unless the name says centimetres, energies in GeV."""
+
+    # Solenoid and geometry: detector paper.
+    field_tesla: float = 3.8
+    ecal_radius: float = 1.29
+    ecal_half_length: float = 3.17
+    hcal_radius: float = 1.90  # HB starts at 1.77 m; chosen: about one interaction length inside
+    hcal_half_length: float = 4.00  # HE starts at about 3.9 m
+    calorimeter_max_eta: float = 3.0
+    beam_spot_sigma_z: float = 0.035  # luminous region of 2016-2018 fills, about 3.5 cm
+
+    # Tracks: acceptance and momentum resolution follow the tracking paper's figures; so does the
+    # efficiency for charged hadrons, which nuclear interactions in the tracker lower.
+    track_max_eta: float = 2.5
+    track_min_pt: float = 0.5
+    track_efficiency: float = 0.93
+    track_efficiency_low_pt: float = 0.80  # below track_low_pt
+    track_low_pt: float = 0.9
+    electron_efficiency: float = 0.92
+    muon_efficiency: float = 0.99
+    track_pt_resolution: tuple[float, float, float] = (0.007, 0.004, 1.5e-4)  # (a + b |η|) ⊕ c pT
+    electron_pt_resolution_factor: float = 2.5  # chosen: bremsstrahlung
+    track_eta_resolution: float = 0.0007
+    track_phi_resolution: float = 0.0006
+    # σ(d0) = a ⊕ b √cosh η / pT and σ(dz) = a ⊕ b cosh η / pT: shapes from multiple scattering, sizes from
+    # the tracking paper (for d0 at the centre about 90 µm at 1 GeV and 10 µm at 100 GeV).
+    d0_resolution_cm: tuple[float, float] = (0.0010, 0.0085)
+    dz_resolution_cm: tuple[float, float] = (0.0030, 0.0100)
+
+    # Tracker material in radiation lengths by |η|: detector paper (0.4 at 0, about 1.8 at 1.4, 1 at 2.5).
+    material_eta: tuple[float, ...] = (0.0, 0.5, 1.0, 1.4, 1.6, 2.0, 2.5)
+    material_x0: tuple[float, ...] = (0.4, 0.5, 0.9, 1.8, 1.7, 1.4, 1.0)
+    material_radii: tuple[float, float] = (0.03, 1.15)
+    bremsstrahlung_x0_share: float = 0.6  # chosen: share of the material early enough to separate the photon
+    conversion_track_radius: float = 0.50  # chosen: legs born further out leave no track
+
+    # ECAL: resolution 2.8 %/√E ⊕ 12 %/E (3 x 3 crystals) ⊕ 0.3 % from the detector and particle-flow papers;
+    # the noise term is 40 MeV in a crystal of the barrel. In the endcaps the noise and the particle-flow
+    # threshold (0.3 GeV against 0.08 GeV in the barrel) are higher.
+    ecal_stochastic: float = 0.028
+    ecal_constant: float = 0.003
+    ecal_barrel_eta: float = 1.479
+    ecal_noise: tuple[float, float] = (0.040, 0.120)  # barrel, endcap (chosen)
+    ecal_threshold: tuple[float, float] = (0.100, 0.300)  # where there is a deposit: 2.5 sigma
+    empty_cell_sigmas: float = 4.0  # chosen: zero suppression of cells without any deposit
+
+    # HCAL towers: 110 %/√E ⊕ 9 % for hadrons in both calorimeters, particle-flow paper.
+    hadron_stochastic: float = 1.10
+    hadron_constant: float = 0.09
+    hadron_max_spread: float = 0.80
+    hcal_noise: float = 0.200
+    hcal_threshold: float = 0.800  # of a cell in the particle-flow paper
+
+    # Mean response to a hadron of energy E, 1 − a E^(−k): 0.56, 0.68, 0.85, 0.92 at 2, 5, 50, 300 GeV, near
+    # the combined ECAL and HCAL response to pions in the test-beam paper.
+    response_loss: float = 0.55
+    response_power: float = 0.33
+    response_min: float = 0.30
+    # Hadrons that pass the ECAL (about 1.1 interaction lengths, detector paper) as minimum-ionising
+    # particles, and what they leave there; otherwise a beta-distributed share stays in the ECAL (chosen).
+    mip_probability: float = 0.35
+    mip_energy: tuple[float, float] = (5.0, 0.06)  # gamma distribution: shape, scale [GeV]
+    ecal_share: tuple[float, float] = (1.4, 1.1)  # beta distribution
+    muon_ecal: tuple[float, float] = (6.0, 0.05)
+    muon_hcal: tuple[float, float] = (6.0, 0.35)
+
+    # Transverse shower profile: two Gaussians (share of the first, sigma of each) in crystals or towers. For
+    # electromagnetic showers the centre crystal holds about 0.8 of a shower that hits its middle and 3 x 3
+    # about 0.97 (Molière radius 2.2 cm, one crystal: detector paper); the others are chosen.
+    em_profile: tuple[float, float, float] = (0.83, 0.24, 0.90)
+    hadron_ecal_profile: tuple[float, float, float] = (0.70, 0.60, 2.00)
+    hcal_profile: tuple[float, float, float] = (0.80, 0.35, 0.90)
+
+    # Particle-flow-like candidates: chosen, near the thresholds and resolutions of the particle-flow paper.
+    photon_min_pt: float = 0.30
+    photon_noise: float = 0.12
+    photon_direction_resolution: tuple[float, float] = (0.0015, 0.004)  # a ⊕ b / √E
+    photon_merge_crystals: int = 2
+    neutral_min_deposit: float = 0.80
+    neutral_direction_resolution: float = 0.025
+
+
+CMS = Detector()

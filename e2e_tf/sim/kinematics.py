@@ -1,0 +1,25 @@
+"""Momenta to pT, η, φ and back, and row ranges of flat arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["four_momentum", "pt_eta_phi", "ranges"]
+
+
+def pt_eta_phi(momentum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """pT [GeV], pseudorapidity and φ [rad] of (n, 3 or more) momenta px, py, pz."""
+    pt = np.hypot(momentum[:, 0], momentum[:, 1])
+    return pt, np.arcsinh(momentum[:, 2] / np.maximum(pt, 1e-9)), np.arctan2(momentum[:, 1], momentum[:, 0])
+
+
+def four_momentum(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, mass: np.ndarray | float) -> np.ndarray:
+    """float64 (n, 4): px, py, pz, E [GeV]."""
+    pz = pt * np.sinh(eta)
+    return np.stack([pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt(pt**2 + pz**2 + np.square(mass))], 1)
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """int64: the concatenation of ``starts[i], starts[i] + 1, ...`` with ``counts[i]`` numbers each."""
+    before = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) + np.repeat(starts - before, counts)

@@ -1,0 +1,68 @@
+"""Checkpoints that a killed training continues from as if nothing had happened."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from e2e_tf.files import new_folder
+from e2e_tf.training.run import read_json, write_json
+
+__all__ = ["Checkpoint", "last_checkpoint"]
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves model, optimizer, history and the best epoch so far after every epoch.
+
+    A checkpoint is a folder ``epoch-NNNN`` that appears complete or not at all; older ones are removed only
+    when the next is in place. The optimizer's state and the seeds of dropout are in ``model.keras``.
+
+    Args:
+        folder: where checkpoints go; created.
+        monitor: the quantity to be largest at the best epoch.
+        patience: stop after so many epochs without a better one; 0 never stops.
+        state: what an earlier :func:`last_checkpoint` returned.
+    """
+
+    def __init__(
+        self, folder: Path, monitor: str, patience: int, state: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.folder, self.monitor, self.patience = folder, monitor, patience
+        state = state or {}
+        self.history: dict[str, list[float]] = state.get("history", {})
+        self.best: float = state.get("best", float("-inf"))
+        self.best_epoch: int = state.get("best_epoch", -1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        value = float(logs[self.monitor])
+        improved = value > self.best
+        if improved:
+            self.best, self.best_epoch = value, epoch
+        self.folder.mkdir(exist_ok=True)
+        previous = last_checkpoint(self.folder)
+        done = self.patience > 0 and epoch - self.best_epoch >= self.patience
+        with new_folder(self.folder / f"epoch-{epoch:04d}", force=True) as part:
+            self.model.save(part / "model.keras")
+            if improved or previous is None:
+                shutil.copyfile(part / "model.keras", part / "best.keras")
+            else:
+                shutil.copyfile(previous[0] / "best.keras", part / "best.keras")
+            state = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "done": done}
+            write_json(part / "state.json", {**state, "history": self.history})
+        if previous is not None:
+            shutil.rmtree(previous[0])
+        if done:
+            self.model.stop_training = True
+
+
+def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest complete checkpoint of a folder and its state, or None."""
+    found = sorted(folder.glob("epoch-[0-9]*")) if folder.is_dir() else []
+    return (found[-1], read_json(found[-1] / "state.json")) if found else None

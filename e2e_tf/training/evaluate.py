@@ -1,0 +1,185 @@
+"""Judging a run on its test part, beside boosted trees trained on the same split."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.graphs import GraphData, with_candidate_quantities
+from e2e_tf.data.jets import Jets
+from e2e_tf.errors import InputError
+from e2e_tf.progress import status, track
+from e2e_tf.training.prepare import Prepared, prepare
+from e2e_tf.training.run import Run, open_run, read_json, write_json
+
+__all__ = ["evaluate", "predict"]
+
+
+
+def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> np.ndarray:
+    """Scores float32 (B, outputs) of graphs whose features are normalised, in their order.
+
+    Graphs of similar size are scored together, which saves padding; it does not change the scores.
+    """
+    import tensorflow as tf
+
+    from e2e_tf.data.loader import model_inputs
+
+    order = np.argsort(graphs.graphs.n_node, kind="stable")
+    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    scores: np.ndarray | None = None
+    starts = range(0, len(order), batch_size)
+    for start in track(starts, f"Scoring {len(order)} jets"):
+        index = order[start : start + batch_size]
+        inputs = {name: tf.constant(value) for name, value in model_inputs(graphs.graphs.take(index)).items()}
+        values = call(inputs).numpy()
+        if scores is None:
+            scores = np.zeros((len(order), values.shape[1]), np.float32)
+        scores[index] = values
+    return np.zeros((0, model.output_shape[-1]), np.float32) if scores is None else scores
+
+
+def evaluate(
+    run: Run | str | os.PathLike[str], *, force: bool = False, bootstraps: int = 200, baselines: bool = True
+) -> dict[str, Any]:
+    """Judge a run on its test part and write ``metrics.json`` and the plots into its folder.
+
+    Args:
+        run: a finished run or its folder.
+        force: replace results that are there already.
+        bootstraps: replicas behind each error.
+        baselines: also train boosted trees on high-level features of the same training part.
+
+    Returns:
+        What ``metrics.json`` holds: per classifier what :func:`e2e_tf.training.metrics.judge` returns.
+
+    Raises:
+        InputError: the run is not finished or its sample has gone or changed, or it has been judged already.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    if (run.folder / "metrics.json").exists() and not force:
+        raise InputError(f"{run.folder} has been judged already; give --force to replace metrics.json and the plots")
+    prepared = prepare(run.config, run.base)
+    _same_sample(run, prepared)
+    test = prepared.test
+    with status("Loading the model"):
+        model = run.model()
+    scores = {run.config.model_name: predict(model, test.graphs)[:, 0]}
+    if baselines:
+        scores |= _baselines(prepared, run.config.seed)
+
+    from e2e_tf.training.metrics import judge
+
+    pt = test.jets.jets["pt"]
+    metrics: dict[str, Any] = {
+        "jets": {"test": len(test.jets)},
+        "pt_reweighted": prepared.reweighting is not None,
+        "classifiers": {},
+    }
+    for name, score in track(scores.items(), "Judging", total=len(scores)):
+        metrics["classifiers"][name] = judge(
+            test.label,
+            score,
+            pt=pt,
+            weight=test.weight,
+            event=test.jets.event,
+            pt_bins=run.config.data.judge_pt_bins,
+            bootstraps=bootstraps,
+            seed=run.config.seed,
+        )
+        if prepared.reweighting is not None:
+            from e2e_tf.training.metrics import roc_auc
+
+            metrics["classifiers"][name]["auc_unweighted"] = roc_auc(test.label, score)
+    # Drawn beside and moved when all is there: a run is judged completely or not at all.
+    with tempfile.TemporaryDirectory(prefix=".judging.", dir=run.folder) as drawn:
+        with status("Drawing"):
+            _draw(run, prepared, scores, metrics, Path(drawn))
+        for picture in sorted(Path(drawn).iterdir()):
+            picture.replace(run.folder / picture.name)
+    write_json(run.folder / "metrics.json", metrics)
+    return metrics
+
+
+def _same_sample(run: Run, prepared: Prepared) -> None:
+    trained = run.provenance["data"]["sha256"]
+    if prepared.source["sha256"] != trained:
+        raise InputError(
+            f"{run.folder} was trained on another {prepared.source['sample']}: its SHA-256 was {trained[:12]}…, "
+            f"it is {prepared.source['sha256'][:12]}… now"
+        )
+
+
+def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
+    from e2e_tf.training.baseline import baseline_score, candidate_features, hit_features, train_baseline
+
+    train, test = prepared.train, prepared.test
+    kinds: list[tuple[str, Callable[[Jets], tuple[list[str], np.ndarray]]]] = []
+    if train.jets.hits:
+        kinds.append(("hits", hit_features))
+    if train.jets.candidates is not None:
+        kinds.append(("candidates", lambda jets: candidate_features(with_candidate_quantities(jets))))
+    scores = {}
+    for what, features in kinds:
+        with status(f"Training boosted trees on {what}"):
+            trees = train_baseline(features(train.jets)[1], train.label, train.weight, seed)
+            scores[f"boosted trees ({what})"] = baseline_score(trees, features(test.jets)[1])
+    return scores
+
+
+def _draw(
+    run: Run, prepared: Prepared, scores: dict[str, np.ndarray], metrics: dict[str, Any], folder: Path
+) -> None:
+    from e2e_tf.training import plots
+
+    test = prepared.test
+    name = run.config.model_name
+    curves = {key: (test.label, score, test.weight) for key, score in scores.items()}
+    plots.plot_roc(curves, folder / "roc.png")
+    plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight)
+    points = metrics["classifiers"][name]["overall"]["working_points"]
+    threshold = next(p["threshold"] for p in points if p["target"] == 0.7)
+    plots.plot_efficiency(
+        test.jets.jets["pt"],
+        test.label,
+        scores[name] >= threshold,
+        folder / "efficiency.png",
+        bins=run.config.data.pt_bins,
+    )
+    plots.plot_history(read_json(run.folder / "history.json"), folder / "history.png")
+    if run.preprocess.nodes == "hits":
+        _draw_events(run, prepared, scores[name], folder)
+
+
+def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) -> None:
+    """The jet of median score of each class, among those with a graph worth drawing."""
+    from e2e_tf.data.graphs import GraphRecipe, build_graphs
+    from e2e_tf.training import plots
+
+    test = prepared.test
+    for label, what, file in ((1, "Hadronic tau", "event_tau.png"), (0, "QCD jet", "event_qcd.png")):
+        rows = np.flatnonzero((test.label == label) & (test.graphs.graphs.n_node >= 10))
+        if not len(rows):
+            continue
+        row = rows[np.argsort(score[rows], kind="stable")[len(rows) // 2]]
+        jet = test.jets.take(np.array([row]))
+        graphs = build_graphs(jet, GraphRecipe.of(run.preprocess))
+        raw = [feature.raw for feature in graphs.node_features]
+        energy = np.expm1(
+            graphs.graphs.x[:, [raw.index(n) for n in ("track_pt", "ecal_energy", "hcal_energy")]]
+        )
+        pt = float(jet.jets["pt"][0])
+        plots.plot_event_display(
+            folder / file,
+            graphs.positions[:, 0],
+            graphs.positions[:, 1],
+            energy,
+            graphs.graphs.senders,
+            graphs.graphs.receivers,
+            title=f"{what}, $p_T$ = {pt:.0f} GeV, score {score[row]:.2f}",
+        )

@@ -1,0 +1,184 @@
+"""Training a run from its configuration."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from e2e_tf.config import RunConfig, read_config
+from e2e_tf.errors import InputError
+from e2e_tf.training.prepare import Prepared, prepare
+from e2e_tf.training.run import Run, open_run, read_json, write_json
+
+__all__ = ["fit", "package_versions"]
+
+_RECORDED = (
+    "e2e-tf",
+    "tensorflow",
+    "keras",
+    "spektral",
+    "numpy",
+    "h5py",
+    "scikit-learn",
+    "tf2onnx",
+    "onnxruntime",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def fit(
+    config: RunConfig | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    base: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Train a run, or continue one that was stopped.
+
+    A folder whose training has not finished and whose configuration is the same is continued from its last
+    complete epoch, with the numbers it would have had without the stop.
+
+    Args:
+        config: a configuration or the path of one.
+        folder: the run folder.
+        force: start anew in an existing folder.
+        base: where relative sample paths start; the configuration's folder, or the working folder.
+
+    Raises:
+        InputError: the configuration or sample cannot be used, or ``folder`` holds something else.
+    """
+    if isinstance(config, RunConfig):
+        root = Path(base or ".").resolve()
+    else:
+        root = Path(base or Path(config).parent).resolve()
+        config = read_config(config)
+    folder = Path(folder)
+    stored = {"config": config.model_dump(mode="json"), "base": str(root)}
+    _claim(folder, stored, force)
+    prepared = prepare(config, root)
+
+    import keras
+
+    keras.utils.set_random_seed(config.seed)
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "config.json", stored)
+    prepared.preprocess.write(folder / "preprocess.json", force=True)
+    started = time.perf_counter()
+    model, history, best_epoch, resumed = _train(config, prepared, folder)
+    provenance = {
+        "versions": package_versions(),
+        "seed": config.seed,
+        "data": prepared.source,
+        "reweighting": None if prepared.reweighting is None else prepared.reweighting.to_dict(),
+        "parameters": int(model.count_params()),
+        "best_epoch": best_epoch,
+        "resumed_at_epochs": resumed,
+        "training_seconds": round(time.perf_counter() - started, 1),
+    }
+    write_json(folder / "history.json", history)
+    write_json(folder / "provenance.json", provenance)
+    last = max((folder / "checkpoint").glob("epoch-*"))
+    (last / "best.keras").replace(folder / "model.keras")
+    shutil.rmtree(folder / "checkpoint")
+    return open_run(folder)
+
+
+def _claim(folder: Path, stored: dict[str, Any], force: bool) -> None:
+    """Refuse a folder that must not be written to; empty it with ``force``."""
+    if not folder.parent.is_dir():
+        raise InputError(f"the folder {folder.parent} of {folder.name} does not exist; create it first")
+    if not folder.exists():
+        return
+    if force:
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; choose another name, or give --force to replace it")
+    if not any(folder.iterdir()):
+        return
+    if (folder / "model.keras").exists() or not (folder / "config.json").is_file():
+        raise InputError(f"{folder} exists already; choose another name, or give --force to replace it")
+    if read_json(folder / "config.json") != stored:
+        raise InputError(
+            f"{folder} holds an unfinished run of another configuration; choose another name, or give --force to replace it"
+        )
+
+
+def _train(
+    config: RunConfig, prepared: Prepared, folder: Path
+) -> tuple[Any, dict[str, list[float]], int, list[int]]:
+    import keras
+
+    from e2e_tf.data.loader import DisjointLoader
+    from e2e_tf.models import build_model
+    from e2e_tf.training.callbacks import EpochProgress, LoaderEpoch
+    from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint
+
+    options = config.training
+
+    def loader(split: Any, shuffle: bool) -> DisjointLoader:
+        return DisjointLoader(
+            split.graphs.graphs,
+            split.label,
+            split.weight,
+            batch_size=options.batch_size if shuffle else 4 * options.batch_size,
+            shuffle=shuffle,
+            bucket=shuffle and options.bucket,
+            seed=config.seed,
+        )
+
+    train, validation = loader(prepared.train, True), loader(prepared.validation, False)
+    graphs = prepared.train.graphs
+    checkpoints = folder / "checkpoint"
+    state: dict[str, Any] = {"epoch": -1, "done": False}
+    found = last_checkpoint(checkpoints)
+    resumed = read_json(folder / "resumed.json") if (folder / "resumed.json").is_file() else []
+    if found is not None:
+        path, state = found
+        model = keras.models.load_model(path / "model.keras")
+        resumed.append(state["epoch"] + 1)
+        write_json(folder / "resumed.json", resumed)
+    else:
+        model = build_model(
+            config.model_name, len(graphs.node_features), len(graphs.jet_features), config.model_settings
+        )
+        schedule = keras.optimizers.schedules.CosineDecay(
+            options.learning_rate, options.epochs * len(train), alpha=0.01
+        )
+        optimizer = keras.optimizers.get(
+            {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
+        )
+        optimizer.learning_rate = schedule
+        model.compile(
+            optimizer=optimizer,
+            loss="binary_crossentropy",
+            weighted_metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
+            jit_compile=False,
+        )
+    checkpoint = Checkpoint(checkpoints, "val_auc", options.patience, state)
+    if not state["done"] and state["epoch"] + 1 < options.epochs:
+        model.fit(
+            train.dataset(),
+            validation_data=validation.dataset(),
+            initial_epoch=state["epoch"] + 1,
+            epochs=options.epochs,
+            callbacks=[LoaderEpoch(train), EpochProgress(options.epochs, len(train)), checkpoint],
+            shuffle=False,  # the loader does it, reproducibly
+            verbose=0,
+        )
+    return model, checkpoint.history, checkpoint.best_epoch, resumed

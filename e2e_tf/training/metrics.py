@@ -1,0 +1,401 @@
+"""How good a score is: area under the ROC curve, background rejection, working points, and their errors.
+
+Labels are 1 for signal and 0 for background, and a higher score means more like signal. A jet passes a
+threshold when its score is equal to it or above.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.errors import InputError
+
+__all__ = [
+    "Rejection",
+    "WorkingPoint",
+    "background_efficiency",
+    "background_rejection",
+    "bootstrap",
+    "judge",
+    "roc_auc",
+    "working_points",
+]
+
+# No background jet seen: at 95 % confidence fewer than -ln 0.05 were expected.
+_UPPER_LIMIT_OF_NONE = -math.log(0.05)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Background rejection 1/ε_B at a signal efficiency.
+
+    Attributes:
+        value: 1/ε_B, or the lower limit at 95 % confidence.
+        is_limit: less than one background jet passes and ``value`` is that limit.
+    """
+
+    value: float
+    is_limit: bool
+
+
+@dataclass(frozen=True)
+class WorkingPoint:
+    """A threshold and what passes it.
+
+    Attributes:
+        target: the signal efficiency that was asked for.
+        threshold: the tightest score cut (score >= threshold) that keeps at least ``target`` of the signal.
+        signal_efficiency: the share of signal that passes; at least ``target``.
+        background_efficiency: the share of background that passes.
+        rejection: 1/``background_efficiency``, a lower limit where less than one background jet passes.
+    """
+
+    target: float
+    threshold: float
+    signal_efficiency: float
+    background_efficiency: float
+    rejection: Rejection
+
+
+def roc_auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Area under the ROC curve: the chance that signal scores above background, ties counting one half.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        weight: float (n,), event weights; None means 1.
+
+    Raises:
+        InputError: a class is missing, a score is not finite, or lengths differ.
+    """
+    return _Roc(*_checked(label, score, weight)).auc
+
+
+def background_efficiency(
+    label: np.ndarray,
+    score: np.ndarray,
+    efficiency: float | Sequence[float] | np.ndarray,
+    weight: np.ndarray | None = None,
+) -> np.ndarray:
+    """Background efficiency ε_B where the signal efficiency is ``efficiency``; float64, in its shape.
+
+    The ROC curve's points, one per distinct score, are joined by straight lines. Where a whole range of ε_B
+    has exactly the signal efficiency asked for, the lowest counts: the tightest cut that reaches it.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        efficiency: signal efficiencies in (0, 1].
+        weight: float (n,), event weights; None means 1.
+
+    Raises:
+        InputError: as `roc_auc`, or an efficiency outside (0, 1].
+    """
+    targets = _checked_efficiencies(efficiency)
+    return _Roc(*_checked(label, score, weight)).background_at(targets).reshape(np.shape(efficiency))
+
+
+def background_rejection(
+    label: np.ndarray, score: np.ndarray, efficiency: float, weight: np.ndarray | None = None
+) -> Rejection:
+    """1/ε_B at the signal efficiency ``efficiency``, with ε_B interpolated as `background_efficiency` does.
+
+    Where less than one (effective) background jet passes, 1/ε_B is not measured and the lower limit at 95 %
+    confidence comes instead: n/3.0 with n = (Σw)²/Σw² background jets.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        efficiency: a signal efficiency in (0, 1].
+        weight: float (n,), event weights; None means 1.
+
+    Raises:
+        InputError: as `background_efficiency`.
+    """
+    label, score, weight = _checked(label, score, weight)
+    passing = float(_Roc(label, score, weight).background_at(_checked_efficiencies(efficiency))[0])
+    return _rejection(passing, _effective(weight[label == 0]))
+
+
+def working_points(
+    label: np.ndarray,
+    score: np.ndarray,
+    efficiencies: Sequence[float] = (0.5, 0.7, 0.9),
+    weight: np.ndarray | None = None,
+) -> list[WorkingPoint]:
+    """The tightest thresholds that keep at least the given shares of the signal.
+
+    A threshold is the score of a jet, and its efficiencies are those of this very cut: nothing is
+    interpolated, so the numbers can be found again by counting.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        efficiencies: signal efficiencies in (0, 1].
+        weight: float (n,), event weights; None means 1.
+
+    Raises:
+        InputError: as `background_efficiency`.
+    """
+    label, score, weight = _checked(label, score, weight)
+    targets = _checked_efficiencies(efficiencies)
+    roc, n_background = _Roc(label, score, weight), _effective(weight[label == 0])
+    points = []
+    for target, i in zip(targets, roc.reaching(targets), strict=True):
+        passing = float(roc.background[i])
+        points.append(
+            WorkingPoint(
+                target=float(target),
+                threshold=float(roc.threshold[i]),
+                signal_efficiency=float(roc.signal[i]),
+                background_efficiency=passing,
+                rejection=_rejection(passing, n_background),
+            )
+        )
+    return points
+
+
+def bootstrap(
+    metric: Callable[[np.ndarray, np.ndarray, np.ndarray], Any],
+    label: np.ndarray,
+    score: np.ndarray,
+    weight: np.ndarray | None = None,
+    n: int = 200,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> Any:
+    """Standard error of a metric by resampling events.
+
+    Each replica draws as many events as there are, with replacement; a jet's weight is multiplied by how
+    often its event was drawn. Replicas without signal or without background are drawn again.
+
+    Args:
+        metric: takes label (m,), score (m,) and weight (m,) and gives a number or an array of fixed shape.
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        weight: float (n,), event weights; None means 1.
+        n: number of replicas, at least 2.
+        seed: seeds the draws.
+        groups: int (n,), the event of each jet; jets of an event are drawn together. None: each on its own.
+
+    Returns:
+        The standard deviation over the replicas, in the shape the metric has.
+
+    Raises:
+        InputError: as `roc_auc`, fewer than 2 replicas, or groups of another length.
+    """
+    label, score, weight = _checked(label, score, weight)
+    if n < 2:
+        raise InputError(f"a bootstrap needs at least 2 replicas, received n={n}")
+    if groups is None:
+        group, n_groups = np.arange(len(label)), len(label)
+    else:
+        if np.shape(groups) != label.shape:
+            raise InputError(
+                f"groups must have one entry per jet ({len(label)}), received {np.shape(groups)}"
+            )
+        unique, group = np.unique(np.asarray(groups), return_inverse=True)
+        n_groups = len(unique)
+    # Metrics sort by score; sorting what is sorted already takes linear time.
+    order = np.argsort(score, kind="stable")
+    label, score, weight, group = label[order], score[order], weight[order], group[order]
+    rng = np.random.default_rng(seed)
+    values: list[np.ndarray] = []
+    while len(values) < n:
+        times = np.bincount(rng.integers(0, n_groups, n_groups), minlength=n_groups)
+        replica = weight * times[group]
+        kept = replica > 0
+        n_signal = np.count_nonzero(label[kept])
+        if 0 < n_signal < np.count_nonzero(kept):
+            values.append(np.asarray(metric(label[kept], score[kept], replica[kept]), np.float64))
+    error = np.std(values, axis=0, ddof=1)
+    return float(error) if np.ndim(error) == 0 else error
+
+
+def judge(
+    label: np.ndarray,
+    score: np.ndarray,
+    *,
+    pt: np.ndarray,
+    weight: np.ndarray | None = None,
+    event: np.ndarray | None = None,
+    pt_bins: Sequence[float] = (10, 20, 30, 40, 50),
+    efficiencies: Sequence[float] = (0.5, 0.7, 0.9),
+    bootstraps: int = 200,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Everything a table of results needs, overall and per pT bin, ready for JSON.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,), higher for signal.
+        pt: float (n,), jet pT [GeV].
+        weight: float (n,), event weights; None means 1.
+        event: int (n,), the event of each jet, resampled together; None: jets are independent.
+        pt_bins: edges [GeV]; a bin holds its lower edge and not its upper one, and jets
+            outside all bins count in ``overall`` only.
+        efficiencies: signal efficiencies in (0, 1].
+        bootstraps: replicas behind each error, at least 2.
+        seed: seeds the replicas.
+
+    Returns:
+        ``overall`` and a list ``pt_bins`` with the same entries and ``low`` and ``high`` [GeV]::
+
+            signal, background          numbers of jets
+            auc                         {value, error}
+            rejection                   per efficiency {efficiency, value, error, is_limit}
+
+        and, for ``overall``, ``working_points``: thresholds with their signal and background efficiencies.
+        Errors are standard errors of the bootstrap; that of a rejection is propagated from ε_B and is None
+        for a limit. A pT bin that lacks a class has ``auc`` and ``rejection`` None.
+
+    Raises:
+        InputError: as `bootstrap`, or unusable pT values or edges.
+    """
+    label, score, weight = _checked(label, score, weight)
+    targets = _checked_efficiencies(efficiencies)
+    pt, edges = np.asarray(pt, np.float64), np.asarray(pt_bins, np.float64)
+    if pt.shape != label.shape or not np.all(np.isfinite(pt)):
+        raise InputError(
+            f"pt must be finite with one entry per jet ({len(label)}), received shape {pt.shape}"
+        )
+    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
+        raise InputError(f"pT bin edges must be at least two rising numbers, received {list(pt_bins)}")
+    if event is not None and np.shape(event) != label.shape:
+        raise InputError(f"event must have shape ({len(label)},), received {np.shape(event)}")
+
+    def entry(rows: np.ndarray) -> dict[str, Any]:
+        groups = None if event is None else np.asarray(event)[rows]
+        return _entry(label[rows], score[rows], weight[rows], groups, targets, bootstraps, seed)
+
+    overall = entry(np.arange(len(label)))
+    overall["working_points"] = [
+        {
+            "target": point.target,
+            "threshold": point.threshold,
+            "signal_efficiency": point.signal_efficiency,
+            "background_efficiency": point.background_efficiency,
+            "rejection": point.rejection.value,
+            "is_limit": point.rejection.is_limit,
+        }
+        for point in working_points(label, score, efficiencies, weight)
+    ]
+    parts = []
+    for low, high in itertools.pairwise(edges.tolist()):
+        rows = np.flatnonzero((pt >= low) & (pt < high))
+        parts.append({"low": low, "high": high, **entry(rows)})
+    return {"overall": overall, "pt_bins": parts, "bootstraps": int(bootstraps), "seed": int(seed)}
+
+
+def _entry(
+    label: np.ndarray,
+    score: np.ndarray,
+    weight: np.ndarray,
+    groups: np.ndarray | None,
+    targets: np.ndarray,
+    bootstraps: int,
+    seed: int,
+) -> dict[str, Any]:
+    n_signal = int(np.count_nonzero(label))
+    counts: dict[str, Any] = {"signal": n_signal, "background": len(label) - n_signal}
+    if not weight[label == 1].sum() > 0 or not weight[label == 0].sum() > 0:
+        return {**counts, "auc": None, "rejection": None}
+
+    def values(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        roc = _Roc(label, score, weight)
+        return np.concatenate([[roc.auc], roc.background_at(targets)])
+
+    value = values(label, score, weight)
+    error = bootstrap(values, label, score, weight, bootstraps, seed, groups)
+    n_background = _effective(weight[label == 0])
+    rejections = []
+    for target, passing, spread in zip(targets, value[1:], error[1:], strict=True):
+        rejection = _rejection(float(passing), n_background)
+        rejections.append(
+            {
+                "efficiency": float(target),
+                "value": rejection.value,
+                # From the error of ε_B, as 1/ε_B is infinite in replicas where no background passes.
+                "error": None if rejection.is_limit else float(spread / passing**2),
+                "is_limit": rejection.is_limit,
+            }
+        )
+    return {**counts, "auc": {"value": float(value[0]), "error": float(error[0])}, "rejection": rejections}
+
+
+class _Roc:
+    """The ROC curve of checked inputs, one point per distinct score."""
+
+    def __init__(self, label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> None:
+        import sklearn
+        from sklearn.metrics import roc_curve
+
+        with sklearn.config_context(assume_finite=True):  # the callers have looked
+            self.background, self.signal, self.threshold = roc_curve(
+                label, score, sample_weight=weight, drop_intermediate=False
+            )
+
+    @property
+    def auc(self) -> float:
+        from sklearn.metrics import auc
+
+        return float(auc(self.background, self.signal))
+
+    def reaching(self, targets: np.ndarray) -> np.ndarray:
+        """Index of the first point whose signal efficiency is at least each target."""
+        # A weighted sum that should be the target exactly may miss it by rounding.
+        return np.minimum(np.searchsorted(self.signal, targets - 1e-12), len(self.signal) - 1)
+
+    def background_at(self, targets: np.ndarray) -> np.ndarray:
+        after = self.reaching(targets)
+        before = np.maximum(after - 1, 0)
+        step = self.signal[after] - self.signal[before]
+        share = np.divide(targets - self.signal[before], step, out=np.ones(len(targets)), where=step > 0)
+        rise = self.background[after] - self.background[before]
+        return self.background[before] + np.minimum(share, 1) * rise
+
+
+def _rejection(passing: float, n_background: float) -> Rejection:
+    if passing * n_background < 1 - 1e-9:
+        return Rejection(n_background / _UPPER_LIMIT_OF_NONE, True)
+    return Rejection(1 / passing, False)
+
+
+def _effective(weight: np.ndarray) -> float:
+    return float(weight.sum() ** 2 / np.square(weight).sum())
+
+
+def _checked_efficiencies(efficiency: float | Sequence[float] | np.ndarray) -> np.ndarray:
+    targets = np.atleast_1d(np.asarray(efficiency, np.float64))
+    if targets.ndim != 1 or not np.all((targets > 0) & (targets <= 1)):
+        raise InputError(f"signal efficiencies must be above 0 and at most 1, received {efficiency}")
+    return targets
+
+
+def _checked(
+    label: np.ndarray, score: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    label, score = np.asarray(label), np.asarray(score, np.float64)
+    weight = np.ones(label.shape) if weight is None else np.asarray(weight, np.float64)
+    if label.ndim != 1 or score.shape != label.shape or weight.shape != label.shape:
+        raise InputError(
+            f"label, score and weight must have one entry per jet, received shapes {label.shape}, "
+            f"{score.shape} and {weight.shape}"
+        )
+    if not np.all((label == 0) | (label == 1)):
+        raise InputError(f"label must be 0 or 1, received {np.unique(label)[:5].tolist()}")
+    bad = int(np.count_nonzero(~np.isfinite(score)))
+    if bad:
+        raise InputError(f"every score must be finite, {bad} of {len(score)} are NaN or infinite")
+    if not np.all(np.isfinite(weight) & (weight >= 0)):
+        raise InputError("every weight must be finite and not negative, some are not")
+    for name, value in (("signal", 1), ("background", 0)):
+        if not weight[label == value].sum() > 0:
+            raise InputError(f"a ROC curve needs signal and background, the sample holds no {name}")
+    return label.astype(np.int8), score, weight

@@ -1,0 +1,443 @@
+"""Pictures of results and of jets: one PNG each, drawn in the CMS style.
+
+The style is set while a picture is drawn and taken back afterwards, and nothing is shown on a screen. The
+texts above the frame are arguments: the defaults say what the jets of this library are, a simulation with a
+parametrised response, and claim no approval by the collaboration.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.schema import CHANNELS
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
+
+__all__ = ["plot_efficiency", "plot_event_display", "plot_history", "plot_roc", "plot_scores"]
+
+TEXT = "Simulation (parametrised CMS response)"
+ENERGY = "13 TeV"
+_COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")  # the CMS palette
+_SIGNAL, _BACKGROUND = _COLOURS[0], _COLOURS[2]
+_CHANNEL_COLOURS = {"track": "#e42536", "ecal": "#f89c20", "hcal": "#5790fc"}
+_CHANNEL_NAMES = {"track": r"Tracks ($p_\mathrm{T}$)", "ecal": "ECAL", "hcal": "HCAL"}
+_DPI = 80
+
+
+def plot_roc(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray | None]],
+    path: str | os.PathLike[str],
+    *,
+    events: Mapping[str, np.ndarray] | None = None,
+    bootstraps: int = 100,
+    seed: int = 0,
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """Background rejection 1/ε_B against signal efficiency, with the AUC in the legend.
+
+    Bands are one bootstrap standard error of ε_B. A curve ends where fewer than one background jet in the
+    sample would pass.
+
+    Args:
+        curves: name to (label (n,), score (n,), weight (n,) or None).
+        path: the PNG to write.
+        events: name to int (n,), the event of each jet, resampled together; jets are independent otherwise.
+        bootstraps: replicas behind bands and errors; 0 draws none.
+        seed: seeds the replicas.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: there is no curve, its values cannot be used, or ``path`` exists.
+    """
+    if not curves:
+        raise InputError("a ROC plot needs at least one curve, received none")
+    grid = np.linspace(0.005, 1, 200)
+    with _figure(path, text, energy, force) as axes:
+        top = 10.0
+        for colour, (name, (label, score, weight)) in zip(_cycle(), curves.items(), strict=False):
+            # One metric for both, so that both need only one set of replicas.
+            def values(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
+                passing = background_efficiency(label, score, grid, weight)
+                return np.concatenate([[roc_auc(label, score, weight)], passing])
+
+            ones = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
+            value = values(label, score, ones)
+            auc, passing = value[0], value[1:]
+            entry = f"{name} (AUC {auc:.3f})"
+            background = ones[np.asarray(label) == 0]
+            drawn = passing * background.sum() ** 2 >= np.square(background).sum() * (1 - 1e-9)
+            if not drawn.any():
+                raise InputError(f"no background passes any cut of {name!r}, there is no curve to draw")
+            if bootstraps:
+                groups = None if events is None else events.get(name)
+                errors = bootstrap(values, label, score, weight, bootstraps, seed, groups)
+                error, spread = errors[0], errors[1:]
+                entry = f"{name} (AUC {auc:.3f} ± {error:.3f})"
+                low = 1 / np.minimum(passing + spread, 1)[drawn]
+                # Below one standard error nothing is known of the rejection: the band leaves the frame.
+                high = 1 / np.maximum(passing - spread, 1e-9)[drawn]
+                axes.fill_between(grid[drawn], low, high, color=colour, alpha=0.25, linewidth=0)
+            axes.plot(grid[drawn], 1 / passing[drawn], color=colour, linewidth=3, label=entry)
+            top = max(top, float(1 / passing[drawn].min()))
+        axes.plot(grid, 1 / grid, color="0.5", linestyle=":", linewidth=2, label="Random choice")
+        # The legend stands above the curves; bands may reach behind it.
+        axes.set(xlim=(0, 1), ylim=(1, top ** (1 / _below_legend(len(curves) + 1, 0.055))), yscale="log")
+        axes.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
+        axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
+        axes.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
+
+
+def plot_scores(
+    label: np.ndarray,
+    score: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    weight: np.ndarray | None = None,
+    bins: int = 40,
+    names: tuple[str, str] = ("Background", "Signal"),
+    xlabel: str = "Score",
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """Distributions of the score for both classes, each with unit area, with statistical errors.
+
+    Args:
+        label: int (n,), 1 for signal and 0 for background.
+        score: float (n,).
+        path: the PNG to write.
+        weight: float (n,), event weights; None means 1.
+        bins: number of bins between 0 and 1, or over the scores' range if that is wider.
+        names: of class 0 and class 1.
+        xlabel: the axis' text.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: a class is missing, values cannot be used, or ``path`` exists.
+    """
+    roc_auc(label, score, weight)  # the same inputs make sense to both, and it says what is wrong
+    label, score = np.asarray(label), np.asarray(score, np.float64)
+    weight = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
+    edges = np.linspace(min(0.0, score.min()), max(1.0, score.max()), bins + 1)
+    with _figure(path, text, energy, force) as axes:
+        smallest, largest = np.inf, 0.0
+        for value, name, colour in ((0, names[0], _BACKGROUND), (1, names[1], _SIGNAL)):
+            rows = label == value
+            height = np.histogram(score[rows], edges, weights=weight[rows])[0]
+            error = np.sqrt(np.histogram(score[rows], edges, weights=weight[rows] ** 2)[0])
+            area = height.sum() * (edges[1] - edges[0])
+            smallest = min(smallest, float((height[height > 0] / area).min()))
+            largest = max(largest, float((height / area).max()))
+            axes.stairs(height / area, edges, fill=True, color=colour, alpha=0.25)
+            axes.stairs(height / area, edges, color=colour, linewidth=3, label=name)
+            centre = (edges[1:] + edges[:-1]) / 2
+            axes.errorbar(
+                centre, height / area, error / area, fmt="", linestyle="", color=colour, linewidth=2
+            )
+        axes.set(xlim=(edges[0], edges[-1]), yscale="log", ylim=(smallest / 3, largest * 12))
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel("Normalised to unit area")
+        axes.legend(loc="upper center", ncols=2)
+
+
+def plot_efficiency(
+    pt: np.ndarray,
+    label: np.ndarray,
+    passed: np.ndarray | Mapping[str, np.ndarray],
+    path: str | os.PathLike[str],
+    *,
+    bins: Sequence[float] = (10, 15, 20, 25, 30, 35, 40, 45, 50),
+    xlabel: str = r"Jet $p_\mathrm{T}$ (GeV)",
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """Share of signal (above) and of background (below) that passes, against pT.
+
+    Counts are not weighted, so that the Clopper-Pearson intervals (68.3 %) are exact. Where no background
+    passes, an open triangle marks the upper end of the interval.
+
+    Args:
+        pt: float (n,), jet pT [GeV].
+        label: int (n,), 1 for signal and 0 for background.
+        passed: bool (n,), or several by the name of tagger and working point, told apart in a legend.
+        path: the PNG to write.
+        bins: edges [GeV]; bins without jets of a class show no point.
+        xlabel: the axis' text.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: lengths differ, nothing to draw, or ``path`` exists.
+    """
+    pt, label, edges = np.asarray(pt, np.float64), np.asarray(label), np.asarray(bins, np.float64)
+    named = passed if isinstance(passed, Mapping) else {"": passed}
+    decisions = {name: np.asarray(values, bool) for name, values in named.items()}
+    lengths = {"label": len(label), **{name: len(values) for name, values in decisions.items()}}
+    if not decisions or any(length != len(pt) for length in lengths.values()):
+        raise InputError(
+            f"each of at least one decision needs one entry per jet ({len(pt)}), received {lengths}"
+        )
+    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
+        raise InputError(f"pT bin edges must be at least two rising numbers, received {list(bins)}")
+    from hist.intervals import clopper_pearson_interval
+
+    centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    with _figure(path, text, energy, force, rows=2) as (upper, lower):
+        for value, axes in ((1, upper), (0, lower)):
+            rows = label == value
+            total = np.histogram(pt[rows], edges)[0]
+            seen = total > 0
+            ends: list[float] = []
+            for i, (colour, (name, decision)) in enumerate(zip(_cycle(), decisions.items(), strict=False)):
+                count = np.histogram(pt[rows & decision], edges)[0][seen]
+                share = count / total[seen]
+                low, high = clopper_pearson_interval(count, total[seen])
+                # Points of several taggers stand side by side.
+                shift = (i - (len(decisions) - 1) / 2) * 0.25 * half[seen]
+                # Nothing passes: only the interval's upper end can be drawn on a logarithmic axis.
+                none = (count == 0) & (value == 0)
+                axes.plot(
+                    (centre[seen] + shift)[none],
+                    high[none],
+                    marker="v",
+                    linestyle="",
+                    markersize=9,
+                    markeredgewidth=2,
+                    color=colour,
+                    markerfacecolor="white",
+                    zorder=3,
+                )
+                axes.errorbar(
+                    centre[seen] + shift,
+                    share,
+                    yerr=[share - low, high - share],
+                    xerr=half[seen] if len(decisions) == 1 else None,
+                    fmt="osD^pP"[i % 6],
+                    color=colour,
+                    markersize=9,
+                    linewidth=2,
+                    label=name or None,
+                )
+                ends += [*low[low > 0], *high]
+            if value == 0 and ends:
+                axes.set(yscale="log", ylim=(min(ends) / 2, min(max(ends) * 2, 1.5)))
+        columns = 2 if len(decisions) > 1 and max(len(name) for name in decisions) <= 20 else 1
+        rows_of_legend = -(-len(decisions) // columns) if isinstance(passed, Mapping) else 0
+        upper.set(ylim=(0, 1.05 / _below_legend(rows_of_legend, 0.11)), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1.0))
+        upper.axhline(1, color="0.6", linewidth=1, linestyle=":")
+        upper.set_ylabel("Signal efficiency")
+        lower.set_ylabel("Background efficiency")
+        lower.set(xlim=(edges[0], edges[-1]), xlabel=xlabel)
+        if isinstance(passed, Mapping):
+            upper.legend(loc="upper right", ncols=columns)
+
+
+def plot_history(
+    history: Mapping[str, Sequence[float]],
+    path: str | os.PathLike[str],
+    *,
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """Loss and, where recorded, AUC against the epoch; a dotted line marks the smallest validation loss.
+
+    Args:
+        history: as Keras keeps it: ``loss`` and optionally ``val_loss``, ``auc``, ``val_auc``, one number
+            per epoch; other entries are not drawn.
+        path: the PNG to write.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: there is no ``loss``, curves differ in length, or ``path`` exists.
+    """
+    drawn = {key: np.asarray(history[key], np.float64) for key in _HISTORY if key in history}
+    lengths = {key: len(values) for key, values in drawn.items()}
+    if "loss" not in drawn or len(set(lengths.values())) != 1 or lengths["loss"] == 0:
+        raise InputError(f"a history needs 'loss' and equally long curves, received lengths {lengths}")
+    quantities = [name for name in ("loss", "auc") if name in drawn or f"val_{name}" in drawn]
+    epochs = np.arange(1, lengths["loss"] + 1)
+    with _figure(path, text, energy, force, rows=len(quantities)) as frames:
+        frames = np.atleast_1d(frames)
+        for axes, name in zip(frames, quantities, strict=True):
+            for prefix, title, colour in (("", "Training", _COLOURS[0]), ("val_", "Validation", _COLOURS[1])):
+                if prefix + name in drawn:
+                    style: dict[str, Any] = {"color": colour, "linewidth": 3, "label": title}
+                    marker = "o" if len(epochs) <= 40 else ""
+                    axes.plot(epochs, drawn[prefix + name], marker=marker, markersize=7, **style)
+            if "val_loss" in drawn and np.isfinite(drawn["val_loss"]).any():
+                best = int(np.nanargmin(drawn["val_loss"]))
+                title = f"Best epoch ({epochs[best]})"
+                axes.axvline(epochs[best], color="0.4", linestyle=":", linewidth=2, label=title)
+            axes.set_ylabel("Loss" if name == "loss" else "AUC")
+            axes.margins(y=0.1)
+        frames[-1].set_xlabel("Epoch")
+        frames[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        frames[-1].minorticks_off()
+        frames[-1].set_xlim(0.5, len(epochs) + 0.5)
+        frames[0].legend(loc="best")
+
+
+_HISTORY = ("loss", "val_loss", "auc", "val_auc")
+
+
+def plot_event_display(
+    path: str | os.PathLike[str],
+    deta: np.ndarray,
+    dphi: np.ndarray,
+    energy_per_channel: np.ndarray,
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    *,
+    title: str = "",
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """One jet as the network sees it: hits as circles whose area grows with energy, and the graph's edges.
+
+    Args:
+        path: the PNG to write.
+        deta: float (n,), η of each node relative to the jet axis.
+        dphi: float (n,), φ of each node relative to the jet axis [rad].
+        energy_per_channel: float (n, 3), track pT, ECAL and HCAL energy of each node [GeV].
+        senders: int (number of edges,), node where an edge starts.
+        receivers: int (number of edges,), node where it ends.
+        title: printed inside the frame.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: shapes disagree, an edge points to no node, or ``path`` exists.
+    """
+    deta, dphi = np.asarray(deta, np.float64), np.asarray(dphi, np.float64)
+    values = np.asarray(energy_per_channel, np.float64)
+    senders, receivers = np.asarray(senders), np.asarray(receivers)
+    n = len(deta)
+    if dphi.shape != (n,) or values.shape != (n, len(CHANNELS)):
+        raise InputError(
+            f"an event display needs dphi ({n},) and energies ({n}, {len(CHANNELS)}), "
+            f"received {dphi.shape} and {values.shape}"
+        )
+    ends = np.concatenate([senders, receivers])
+    if senders.shape != receivers.shape or np.any((ends < 0) | (ends >= n)):
+        raise InputError(f"senders and receivers must be as many and point to one of {n} nodes")
+    with _figure(path, text, energy, force) as axes:
+        from matplotlib.collections import LineCollection
+        from matplotlib.lines import Line2D
+
+        # An edge and its reverse are one line, and loops are none.
+        pairs = np.unique(np.sort(np.stack([senders, receivers], axis=1), axis=1), axis=0)
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        points = np.stack([deta, dphi], axis=1)
+        # Many edges must not hide the hits.
+        alpha = float(np.clip(120 / max(len(pairs), 1), 0.15, 0.6))
+        axes.add_collection(
+            LineCollection(points[pairs], colors="0.35", linewidths=1.2, alpha=alpha, zorder=1)
+        )
+        largest = values.max(initial=0.0)
+        area_per_gev = 1800 / largest if largest > 0 else 0.0
+        # Larger circles below: HCAL under ECAL under tracks.
+        for zorder, channel in enumerate(reversed(CHANNELS), start=2):
+            value = values[:, CHANNELS.index(channel)]
+            hit = np.flatnonzero(value > 0)
+            hit = hit[np.argsort(-value[hit], kind="stable")]
+            axes.scatter(
+                deta[hit],
+                dphi[hit],
+                s=np.maximum(value[hit] * area_per_gev, 6),
+                color=_CHANNEL_COLOURS[channel],
+                edgecolors="black",
+                linewidths=0.6,
+                alpha=0.7,
+                zorder=zorder,
+            )
+        reach = 1.02 * max(0.1, float(np.abs(points).max(initial=0.0)))
+        # Equal spans on both axes, with room for the legends above and the title below.
+        axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
+        axes.set_xlabel(r"$\Delta\eta$ to jet axis")
+        axes.set_ylabel(r"$\Delta\varphi$ to jet axis (rad)")
+        axes.plot([0], [0], marker="+", color="black", markersize=18, markeredgewidth=2, zorder=9)
+        circle: dict[str, Any] = {"marker": "o", "linestyle": "", "markeredgecolor": "black"}
+        handles = [
+            Line2D([], [], color=_CHANNEL_COLOURS[c], markersize=14, label=_CHANNEL_NAMES[c], **circle)
+            for c in CHANNELS
+        ]
+        handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
+        first = axes.legend(handles=handles, loc="upper left", fontsize=18, ncols=2, columnspacing=1)
+        axes.add_artist(first)
+        sizes = _round_values(largest)
+        scale = [
+            Line2D(
+                [],
+                [],
+                color="white",
+                markersize=np.sqrt(size * area_per_gev),
+                label=f"{size:g} GeV",
+                **circle,
+            )
+            for size in sizes
+        ]
+        if scale:
+            axes.legend(handles=scale, loc="upper right", fontsize=18, ncols=len(scale), columnspacing=1)
+        if title:
+            axes.text(0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10)
+
+
+def _round_values(largest: float) -> list[float]:
+    """Two round numbers for a scale: the largest 1, 2 or 5 x 10^k that is not above, and a tenth of it."""
+    if largest <= 0:
+        return []
+    decade = 10.0 ** np.floor(np.log10(largest))
+    top = max(step * decade for step in (1, 2, 5) if step * decade <= largest)
+    return [top / 10, top]
+
+
+def _below_legend(rows: int, height: float) -> float:
+    """The share of a frame that is left below a legend whose rows take ``height`` of it each."""
+    return max(1 - rows * height - 0.04, 0.3)
+
+
+def _cycle() -> Iterator[str]:
+    while True:
+        yield from _COLOURS
+
+
+@contextmanager
+def _figure(
+    path: str | os.PathLike[str], text: str, energy: str, force: bool, rows: int = 1
+) -> Iterator[Any]:
+    """Axes in the CMS style, an array where ``rows`` > 1; ``path`` is written if the block raises nothing."""
+    import matplotlib.style
+    import mplhep
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    style = [mplhep.style.CMS, {"axes.unicode_minus": True}]
+    # A Figure of its own instead of pyplot's: no backend is chosen and no global list of figures grows.
+    with new_file(path, force) as part, matplotlib.style.context(style):
+        figure = Figure(figsize=(10, 10), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, 1, sharex=True)
+        upper = np.atleast_1d(axes)[0]
+        upper.set_title(text, loc="left", fontsize=20, style="italic", pad=10)
+        upper.set_title(energy, loc="right", fontsize=22, pad=10)
+        yield axes
+        figure.savefig(part, format="png", dpi=_DPI, metadata={"Software": None})

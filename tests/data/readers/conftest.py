@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import awkward as ak
+import pytest
+import uproot
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real CMS data beside the checkout."""
+    folder = Path(__file__).parents[3].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real CMS data beside the checkout are absent ({folder})")
+    return folder
+
+
+@pytest.fixture
+def write_tree():
+    """Writes a ROOT tree; record arrays become branches prefix_field with a counter, as in NanoAOD."""
+
+    def write(path, branches, name="Events"):
+        types = {k: v.type.content if isinstance(v, ak.Array) else v.dtype for k, v in branches.items()}
+        with uproot.recreate(path) as file:
+            file.mktree(name, types).extend(branches)
+        return path
+
+    return write

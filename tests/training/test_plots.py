@@ -1,0 +1,241 @@
+import logging
+
+import numpy as np
+import pytest
+
+from e2e_tf.errors import InputError
+from e2e_tf.training.metrics import background_rejection, roc_auc
+from e2e_tf.training.plots import plot_efficiency, plot_event_display, plot_history, plot_roc, plot_scores
+
+
+@pytest.fixture
+def drawn(monkeypatch, caplog):
+    """The figures that were saved, in order; fails where the style's fonts are missing or settings stay."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figures = []
+    save = Figure.savefig
+
+    def savefig(self, *args, **options):
+        figures.append(self)
+        return save(self, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    before = dict(matplotlib.rcParams.copy())
+    with caplog.at_level(logging.WARNING, logger="matplotlib"):
+        yield figures
+    assert not [record.getMessage() for record in caplog.records if record.name.startswith("matplotlib")]
+    assert dict(matplotlib.rcParams.copy()) == before
+    import matplotlib.pyplot
+
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def check_png(path):
+    from matplotlib.image import imread
+
+    image = imread(path)
+    assert image.shape == (800, 800, 4)
+    inked = np.any(image[..., :3] < 0.99, axis=-1).mean()
+    assert 0.01 < inked < 0.6
+    # Nothing touches the border of the picture: no text is cut off.
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    assert np.all(border[:, :3] > 0.99)
+    assert 5_000 < path.stat().st_size < 300_000
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def check_legend(axes, above):
+    """The legend lies inside the frame, and above this height in data coordinates."""
+    box, frame = (part.get_window_extent() for part in (axes.get_legend(), axes))
+    assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+    assert box.y1 <= frame.y1
+    assert axes.transData.inverted().transform((box.x0, box.y0))[1] > above
+
+
+def scores(n=2000, seed=0, shift=2.0):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, n)
+    return label, 1 / (1 + np.exp(-rng.normal(size=n) - shift * (label - 0.5)))
+
+
+def test_roc(tmp_path, drawn):
+    label, score = scores()
+    weight = np.where(label == 1, 1.0, 0.5)
+    path = tmp_path / "roc.png"
+    plot_roc(
+        {"graph": (label, score, None), "trees": (label, score**2 * (score > 0.3), weight)},
+        path,
+        events={"graph": np.arange(2000) // 2},
+        bootstraps=20,
+        text="Toy",
+        energy="14 TeV",
+    )
+    check_png(path)
+    (axes,) = drawn[0].axes
+    assert axes.get_title(loc="left") == "Toy"
+    assert axes.get_title(loc="right") == "14 TeV"
+    assert axes.get_yscale() == "log"
+    entries = legend(axes)
+    assert entries[0].startswith(f"graph (AUC {roc_auc(label, score):.3f} ± 0.0")
+    assert entries[1].startswith("trees (AUC ")
+    assert len(axes.collections) == 2  # a band each
+    check_legend(axes, max(line.get_ydata().max() for line in axes.lines[:2]))
+    x, y = axes.lines[0].get_data()
+    at = np.argmin(np.abs(x - 0.7))
+    assert y[at] == pytest.approx(background_rejection(label, score, x[at]).value)
+    # The first point is where at least one background jet passes.
+    assert y.max() <= np.count_nonzero(label == 0) * (1 + 1e-9)
+
+
+def test_roc_without_bands(tmp_path, drawn):
+    plot_roc({"graph": (*scores(), None)}, tmp_path / "roc.png", bootstraps=0)
+    assert "±" not in legend(drawn[0].axes[0])[0]
+    assert not drawn[0].axes[0].collections
+
+
+def test_scores(tmp_path, drawn):
+    label, score = scores()
+    path = tmp_path / "scores.png"
+    plot_scores(label, score, path, weight=np.full(2000, 3.0), bins=20, names=("Jets", "Taus"))
+    check_png(path)
+    (axes,) = drawn[0].axes
+    assert legend(axes) == ["Jets", "Taus"]
+    for patch, value in zip(axes.patches, (0, 0, 1, 1), strict=True):  # area and outline of each class
+        data = patch.get_data()
+        assert np.sum(data.values * np.diff(data.edges)) == pytest.approx(1)
+        expected = np.histogram(score[label == value], np.linspace(0, 1, 21), density=True)[0]
+        np.testing.assert_allclose(data.values, expected)
+
+
+def test_efficiency(tmp_path, drawn):
+    # 10-20 GeV: 3 of 4 signal and 1 of 4 background jets pass; 20-50 GeV: 2 of 2 and 0 of 2.
+    pt = np.array([12, 13, 14, 15, 12, 13, 14, 15, 30, 30, 30, 30.0])
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0])
+    passed = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0], bool)
+    path = tmp_path / "efficiency.png"
+    plot_efficiency(pt, label, {"Medium": passed}, path, bins=(10, 20, 50, 60))
+    check_png(path)
+    upper, lower = drawn[0].axes
+    signal = upper.containers[0]
+    np.testing.assert_allclose(signal.lines[0].get_xydata(), [[15, 0.75], [35, 1]])
+    np.testing.assert_allclose(lower.containers[0].lines[0].get_ydata(), [0.25, 0])
+    # Clopper-Pearson, 68.27 %: n of n has the lower end (0.1587)^(1/n), 0 of n the upper end 1 minus that.
+    end = 0.158655**0.5
+    bars = signal.lines[2][1].get_segments()
+    np.testing.assert_allclose(bars[1][:, 1], [end, 1], rtol=1e-3)
+    open_triangle = next(line for line in lower.lines if line.get_marker() == "v")
+    np.testing.assert_allclose(open_triangle.get_xydata(), [[35, 1 - end]], rtol=1e-3)
+
+
+def test_efficiency_of_several_taggers(tmp_path, drawn):
+    label, score = scores()
+    pt = np.random.default_rng(1).uniform(10, 50, 2000)
+    path = tmp_path / "efficiency.png"
+    passed = {"A tagger with a long name, 70 %": score > 0.3, "Another with a longer name, 90 %": score > 0.9}
+    plot_efficiency(pt, label, passed, path)
+    check_png(path)
+    assert legend(drawn[0].axes[0]) == list(passed)
+    check_legend(drawn[0].axes[0], 1)
+    plot_efficiency(pt, label, score > 0.3, tmp_path / "alone.png")
+    assert drawn[1].axes[0].get_legend() is None
+    first, alone = (figure.axes[0].containers[0].lines[0].get_ydata() for figure in drawn)
+    np.testing.assert_array_equal(first, alone)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 100])
+def test_history(tmp_path, drawn, epochs):
+    steps = np.arange(epochs)
+    history = {
+        "loss": np.exp(-steps / 5).tolist(),
+        "val_loss": (np.exp(-steps / 5) + steps / 50).tolist(),
+        "auc": (1 - 0.4 * np.exp(-steps / 5)).tolist(),
+        "val_auc": (0.98 - 0.4 * np.exp(-steps / 5)).tolist(),
+        "learning_rate": [1e-3] * epochs,
+    }
+    path = tmp_path / "history.png"
+    plot_history(history, path)
+    check_png(path)
+    loss, auc = drawn[0].axes
+    assert (loss.get_ylabel(), auc.get_ylabel()) == ("Loss", "AUC")
+    best = 1 + int(np.argmin(history["val_loss"]))
+    assert legend(loss) == ["Training", "Validation", f"Best epoch ({best})"]
+    np.testing.assert_array_equal(auc.lines[1].get_ydata(), history["val_auc"])
+    assert all(tick == round(tick) for tick in auc.get_xticks())
+
+
+def test_history_of_the_loss_alone(tmp_path, drawn):
+    plot_history({"loss": [1.0, 0.5, 0.3]}, tmp_path / "history.png")
+    check_png(tmp_path / "history.png")
+    assert len(drawn[0].axes) == 1
+
+
+def test_event_display(tmp_path, drawn):
+    deta, dphi = np.array([0.0, 0.2, -0.3]), np.array([0.0, 0.1, 0.4])
+    energies = np.array([[8.0, 4.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    senders, receivers = np.array([0, 1, 1, 2, 2]), np.array([1, 0, 2, 1, 2])
+    path = tmp_path / "jet.png"
+    plot_event_display(path, deta, dphi, energies, senders, receivers, title="A jet of three nodes")
+    check_png(path)
+    (axes,) = drawn[0].axes
+    lines, hcal, ecal, track = axes.collections
+    # Both directions of an edge are one line and the loop at node 2 is none.
+    np.testing.assert_allclose(lines.get_segments(), [[[0, 0], [0.2, 0.1]], [[0.2, 0.1], [-0.3, 0.4]]])
+    assert lines.get_zorder() < min(hit.get_zorder() for hit in (hcal, ecal, track))
+    np.testing.assert_allclose(ecal.get_offsets(), [[0, 0], [0.2, 0.1]])
+    np.testing.assert_allclose(hcal.get_offsets(), [[-0.3, 0.4]])
+    areas = [*track.get_sizes(), *ecal.get_sizes(), *hcal.get_sizes()]
+    np.testing.assert_allclose(np.array(areas) / areas[0], np.array([8, 4, 2, 1]) / 8)
+    assert np.ptp(axes.get_xlim()) == pytest.approx(np.ptp(axes.get_ylim()))  # circles in ΔR stay circles
+    assert legend(axes) == ["0.5 GeV", "5 GeV"]
+
+
+def test_event_display_without_hits_or_edges(tmp_path, drawn):
+    none = np.array([], int)
+    plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none)
+    check_png(tmp_path / "empty.png")
+    plot_event_display(tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none)
+    check_png(tmp_path / "zero.png")
+
+
+def test_existing_pictures_are_kept_unless_forced(tmp_path):
+    path = tmp_path / "history.png"
+    plot_history({"loss": [1.0]}, path)
+    first = path.read_bytes()
+    with pytest.raises(InputError, match="exists already"):
+        plot_history({"loss": [2.0, 1.0]}, path)
+    assert path.read_bytes() == first
+    plot_history({"loss": [2.0, 1.0]}, path, force=True)
+    assert path.read_bytes() != first
+    plot_history({"loss": [1.0]}, path, force=True)
+    assert path.read_bytes() == first  # the same numbers give the same bytes
+
+
+def test_unusable_input_leaves_no_file(tmp_path):
+    label, score = scores(50)
+    path = tmp_path / "no.png"
+    none = np.array([], int)
+    for message, call in (
+        ("at least one curve", lambda: plot_roc({}, path)),
+        ("NaN", lambda: plot_roc({"a": (label, np.full(50, np.nan), None)}, path)),
+        ("holds no signal", lambda: plot_scores(label * 0, score, path)),
+        ("one entry per jet", lambda: plot_efficiency(score, label, {"a": score[1:] > 0}, path)),
+        ("at least one decision", lambda: plot_efficiency(score, label, {}, path)),
+        ("rising", lambda: plot_efficiency(score, label, {"a": score > 0}, path, bins=(2, 1))),
+        ("needs 'loss'", lambda: plot_history({"auc": [0.5]}, path)),
+        ("equally long", lambda: plot_history({"loss": [1.0], "val_loss": [1.0, 2.0]}, path)),
+        ("dphi", lambda: plot_event_display(path, np.zeros(2), np.zeros(2), np.zeros((2, 2)), none, none)),
+        (
+            "one of 2 nodes",
+            lambda: plot_event_display(
+                path, np.zeros(2), np.zeros(2), np.zeros((2, 3)), np.array([0]), np.array([2])
+            ),
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
+    assert list(tmp_path.iterdir()) == []
