@@ -47,10 +47,12 @@ class Ragged:
 
     def __post_init__(self) -> None:
         rows = {name: len(column) for name, column in self.columns.items()}
-        last = int(self.offsets[-1])
-        if any(length != last for length in rows.values()) or np.any(np.diff(self.offsets) < 0):
+        ends = [int(self.offsets[0]), int(self.offsets[-1])] if self.offsets.size else [0, -1]
+        rising = ends[0] == 0 and not np.any(np.diff(self.offsets) < 0)
+        if not rising or any(length != ends[1] for length in rows.values()):
             raise InputError(
-                f"offsets must rise to the number of rows; they end at {last}, columns have {rows}"
+                f"offsets must rise from 0 to the number of rows; they go from {ends[0]} to {ends[1]}, "
+                f"columns have {rows}"
             )
 
     @classmethod
@@ -88,7 +90,8 @@ class Jets:
 
     Attributes:
         jets: columns of length n: ``pt`` and ``mass`` in GeV, ``eta``, ``phi`` in rad; with hits also
-            ``ieta`` and ``iphi``, the crystal of the fixed detector grid at the window's first row and column.
+            ``ieta`` and ``iphi``, the crystal of the fixed detector grid in the window's first row and
+            column.
         event: int64 (n,), the event a jet comes from; jets of one event never go to different splits.
         label: int8 (n,), 1 for signal and 0 for background; None where there is no truth.
         weight: float32 (n,), event weights.
@@ -176,7 +179,7 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
     """
     import h5py
 
-    with new_file(path, force) as part, h5py.File(part, "w", libver="latest") as file:
+    with new_file(path, force) as part, h5py.File(part, "w") as file:
         file.attrs["format"] = JETS_FORMAT
         file.attrs["format_version"] = JETS_FORMAT_VERSION
         file.attrs["attributes"] = json.dumps(jets.attributes, sort_keys=True)
@@ -222,7 +225,10 @@ def read_jets(path: str | os.PathLike[str]) -> Jets:
                     f"{path} has format version {version}, this release reads version {JETS_FORMAT_VERSION}"
                 )
             jets = _read(file)
-    except (OSError, KeyError, RuntimeError) as error:
+    except InputError as error:
+        raise error if str(path) in str(error) else InputError(f"{path} is damaged: {error}") from error
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        # h5py raises any of these where bytes were damaged.
         raise InputError(f"{path} cannot be read, it is truncated or damaged ({error})") from error
     _check_values(path, jets)
     return jets
@@ -262,3 +268,10 @@ def _check_values(path: Path, jets: Jets) -> None:
             raise InputError(
                 f"{path}: {name} must be finite and not negative [GeV], {bad} of {len(values)} values are not"
             )
+    finite = {f"jets/{name}": values for name, values in jets.jets.items()} | {"weight": jets.weight}
+    if jets.candidates is not None:
+        finite |= {f"candidates/{name}": values for name, values in jets.candidates.columns.items()}
+    for name, values in finite.items():
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise InputError(f"{path}: {name} must be finite, {bad} of {len(values)} values are not")

@@ -72,7 +72,8 @@ class GraphBatch:
             edge_features = np.asarray(edge_features, np.float32)
             if edge_features.ndim != 2 or len(edge_features) != len(order):
                 raise InputError(
-                    f"edge_features must have one row per edge ({len(order)}), got shape {edge_features.shape}"
+                    f"edge_features must have one row per edge ({len(order)}), got shape "
+                    f"{edge_features.shape}"
                 )
             edge_features = edge_features[order]
         receivers = receivers[order]

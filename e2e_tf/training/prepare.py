@@ -67,7 +67,9 @@ def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[
     else:
         from e2e_tf.data.readers import open_reader
 
-        jets = open_reader(path, reader or None).read(path)
+        jets = open_reader(path, reader or None).read()
+        if not isinstance(jets, Jets):
+            raise InputError(f"{path} holds images; graphs need jets with hits or candidates")
     return jets, {"sample": sample, "file": path.name, "sha256": sha256(path)}
 
 

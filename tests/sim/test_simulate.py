@@ -49,7 +49,7 @@ def shipped() -> Jets:
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Jets]:
     pytest.importorskip("pythia8mc", reason="needs the extra 'sim'")
     path = tmp_path_factory.mktemp("sim") / "one.h5"
-    return path, simulate("tau", 41, 5, path)
+    return path, simulate("tau", 21, 5, path)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_plan_is_balanced_and_numbered():
 
 def test_same_bytes_with_one_and_two_workers(small: tuple[Path, Jets], tmp_path: Path):
     path, jets = small
-    again = simulate("tau", 41, 5, tmp_path / "two.h5", workers=2)
+    again = simulate("tau", 21, 5, tmp_path / "two.h5", workers=2)
     assert sha256(tmp_path / "two.h5") == sha256(path)
     assert_equal(again, jets)
     assert_equal(read_jets(path), jets)
@@ -122,7 +122,7 @@ def test_same_bytes_with_one_and_two_workers(small: tuple[Path, Jets], tmp_path:
 @sim
 def test_a_smaller_chunk_is_the_beginning_of_a_larger_one_and_seeds_differ():
     large, less, other = (
-        simulate_chunk(Chunk("tau", seed, 1, 0, n)) for seed, n in ((5, 60), (5, 12), (6, 12))
+        simulate_chunk(Chunk("tau", seed, 1, 0, n)) for seed, n in ((5, 40), (5, 12), (6, 12))
     )
     assert_equal(large.take(np.arange(12)), less)
     assert not np.array_equal(other.jets["pt"], less.jets["pt"])
@@ -133,8 +133,8 @@ def test_a_smaller_chunk_is_the_beginning_of_a_larger_one_and_seeds_differ():
 
 def test_small_sample_is_labelled_and_tells_its_settings(small: tuple[Path, Jets]):
     path, jets = small
-    np.testing.assert_array_equal(jets.label, [1, 0] * 20 + [1])
-    assert jets.attributes["command"] == "e2e-tf simulate --process tau --jets 41 --seed 5 -o tau.h5"
+    np.testing.assert_array_equal(jets.label, [1, 0] * 10 + [1])
+    assert jets.attributes["command"] == "e2e-tf simulate --process tau --jets 21 --seed 5 -o tau.h5"
     assert jets.attributes["versions"]["pythia8mc"] == importlib.metadata.version("pythia8mc")
     assert jets.attributes["settings"]["detector"]["field_tesla"] == 3.8
     assert str(path.parent) not in str(jets.attributes)

@@ -19,13 +19,13 @@ from numba import njit
 MAX_SPAN = 1 << 15
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _turn(x, y, a, b, c):
     """Positive where a, b, c turn left."""
     return (x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _in_circle(x, y, a, b, c, d):
     """Positive where d is inside the circle through the counter-clockwise a, b, c; zero on it."""
     ax, ay = x[a] - x[d], y[a] - y[d]
@@ -38,12 +38,12 @@ def _in_circle(x, y, a, b, c, d):
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _next(e):
     return e - 2 if e % 3 == 2 else e + 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _link(twin, a, b):
     twin[a] = b
     if b >= 0:
@@ -160,7 +160,7 @@ def _grow(array, used, needed):
     return larger
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _sort_unique(values, count):
     """Sort the first count values in place and drop repetitions; the number left."""
     if count > 32:

@@ -42,14 +42,14 @@ def occupied(images, threshold, by_channel):
     return found[:used].copy(), counts, finite
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _pixel(images, image, row, column, channel):
     if row < 0 or column < 0 or row >= images.shape[1] or column >= images.shape[2]:
         return 0.0
     return np.float64(images[image, row, column, channel])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _derivatives(images, image, row, column, channel, laplacian, hessian):
     """float64 arithmetic on float32 pixels, rounded to float32 at the end."""
     centre = _pixel(images, image, row, column, channel)

@@ -15,7 +15,7 @@ _MATRIX_NODES = 512
 _MATRIX_K = 32
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _difference(a, b, period):
     d = abs(a - b)
     if period > 0 and d > 0.5 * period:
@@ -51,7 +51,7 @@ def _squared_distances(columns, n, i, period, out):
                 out[j] += difference * difference
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _insert(best, best_index, filled, k, distance, j):
     """Put (distance, j) in its place among the k best, ordered by distance, then index."""
     if filled < k:
