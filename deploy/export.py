@@ -3,72 +3,212 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 
-from deploy.interface import EDGES_OUTPUT, TensorInfo, edges_function, edges_tensors
+from deploy.interface import INTERFACES, OUTPUT, TensorInfo, edges_feeds, edges_function, edges_tensors, link
+from deploy.jets import random_batch
+from deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
+from deploy.padded import padded_feeds, padded_function, padded_preprocess, padded_rules, padded_tensors
+from deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_tensorflow, release
 from deploy.quiet import quiet_tensorflow
 from e2e_tf import __version__
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, sha256
+from e2e_tf.graph import GraphSpec
 from e2e_tf.progress import status
 from e2e_tf.training.fit import package_versions
 from e2e_tf.training.run import Run, open_run, read_json, write_json
 
-__all__ = ["MANIFEST_FORMAT", "export"]
+__all__ = ["FORMATS", "MANIFEST_FORMAT", "default_interface", "export", "freeze"]
 
-MANIFEST_FORMAT = "e2e-tf hand-off"
-OPSET, IR_VERSION = 18, 8  # what ONNX Runtime 1.14 of CMSSW_13_1 and all later releases read
+FORMATS = ("onnx", "pb", "savedmodel")
+_PARITY_SIZES = (
+    (0,),
+    (1,),
+    (0, 3),
+    (2, 17, 0, 40),
+    (60,),
+    (5, 0, 0),
+)  # nodes of the jets kept as parity vectors
 
 
-def export(run: Run | str | os.PathLike[str], folder: str | os.PathLike[str], *, force: bool = False) -> Path:
+@dataclass(frozen=True)
+class _Function:
+    """What is exported: a ``tf.function`` and its tensors."""
+
+    interface: str
+    function: Any
+    inputs: list[TensorInfo]
+    output: TensorInfo
+    feeds: Callable[[Any], dict[str, np.ndarray]]
+
+
+def export(
+    run: Run | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    cmssw: str = DEFAULT_CMSSW,
+    interface: str = "",
+    formats: Sequence[str] = FORMATS,
+    float16_weights: bool = False,
+    int8: bool = False,
+    fixed: tuple[int, int] | None = None,
+) -> Path:
     """Write a hand-off folder.
 
     ::
 
+        model.onnx          float32 in and out, of the opset that the release reads
+        model_float16.onnx, model_int8.onnx   smaller weights, float32 in and out, on request
         model.pb            frozen TensorFlow graph
         saved_model/        SavedModel around the same frozen function
-        model.onnx          opset 18
+        fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
         model.keras         the Keras model, for the proof
         preprocess.json     inputs, normalisation, graph
-        manifest.json       names, shapes, dtypes, raw tensor names, working points, versions, checksums
+        inputs.npz, outputs.npz   parity vectors: anyone can repeat the proof with them
+        manifest.json       names, shapes, raw tensor names, limits, working points, versions, checksums
 
     The folder appears complete or not at all.
 
+    Args:
+        run: a finished run or its folder.
+        folder: new folder.
+        force: replace an existing one.
+        cmssw: the oldest release series that must run it, such as ``14_1``.
+        interface: ``edges`` or ``padded``; empty takes ``padded`` where the graph can be built inside.
+        formats: of ``onnx``, ``pb``, ``savedmodel``.
+        float16_weights: also write ONNX with weights stored as float16.
+        int8: also write ONNX with weights and products in int8. What either costs is measured and listed.
+        fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
+
     Raises:
-        InputError: the run is not finished, the model does not have the inputs of the interface, or ``folder``
-            exists and ``force`` is false.
+        InputError: the run is not finished, the model does not fit the interface or the release, an option is
+            unknown, or ``folder`` exists and ``force`` is false.
     """
     run = run if isinstance(run, Run) else open_run(run)
+    target = release(cmssw)
+    formats = _formats(formats)
+    interface = interface or default_interface(run)
+    if interface not in INTERFACES:
+        raise InputError(f"the interface must be {' or '.join(INTERFACES)}, not {interface!r}")
+    if fixed is not None and (interface != "padded" or min(fixed) < 1):
+        raise InputError(
+            f"a fixed shape takes positive (B, N) and the padded interface, not {fixed} and {interface}"
+        )
+    if (float16_weights or int8) and "onnx" not in formats:
+        raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
     with new_folder(folder, force) as part, quiet_tensorflow():
         with status("Freezing the model"):
             model = run.model()
-            graph, names = _freeze(model)
+            exported = _function(run, model, interface, target)
+            graph, names = freeze(exported.function)
+            check_tensorflow((node.op for node in graph.node), target)
+        entries: dict[str, Any] = {}
+        ports = {
+            "inputs": {name: f"{name}:0" for name in names},
+            "outputs": {OUTPUT: f"{OUTPUT}:0"},
+        }
+        if "pb" in formats:
             (part / "model.pb").write_bytes(graph.SerializeToString())
-        with status("Writing the SavedModel"):
-            tensors = _saved_model(graph, names, part / "saved_model")
-        with status("Converting to ONNX"):
-            _onnx(graph, names, part / "model.onnx")
+            entries["frozen_graph"] = {"file": "model.pb", **ports}
+        if "savedmodel" in formats:
+            with status("Writing the SavedModel"):
+                tensors = _saved_model(graph, names, part / "saved_model")
+            entries["saved_model"] = {
+                "folder": "saved_model",
+                "tag": "serve",
+                "inputs": {name: tensors[name] for name in names},
+                "outputs": {OUTPUT: tensors[OUTPUT]},
+            }
+        if "onnx" in formats:
+            with status("Converting to ONNX"):
+                entries |= _onnx(run, exported, graph, names, target, part, float16_weights, int8)
+        if fixed is not None:
+            with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):
+                entries["fixed"] = _fixed(run, model, fixed, part)
         (part / "model.keras").write_bytes((run.folder / "model.keras").read_bytes())
-        run.preprocess.write(part / "preprocess.json")
-        inputs, output = edges_tensors(model)
-        write_json(part / "manifest.json", _manifest(run, part, inputs, output, tensors))
+        if interface == "padded":
+            write_json(part / "preprocess.json", padded_preprocess(run.preprocess))
+        else:
+            run.preprocess.write(part / "preprocess.json")
+        _parity(run, exported, graph, part)
+        manifest = _manifest(run, part, exported, entries, target)
+        check_manifest(manifest)
+        write_json(part / "manifest.json", manifest)
     return Path(folder)
 
 
-def _freeze(model: Any) -> tuple[Any, list[str]]:
-    """The frozen ``GraphDef`` of the interface, its inputs and output named as the interface names them."""
+def default_interface(run: Run) -> str:
+    """``padded`` where the graph of the run can be built inside the exported one, else ``edges``."""
+    try:
+        padded_rules(run.preprocess)
+    except InputError:
+        return "edges"
+    return "padded"
+
+
+def _formats(formats: Sequence[str]) -> tuple[str, ...]:
+    wanted = tuple(formats.split(",")) if isinstance(formats, str) else tuple(formats)
+    wrong = [name for name in wanted if name not in FORMATS]
+    if wrong or not wanted:
+        raise InputError(f"formats must be some of {', '.join(FORMATS)}, not {', '.join(wrong) or 'none'}")
+    return wanted
+
+
+def _function(run: Run, model: Any, interface: str, target: Release) -> _Function:
+    if interface == "padded":
+        function = padded_function(model, run.preprocess)
+        return _Function(interface, function, *padded_tensors(model, run.preprocess), padded_feeds)
+    # Below opset 16 ScatterND cannot add; graph builders list every edge once, so it need not.
+    repeated = target.opset >= 16
+    try:
+        function = edges_function(model, repeated)
+    except InputError as error:
+        if repeated:
+            raise
+        raise InputError(
+            f"CMSSW_{target.name} (opset {target.opset}) cannot run this model: ScatterND with reduction=add needs "
+            f"opset 16, and without it {error}"
+        ) from error
+    return _Function(interface, function, *edges_tensors(model), lambda batch: edges_feeds(batch.graphs))
+
+
+def freeze(function: Any) -> tuple[Any, list[str]]:
+    """The frozen ``GraphDef`` of a ``tf.function``, its inputs and output named as the interface names them.
+
+    Attributes that have their default value are left out: an older TensorFlow may not know them.
+    """
+    from tensorflow.python.framework import op_def_registry
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    frozen = convert_variables_to_constants_v2(edges_function(model).get_concrete_function())
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     graph = frozen.graph.as_graph_def()
+    if graph.library.function:
+        names = ", ".join(sorted(f.signature.name for f in graph.library.function))
+        raise InputError(f"the model holds control flow or custom objects that cannot be frozen: {names}")
     names = [tensor.op.name for tensor in frozen.inputs]
     (output,) = frozen.outputs
     node = graph.node.add()
-    node.op, node.name = "Identity", EDGES_OUTPUT
+    node.op, node.name = "Identity", OUTPUT
     node.input.append(output.name.removesuffix(":0"))
     node.attr["T"].type = output.dtype.as_datatype_enum
+    for node in graph.node:
+        definition = op_def_registry.get(node.op)
+        for attribute in definition.attr if definition else ():
+            if (
+                attribute.HasField("default_value")
+                and node.attr.get(attribute.name) == attribute.default_value
+            ):
+                del node.attr[attribute.name]
+        for name in [name for name in node.attr if name.startswith("_")]:
+            del node.attr[name]
+    graph.versions.min_consumer = 0
     return graph, names
 
 
@@ -82,7 +222,7 @@ def _saved_model(graph: Any, names: list[str], folder: Path) -> dict[str, str]:
 
     wrapped = tf.compat.v1.wrap_function(load, [])
     # CMSSW restores variables from the bundle; a frozen function has none, so nothing can go missing.
-    function = wrapped.prune([f"{name}:0" for name in names], {EDGES_OUTPUT: f"{EDGES_OUTPUT}:0"})
+    function = wrapped.prune([f"{name}:0" for name in names], {OUTPUT: f"{OUTPUT}:0"})
     module = tf.Module()
     module.score = function
     tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
@@ -91,64 +231,119 @@ def _saved_model(graph: Any, names: list[str], folder: Path) -> dict[str, str]:
     return {key: info.name for key, info in [*signature.inputs.items(), *signature.outputs.items()]}
 
 
-def _onnx(graph: Any, names: list[str], path: Path) -> None:
-    import onnx
-    import tf2onnx
+def _batches(run: Run, sizes: Sequence[Sequence[int]], seed: int) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    limit = run.preprocess.max_nodes or 120
+    return [random_batch(run.preprocess, np.minimum(np.array(n), limit), rng, link) for n in sizes]
 
-    tensors = [*names, EDGES_OUTPUT]
-    model, _ = tf2onnx.convert.from_graph_def(
-        graph,
-        name="e2e_tf",
-        input_names=[f"{name}:0" for name in names],
-        output_names=[f"{EDGES_OUTPUT}:0"],
-        opset=OPSET,
-        tensors_to_rename={f"{name}:0": name for name in tensors},
-    )
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model, full_check=True)
-    for value in [*model.graph.input, *model.graph.output]:
-        kind = value.type.tensor_type
-        if kind.elem_type != onnx.TensorProto.FLOAT or not kind.shape.dim:
-            raise InputError(f"CMSSW passes float32 tensors of rank 1 or more; {value.name} is not one")
-    path.write_bytes(model.SerializeToString())
+
+def _onnx(
+    run: Run,
+    exported: _Function,
+    graph: Any,
+    names: list[str],
+    target: Release,
+    part: Path,
+    float16: bool,
+    int8: bool,
+) -> dict[str, Any]:
+    from deploy import lowering
+
+    sizes = [(3, 11, 0, 7, 2), (13, 1, 5), (0, 0), (1,), (2, 3), (17,), (0,)]
+    samples = [exported.feeds(batch) for batch in _batches(run, sizes, 1)]
+    model = lowering.convert(graph, names, OUTPUT, target.opset, target.ir_version)
+    check_onnx(model, target)
+    model = lowering.optimise(model, samples)
+    check_onnx(model, target)
+    (part / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    ports = {"inputs": {name: name for name in names}, "outputs": {OUTPUT: OUTPUT}}
+    entry = {
+        "file": "model.onnx",
+        "opset": target.opset,
+        "ir_version": target.ir_version,
+        "nodes": len(model.graph.node),
+        "weights": "float32",
+        **ports,
+    }
+    entries = {"onnx": entry}
+    forms = [("float16", lowering.float16_weights)] * float16 + [("int8", lowering.int8_weights)] * int8
+    for form, change in forms:
+        small = change(model)
+        check_onnx(small, target)
+        name = f"model_{form}.onnx"
+        (part / name).write_bytes(small.SerializeToString(deterministic=True))
+        batches = [exported.feeds(b) for b in _batches(run, [(60, 40, 20, 10, 5, 3, 1, 0)] * 8, 2)]
+        cost = lowering.cost(model, small, batches)
+        entries[f"onnx_{form}"] = {
+            **entry,
+            "file": name,
+            "nodes": len(small.graph.node),
+            "weights": form,
+            "cost": cost,
+        }
+    return entries
+
+
+def _fixed(run: Run, model: Any, shape: tuple[int, int], part: Path) -> dict[str, Any]:
+    """The padded function for one (B, N), compiled once by XLA to see that it can be."""
+    import tensorflow as tf
+
+    function = padded_function(model, run.preprocess, shape)
+    (batch,) = _batches(run, [[min(7 + 5 * i, shape[1]) for i in range(shape[0])]], 3)
+    feeds = {name: tf.constant(value) for name, value in padded_feeds(batch, shape[1]).items()}
+    compiled = tf.function(lambda **values: function(**values), jit_compile=True, autograph=False)
+    try:
+        found = compiled(**feeds).numpy()
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(f"the model cannot be compiled with XLA: {str(error).splitlines()[0]}") from error
+    difference = float(np.abs(found - function(**feeds).numpy()).max())
+    graph, names = freeze(function)
+    (part / "fixed.pb").write_bytes(graph.SerializeToString())
+    return {
+        "file": "fixed.pb",
+        "batch": shape[0],
+        "nodes": shape[1],
+        "xla_difference": difference,
+        "inputs": {name: f"{name}:0" for name in names},
+        "outputs": {OUTPUT: f"{OUTPUT}:0"},
+    }
+
+
+def _parity(run: Run, exported: _Function, graph: Any, part: Path) -> None:
+    """``inputs.npz`` and ``outputs.npz``: tensors of a few batches, ``<batch>/<tensor>``, and Keras' scores."""
+    inputs: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
+    for i, batch in enumerate(_batches(run, _PARITY_SIZES, 4)):
+        feeds = exported.feeds(batch)
+        inputs |= {f"{i}/{name}": value for name, value in feeds.items()}
+        outputs[f"{i}/{OUTPUT}"] = exported.function(**feeds).numpy()
+    np.savez(part / "inputs.npz", **inputs)  # type: ignore[arg-type]
+    np.savez(part / "outputs.npz", **outputs)  # type: ignore[arg-type]
 
 
 def _manifest(
-    run: Run, folder: Path, inputs: list[TensorInfo], output: TensorInfo, tensors: dict[str, str]
+    run: Run, folder: Path, exported: _Function, entries: dict[str, Any], target: Release
 ) -> dict[str, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     metrics = run.folder / "metrics.json"
     judged = (
         read_json(metrics)["classifiers"][run.config.model_name]["overall"] if metrics.is_file() else None
     )
-    names = [info.name for info in inputs]
+    k = [int(number or 0) for name, number in GraphSpec.parse(run.preprocess.edges).parts if name == "knn"]
     return {
         "format": MANIFEST_FORMAT,
-        "format_version": 1,
-        "interface": "edges",
+        "format_version": MANIFEST_VERSION,
+        "interface": exported.interface,
+        "release": target.to_dict(),
         "model": {"name": run.config.model_name, "settings": run.config.model_settings},
-        "inputs": [info.to_dict() for info in inputs],
-        "outputs": [output.to_dict()],
-        "formats": {
-            "frozen_graph": {
-                "file": "model.pb",
-                "inputs": {name: f"{name}:0" for name in names},
-                "outputs": {output.name: f"{output.name}:0"},
-            },
-            "saved_model": {
-                "folder": "saved_model",
-                "tag": "serve",
-                "inputs": {name: tensors[name] for name in names},
-                "outputs": {output.name: tensors[output.name]},
-            },
-            "onnx": {
-                "file": "model.onnx",
-                "opset": OPSET,
-                "ir_version": IR_VERSION,
-                "inputs": {name: name for name in names},
-                "outputs": {output.name: output.name},
-            },
+        "graph": {"nodes": run.preprocess.nodes, "edges": run.preprocess.edges, "k": k[0] if k else None},
+        "limits": {
+            "max_nodes": run.preprocess.max_nodes or None,
+            "repeated_edges": exported.interface == "edges" and target.opset >= 16,
         },
+        "inputs": [info.to_dict() for info in exported.inputs],
+        "outputs": [exported.output.to_dict()],
+        "formats": entries,
         "working_points": [] if judged is None else judged["working_points"],
         "auc": None if judged is None else judged["auc"],
         "provenance": {
@@ -158,5 +353,5 @@ def _manifest(
             "data": run.provenance["data"],
             "config": run.config.model_dump(mode="json"),
         },
-        "checksums": {str(path.relative_to(folder)): sha256(path) for path in files},
+        "checksums": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
     }

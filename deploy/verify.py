@@ -1,4 +1,4 @@
-"""The proof of a hand-off: every runtime gives the same scores on the same tensors."""
+"""The proof of a hand-off: every runtime gives the same scores on the same jets."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from deploy.export import MANIFEST_FORMAT
-from deploy.interface import edges_feeds
+from deploy.interface import JetBatch, edges_feeds, link
+from deploy.jets import adversarial_batches, random_batch
+from deploy.manifest import MANIFEST_FORMAT, check_manifest
+from deploy.padded import handoff_preprocess, padded_feeds
 from deploy.quiet import quiet_tensorflow
-from e2e_tf.data.preprocess import read_preprocess
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
-from e2e_tf.graph import GraphBatch, GraphSpec
 from e2e_tf.progress import track
 from e2e_tf.training.run import read_json
 
-__all__ = ["TOLERANCE", "Agreement", "open_handoff", "verify"]
+__all__ = [
+    "TOLERANCE",
+    "Agreement",
+    "feeds_of",
+    "open_handoff",
+    "read_handoff_preprocess",
+    "runners",
+    "verify",
+]
 
 TOLERANCE = 1e-5
+_EAGER = 8  # jets in a batch up to which Keras is called eagerly
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
@@ -51,7 +61,8 @@ def open_handoff(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The manifest of a hand-off whose files are as they were written.
 
     Raises:
-        InputError: the folder or its manifest is missing, or a file is missing or changed; the message names it.
+        InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
+            ``preprocess.json`` does not fit the model; the message names it.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -63,6 +74,7 @@ def open_handoff(folder: str | os.PathLike[str]) -> dict[str, Any]:
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise InputError(f"{folder / 'manifest.json'} is not the manifest of a hand-off")
+    check_manifest(manifest, str(folder / "manifest.json"))
     for name, expected in manifest["checksums"].items():
         if not (folder / name).is_file():
             raise InputError(f"{folder} lacks {name}, which its manifest lists")
@@ -71,19 +83,53 @@ def open_handoff(folder: str | os.PathLike[str]) -> dict[str, Any]:
             raise InputError(
                 f"{folder / name} has changed: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…"
             )
+    _check_preprocess(folder, manifest)
     return manifest
 
 
-def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -> list[Agreement]:
-    """Score random jets with every runtime and compare with Keras.
+def _check_preprocess(folder: Path, manifest: dict[str, Any]) -> None:
+    preprocess = read_handoff_preprocess(folder)
+    group = "features" if manifest["interface"] == "padded" else "x"
+    axis = 1 if manifest["interface"] == "padded" else 2
+    widths = {info["name"]: info["shape"][axis] for info in manifest["inputs"] if len(info["shape"]) > 2}
+    found = len(preprocess.node_features.features)
+    if found != widths.get(group):
+        raise InputError(
+            f"{folder / 'preprocess.json'} has {found} variables for {group}, the model takes {widths.get(group)}"
+        )
+    jet = 0 if preprocess.jet_features is None else len(preprocess.jet_features.features)
+    if jet != widths.get("u", 0):
+        raise InputError(
+            f"{folder / 'preprocess.json'} has {jet} variables for u, the model takes {widths.get('u', 0)}"
+        )
 
-    Jets have 0 to 120 nodes and the hand-off's own graph; at least one has no node, one has a single node and
-    one batch holds nothing but empty jets. Features cover the whole range that normalisation lets through.
+
+def read_handoff_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
+    """``preprocess.json`` of a hand-off of either interface.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = Path(folder) / "preprocess.json"
+    document = read_json(path)
+    try:
+        return handoff_preprocess(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error
+
+
+def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -> list[Agreement]:
+    """Score random and adversarial jets with every runtime and compare with Keras.
+
+    Random jets have 0 to 120 nodes (or the hand-off's limit) and the hand-off's own graph; features cover the
+    whole range that normalisation lets through. Adversarial ones have no nodes, one, fewer than k, the limit and
+    one more, nodes at one place or at equal distances, features at their bounds or from NaN, infinities and
+    1e30, and come in batches of every size from 1 to 64. On Keras' side edges are always built outside.
 
     Args:
         folder: the hand-off.
-        jets: number of jets, at least 1,000 make a proof.
-        seed: of the random jets.
+        jets: number of random jets, at least 1,000 make a proof.
+        seed: of all jets.
 
     Raises:
         InputError: the hand-off is damaged, or ``jets`` is not positive.
@@ -92,81 +138,94 @@ def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -
     if jets < 1:
         raise InputError(f"jets must be positive, not {jets}")
     manifest = open_handoff(folder)
+    preprocess = read_handoff_preprocess(folder)
     with quiet_tensorflow():
-        reference, runners = _keras(folder), _runners(folder, manifest)
-    worst = {name: (0.0, -1) for name in runners}
+        reference, found = _keras(folder), runners(folder, manifest)
+    worst = {name: (0.0, -1) for name in found}
     scored = 0
-    batches = list(_batches(folder, jets, seed))
-    for batch in track(batches, f"Verifying on {sum(b.n_graph for b in batches)} jets"):
-        feeds = edges_feeds(batch)
+    batches = list(_batches(preprocess, manifest, jets, seed))
+    for number, batch in enumerate(
+        track(batches, f"Verifying on {sum(b.graphs.n_graph for b in batches)} jets")
+    ):
+        feeds = feeds_of(batch, manifest, extra=number % 4)
         expected = reference(batch)
-        scored += batch.n_graph
-        for name, run in runners.items():
+        scored += batch.graphs.n_graph
+        for name, run in found.items():
             scores = run(feeds)
-            if scores.dtype != np.float32 or scores.shape != (1, *expected.shape):
+            shape = (1, *expected.shape) if manifest["interface"] == "edges" else expected.shape
+            if scores.dtype != np.float32 or scores.shape != shape:
                 raise InputError(
-                    f"{name} gives {scores.dtype} of shape {scores.shape}, expected float32 of shape {(1, *expected.shape)}"
+                    f"{name} gives {scores.dtype} of shape {scores.shape}, expected float32 of shape {shape}"
                 )
-            difference = np.abs(scores[0] - expected).max(axis=1)
+            difference = np.abs(scores.reshape(expected.shape) - expected).max(axis=1)
             difference = np.where(np.isfinite(difference), difference, np.inf)
             at = int(difference.argmax())
             if difference[at] >= worst[name][0]:
-                worst[name] = (float(difference[at]), int(batch.n_node[at]))
-    return [Agreement(name, scored, *worst[name]) for name in runners]
+                worst[name] = (float(difference[at]), int(batch.graphs.n_node[at]))
+    return [Agreement(name, scored, *worst[name]) for name in found]
 
 
-def _batches(folder: Path, jets: int, seed: int) -> Iterator[GraphBatch]:
-    """Random graphs with the hand-off's features: batches of 1, 7 and 64 jets, empty jets among them."""
-    preprocess = read_preprocess(folder / "preprocess.json")
-    spec = GraphSpec.parse(preprocess.edges)
-    node, jet = preprocess.node_features, preprocess.jet_features
+def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[str, np.ndarray]:
+    """The tensors of a batch in the interface of a hand-off; ``extra`` empty slots where it is padded."""
+    if manifest["interface"] == "edges":
+        return edges_feeds(batch.graphs)
+    return padded_feeds(batch, int(batch.graphs.n_node.max(initial=0)) + extra)
+
+
+def _batches(preprocess: Preprocess, manifest: dict[str, Any], jets: int, seed: int) -> Iterator[JetBatch]:
+    """Random batches of 1, 7 and 64 jets, empty ones among them, and the adversarial ones."""
     rng = np.random.default_rng(seed)
-    sizes = [np.array([0]), np.array([1]), np.array([0, 0, 0]), np.array([2, 0]), np.array([0, 1, 30, 0])]
-    done = sum(len(n) for n in sizes)
+    for _, batch in adversarial_batches(preprocess, manifest["graph"]["k"] or 1, rng, link):
+        yield batch
+    limit = preprocess.max_nodes or 120
+    done = 0
     while done < jets:
         count = min(int(rng.choice([1, 7, 64])), jets - done)
-        sizes.append(
-            np.where(rng.random(count) < 0.05, rng.integers(0, 3, count), rng.integers(1, 121, count))
-        )
+        few = rng.random(count) < 0.05
+        n_node = np.where(few, rng.integers(0, min(3, limit + 1), count), rng.integers(1, limit + 1, count))
         done += count
-    for n_node in sizes:
-        n_node = n_node.astype(np.int32)
-        count = int(n_node.sum())
-        # Distinct pixels of a 125 x 125 image, as hits are; candidates may lie anywhere.
-        cells = [rng.choice(125 * 125, n, replace=False) for n in n_node]
-        flat = np.concatenate([*cells, np.zeros(0, int)]).astype(np.int32)
-        lattice = np.stack(np.divmod(flat, np.int32(125)), axis=1)
-        senders, receivers, n_edge = spec.build(lattice.astype(np.float32), n_node, lattice=lattice)
-
-        def features(norm: Any, rows: int) -> np.ndarray:
-            values = rng.normal(0, 1.5, (rows, len(norm.features))).astype(np.float32)
-            extreme = rng.random(values.shape) < 0.02
-            return np.clip(np.where(extreme, values * 1e3, values), norm.lower, norm.upper).astype(np.float32)
-
-        u = features(jet, len(n_node)) if jet is not None else None
-        yield GraphBatch(features(node, count), senders, receivers, n_node, n_edge, u=u)
+        kind = str(rng.choice(["random", "random", "random", "grid"]))
+        yield random_batch(preprocess, n_node, rng, link, points=kind)
 
 
-def _keras(folder: Path) -> Callable[[GraphBatch], np.ndarray]:
+def _keras(folder: Path) -> Callable[[JetBatch], np.ndarray]:
     import keras
+    import tensorflow as tf
 
     import e2e_tf.layers  # noqa: F401  # registers the layers
     from e2e_tf.data.loader import model_inputs
 
     model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
-    return lambda batch: np.asarray(model(model_inputs(batch), training=False))
+    wanted = {tensor.name for tensor in model.inputs}
+
+    traced = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+
+    def score(batch: JetBatch) -> np.ndarray:
+        inputs = {k: tf.constant(v) for k, v in model_inputs(batch.graphs).items() if k in wanted}
+        # Eager calls are slow; they are what users call, so small batches, which are many sizes, take them.
+        if batch.graphs.n_graph <= _EAGER:
+            return np.asarray(model(inputs, training=False))
+        return traced(inputs).numpy()
+
+    return score
 
 
-def _runners(folder: Path, manifest: dict[str, Any]) -> dict[str, Runner]:
+def runners(folder: Path, manifest: dict[str, Any]) -> dict[str, Runner]:
+    """A function from feeds to scores for every format of a hand-off that must agree with Keras."""
     import onnxruntime
     import tensorflow as tf
 
     formats = manifest["formats"]
-    return {
-        f"frozen graph (TensorFlow {tf.__version__})": _frozen_graph(folder, formats["frozen_graph"]),
-        f"SavedModel (TensorFlow {tf.__version__})": _saved_model(folder, formats["saved_model"]),
-        f"ONNX (ONNX Runtime {onnxruntime.__version__})": _onnx(folder, formats["onnx"]),
-    }
+    made: dict[str, Runner] = {}
+    if "frozen_graph" in formats:
+        made[f"frozen graph (TensorFlow {tf.__version__})"] = _frozen_graph(folder, formats["frozen_graph"])
+    if "saved_model" in formats:
+        made[f"SavedModel (TensorFlow {tf.__version__})"] = _saved_model(folder, formats["saved_model"])
+    if "onnx" in formats:
+        made[f"ONNX (ONNX Runtime {onnxruntime.__version__})"] = _onnx(folder, formats["onnx"])
+    if not made:
+        raise InputError(f"{folder} holds no model that a runtime could run")
+    return made
 
 
 def _frozen_graph(folder: Path, info: dict[str, Any]) -> Runner:
@@ -198,6 +257,7 @@ def _onnx(folder: Path, info: dict[str, Any]) -> Runner:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # what cms::Ort sets
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         str(folder / info["file"]), options, providers=["CPUExecutionProvider"]
     )

@@ -10,11 +10,11 @@ if _os.environ.get("TF_USE_LEGACY_KERAS", "").strip().lower() in {"1", "true"}:
     )
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import importlib as _importlib  # noqa: E402
+import importlib as _importlib
 
-import wrapt as _wrapt  # noqa: E402
+import wrapt as _wrapt
 
-from e2e_tf.errors import InputError  # noqa: E402
+from e2e_tf.errors import InputError
 
 __version__ = "0.1.0"
 

@@ -90,16 +90,57 @@ def evaluate(run: Annotated[Path, typer.Argument(help="Run folder.")], force: Fo
 
 
 @app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    sample: Annotated[str, typer.Argument(help="File of jets, or the name of a shipped sample.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
+    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    force: Force = False,
+) -> None:
+    """Score jets of any format that the library reads, with or without truth."""
+    from e2e_tf.training.predict import predict_file
+    from e2e_tf.training.report import say
+
+    jets = predict_file(run, sample, output, reader=reader, force=force)
+    say(f"Scores of {jets} jets in {output}")
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New hand-off folder.")],
+    cmssw: Annotated[
+        str, typer.Option(help="Oldest release series that must run it, such as 14_1.")
+    ] = "13_1",
+    interface: Annotated[
+        str, typer.Option(help="padded (graph built inside) or edges; by default what the graph allows.")
+    ] = "",
+    formats: Annotated[
+        str, typer.Option(help="Of onnx, pb and savedmodel, joined by commas.")
+    ] = "onnx,pb,savedmodel",
+    float16_weights: Annotated[bool, typer.Option(help="Also write ONNX with float16 weights.")] = False,
+    int8: Annotated[bool, typer.Option(help="Also write ONNX with int8 weights and products.")] = False,
+    fixed: Annotated[
+        tuple[int, int] | None, typer.Option(help="Also write a graph for this many jets and nodes, for XLA.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json."""
     from deploy.export import export as hand_off
     from e2e_tf.training.report import say
 
-    say(f"Hand-off in {hand_off(run, output, force=force)}")
+    done = hand_off(
+        run,
+        output,
+        force=force,
+        cmssw=cmssw,
+        interface=interface,
+        formats=formats.split(","),
+        float16_weights=float16_weights,
+        int8=int8,
+        fixed=fixed,
+    )
+    say(f"Hand-off in {done}")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,22 @@ from e2e_tf.data.schema import (
     select_features,
 )
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphBatch, GraphSpec, hit_nodes
+from e2e_tf.graph import (
+    GraphBatch,
+    GraphSpec,
+    delaunay,
+    edges_per_graph,
+    full,
+    grid8,
+    hit_nodes,
+    image_nodes,
+    knn,
+    radius,
+    union,
+)
+
+if TYPE_CHECKING:
+    from e2e_tf.data.readers.images import Images
 
 __all__ = [
     "GraphData",
@@ -30,6 +46,7 @@ __all__ = [
     "candidate_quantities",
     "graphs_of",
     "hit_quantities",
+    "pixel_quantities",
     "with_candidate_quantities",
 ]
 
@@ -41,11 +58,13 @@ class GraphRecipe:
     """How jets become graphs.
 
     Attributes:
-        nodes: ``hits`` (one node per crystal with a signal) or ``candidates``.
+        nodes: ``hits`` (one node per crystal with a signal), ``candidates``, or ``pixels`` of images that are
+            not on the detector grid.
         edges: the graph, such as ``knn:8+delaunay`` (see :class:`e2e_tf.graph.GraphSpec`).
         node_features: raw names of the node features in order; empty for all that the sample has.
         jet_features: raw names of the graph-level inputs in order; may be empty.
-        coordinates: raw node quantities to build the graph in; empty for the position in η and φ.
+        coordinates: raw node quantities to build the graph in; empty for the position in η and φ, of hits and
+            pixels as row and column. Those called ``phi`` or ``dphi`` wrap at 2π.
         max_nodes: keep this many leading nodes (energy of hits, pT of candidates) of a jet; 0 keeps all.
     """
 
@@ -57,8 +76,8 @@ class GraphRecipe:
     max_nodes: int = 0
 
     def __post_init__(self) -> None:
-        if self.nodes not in ("hits", "candidates"):
-            raise InputError(f"nodes must be 'hits' or 'candidates', not {self.nodes!r}")
+        if self.nodes not in ("hits", "candidates", "pixels"):
+            raise InputError(f"nodes must be 'hits', 'candidates' or 'pixels', not {self.nodes!r}")
         if self.max_nodes < 0:
             raise InputError(f"max_nodes must not be negative, it is {self.max_nodes}")
         GraphSpec.parse(self.edges)
@@ -82,7 +101,7 @@ class GraphData:
     """Graphs of many jets with labels and the columns that judging needs.
 
     Attributes:
-        graphs: all graphs in one batch; ``x`` and ``u`` are transformed (and normalised by :meth:`normalised`).
+        graphs: all graphs in one batch; ``x`` and ``u`` are transformed, by :meth:`normalised` also scaled.
         event: int64 (B,).
         weight: float32 (B,).
         label: int8 (B,) or None.
@@ -142,6 +161,12 @@ class GraphData:
             raise InputError(
                 "preprocess.json and the graphs disagree on whether there are graph-level inputs"
             )
+        if preprocess.jet_features is not None:
+            wanted, found = feature_names(preprocess.jet_features.features), feature_names(self.jet_features)
+            if wanted != found:
+                raise InputError(
+                    f"preprocess.json is for the graph-level inputs {wanted}, these graphs have {found}"
+                )
         graphs = replace(
             self.graphs,
             x=preprocess.node_features(self.graphs.x),
@@ -204,6 +229,41 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
     return out, jets.candidates.counts.astype(np.int32)
 
 
+def pixel_quantities(images: Images) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Raw quantities of the pixels of each image in which any channel has a value.
+
+    Returns:
+        ``(quantities, n_node, lattice)``: float32 (n,) by raw name: the channels, their derivatives, and
+        ``drow`` and ``dcolumn``, the position relative to the middle in units of half a side; int32 (B,);
+        int32 (n, 2) row and column.
+    """
+    nodes = image_nodes(images.images)
+    out = {}
+    for i, axis in enumerate(("drow", "dcolumn")):
+        half = images.images.shape[1 + i] / 2
+        out[axis] = (nodes.cells[:, i] + 0.5 - half) / half
+    for i, channel in enumerate(images.channels):
+        out[channel] = nodes.energy[:, i]
+        out[f"{channel}_laplacian"] = nodes.laplacian[:, i]
+        for j, name in enumerate(("ee", "pp", "ep")):
+            out[f"{channel}_hessian_{name}"] = nodes.hessian[:, i, j]
+    return {name: values.astype(np.float32) for name, values in out.items()}, nodes.n_node, nodes.cells
+
+
+def _pixel_features(channels: Sequence[str]) -> tuple[Feature, ...]:
+    derivatives = ("laplacian", "hessian_ee", "hessian_pp", "hessian_ep")
+    return (
+        *(Feature(channel, "", f"{channel} of the pixel", "signed_log1p") for channel in channels),
+        Feature("drow", "", "row relative to the middle, in half sides"),
+        Feature("dcolumn", "", "column relative to the middle, in half sides"),
+        *(
+            Feature(f"{channel}_{name}", "", f"discrete {name} of the {channel} image", "signed_log1p")
+            for name in derivatives
+            for channel in channels
+        ),
+    )
+
+
 def with_candidate_quantities(jets: Jets) -> Jets:
     """The same jets whose candidates have the quantities of :func:`candidate_quantities` as columns."""
     quantities, _ = candidate_quantities(jets)
@@ -211,16 +271,23 @@ def with_candidate_quantities(jets: Jets) -> Jets:
     return replace(jets, candidates=Ragged(quantities, jets.candidates.offsets))
 
 
-def build_graphs(jets: Jets, recipe: GraphRecipe) -> GraphData:
-    """Graphs of all jets by the recipe; a jet without nodes stays, as an empty graph.
+def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
+    """Graphs of all jets (or images) by the recipe; one without nodes stays, as an empty graph.
 
     Raises:
         InputError: the sample lacks what the recipe asks for; the message names it.
     """
     lattice = None
-    if recipe.nodes == "hits":
+    if (recipe.nodes == "pixels") == isinstance(jets, Jets):
+        have = "jets, whose nodes are hits or candidates" if isinstance(jets, Jets) else "images of pixels"
+        raise InputError(f"nodes are {recipe.nodes!r}, but this sample has {have}")
+    if not isinstance(jets, Jets):
+        quantities, n_node, lattice = pixel_quantities(jets)
+        known: Sequence[Feature] = _pixel_features(jets.channels)
+        weight = np.sum([np.abs(quantities[channel]) for channel in jets.channels], axis=0)
+    elif recipe.nodes == "hits":
         quantities, n_node, lattice = hit_quantities(jets)
-        known: Sequence[Feature] = HIT_FEATURES
+        known = HIT_FEATURES
         weight = quantities["track_pt"] + quantities["ecal_energy"] + quantities["hcal_energy"]
     else:
         quantities, n_node = candidate_quantities(jets)
@@ -236,31 +303,29 @@ def build_graphs(jets: Jets, recipe: GraphRecipe) -> GraphData:
         n_node = np.bincount(owner[keep], minlength=len(n_node)).astype(np.int32)
     names = recipe.node_features or tuple(
         [feature.raw for feature in known if feature.raw in quantities]
-        + [name for name in quantities if name not in {feature.raw for feature in known}]
+        # The order of columns must not depend on whether the jets come from a file (sorted) or from memory.
+        + sorted(quantities.keys() - {feature.raw for feature in known})
     )
+    if not names:
+        raise InputError(f"graphs need at least one quantity of the {recipe.nodes}; this sample has none")
     features = select_features(known, names, quantities)
     x = np.stack([_transformed(f, quantities[f.raw]) for f in features], axis=1)
     jet_features = select_features(JET_FEATURES, recipe.jet_features, jets.jets)
     u = np.stack([_transformed(f, jets.jets[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
-    coordinates = recipe.coordinates or ("deta", "dphi")
-    spec = GraphSpec.parse(recipe.edges)
-    missing = [name for name in coordinates if name not in quantities]
-    if missing and spec.needs_points:
-        raise InputError(
-            f"the graph {recipe.edges} needs the coordinates {', '.join(coordinates)}; this sample lacks "
-            f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
-        )
-    count = int(n_node.sum())
-    points = np.zeros((count, 2)) if missing else np.stack([quantities[name] for name in coordinates], axis=1)
-    senders, receivers, n_edge = spec.build(
-        points.astype(np.float32), n_node, lattice=None if recipe.coordinates else lattice
-    )
+    senders, receivers = _linked(recipe, quantities, n_node, lattice)
     if "deta" in quantities and "dphi" in quantities:
         positions = np.stack([quantities["deta"], quantities["dphi"]], axis=1)
     else:
-        positions = np.full((count, 2), np.nan, np.float32)
-    graphs = GraphBatch(x=x, senders=senders, receivers=receivers, n_node=n_node, n_edge=n_edge, u=u)
+        positions = np.full((len(x), 2), np.nan, np.float32)
+    graphs = GraphBatch(
+        x=x,
+        senders=senders,
+        receivers=receivers,
+        n_node=n_node,
+        n_edge=edges_per_graph(receivers, n_node),
+        u=u,
+    )
     return GraphData(
         graphs=graphs,
         event=jets.event,
@@ -271,6 +336,48 @@ def build_graphs(jets: Jets, recipe: GraphRecipe) -> GraphData:
         jet_features=jet_features,
         positions=positions,
     )
+
+
+def _linked(
+    recipe: GraphRecipe, quantities: Mapping[str, np.ndarray], n_node: np.ndarray, lattice: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Senders and receivers of the recipe's graph, in as many coordinates as the recipe names.
+
+    Crystals are compared by row and column, not by η and φ: on the lattice distances are exact integers, so
+    nodes that are equally far away are equally far in every runtime. A radius is an angle and needs η and φ.
+    """
+    spec = GraphSpec.parse(recipe.edges)
+    names = recipe.coordinates or (("drow", "dcolumn") if recipe.nodes == "pixels" else ("deta", "dphi"))
+    on_lattice = lattice is not None and not recipe.coordinates
+    measured = {"radius"} if on_lattice else {"knn", "radius", "delaunay"}
+    missing = [name for name in names if name not in quantities]
+    if missing and any(rule in measured for rule, _ in spec.parts):
+        raise InputError(
+            f"the graph {recipe.edges} needs the coordinates {', '.join(names)}; this sample lacks "
+            f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
+        )
+    points = np.zeros((int(n_node.sum()), 2), np.float32)
+    if not missing:
+        points = np.stack([quantities[name] for name in names], axis=1)
+    wraps = [2 * np.pi if name in ("phi", "dphi") else None for name in names]
+    period = wraps if any(wraps) and not missing else None
+    sets = []
+    for rule, number in spec.parts:
+        if rule == "knn" and on_lattice:
+            sets.append(knn(lattice, n_node, int(number or 0)))
+        elif rule == "knn":
+            sets.append(knn(points, n_node, int(number or 0), period=period))
+        elif rule == "radius":
+            sets.append(radius(points, n_node, number or 0.0, period=period))
+        elif rule == "full":
+            sets.append(full(n_node))
+        elif rule == "delaunay":
+            sets.append(delaunay(lattice, n_node) if on_lattice else delaunay(points, n_node, period=period))
+        elif lattice is None:
+            raise InputError("the graph grid8 links neighbouring pixels; candidates are not on a grid")
+        else:
+            sets.append(grid8(lattice, n_node))
+    return sets[0] if len(sets) == 1 else union(sets, n_node)
 
 
 def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:

@@ -200,8 +200,8 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
                 file.create_dataset(f"{group}/{name}", data=column, **_COMPRESSION)
 
 
-def read_jets(path: str | os.PathLike[str]) -> Jets:
-    """Read and check a file of jets.
+def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = None) -> Jets:
+    """Read and check a file of jets, or the jets from ``start`` to ``stop`` without reading the others.
 
     Raises:
         InputError: the file is missing, truncated or of another format, columns disagree in length, or an
@@ -224,7 +224,7 @@ def read_jets(path: str | os.PathLike[str]) -> Jets:
                 raise InputError(
                     f"{path} has format version {version}, this release reads version {JETS_FORMAT_VERSION}"
                 )
-            jets = _read(file)
+            jets = _read(file, start, stop)
     except InputError as error:
         raise error if str(path) in str(error) else InputError(f"{path} is damaged: {error}") from error
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -234,20 +234,26 @@ def read_jets(path: str | os.PathLike[str]) -> Jets:
     return jets
 
 
-def _read(file: Any) -> Jets:
+def _read(file: Any, start: int, stop: int | None) -> Jets:
+    start, stop, _ = slice(start, stop).indices(len(file["event"]))
+    jets = slice(start, max(start, stop))
+
     def columns(group: Any) -> dict[str, np.ndarray]:
-        return {name: dataset[()] for name, dataset in group.items()}
+        return {name: dataset[jets] for name, dataset in group.items()}
 
     def ragged(group: Any) -> Ragged:
-        cols = columns(group)
-        offsets = cols.pop("offset")
-        return Ragged(cols, offsets)
+        offsets = group["offset"][jets.start : jets.stop + 1]
+        whole = jets.stop == len(group["offset"]) - 1
+        # A file that is longer than its offsets say is damaged, whichever part of it is read.
+        rows = slice(int(offsets[0]), None if whole else int(offsets[-1]))
+        cols = {name: dataset[rows] for name, dataset in group.items() if name != "offset"}
+        return Ragged(cols, offsets - offsets[0] if start else offsets)
 
     return Jets(
         jets=columns(file["jets"]),
-        event=file["event"][()],
-        weight=file["weight"][()],
-        label=file["label"][()] if "label" in file else None,
+        event=file["event"][jets],
+        weight=file["weight"][jets],
+        label=file["label"][jets] if "label" in file else None,
         truth=columns(file["truth"]) if "truth" in file else {},
         hits={name: ragged(group) for name, group in file["hits"].items()} if "hits" in file else {},
         candidates=ragged(file["candidates"]) if "candidates" in file else None,

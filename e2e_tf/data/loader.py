@@ -2,50 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
-__all__ = ["DisjointLoader", "model_inputs"]
+if TYPE_CHECKING:
+    from e2e_tf.data.preprocess import Preprocess
+    from e2e_tf.data.store import GraphStore
+
+__all__ = ["DisjointLoader", "model_inputs", "pad_batch", "padded_size"]
 
 
 def model_inputs(batch: GraphBatch) -> dict[str, np.ndarray]:
-    """The dictionary that the library's models take: ``x``, ``senders``, ``receivers``, ``n_node`` and ``u``."""
+    """What the library's models take: ``x``, ``senders``, ``receivers``, ``n_node``, and ``u`` if there is."""
     inputs = {"x": batch.x, "senders": batch.senders, "receivers": batch.receivers, "n_node": batch.n_node}
     if batch.u is not None:
         inputs["u"] = batch.u
     return inputs
 
 
-class DisjointLoader:
-    """Batches ``(inputs, label, weight)`` of graphs in disjoint mode.
+def padded_size(size: int) -> int:
+    """``size`` rounded up to at most three bits after the leading one: eight sizes per factor of two."""
+    step = 1 << max(0, int(size).bit_length() - 4)
+    return -(-int(size) // step) * step
 
-    The caller's graphs are never reordered: an index is shuffled, from ``seed`` and the number of the epoch,
-    so that the same seed gives the same order and a run that continues at epoch 7 sees epoch 7's order.
+
+def pad_batch(batch: GraphBatch, n_graph: int = 0) -> GraphBatch:
+    """The batch with padding after it, so that few shapes occur and XLA compiles few programs.
+
+    Nodes, edges and graphs are rounded up by :func:`padded_size`. The padding nodes are shared out among
+    padding graphs, one for every eight graphs, so that none is much larger than the mean graph, which dense
+    blocks would pay for; padding edges are loops on padding nodes. Real graphs come first and stay as they
+    are; the others must get weight 0.
 
     Args:
-        graphs: all graphs.
-        label: (B,) or (B, outputs), or None to predict.
-        weight: float32 (B,) sample weights, or None.
+        batch: the graphs.
+        n_graph: make room for this many graphs even if the batch has fewer.
+    """
+    room = max(n_graph, batch.n_graph, 1)
+    extra = -(-room // 8)
+    empty = room - batch.n_graph
+    n_node, n_edge = len(batch.x), len(batch.senders)
+    # At least one padding node, or padding edges would have to join real ones.
+    nodes = padded_size(n_node + 1) - n_node
+    edges = padded_size(n_edge) - n_edge
+    share = np.full(extra, nodes // extra, np.int32)
+    share[: nodes % extra] += 1
+    loops = n_node + np.sort(np.arange(edges, dtype=np.int32) % np.int32(nodes))
+    loops = loops.astype(np.int32)
+    per_graph = np.diff(np.searchsorted(loops, n_node + np.concatenate([[0], np.cumsum(share)])))
+
+    def rows(values: np.ndarray | None, count: int) -> np.ndarray | None:
+        if values is None:
+            return None
+        return np.concatenate([values, np.zeros((count, values.shape[1]), values.dtype)])
+
+    x = rows(batch.x, nodes)
+    assert x is not None  # a batch has node features
+    return GraphBatch(
+        x=x,
+        senders=np.concatenate([batch.senders, loops]),
+        receivers=np.concatenate([batch.receivers, loops]),
+        n_node=np.concatenate([batch.n_node, np.zeros(empty, np.int32), share]),
+        n_edge=np.concatenate([batch.n_edge, np.zeros(empty, np.int32), per_graph]).astype(np.int32),
+        edge_features=rows(batch.edge_features, edges),
+        u=rows(batch.u, empty + extra),
+    )
+
+
+class DisjointLoader:
+    """Batches ``(inputs, label, weight)`` of graphs in disjoint mode, from memory or from a store.
+
+    The caller's graphs are never reordered: an index is shuffled, from ``seed`` and the number of the epoch,
+    so that the same seed gives the same order and a run that continues at epoch 7 sees epoch 7's order. A
+    store is shuffled in two steps, its chunks and then the graphs of ``buffer`` graphs' worth of chunks, so
+    that no more than that has to be in memory.
+
+    Weights multiply: ``weight`` (event weights, or those of :class:`e2e_tf.training.splits.PtReweighting`)
+    times ``class_weight``.
+
+    Args:
+        graphs: all graphs, a batch in memory or an open store.
+        label: (B,) or (B, outputs), or None to predict (of a store: its own labels).
+        weight: float32 (B,) sample weights, or None for 1.
         batch_size: graphs in a batch; the last one may be smaller.
         shuffle: shuffle in every epoch.
         bucket: batch graphs of similar size together (the shuffled index is sorted by size within runs of 16
             batches and the batches shuffled again), which saves padding in dense blocks.
         seed: of the order.
+        node_budget: end a batch before it has more than this many nodes, however few graphs that are (a graph
+            that alone has more is a batch of its own); 0 for no limit.
+        pad: pad batches to few shapes, see :func:`pad_batch`; padding has weight 0.
+        class_weight: factor by label, for labels of one integer per graph.
+        shard: ``(i, n)``: give only the i-th of n workers' share of each epoch; the shares are disjoint, all of
+            them together are the whole epoch, and the order is that of the same seed everywhere.
+        drop_remainder: leave out the last smaller batch, with shards also what would give one worker more
+            batches than another.
+        index: integers; only these graphs.
+        preprocess: normalise ``x`` and ``u`` of every batch (for a store, which holds them unscaled).
+        buffer: graphs of a store that are shuffled together.
 
     Raises:
-        InputError: lengths disagree or ``batch_size`` is not positive.
+        InputError: lengths disagree or an argument is out of its range.
     """
 
     RUN = 16  # batches sorted by size together
 
     def __init__(
         self,
-        graphs: GraphBatch,
+        graphs: GraphBatch | GraphStore,
         label: np.ndarray | None = None,
         weight: np.ndarray | None = None,
         *,
@@ -53,36 +124,106 @@ class DisjointLoader:
         shuffle: bool = False,
         bucket: bool = False,
         seed: int = 0,
+        node_budget: int = 0,
+        pad: bool = False,
+        class_weight: Mapping[int, float] | None = None,
+        shard: tuple[int, int] = (0, 1),
+        drop_remainder: bool = False,
+        index: np.ndarray | None = None,
+        preprocess: Preprocess | None = None,
+        buffer: int = 16384,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")
+        if node_budget < 0:
+            raise InputError(f"node_budget must not be negative, it is {node_budget}")
+        if buffer < 1:
+            raise InputError(f"buffer must be positive, it is {buffer}")
+        if not 0 <= shard[0] < shard[1]:
+            raise InputError(f"shard must be (i, n) with 0 <= i < n, it is {shard}")
+        if drop_remainder and node_budget:
+            raise InputError("drop_remainder needs batches of a fixed number of graphs, not a node_budget")
+        count = graphs.n_graph
+        if label is None:
+            label = getattr(graphs, "label", None)
         for name, values in (("label", label), ("weight", weight)):
-            if values is not None and len(values) != graphs.n_graph:
-                raise InputError(
-                    f"{name} must have one entry per graph ({graphs.n_graph}), it has {len(values)}"
-                )
+            if values is not None and len(values) != count:
+                raise InputError(f"{name} must have one entry per graph ({count}), it has {len(values)}")
+        if weight is not None and label is None:
+            raise InputError("weight needs label: without labels there is nothing to weight")
         self.graphs = graphs
-        self.label = None if label is None else np.asarray(label, np.float32).reshape(graphs.n_graph, -1)
-        self.weight = None if weight is None else np.asarray(weight, np.float32)
+        self.weight = _weights(label, weight, class_weight)
+        self.label = None if label is None else np.asarray(label, np.float32).reshape(count, -1)
+        if pad and self.label is not None and self.weight is None:
+            self.weight = np.ones(count, np.float32)
+        self.index = np.arange(count) if index is None else np.asarray(index)
+        if self.index.ndim != 1 or (self.index.size and self.index.dtype.kind not in "iu"):
+            raise InputError(
+                f"index must be integers of rank 1, got {self.index.dtype} of shape {self.index.shape}"
+            )
+        if self.index.size and not (self.index.min() >= 0 and self.index.max() < count):
+            wrong = self.index.min() if self.index.min() < 0 else self.index.max()
+            raise InputError(f"index must be within the {count} graphs, got {wrong}")
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.bucket = bucket
         self.seed = seed
+        self.node_budget = node_budget
+        self.pad = pad
+        self.shard = (int(shard[0]), int(shard[1]))
+        self.drop_remainder = drop_remainder
+        self.preprocess = preprocess
+        self.buffer = buffer
         self.epoch = 0
+        self._lock = threading.Lock()
+        self._plans: dict[int, list[np.ndarray]] = {}
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
-        return -(-self.graphs.n_graph // self.batch_size)
+        """Batches in an epoch (with a node budget: in the next one)."""
+        if self.node_budget:
+            return len(self._plan(self.epoch))
+        part, parts = self.shard
+        if self.drop_remainder:
+            return len(self.index) // parts // self.batch_size
+        return -(-len(range(part, len(self.index), parts)) // self.batch_size)
+
+    def _pieces(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Parts of the index that are shuffled one by one: all of it, or a store's groups of chunks."""
+        chunk = getattr(self.graphs, "chunk", 0)
+        if not self.shuffle or not chunk:
+            return [self.index.copy()]
+        order = np.arange(-(-self.graphs.n_graph // chunk))
+        rng.shuffle(order)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order)) // max(1, self.buffer // chunk)
+        group = rank[self.index // chunk]
+        by_group = self.index[np.argsort(group, kind="stable")]
+        return np.split(by_group, np.cumsum(np.bincount(group))[:-1])
 
     def order(self, epoch: int) -> np.ndarray:
-        """int64 (B,): the graphs of an epoch in order, batch after batch."""
-        index = np.arange(self.graphs.n_graph)
-        if not self.shuffle:
-            return index
+        """int64: the graphs of an epoch in order, batch after batch; (B,) unless there are shards."""
         rng = np.random.default_rng([self.seed, epoch])
-        rng.shuffle(index)
-        if not self.bucket:
-            return index
+        part, parts = self.shard
+        size = self.batch_size
+        out: list[np.ndarray] = []
+        carry = np.empty(0, np.int64)
+        pieces = self._pieces(rng)
+        seen = 0
+        for number, piece in enumerate(pieces):
+            if self.shuffle:
+                rng.shuffle(piece)
+            mine = np.concatenate([carry, piece[(part - seen) % parts :: parts]])
+            seen += len(piece)
+            # Only whole batches leave a piece, so that a batch of similar graphs is never cut in two.
+            whole = len(mine) if number == len(pieces) - 1 else len(mine) // size * size
+            out.append(self._bucketed(mine[:whole], rng) if self.shuffle and self.bucket else mine[:whole])
+            carry = mine[whole:]
+        index = np.concatenate(out)
+        if self.drop_remainder:
+            index = index[: len(self.index) // parts // size * size]
+        return index
+
+    def _bucketed(self, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         size, run = self.batch_size, self.batch_size * self.RUN
         for start in range(0, len(index), run):
             part = index[start : start + run]
@@ -91,28 +232,113 @@ class DisjointLoader:
         batches = index[:whole].reshape(-1, size)
         return np.concatenate([batches[rng.permutation(len(batches))].reshape(-1), index[whole:]])
 
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        """The graphs of each batch of an epoch."""
+        with self._lock:
+            if epoch not in self._plans:
+                order = self.order(epoch)
+                cuts = range(self.batch_size, len(order), self.batch_size)
+                if self.node_budget:
+                    cuts = _cuts(self.graphs.n_node[order], self.batch_size, self.node_budget)  # type: ignore[assignment]
+                while len(self._plans) >= 2:  # two iterations may overlap by a prefetch
+                    self._plans.pop(next(iter(self._plans)))
+                self._plans[epoch] = np.split(order, list(cuts)) if len(order) else []
+            return self._plans[epoch]
+
+    def _graphs(self, index: np.ndarray) -> GraphBatch:
+        batch = self.graphs.take(index) if isinstance(self.graphs, GraphBatch) else self.graphs.batch(index)
+        if self.preprocess is not None:
+            scale_u = self.preprocess.jet_features
+            u = batch.u if scale_u is None or batch.u is None else scale_u(batch.u)
+            batch = replace(batch, x=self.preprocess.node_features(batch.x), u=u)
+        return batch
+
+    def _item(self, index: np.ndarray) -> tuple[GraphBatch, np.ndarray | None, np.ndarray | None]:
+        batch = self._graphs(index)
+        label = None if self.label is None else self.label[index]
+        weight = None if self.weight is None else self.weight[index]
+        if self.pad:
+            batch = pad_batch(batch, padded_size(len(index)) if self.node_budget else self.batch_size)
+            more = batch.n_graph - len(index)
+            label = None if label is None else np.concatenate([label, np.zeros((more, label.shape[1]), "f4")])
+            weight = None if weight is None else np.concatenate([weight, np.zeros(more, np.float32)])
+        return batch, label, weight
+
     def batches(self, epoch: int = 0) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch as NumPy arrays: ``(inputs,)``, ``(inputs, label)`` or with the weight."""
-        order = self.order(epoch)
-        for start in range(0, len(order), self.batch_size):
-            index = order[start : start + self.batch_size]
-            item: tuple[Any, ...] = (model_inputs(self.graphs.take(index)),)
-            if self.label is not None:
-                item += (self.label[index],)
-                if self.weight is not None:
-                    item += (self.weight[index],)
-            yield item
+        for index in self._plan(epoch):
+            batch, label, weight = self._item(index)
+            yield tuple(a for a in (model_inputs(batch), label, weight) if a is not None)
+
+    def spektral_batches(self, epoch: int = 0, sparse: str = "tensorflow") -> Iterator[tuple[Any, ...]]:
+        """The same batches for models of Spektral's layers: ``(x, a, i)`` with ``e`` and ``u``, label, weight.
+
+        See :meth:`e2e_tf.graph.GraphBatch.to_spektral`.
+        """
+        for index in self._plan(epoch):
+            batch, label, weight = self._item(index)
+            yield tuple(a for a in (batch.to_spektral(sparse), label, weight) if a is not None)
 
     def dataset(self) -> Any:
         """A ``tf.data.Dataset`` of one epoch with prefetch; each new iteration is the next epoch."""
         import tensorflow as tf
 
-        def generate() -> Iterator[tuple[Any, ...]]:
-            epoch, self.epoch = self.epoch, self.epoch + 1
-            yield from self.batches(epoch)
+        example = self._item(self.index[:0])
+        structure = tuple(a for a in (model_inputs(example[0]), *example[1:]) if a is not None)
+        flat = tf.nest.flatten(structure)
+        dtypes = [array.dtype for array in flat]
 
-        signature = tf.nest.map_structure(
-            lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), next(self.batches(0))
-        )
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(tf.data.AUTOTUNE)
+        def begin() -> tuple[np.int64, np.int64]:
+            epoch, self.epoch = self.epoch, self.epoch + 1
+            return np.int64(epoch), np.int64(len(self._plan(epoch)))
+
+        def fetch(epoch: np.int64, number: np.int64) -> list[np.ndarray]:
+            batch, label, weight = self._item(self._plan(int(epoch))[int(number)])
+            return tf.nest.flatten(tuple(a for a in (model_inputs(batch), label, weight) if a is not None))
+
+        def load(epoch: Any, number: Any) -> Any:
+            tensors = tf.numpy_function(fetch, [epoch, number], dtypes)
+            for tensor, array in zip(tensors, flat, strict=True):
+                tensor.set_shape((None, *array.shape[1:]))
+            return tf.nest.pack_sequence_as(structure, tensors)
+
+        def epoch_of(_: Any) -> Any:
+            epoch, count = tf.numpy_function(begin, [], (tf.int64, tf.int64))
+            # One call per batch, two at a time: gathering runs without the interpreter's lock, and this
+            # costs a third of what tf.data's generators cost.
+            numbers = tf.data.Dataset.range(count)
+            return numbers.map(lambda i: load(epoch, i), num_parallel_calls=2, deterministic=True)
+
+        dataset = tf.data.Dataset.from_tensors(0).flat_map(epoch_of)
+        if not self.node_budget:
+            dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return dataset.prefetch(4)
+
+
+def _weights(
+    label: np.ndarray | None, weight: np.ndarray | None, class_weight: Mapping[int, float] | None
+) -> np.ndarray | None:
+    out = None if weight is None else np.asarray(weight, np.float32)
+    if class_weight is None:
+        return out
+    if label is None or np.asarray(label).ndim != 1:
+        raise InputError("class_weight needs labels of one integer per graph")
+    found = np.unique(label)
+    missing = [int(value) for value in found if int(value) not in class_weight]
+    if missing:
+        raise InputError(f"class_weight must have a factor for every label, it lacks {missing}")
+    factor = np.ones(len(label), np.float32) if out is None else out.copy()
+    for value in found:
+        factor[np.asarray(label) == value] *= np.float32(class_weight[int(value)])
+    return factor
+
+
+def _cuts(n_node: np.ndarray, batch_size: int, budget: int) -> list[int]:
+    """Where a new batch begins: before it would have too many graphs or nodes."""
+    cuts, start, nodes = [], 0, 0
+    for position, count in enumerate(n_node.tolist()):
+        if position > start and (position - start == batch_size or nodes + count > budget):
+            cuts.append(position)
+            start, nodes = position, 0
+        nodes += count
+    return cuts

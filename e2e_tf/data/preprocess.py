@@ -2,8 +2,8 @@
 
 The file follows the ParticleNet convention that CMSSW producers read: ``input_names``, and per input
 ``var_names``, ``var_length`` or ``min_length`` and ``max_length``, and ``var_infos`` with ``median``,
-``norm_factor``, ``replace_inf_value``, ``lower_bound``, ``upper_bound``, ``pad``. Each variable also names its
-``raw`` quantity, ``unit`` and ``transform``, and ``graph`` says how the graph is built.
+``norm_factor``, ``replace_inf_value``, ``lower_bound``, ``upper_bound``, ``pad``. Each variable also names
+its ``raw`` quantity, ``unit`` and ``transform``, and ``graph`` says how the graph is built.
 """
 
 from __future__ import annotations
@@ -188,5 +188,7 @@ def read_preprocess(path: str | os.PathLike[str]) -> Preprocess:
         return Preprocess.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise InputError(f"there is no {path}") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error

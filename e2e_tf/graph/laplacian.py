@@ -8,7 +8,7 @@ import numpy as np
 
 from e2e_tf.errors import InputError
 from e2e_tf.graph._check import as_counts, as_offsets
-from e2e_tf.graph.union import as_edges, union
+from e2e_tf.graph.union import as_edges
 
 __all__ = ["scaled_laplacian", "scaled_laplacian_dense"]
 
@@ -16,7 +16,10 @@ __all__ = ["scaled_laplacian", "scaled_laplacian_dense"]
 def scaled_laplacian(
     senders: Any, receivers: Any, n_node: Any, *, lambda_max: float | None = 2.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """L̃ = 2 / λmax · (I − D^-1/2 A D^-1/2) − I as edges, with A symmetrised (a or aᵀ) and without loops.
+    """L̃ = 2 / λmax · (I − D^-1/2 S D^-1/2) − I as edges, with S = (A + Aᵀ) / 2 without loops.
+
+    The same definition as the layer ``e2e_tf.layers.ScaledLaplacian``, which models use: an undirected graph
+    keeps its adjacency, an edge in one direction only counts one half, an edge listed twice counts twice.
 
     With λmax = 2 that is −D^-1/2 A D^-1/2 without a diagonal: the row of an isolated node is zero. With
     another λmax every node, isolated ones too, has 2 / λmax − 1 on the diagonal. This equals Spektral's
@@ -40,9 +43,12 @@ def scaled_laplacian(
     senders, receivers = as_edges(senders, receivers, n_nodes)
     kept = senders != receivers
     senders, receivers = senders[kept], receivers[kept]
-    senders, receivers = union([(senders, receivers), (receivers, senders)], counts)
-    degree = np.bincount(receivers, minlength=n_nodes).astype(np.float64)
-    values = -1.0 / np.sqrt(degree[senders] * degree[receivers])
+    both = np.concatenate([receivers, senders]).astype(np.int64) * n_nodes
+    entries, times = np.unique(both + np.concatenate([senders, receivers]), return_counts=True)
+    receivers, senders = (part.astype(np.int32) for part in np.divmod(entries, max(n_nodes, 1)))
+    weights = 0.5 * times
+    degree = np.bincount(receivers, weights, minlength=n_nodes)
+    values = -weights / np.sqrt(degree[senders] * degree[receivers])
     if lambda_max is None:
         scale = np.repeat(2 / _largest(senders, receivers, values, counts), counts)
     elif 0 < lambda_max < np.inf:
@@ -76,7 +82,7 @@ def scaled_laplacian_dense(a: Any, *, lambda_max: float | None = 2.0) -> np.ndar
     """:func:`scaled_laplacian` of one graph, dense.
 
     Args:
-        a: (n, n), entries that are not zero are edges.
+        a: (n, n), the number of edges to row from column; other entries than 0 and 1 count as one.
         lambda_max: largest eigenvalue to scale by; None for that of the graph.
 
     Returns:

@@ -1,14 +1,53 @@
 """Graph layers for Keras 3: Spektral's names, weights and numbers, written so that they export.
 
-Importing this module registers every layer, so that ``keras.models.load_model`` finds them in safe mode.
+Importing this module registers every layer and loss, so that ``keras.models.load_model`` finds them in safe
+mode.
 """
 
 from __future__ import annotations
 
+# Registered with the layers: a compiled model is saved with its losses.
+import e2e_tf.losses as _losses  # noqa: F401
 from e2e_tf.layers.blocks import DisjointToBlocks
 from e2e_tf.layers.cheb_conv import ChebConv
+from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv
+from e2e_tf.layers.edge_conv import EdgeConv
+from e2e_tf.layers.edge_score import EdgeScore
 from e2e_tf.layers.gat_conv import GATConv
-from e2e_tf.layers.global_pool import GlobalAvgPool
+from e2e_tf.layers.gcn_conv import GCNConv
+from e2e_tf.layers.gin_conv import GINConv
+from e2e_tf.layers.global_attention_pool import GlobalAttentionPool
+from e2e_tf.layers.global_attn_sum_pool import GlobalAttnSumPool
+from e2e_tf.layers.global_avg_pool import GlobalAvgPool
+from e2e_tf.layers.global_max_pool import GlobalMaxPool
+from e2e_tf.layers.global_sum_pool import GlobalSumPool
+from e2e_tf.layers.gradient_reversal import GradientReversal
+from e2e_tf.layers.graph_sage_conv import GraphSageConv
+from e2e_tf.layers.gravnet_conv import GravNetConv
+from e2e_tf.layers.normalized_adjacency import NormalizedAdjacency
+from e2e_tf.layers.pair_features import PairFeatures
+from e2e_tf.layers.particle_attention import ParticleAttention
 from e2e_tf.layers.scaled_laplacian import ScaledLaplacian
 
-__all__ = ["ChebConv", "DisjointToBlocks", "GATConv", "GlobalAvgPool", "ScaledLaplacian"]
+__all__ = [
+    "ChebConv",
+    "DisjointToBlocks",
+    "DynamicEdgeConv",
+    "EdgeConv",
+    "EdgeScore",
+    "GATConv",
+    "GCNConv",
+    "GINConv",
+    "GlobalAttentionPool",
+    "GlobalAttnSumPool",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "GlobalSumPool",
+    "GradientReversal",
+    "GraphSageConv",
+    "GravNetConv",
+    "NormalizedAdjacency",
+    "PairFeatures",
+    "ParticleAttention",
+    "ScaledLaplacian",
+]

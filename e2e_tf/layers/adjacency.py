@@ -1,4 +1,4 @@
-"""The three forms in which convolution layers take a graph, told apart by type and never by values."""
+"""The three forms in which layers take a graph, told apart by type; checks of arguments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["EDGES_HELP", "add_self_loops", "as_edges", "is_dense"]
+from e2e_tf.errors import InputError
+
+__all__ = [
+    "EDGES_HELP",
+    "add_self_loops",
+    "as_edges",
+    "attention_bias",
+    "check_counts",
+    "check_graph",
+    "check_members",
+    "diagonal",
+    "is_dense",
+    "number",
+    "positive",
+    "self_loops",
+]
 
 Tensor = Any
 
 EDGES_HELP = (
-    "the graph must be dense blocks (B, N, N) with a[b, receiver, sender], a sparse (n, n) matrix, or a tuple "
-    "(senders, receivers) or (senders, receivers, weights) of shape (n_edges,)"
+    "the graph must be dense blocks (B, N, N) with a[b, receiver, sender], a sparse (n, n) matrix, or a "
+    "tuple (senders, receivers) or (senders, receivers, weights) of shape (n_edges,)"
 )
 
 
@@ -20,18 +35,119 @@ def is_dense(a: Any) -> bool:
     """True for dense blocks (B, N, N) or one dense matrix (N, N), False for edges.
 
     Raises:
-        ValueError: ``a`` has none of the accepted forms.
+        InputError: ``a`` has none of the accepted forms.
     """
     if isinstance(a, (tuple, list)):
         if len(a) not in (2, 3):
-            raise ValueError(f"{EDGES_HELP}. Received a tuple of {len(a)}")
+            raise InputError(f"{EDGES_HELP}; got a tuple of {len(a)}")
         return False
     if isinstance(a, (tf.SparseTensor, tf.sparse.SparseTensor)) or getattr(a, "sparse", False):
         return False
     rank = len(a.shape)
     if rank not in (2, 3):
-        raise ValueError(f"{EDGES_HELP}. Received: shape={tuple(a.shape)}")
+        raise InputError(f"{EDGES_HELP}; got shape {tuple(a.shape)}")
     return True
+
+
+def check_graph(x: Any, a: Any) -> bool:
+    """Check that node features and a graph go together; True if the graph is dense.
+
+    Raises:
+        InputError: a rank or a size does not fit.
+    """
+    dense = is_dense(a)
+    rank = len(x.shape)
+    if dense:
+        if rank != len(a.shape):
+            raise InputError(
+                "x and a dense graph a must have the same rank, "
+                f"got x {tuple(x.shape)} and a {tuple(a.shape)}"
+            )
+        sizes = {n for n in (x.shape[-2], a.shape[-1], a.shape[-2]) if n is not None}
+        batches = {n for n in (x.shape[0], a.shape[0]) if n is not None}
+        if len(sizes) > 1 or (rank == 3 and len(batches) > 1):
+            raise InputError(
+                f"a dense graph a must have shape (..., N, N) for x of shape (..., N, F), "
+                f"got x {tuple(x.shape)} and a {tuple(a.shape)}"
+            )
+        return True
+    if rank != 2:
+        raise InputError(f"x must have shape (n, F) when the graph is given as edges, got {tuple(x.shape)}")
+    if isinstance(a, (tuple, list)):
+        for name, part in zip(("senders", "receivers", "weights"), a, strict=False):
+            if len(part.shape) != 1:
+                raise InputError(f"{name} must have shape (n_edges,), got {tuple(part.shape)}")
+        sizes = {part.shape[0] for part in a if part.shape[0] is not None}
+        if len(sizes) > 1:
+            raise InputError(
+                f"senders, receivers and weights must have one entry per edge each, "
+                f"got {[part.shape[0] for part in a]}"
+            )
+    return False
+
+
+def check_members(x: Any, members: Any) -> bool:
+    """Check node features against ``mask`` or ``n_node``; True if they are blocks with a mask.
+
+    Raises:
+        InputError: the ranks do not go together, or the counts do not add up to the nodes.
+    """
+    ranks = (len(x.shape), len(members.shape))
+    if ranks not in ((3, 2), (2, 1)):
+        raise InputError(
+            "nodes must come as x (B, N, F) with mask (B, N), or x (n, F) with n_node (B,), "
+            f"got shapes {tuple(x.shape)} and {tuple(members.shape)}"
+        )
+    if ranks[0] == 3:
+        for axis in (0, 1):
+            if None not in (x.shape[axis], members.shape[axis]) and x.shape[axis] != members.shape[axis]:
+                raise InputError(
+                    f"mask must have shape (B, N) for x of shape (B, N, F), "
+                    f"got x {tuple(x.shape)} and mask {tuple(members.shape)}"
+                )
+        return True
+    check_counts(members, x)
+    return False
+
+
+def check_counts(n_node: Any, x: Any) -> None:
+    """Check that ``n_node`` adds up to the rows of ``x``, where both have values already.
+
+    Inside a traced function the values come later, and the check is the loader's.
+    """
+    if not (tf.executing_eagerly() and isinstance(n_node, tf.Tensor) and isinstance(x, tf.Tensor)):
+        return
+    total = int(tf.reduce_sum(n_node))
+    if total != x.shape[0] or bool(tf.reduce_any(n_node < 0)):
+        raise InputError(
+            f"n_node must add up to the nodes of x ({x.shape[0]}), got {n_node.numpy().tolist()}"
+        )
+
+
+def positive(name: str, value: Any) -> int:
+    """A positive integer argument.
+
+    Raises:
+        InputError: it is not one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a positive integer, got {value!r}")
+    return value
+
+
+def number(name: str, value: Any, low: float = 0.0) -> float:
+    """A finite number of at least ``low``.
+
+    Raises:
+        InputError: it is not one.
+    """
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = float("nan")
+    if isinstance(value, bool) or not low <= result < float("inf"):
+        raise InputError(f"{name} must be a finite number of at least {low:g}, got {value!r}")
+    return result
 
 
 def as_edges(a: Any, rows: str) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -39,8 +155,8 @@ def as_edges(a: Any, rows: str) -> tuple[Tensor, Tensor, Tensor | None]:
 
     Args:
         a: tuple of edges, or a sparse matrix.
-        rows: what the rows of a sparse matrix are, ``"senders"`` (Spektral's GATConv) or ``"receivers"``
-            (a matrix that multiplies node features from the left).
+        rows: what the rows of a sparse matrix are, ``"senders"`` (Spektral's GATConv and message passing) or
+            ``"receivers"`` (a matrix that multiplies node features from the left).
     """
     if isinstance(a, (tuple, list)):
         senders, receivers = a[0], a[1]
@@ -49,6 +165,27 @@ def as_edges(a: Any, rows: str) -> tuple[Tensor, Tensor, Tensor | None]:
     if rows == "senders":
         return first, second, a.values
     return second, first, a.values
+
+
+def diagonal(a: Tensor) -> Tensor:
+    """bool (N, N), True on the diagonal of a dense graph (..., N, N)."""
+    # From the graph alone: layers that share one then share these nodes once common ones are merged.
+    nodes = tf.range(tf.shape(a)[-1])
+    return nodes[:, None] == nodes[None, :]
+
+
+def self_loops(a: Tensor) -> Tensor:
+    """A dense graph with exactly one loop at every node."""
+    return tf.where(diagonal(a), tf.ones((), a.dtype), a)
+
+
+def attention_bias(a: Tensor, dtype: Any) -> Tensor:
+    """What a dense graph adds to attention logits: log of the multiplicity, and a low value for no edge."""
+    a = tf.cast(a, dtype)
+    some = a > 0
+    # Low enough for a weight of 0, high enough that logits added to it stay finite in float16.
+    floor = tf.constant(-3e4 if a.dtype == tf.float16 else -1e9, a.dtype)
+    return tf.where(some, tf.math.log(tf.where(some, a, tf.ones((), a.dtype))), floor)
 
 
 def add_self_loops(senders: Tensor, receivers: Tensor, n_nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:

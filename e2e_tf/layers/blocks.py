@@ -1,4 +1,4 @@
-"""From a disjoint batch to dense masked blocks: for small graphs a batched product beats gather and scatter."""
+"""From a disjoint batch to dense masked blocks: on small graphs a batched product beats a scatter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from e2e_tf.layers.adjacency import check_graph, check_members
 from e2e_tf.layers.ops import block_index, graph_ids, to_blocks
 
 __all__ = ["DisjointToBlocks"]
@@ -21,7 +22,10 @@ class DisjointToBlocks(keras.layers.Layer):
 
     Output:
         ``(x, a, mask)``: (B, N, F), (B, N, N) and (B, N), float, N the largest count of the batch (at least
-        1). ``a[b, receiver, sender]`` is the number of such edges; ``mask`` is 1 for a slot that holds a node.
+        1). ``a[b, receiver, sender]`` is the number of such edges; ``mask`` is 1 where a slot holds a node.
+
+    Raises:
+        InputError: a rank is wrong, or the counts do not add up to the nodes.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -34,6 +38,8 @@ class DisjointToBlocks(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         x, senders, receivers, n_node = inputs
+        check_graph(x, (senders, receivers))
+        check_members(x, n_node)
         senders, receivers = tf.cast(senders, tf.int32), tf.cast(receivers, tf.int32)
         n_node = tf.cast(n_node, tf.int32)
         index, mask = block_index(n_node)

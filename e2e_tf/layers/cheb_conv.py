@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 from spektral.layers.convolutional.cheb_conv import ChebConv as SpektralChebConv
 
-from e2e_tf.layers.adjacency import as_edges, is_dense
-from e2e_tf.layers.ops import segment_sum
+from e2e_tf.errors import InputError
+from e2e_tf.layers.adjacency import as_edges, check_graph, positive
+from e2e_tf.layers.ops import linear, propagate
 
 __all__ = ["ChebConv"]
 
@@ -25,8 +26,8 @@ class ChebConv(SpektralChebConv):
         X' = \sigma\Big(\sum_{k=0}^{K-1} T_k(\tilde L)\, X W_k + b\Big), \quad
         T_0 = 1,\; T_1 = \tilde L,\; T_k = 2 \tilde L T_{k-1} - T_{k-2}
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. When there
-    are fewer channels than features, the features are multiplied by the kernels first and the recurrence runs
+    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
+    are more channels than features, the features are multiplied by the kernels first and the recurrence runs
     from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departure: no
     mask is applied (padded slots neither send nor receive).
 
@@ -45,63 +46,64 @@ class ChebConv(SpektralChebConv):
         (B, N, channels) or (n, channels).
 
     Raises:
-        ValueError: ``K`` is not positive, ``l`` has none of these forms or edges come without weights.
+        InputError: ``channels`` or ``K`` is not positive, ``l`` has none of these forms or does not fit
+            ``x``, or edges come without weights.
     """
 
-    def __init__(self, channels: int, K: int = 1, **kwargs: Any) -> None:
-        if K < 1:
-            raise ValueError(f"K must be a positive integer. Received: K={K}")
-        super().__init__(channels, K=K, **kwargs)
+    def __init__(self, channels: int, K: int = 1, *args: Any, **kwargs: Any) -> None:
+        super().__init__(positive("channels", channels), positive("K", K), *args, **kwargs)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         x, laplacian = inputs
         propagate = self._propagation(x, laplacian)
-        if self.channels < x.shape[-1]:
-            output = self._narrow(x, propagate)
-        else:
-            output = self._wide(x, propagate)
+        output = self._narrow(x, propagate) if self.channels <= x.shape[-1] else self._wide(x, propagate)
         if self.use_bias:
             output = output + tf.cast(self.bias, output.dtype)
         return self.activation(output)
 
+    def _kernels(self) -> list[Any]:
+        """Kernels of the powers of the Laplacian for K <= 3, else of the Chebyshev polynomials."""
+        kernels = tf.unstack(tf.convert_to_tensor(self.kernel), num=self.K)
+        if self.K != 3:
+            return list(kernels)
+        # T_2 = 2 L² - 1 is folded into the kernels: no scaling and no subtraction is left for the nodes.
+        return [kernels[0] - kernels[2], kernels[1], 2.0 * kernels[2]]
+
     def _narrow(self, x: Any, propagate: Any) -> Any:
-        kernel = tf.transpose(self.kernel, (1, 0, 2))
-        y = tf.matmul(x, tf.reshape(kernel, (-1, self.K * self.channels)))
-        terms = tf.split(y, self.K, axis=-1) if self.K > 1 else [y]
+        terms = [linear(x, kernel) for kernel in self._kernels()]
         following, after = terms[-1], None  # b_{k+1}, b_{k+2} of Clenshaw's recurrence
-        if self.K == 1:
+        if self.K <= 3:
+            for term in terms[-2::-1]:
+                following = term + propagate(following)
             return following
         for term in terms[-2:0:-1]:
             current = term + 2.0 * propagate(following)
             if after is not None:
                 current = current - after
             following, after = current, following
-        output = terms[0] + propagate(following)
-        return output if after is None else output - after
+        return terms[0] + propagate(following) - after
 
     def _wide(self, x: Any, propagate: Any) -> Any:
         terms = [x]
-        if self.K > 1:
-            terms.append(propagate(x))
-        for _ in range(2, self.K):
-            terms.append(2.0 * propagate(terms[-1]) - terms[-2])
+        for k in range(1, self.K):
+            if k == 1 or self.K == 3:
+                terms.append(propagate(terms[-1]))
+            else:
+                terms.append(2.0 * propagate(terms[-1]) - terms[-2])
         stacked = tf.concat(terms, axis=-1) if self.K > 1 else x
-        return tf.matmul(stacked, tf.reshape(self.kernel, (-1, self.channels)))
+        return linear(stacked, tf.concat(self._kernels(), axis=0))
 
     @staticmethod
     def _propagation(x: Any, laplacian: Any) -> Any:
-        if is_dense(laplacian):
+        if check_graph(x, laplacian):
             return lambda values: tf.matmul(tf.cast(laplacian, values.dtype), values)
         senders, receivers, weights = as_edges(laplacian, rows="receivers")
         if weights is None:
-            raise ValueError("ChebConv needs the weights of the scaled Laplacian: (senders, receivers, weights)")
-        n_nodes = tf.shape(x)[0]
-
-        def propagate(values: Any) -> Any:
-            message = tf.gather(values, senders) * tf.cast(weights, values.dtype)[:, None]
-            return segment_sum(message, receivers, n_nodes)
-
-        return propagate
+            raise InputError(
+                "ChebConv takes edges with the weights of the scaled Laplacian, "
+                "(senders, receivers, weights); got (senders, receivers)"
+            )
+        return lambda values: propagate(values, senders, receivers, weights)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[0][:-1], self.channels)

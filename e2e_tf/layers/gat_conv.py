@@ -8,8 +8,17 @@ import keras
 import tensorflow as tf
 from spektral.layers.convolutional.gat_conv import GATConv as SpektralGATConv
 
-from e2e_tf.layers.adjacency import add_self_loops, as_edges, is_dense
-from e2e_tf.layers.ops import segment_max, segment_sum
+from e2e_tf.errors import InputError
+from e2e_tf.layers.adjacency import (
+    add_self_loops,
+    as_edges,
+    attention_bias,
+    check_graph,
+    number,
+    positive,
+    self_loops,
+)
+from e2e_tf.layers.ops import leaky_relu, linear, segment_max, segment_sum
 
 __all__ = ["GATConv"]
 
@@ -50,12 +59,24 @@ class GATConv(SpektralGATConv):
         (B, N, C) or (n, C) with C = ``channels * attn_heads`` if ``concat_heads`` else ``channels``.
 
     Raises:
-        ValueError: ``a`` has none of these forms, or the ranks of ``x`` and ``a`` do not go together.
+        InputError: an argument is out of range, ``a`` has none of these forms or does not fit ``x``.
     """
+
+    def __init__(self, channels: int, attn_heads: int = 1, *args: Any, **kwargs: Any) -> None:
+        positive("channels", channels)
+        positive("attn_heads", attn_heads)
+        super().__init__(channels, attn_heads, *args, **kwargs)
+        if not 0 <= number("dropout_rate", self.dropout_rate) < 1:
+            raise InputError(f"dropout_rate must be in [0, 1), got {self.dropout_rate!r}")
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        # Spektral's has the dtype of the variables, which is not that of the computation in mixed precision.
+        self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=self.dtype_policy)
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
         x, a = inputs
-        if is_dense(a):
+        if check_graph(x, a):
             output, coefficients = self._call_blocks(x, a, training)
         else:
             output, coefficients = self._call_edges(x, a, training)
@@ -71,56 +92,27 @@ class GATConv(SpektralGATConv):
         return own, other
 
     def _call_blocks(self, x: Any, a: Any, training: Any) -> tuple[Any, Any]:
-        if len(x.shape) != len(a.shape):
-            raise ValueError(
-                f"x and dense blocks a must have the same rank. Received: x.shape={x.shape}, a.shape={a.shape}"
-            )
-        heads, channels = self.attn_heads, self.channels
-        size = tf.shape(x)[-2]
-        nodes = tf.range(size)
-        diagonal = nodes[:, None] == nodes[None, :]
-        if self.add_self_loops:
-            a = tf.where(diagonal, tf.ones((), a.dtype), a)
-        # log of the multiplicity: 0 for one edge, log 2 for an edge listed twice, a large negative for none.
-        floor = tf.constant(-6e4 if x.dtype == tf.float16 else -1e9, x.dtype)
-        bias = tf.maximum(tf.math.log(tf.cast(a, x.dtype)), floor)
-        kernel = tf.reshape(self.kernel, (-1, heads * channels))
+        bias = attention_bias(self_loops(a) if self.add_self_loops else a, x.dtype)
         own, other = self._attention_kernels()
-        h = tf.matmul(x, kernel)
-        logit_own, logit_other = tf.matmul(x, own), tf.matmul(x, other)
-        if heads == 1:
-            logits = logit_own + tf.linalg.matrix_transpose(logit_other)
-        else:
-            lead = tf.shape(x)[:-1]
-            h = self._heads_first(tf.reshape(h, tf.concat([lead, [heads, channels]], axis=0)))
-            logits = tf.linalg.matrix_transpose(logit_own)[..., :, None]
-            logits = logits + tf.linalg.matrix_transpose(logit_other)[..., None, :]
-            bias = bias[..., None, :, :]
-        coefficients = tf.nn.softmax(tf.nn.leaky_relu(logits, alpha=_LEAK) + bias, axis=-1)
-        if not self.add_self_loops:
-            # A row without edges has a uniform softmax over nothing; its sum must be 0, as in the edge form.
-            some = tf.cast(tf.reduce_any(a > 0, axis=-1), x.dtype)
-            coefficients = coefficients * (some[..., None] if heads == 1 else some[..., None, :, None])
-        output = tf.matmul(self.dropout(coefficients, training=training), h)
-        if heads == 1:
-            return output, coefficients[..., :, None, :]
+        receive, send = linear(x, own), tf.linalg.matrix_transpose(linear(x, other))
+        outputs, coefficients = [], []
+        # A head at a time: one pass over all heads needs transposes of (B, N, heads, channels) on the way in
+        # and out, which cost more than the products they would join.
+        for head in range(self.attn_heads):
+            logits = leaky_relu(receive[..., head : head + 1] + send[..., head : head + 1, :], _LEAK)
+            alpha = tf.nn.softmax(logits + bias, axis=-1)
+            if not self.add_self_loops:
+                # A row without edges has a softmax over nothing; its sum must be 0, as in the edge form.
+                alpha = alpha * tf.cast(tf.reduce_any(a > 0, axis=-1, keepdims=True), x.dtype)
+            coefficients.append(alpha)
+            outputs.append(tf.matmul(self.dropout(alpha, training=training), linear(x, self.kernel[:, head])))
         if self.concat_heads:
-            output = self._heads_first(output)
-            output = tf.reshape(output, tf.concat([tf.shape(output)[:-2], [heads * channels]], axis=0))
+            output = outputs[0] if self.attn_heads == 1 else tf.concat(outputs, axis=-1)
         else:
-            output = tf.reduce_mean(output, axis=-3)
-        return output, self._heads_first(coefficients)
-
-    @staticmethod
-    def _heads_first(values: Any) -> Any:
-        """Swap the third and second axis from the end: (..., N, H, C) <-> (..., H, N, C)."""
-        rank = len(values.shape)
-        order = [*range(rank - 3), rank - 2, rank - 3, rank - 1]
-        return tf.transpose(values, order)
+            output = tf.add_n(outputs) / self.attn_heads
+        return output, (tf.stack(coefficients, axis=-2) if self.return_attn_coef else None)
 
     def _call_edges(self, x: Any, a: Any, training: Any) -> tuple[Any, Any]:
-        if len(x.shape) != 2:
-            raise ValueError(f"x must have shape (n, F) when the graph is given as edges. Received: {x.shape}")
         heads, channels = self.attn_heads, self.channels
         senders, receivers, _ = as_edges(a, rows="senders")
         n_nodes = tf.shape(x)[0]
@@ -128,9 +120,9 @@ class GATConv(SpektralGATConv):
         if self.add_self_loops:
             senders, receivers, keep = add_self_loops(senders, receivers, n_nodes)
         own, other = self._attention_kernels()
-        h = tf.reshape(tf.matmul(x, tf.reshape(self.kernel, (-1, heads * channels))), (-1, heads, channels))
-        logits = tf.gather(tf.matmul(x, own), receivers) + tf.gather(tf.matmul(x, other), senders)
-        logits = tf.nn.leaky_relu(logits, alpha=_LEAK)
+        h = tf.reshape(linear(x, tf.reshape(self.kernel, (-1, heads * channels))), (-1, heads, channels))
+        logits = tf.gather(linear(x, own), receivers) + tf.gather(linear(x, other), senders)
+        logits = leaky_relu(logits, _LEAK)
         lowest = x.dtype.min
         if keep is not None:
             logits = tf.where(keep[:, None], logits, tf.constant(lowest, x.dtype))
@@ -144,11 +136,17 @@ class GATConv(SpektralGATConv):
         if self.concat_heads:
             output = tf.reshape(output, (-1, heads * channels))
         else:
-            output = tf.reduce_mean(output, axis=-2)
+            # ONNX Runtime's ReduceMean keeps the axis when there are no nodes.
+            output = tf.add_n(tf.unstack(output, axis=1)) / heads
         return output, coefficients[..., None]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return (*input_shape[0][:-1], self.output_dim)
+        shape, graph = input_shape
+        output = (*shape[:-1], self.output_dim)
+        if not self.return_attn_coef:
+            return output
+        dense = len(graph) > 0 and not isinstance(graph[0], (tuple, list)) and len(graph) == len(shape)
+        return output, ((*graph[:-1], self.attn_heads, graph[-1]) if dense else (None, self.attn_heads, 1))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "add_self_loops": self.add_self_loops}

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from e2e_tf.layers.adjacency import as_edges, is_dense
+from e2e_tf.errors import InputError
+from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense, number
 from e2e_tf.layers.ops import segment_sum
 
 __all__ = ["ScaledLaplacian"]
@@ -18,7 +19,8 @@ class ScaledLaplacian(keras.layers.Layer):
     r"""Scaled Laplacian of a graph, inside the model so that nothing is precomputed differently in C++.
 
     .. math::
-        \tilde L = \frac{2}{\lambda_{max}} (1 - D^{-1/2} S D^{-1/2}) - 1, \quad S = (A + A^T)/2 \text{ without loops}
+        \tilde L = \frac{2}{\lambda_{max}} (1 - D^{-1/2} S D^{-1/2}) - 1, \quad
+        S = (A + A^T)/2 \text{ without loops}
 
     Kipf and Welling (https://arxiv.org/abs/1609.02907) take :math:`\lambda_{max} = 2`, the largest value a
     normalised Laplacian can have; the diagonal then vanishes. An undirected graph keeps its adjacency
@@ -33,12 +35,15 @@ class ScaledLaplacian(keras.layers.Layer):
 
     Output:
         (B, N, N) for dense blocks, else ``(senders, receivers, weights)`` with each edge in both directions.
+
+    Raises:
+        InputError: ``lambda_max`` is not positive, ``a`` has none of the forms or does not fit ``x``.
     """
 
     def __init__(self, lambda_max: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not lambda_max > 0:
-            raise ValueError(f"lambda_max must be positive. Received: lambda_max={lambda_max}")
+        if not number("lambda_max", lambda_max) > 0:
+            raise InputError(f"lambda_max must be positive, got {lambda_max!r}")
         self.lambda_max = float(lambda_max)
         self.supports_masking = True
 
@@ -47,19 +52,18 @@ class ScaledLaplacian(keras.layers.Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         x, a = inputs
-        return self._blocks(x, a) if is_dense(a) else self._edges(x, a)
+        return self._blocks(x, a) if check_graph(x, a) else self._edges(x, a)
 
     def _blocks(self, x: Any, a: Any) -> Any:
         a = tf.cast(a, x.dtype)
-        nodes = tf.range(tf.shape(a)[-1])
-        diagonal = nodes[:, None] == nodes[None, :]
+        loops = diagonal(a)
         symmetric = 0.5 * (a + tf.linalg.matrix_transpose(a))
-        symmetric = tf.where(diagonal, tf.zeros((), x.dtype), symmetric)
+        symmetric = tf.where(loops, tf.zeros((), x.dtype), symmetric)
         inverse_root = _inverse_root(tf.reduce_sum(symmetric, axis=-1))
         scale = 2.0 / self.lambda_max
         laplacian = (-scale * inverse_root)[..., :, None] * symmetric * inverse_root[..., None, :]
         if self.lambda_max != 2.0:
-            laplacian = laplacian + (scale - 1.0) * tf.cast(diagonal, x.dtype)
+            laplacian = laplacian + (scale - 1.0) * tf.cast(loops, x.dtype)
         return laplacian
 
     def _edges(self, x: Any, a: Any) -> Any:
@@ -71,7 +75,9 @@ class ScaledLaplacian(keras.layers.Layer):
         weights = tf.concat([half, half], axis=0)
         inverse_root = _inverse_root(segment_sum(weights, both_receivers, n_nodes))
         scale = 2.0 / self.lambda_max
-        weights = -scale * tf.gather(inverse_root, both_receivers) * weights * tf.gather(inverse_root, both_senders)
+        weights = (
+            -scale * tf.gather(inverse_root, both_receivers) * weights * tf.gather(inverse_root, both_senders)
+        )
         if self.lambda_max != 2.0:
             loop = tf.range(tf.cast(n_nodes, senders.dtype), dtype=senders.dtype)
             both_senders = tf.concat([both_senders, loop], axis=0)
@@ -80,7 +86,7 @@ class ScaledLaplacian(keras.layers.Layer):
         return both_senders, both_receivers, weights
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        x, a = inputs
+        _, a = inputs
         if is_dense(a):
             return keras.KerasTensor(a.shape, dtype=self.compute_dtype)
         index = a[0].dtype if isinstance(a, (tuple, list)) else "int64"

@@ -1,18 +1,111 @@
-"""Models by name, each a Keras functional model built from a small dataclass."""
+"""Models by name, each a Keras functional model built from a small dataclass.
+
+:data:`MODELS` says what each takes. Graph models take disjoint batches and turn them into padded blocks in a
+layer called ``blocks``, where a hand-off can cut.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from e2e_tf.errors import InputError
+from e2e_tf.models.deep_sets import DeepSets, deep_sets
+from e2e_tf.models.egamma_hybrid import EGammaHybrid, egamma_hybrid
+from e2e_tf.models.event_images import EventImages, event_images
+from e2e_tf.models.fcn import FCN, fcn
 from e2e_tf.models.gat_cheb import GATCheb, gat_cheb
+from e2e_tf.models.gcn_belle import GCNBelle, gcn_belle
+from e2e_tf.models.graph_net import GraphNet, graph_net
+from e2e_tf.models.heads import Head, Outputs, head_losses
+from e2e_tf.models.inputs import check_inputs
+from e2e_tf.models.particle_attention import ParticleTransformer, particle_attention
+from e2e_tf.models.particle_net import ParticleNet, ParticleNetLite, particle_net
+from e2e_tf.models.presets import TRAINING, TrainingPreset, training_preset
+from e2e_tf.models.quark_gluon_cnn import QuarkGluonCNN, quark_gluon_cnn
 
-__all__ = ["MODELS", "GATCheb", "build_model", "gat_cheb", "model_settings"]
+__all__ = [
+    "FCN",
+    "MODELS",
+    "TRAINING",
+    "DeepSets",
+    "EGammaHybrid",
+    "EventImages",
+    "GATCheb",
+    "GCNBelle",
+    "GraphNet",
+    "Head",
+    "ModelEntry",
+    "ParticleNet",
+    "ParticleNetLite",
+    "ParticleTransformer",
+    "QuarkGluonCNN",
+    "TrainingPreset",
+    "build_model",
+    "check_inputs",
+    "deep_sets",
+    "egamma_hybrid",
+    "event_images",
+    "fcn",
+    "gat_cheb",
+    "gcn_belle",
+    "graph_net",
+    "head_losses",
+    "model_settings",
+    "particle_attention",
+    "particle_net",
+    "quark_gluon_cnn",
+    "training_preset",
+]
 
-# name -> (settings, function of (n_features, n_globals, settings, outputs))
-MODELS: dict[str, tuple[type, Callable[..., Any]]] = {"gat_cheb": (GATCheb, gat_cheb)}
+
+class ModelEntry(NamedTuple):
+    """What :data:`MODELS` holds of a model.
+
+    Attributes:
+        settings: its dataclass.
+        build: function of (n_features, n_globals, settings, outputs).
+        inputs: ``graph``, ``image`` or ``dense``.
+        summary: a few words.
+        example: n_features and n_globals that ``weights`` was counted for.
+        weights: number of weights of the default settings with one output.
+    """
+
+    settings: type
+    build: Callable[..., Any]
+    inputs: str
+    summary: str
+    example: tuple[int, int]
+    weights: int
+
+
+MODELS: dict[str, ModelEntry] = {
+    "gat_cheb": ModelEntry(GATCheb, gat_cheb, "graph", "attention and Chebyshev layers", (17, 2), 133537),
+    "particle_net": ModelEntry(
+        ParticleNet, particle_net, "graph", "edge convolutions on dynamic neighbours", (17, 2), 372869
+    ),
+    "particle_net_lite": ModelEntry(
+        ParticleNetLite, particle_net, "graph", "the same, smaller", (17, 2), 28517
+    ),
+    "particle_attention": ModelEntry(
+        ParticleTransformer, particle_attention, "graph", "a small Particle Transformer", (17, 2), 141391
+    ),
+    "deep_sets": ModelEntry(DeepSets, deep_sets, "graph", "a sum over nodes, without edges", (17, 2), 83957),
+    "graph_net": ModelEntry(GraphNet, graph_net, "graph", "graph network of ErUm-Data", (7, 0), 805377),
+    "gcn_belle": ModelEntry(GCNBelle, gcn_belle, "graph", "decay trees of Belle II", (9, 0), 138729),
+    "fcn": ModelEntry(FCN, fcn, "dense", "dense layers of ErUm-Data", (400, 0), 826625),
+    "egamma_hybrid": ModelEntry(
+        EGammaHybrid, egamma_hybrid, "image", "electrons and photons on EfficientNetB2", (2, 0), 8139869
+    ),
+    "quark_gluon_cnn": ModelEntry(
+        QuarkGluonCNN, quark_gluon_cnn, "image", "depthwise convolutions, with pT and mass", (3, 2), 250753
+    ),
+    "event_images": ModelEntry(
+        EventImages, event_images, "image", "drawn collision events on ResNet50 and others", (3, 0), 25686913
+    ),
+}
+"""Every model by name."""
 
 
 def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
@@ -25,7 +118,7 @@ def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
 
     if name not in MODELS:
         raise InputError(f"model.name must be one of {', '.join(MODELS)}, not {name!r}")
-    kind = MODELS[name][0]
+    kind = MODELS[name].settings
     fields = [field.name for field in dataclasses.fields(kind)]
     unknown = sorted(set(settings or {}) - set(fields))
     if unknown:
@@ -41,12 +134,23 @@ def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
 
 
 def build_model(
-    name: str, n_features: int, n_globals: int, settings: Mapping[str, Any] | None = None, outputs: int = 1
+    name: str,
+    n_features: int,
+    n_globals: int,
+    settings: Mapping[str, Any] | None = None,
+    outputs: Outputs = 1,
 ) -> Any:
     """A Keras model by name; see :data:`MODELS`.
 
+    Args:
+        name: a name in :data:`MODELS`.
+        n_features: features of a node, channels of an image, or inputs of an entry.
+        n_globals: features of a whole graph, image or entry, 0 for none.
+        settings: fields of the model's dataclass.
+        outputs: 1 for a sigmoid, a larger number for a softmax, a :class:`Head`, or several by name.
+
     Raises:
-        InputError: as :func:`model_settings`.
+        InputError: as :func:`model_settings`, or the model cannot have these inputs or outputs.
     """
     chosen = model_settings(name, settings)
-    return MODELS[name][1](n_features, n_globals, chosen, outputs)
+    return MODELS[name].build(n_features, n_globals, chosen, outputs)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e_tf.errors import InputError
+from e2e_tf.models.heads import Outputs, add_heads
+from e2e_tf.models.inputs import disjoint_inputs
 
 __all__ = ["GATCheb", "gat_cheb"]
 
@@ -35,10 +37,14 @@ class GATCheb:
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.heads):
-            raise InputError(f"channels and heads must have one entry per layer, not {self.channels} and {self.heads}")
+            raise InputError(
+                f"channels and heads must have one entry per layer, not {self.channels} and {self.heads}"
+            )
         for width, heads in zip(self.channels, self.heads, strict=True):
             if heads < 1 or width < 1 or width % heads:
-                raise InputError(f"heads must divide channels, but {heads} heads do not divide {width} channels")
+                raise InputError(
+                    f"heads must divide channels, but {heads} heads do not divide {width} channels"
+                )
         for name in ("cheb_channels", "dense"):
             if any(width < 1 for width in getattr(self, name)):
                 raise InputError(f"{name} must be positive, not {getattr(self, name)}")
@@ -50,7 +56,7 @@ class GATCheb:
             raise InputError(f"layout must be 'blocks' or 'edges', not {self.layout!r}")
 
 
-def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, outputs: int = 1) -> Any:
+def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, outputs: Outputs = 1) -> Any:
     """Three attention layers, three Chebyshev layers, mean over the nodes, dense layers with jet quantities.
 
     A Keras functional model on disjoint batches. The architecture is that of the ML4SCI end-to-end tau studies:
@@ -61,7 +67,7 @@ def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, o
         n_features: node features F.
         n_globals: graph-level features G, 0 for none.
         settings: see :class:`GATCheb`.
-        outputs: 1 gives a sigmoid, more a softmax.
+        outputs: 1 gives a sigmoid, more a softmax; see :func:`e2e_tf.models.heads.as_heads`.
 
     Returns:
         A ``keras.Model`` whose inputs are a dictionary: ``x`` float32 (n, F), ``senders`` and ``receivers``
@@ -92,21 +98,4 @@ def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, o
         h = keras.layers.Dense(units, activation="relu", name=f"dense_{i}")(h)
         if s.dropout:
             h = keras.layers.Dropout(s.dropout, name=f"dropout_{i}")(h)
-    activation = "sigmoid" if outputs == 1 else "softmax"
-    score = keras.layers.Dense(outputs, activation=activation, name="score")(h)
-    return keras.Model(inputs, score, name="gat_cheb")
-
-
-def disjoint_inputs(n_features: int, n_globals: int) -> dict[str, Any]:
-    """The Keras inputs of a model on disjoint batches, by name."""
-    import keras
-
-    inputs = {
-        "x": keras.Input((n_features,), name="x"),
-        "senders": keras.Input((), dtype="int32", name="senders"),
-        "receivers": keras.Input((), dtype="int32", name="receivers"),
-        "n_node": keras.Input((), dtype="int32", name="n_node"),
-    }
-    if n_globals:
-        inputs["u"] = keras.Input((n_globals,), name="u")
-    return inputs
+    return keras.Model(inputs, add_heads(outputs, h, inputs, x), name="gat_cheb")

@@ -14,7 +14,7 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.data.schema import CHANNELS
 from e2e_tf.errors import InputError
 
-__all__ = ["baseline_score", "candidate_features", "hit_features", "train_baseline"]
+__all__ = ["baseline_score", "candidate_features", "hit_features", "summary_features", "train_baseline"]
 
 _RINGS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.5))  # ΔR to the jet axis [rad]: tau core, its edge, isolation
 _KINDS = ("charged_hadron", "neutral_hadron", "photon", "electron", "muon")
@@ -170,6 +170,41 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     columns["leading_track_d0"] = np.abs(of_track(column["d0"]))
     columns["leading_track_d0_significance"] = np.abs(of_track(column["d0_significance"]))
     columns["largest_d0_significance"] = of.largest(np.abs(column["d0_significance"]), charged)
+    return _table(columns)
+
+
+def summary_features(jets: Jets) -> tuple[list[str], np.ndarray]:
+    """Summaries of whatever columns the candidates have, for samples without the columns that
+    `candidate_features` needs.
+
+    The number of candidates and, per column, mean, root mean square and maximum over the jet's candidates
+    (with pT weights as well where there is ``pt``), and every jet column but ``phi``. What a jet without
+    candidates does not have is 0.
+
+    Args:
+        jets: n jets with ``candidates``.
+
+    Returns:
+        Names and a finite float32 array (n, number of names).
+
+    Raises:
+        InputError: there are no candidates.
+    """
+    if jets.candidates is None:
+        raise InputError("summary features need jets with candidates")
+    rows = _Rows(jets.candidates.owner, len(jets))
+    count = jets.candidates.counts.astype(np.float64)
+    columns: dict[str, np.ndarray] = {"n_candidates": count}
+    pt = jets.candidates.columns.get("pt")
+    total = None if pt is None else rows.sum(pt)
+    for name, values in jets.candidates.columns.items():
+        values = np.nan_to_num(values.astype(np.float64))
+        columns[f"mean_{name}"] = _ratio(rows.sum(values), count)
+        columns[f"rms_{name}"] = np.sqrt(_ratio(rows.sum(values**2), count))
+        columns[f"max_{name}"] = rows.largest(values)
+        if pt is not None and total is not None:
+            columns[f"pt_mean_{name}"] = _ratio(rows.sum(values * pt), total)
+    columns |= {f"jet_{name}": values for name, values in jets.jets.items() if name != "phi"}
     return _table(columns)
 
 

@@ -11,14 +11,15 @@ import keras
 from e2e_tf.files import new_folder
 from e2e_tf.training.run import read_json, write_json
 
-__all__ = ["Checkpoint", "last_checkpoint"]
+__all__ = ["Checkpoint", "last_checkpoint", "load_checkpoint"]
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Saves model, optimizer, history and the best epoch so far after every epoch.
 
     A checkpoint is a folder ``epoch-NNNN`` that appears complete or not at all; older ones are removed only
-    when the next is in place. The optimizer's state and the seeds of dropout are in ``model.keras``.
+    when the next is in place. The optimizer's state is in ``model.keras``; Keras does not keep that of the
+    random generators of dropout there, so it is in ``state.json``.
 
     Args:
         folder: where checkpoints go; created.
@@ -54,12 +55,31 @@ class Checkpoint(keras.callbacks.Callback):
                 shutil.copyfile(part / "model.keras", part / "best.keras")
             else:
                 shutil.copyfile(previous[0] / "best.keras", part / "best.keras")
-            state = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "done": done}
-            write_json(part / "state.json", {**state, "history": self.history})
+            state = {
+                "epoch": epoch,
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "done": done,
+                "random": [variable.numpy().tolist() for variable in _random_states(self.model)],
+                "history": self.history,
+            }
+            write_json(part / "state.json", state)
         if previous is not None:
             shutil.rmtree(previous[0])
         if done:
             self.model.stop_training = True
+
+
+def load_checkpoint(path: Path, state: dict[str, Any]) -> Any:
+    """The compiled model of a checkpoint, with the random generators where they were."""
+    model = keras.models.load_model(path / "model.keras")
+    for variable, value in zip(_random_states(model), state["random"], strict=True):
+        variable.assign(value)
+    return model
+
+
+def _random_states(model: Any) -> list[Any]:
+    return [variable for variable in model.variables if "seed_generator_state" in variable.path]
 
 
 def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:

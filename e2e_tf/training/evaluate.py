@@ -10,38 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.graphs import GraphData, with_candidate_quantities
+from e2e_tf.data.graphs import with_candidate_quantities
 from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
 from e2e_tf.progress import status, track
+from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["evaluate"]
 
-
-
-def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> np.ndarray:
-    """Scores float32 (B, outputs) of graphs whose features are normalised, in their order.
-
-    Graphs of similar size are scored together, which saves padding; it does not change the scores.
-    """
-    import tensorflow as tf
-
-    from e2e_tf.data.loader import model_inputs
-
-    order = np.argsort(graphs.graphs.n_node, kind="stable")
-    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
-    scores: np.ndarray | None = None
-    starts = range(0, len(order), batch_size)
-    for start in track(starts, f"Scoring {len(order)} jets"):
-        index = order[start : start + batch_size]
-        inputs = {name: tf.constant(value) for name, value in model_inputs(graphs.graphs.take(index)).items()}
-        values = call(inputs).numpy()
-        if scores is None:
-            scores = np.zeros((len(order), values.shape[1]), np.float32)
-        scores[index] = values
-    return np.zeros((0, model.output_shape[-1]), np.float32) if scores is None else scores
 
 
 def evaluate(
@@ -116,19 +94,27 @@ def _same_sample(run: Run, prepared: Prepared) -> None:
 
 
 def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
-    from e2e_tf.training.baseline import baseline_score, candidate_features, hit_features, train_baseline
+    from e2e_tf.training.baseline import (
+        baseline_score,
+        candidate_features,
+        hit_features,
+        summary_features,
+        train_baseline,
+    )
 
     train, test = prepared.train, prepared.test
     kinds: list[tuple[str, Callable[[Jets], tuple[list[str], np.ndarray]]]] = []
     if train.jets.hits:
         kinds.append(("hits", hit_features))
     if train.jets.candidates is not None:
-        kinds.append(("candidates", lambda jets: candidate_features(with_candidate_quantities(jets))))
+        known = {"energy", "deta", "dphi", "charge", "pdg_id", "d0"} <= set(train.jets.candidates.columns)
+        features = candidate_features if known else summary_features
+        kinds.append(("candidates", lambda jets: features(with_candidate_quantities(jets))))
     scores = {}
-    for what, features in kinds:
+    for what, inputs in kinds:
         with status(f"Training boosted trees on {what}"):
-            trees = train_baseline(features(train.jets)[1], train.label, train.weight, seed)
-            scores[f"boosted trees ({what})"] = baseline_score(trees, features(test.jets)[1])
+            trees = train_baseline(inputs(train.jets)[1], train.label, train.weight, seed)
+            scores[f"boosted trees ({what})"] = baseline_score(trees, inputs(test.jets)[1])
     return scores
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from e2e_tf.config import RunConfig, read_config
 from e2e_tf.errors import InputError
+from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
 
@@ -71,6 +72,7 @@ def fit(
     stored = {"config": config.model_dump(mode="json"), "base": str(root)}
     _claim(folder, stored, force)
     prepared = prepare(config, root)
+    load_tensorflow()
 
     import keras
 
@@ -115,7 +117,8 @@ def _claim(folder: Path, stored: dict[str, Any], force: bool) -> None:
         raise InputError(f"{folder} exists already; choose another name, or give --force to replace it")
     if read_json(folder / "config.json") != stored:
         raise InputError(
-            f"{folder} holds an unfinished run of another configuration; choose another name, or give --force to replace it"
+            f"{folder} holds an unfinished run of another configuration; choose another name, or give --force "
+            "to replace it"
         )
 
 
@@ -127,7 +130,7 @@ def _train(
     from e2e_tf.data.loader import DisjointLoader
     from e2e_tf.models import build_model
     from e2e_tf.training.callbacks import EpochProgress, LoaderEpoch
-    from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint
+    from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
 
     options = config.training
 
@@ -150,7 +153,7 @@ def _train(
     resumed = read_json(folder / "resumed.json") if (folder / "resumed.json").is_file() else []
     if found is not None:
         path, state = found
-        model = keras.models.load_model(path / "model.keras")
+        model = load_checkpoint(path, state)
         resumed.append(state["epoch"] + 1)
         write_json(folder / "resumed.json", resumed)
     else:

@@ -76,8 +76,9 @@ def plot_roc(
             entry = f"{name} (AUC {auc:.3f})"
             background = ones[np.asarray(label) == 0]
             drawn = passing * background.sum() ** 2 >= np.square(background).sum() * (1 - 1e-9)
-            if not drawn.any():
-                raise InputError(f"no background passes any cut of {name!r}, there is no curve to draw")
+            if not drawn.any():  # perfect on a small sample: no point of the curve is measured
+                axes.plot([], [], color=colour, linewidth=3, label=f"{entry}, no background passes")
+                continue
             if bootstraps:
                 groups = None if events is None else events.get(name)
                 errors = bootstrap(values, label, score, weight, bootstraps, seed, groups)

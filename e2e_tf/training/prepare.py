@@ -67,9 +67,10 @@ def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[
     else:
         from e2e_tf.data.readers import open_reader
 
-        jets = open_reader(path, reader or None).read()
-        if not isinstance(jets, Jets):
+        read = open_reader(path, reader or None).read()
+        if not isinstance(read, Jets):
             raise InputError(f"{path} holds images; graphs need jets with hits or candidates")
+        jets = read
     return jets, {"sample": sample, "file": path.name, "sha256": sha256(path)}
 
 
@@ -100,8 +101,8 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     if data.jet_pt is not None:
         low, high = data.jet_pt
         jets = jets.take((jets.jets["pt"] >= low) & (jets.jets["pt"] < high))
-    found = np.bincount(jets.label, minlength=2) if len(jets) else np.zeros(2, int)
-    for name, count in (("signal", found[1]), ("background", found[0])):
+    signal = int(np.sum(jets.label == 1))
+    for name, count in (("signal", signal), ("background", len(jets) - signal)):
         if not count:
             raise InputError(
                 f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
@@ -132,4 +133,5 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
         name: {"jets": len(s.jets), "signal": int(s.label.sum())}
         for name, s in zip(("train", "validation", "test"), splits, strict=True)
     }
-    return Prepared(*splits, preprocess, reweighting, {**source, "splits": counts})
+    first, second, third = splits
+    return Prepared(first, second, third, preprocess, reweighting, {**source, "splits": counts})

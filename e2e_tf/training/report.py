@@ -25,7 +25,7 @@ def with_error(value: float, error: float | None, is_limit: bool = False) -> str
     """A value with two digits of its error: 0.9512 ± 0.0046, 84 ± 11, or > 120."""
     if is_limit:
         return f"> {value:.0f}"
-    if error is None or not error > 0:
+    if error is None or not error > 1e-6:
         return f"{value:.4g}"
     from math import floor, log10
 
@@ -61,8 +61,9 @@ def metrics_table(metrics: dict[str, Any]) -> None:
 
 def agreement_table(agreements: Sequence[Any]) -> bool:
     """Largest difference per runtime; True if all are within the tolerance."""
-    from deploy.verify import TOLERANCE
     from rich.table import Table
+
+    from deploy.verify import TOLERANCE
 
     table = Table(title=f"Scores against Keras, tolerance {TOLERANCE:g}", title_justify="left")
     table.add_column("runtime")

@@ -23,6 +23,7 @@ from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
+from e2e_tf.runtime import load_tensorflow
 
 __all__ = ["Run", "open_run", "read_json", "write_json"]
 
@@ -45,9 +46,9 @@ class Run:
 
     def model(self) -> Any:
         """The trained Keras model, loaded in safe mode."""
-        import keras
+        load_tensorflow()
 
-        import e2e_tf.layers  # noqa: F401  # registers the layers
+        import keras
 
         return keras.models.load_model(self.folder / "model.keras", compile=False, safe_mode=True)
 

@@ -14,11 +14,38 @@ def dense(entries, n):
 
 
 def test_path_of_three():
-    """Degrees 1, 2, 1: entries are −1/√2; given in one direction and with a loop, which are no matter."""
-    senders, receivers, values = scaled_laplacian([0, 1, 2, 2], [1, 2, 1, 2], [3])
+    """Degrees 1, 2, 1: entries are −1/√2; a loop is no matter."""
+    senders, receivers, values = scaled_laplacian([0, 1, 1, 2, 2], [1, 0, 2, 1, 2], [3])
     assert senders.tolist() == [1, 0, 2, 1]
     assert receivers.tolist() == [0, 1, 1, 2]
     np.testing.assert_allclose(values, -1 / np.sqrt(2))
+
+
+def test_an_edge_in_one_direction_counts_one_half():
+    """S = [[0, ½, 0], [½, 0, 1], [0, 1, 0]]: degrees ½, 3/2, 1."""
+    senders, receivers, values = scaled_laplacian([0, 1, 2], [1, 2, 1], [3])
+    assert (senders.tolist(), receivers.tolist()) == ([1, 0, 2, 1], [0, 1, 1, 2])
+    np.testing.assert_allclose(values, [-0.5 / np.sqrt(0.75)] * 2 + [-1 / np.sqrt(1.5)] * 2)
+
+
+def test_an_edge_listed_twice_counts_twice():
+    once = scaled_laplacian([0, 1, 1, 2], [1, 0, 2, 1], [3])
+    twice = scaled_laplacian([0, 1, 1, 2] * 2, [1, 0, 2, 1] * 2, [3])
+    for a, b in zip(once, twice, strict=True):  # all weights doubled: the normalisation takes it out
+        np.testing.assert_allclose(a, b)
+
+
+@pytest.mark.parametrize("lambda_max", [2.0, 1.5])
+def test_equals_the_layer(lambda_max):
+    from e2e_tf.layers import ScaledLaplacian
+
+    rng = np.random.default_rng(1)
+    senders, receivers = np.divmod(np.flatnonzero(rng.random(81) < 0.3), 9)
+    a = np.zeros((1, 9, 9), np.float32)
+    a[0, receivers, senders] = 1
+    layer = ScaledLaplacian(lambda_max)([np.zeros((1, 9, 2), np.float32), a])
+    expected = dense(scaled_laplacian(senders, receivers, [9], lambda_max=lambda_max), 9)
+    np.testing.assert_allclose(np.asarray(layer)[0], expected, atol=1e-6)
 
 
 def test_isolated_nodes():
@@ -45,9 +72,9 @@ def test_dense_follows_the_formula(lambda_max):
     rng = np.random.default_rng(0)
     a = rng.random((12, 12)) < 0.2
     a[5] = a[:, 5] = False  # an isolated node
-    symmetric = (a | a.T) & ~np.eye(12, dtype=bool)
+    symmetric = 0.5 * (a.astype(float) + a.T) * ~np.eye(12, dtype=bool)
     degree = symmetric.sum(axis=1)
-    root = np.where(degree > 0, 1 / np.sqrt(np.maximum(degree, 1)), 0)
+    root = np.where(degree > 0, 1 / np.sqrt(np.where(degree > 0, degree, 1)), 0)
     laplacian = np.eye(12) - root[:, None] * symmetric * root
     largest = np.linalg.eigvalsh(laplacian)[-1] if lambda_max is None else lambda_max
     expected = 2 / largest * laplacian - np.eye(12)

@@ -1,17 +1,6 @@
-from pathlib import Path
-
 import awkward as ak
 import pytest
 import uproot
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real CMS data beside the checkout."""
-    folder = Path(__file__).parents[3].parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"real CMS data beside the checkout are absent ({folder})")
-    return folder
 
 
 @pytest.fixture

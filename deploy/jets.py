@@ -1,0 +1,119 @@
+"""Jets to prove a hand-off with: random ones and those that break runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from deploy.interface import JetBatch, on_lattice, periods
+from e2e_tf.data.grid import CRYSTALS
+from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.graph import GraphBatch, edges_per_graph
+
+__all__ = ["adversarial_batches", "random_batch"]
+
+Link = Callable[[Preprocess, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def random_batch(
+    preprocess: Preprocess,
+    n_node: np.ndarray,
+    rng: np.random.Generator,
+    link: Link,
+    *,
+    points: str = "random",
+    features: str = "random",
+) -> JetBatch:
+    """Graphs of given sizes with the hand-off's features and graph.
+
+    Args:
+        preprocess: of the hand-off.
+        n_node: integers (B,).
+        rng: source of everything random.
+        link: builds the edges.
+        points: ``random``, ``coincident`` (all nodes of a jet at one place; hits, which have a crystal each, lie
+            on one line), ``grid`` (many equal distances).
+        features: ``random`` over the range that normalisation lets through, ``bounds`` (lower or upper only),
+            ``raw`` (raw values among which are zeros, NaN, infinities and 1e30, then normalised).
+    """
+    n_node = np.asarray(n_node, np.int32)
+    where = [_points(preprocess, int(n), rng, points) for n in n_node]
+    dimensions = len(periods(preprocess))
+    position = np.concatenate([*where, np.zeros((0, dimensions), np.float32)]).astype(np.float32)
+    senders, receivers = link(preprocess, position, n_node)
+    jet = preprocess.jet_features
+    graphs = GraphBatch(
+        x=_features(preprocess.node_features, int(n_node.sum()), rng, features),
+        senders=senders,
+        receivers=receivers,
+        n_node=n_node,
+        n_edge=edges_per_graph(receivers, n_node),
+        u=None if jet is None else _features(jet, len(n_node), rng, features),
+    )
+    return JetBatch(graphs, position)
+
+
+def _points(preprocess: Preprocess, n: int, rng: np.random.Generator, kind: str) -> np.ndarray:
+    wraps = periods(preprocess)
+    if on_lattice(preprocess):
+        if kind == "coincident":
+            start = int(rng.integers(0, CRYSTALS - min(n, CRYSTALS) + 1))
+            cells = np.arange(start, start + n) * CRYSTALS if n <= CRYSTALS else np.arange(n)
+        elif kind == "grid":
+            side = int(np.ceil(np.sqrt(max(n, 1))))
+            cells = np.array([r * CRYSTALS + c for r in range(side) for c in range(side)], int)[:n]
+        else:
+            cells = rng.choice(CRYSTALS * CRYSTALS, n, replace=False)
+        return np.stack(np.divmod(np.sort(cells), CRYSTALS), axis=1).astype(np.float32)
+    if kind == "coincident":
+        return np.repeat(rng.normal(0, 0.1, (1, len(wraps))), n, axis=0).astype(np.float32)
+    if kind == "grid":
+        return (rng.integers(-3, 4, (n, len(wraps))) * 0.125).astype(np.float32)
+    spread = rng.choice([0.05, 0.3, 2.0])  # wide enough at times for φ to wrap
+    values = rng.normal(0, spread, (n, len(wraps)))
+    for d, period in enumerate(wraps):
+        if period:
+            values[:, d] = (values[:, d] + period / 2) % period - period / 2
+    return values.astype(np.float32)
+
+
+def _features(norm: Normalisation, rows: int, rng: np.random.Generator, kind: str) -> np.ndarray:
+    shape = (rows, len(norm.features))
+    values = rng.normal(0, 1.5, shape)
+    if kind == "bounds":
+        return np.where(rng.random(shape) < 0.5, norm.lower, norm.upper).astype(np.float32)
+    if kind == "raw":
+        odd = rng.choice(np.array([0.0, np.nan, np.inf, -np.inf, 1e30, -1e30, 1e38]), shape)
+        with np.errstate(over="ignore"):
+            return norm(np.where(rng.random(shape) < 0.3, odd, values).astype(np.float32))
+    values = np.where(rng.random(shape) < 0.02, values * 1e3, values)
+    return np.clip(values, norm.lower, norm.upper).astype(np.float32)
+
+
+def adversarial_batches(
+    preprocess: Preprocess, k: int, rng: np.random.Generator, link: Link
+) -> Iterator[tuple[str, Any]]:
+    """Named batches: no jet with nodes, one node, fewer than k, the limit and one more, ties, odd values, B of 1 to 64."""
+    limit = preprocess.max_nodes or 120
+    sizes = {
+        "no nodes": [0],
+        "only empty jets": [0, 0, 0],
+        "one node": [1],
+        "two nodes": [2, 0],
+        "fewer than k": [max(k - 1, 1), 0, k, k + 1],
+        "exactly the limit": [limit],
+        "the limit and one more": [limit + 1, 1],
+    }
+    for name, n_node in sizes.items():
+        yield name, random_batch(preprocess, np.array(n_node), rng, link)
+    for points in ("coincident", "grid"):
+        n_node = np.array([0, 1, 2, k, k + 1, 30, min(limit, 49)])
+        yield f"{points} points", random_batch(preprocess, n_node, rng, link, points=points)
+    for features in ("bounds", "raw"):
+        n_node = np.array([0, 1, 2, 30, limit])
+        yield f"{features} features", random_batch(preprocess, n_node, rng, link, features=features)
+    for count in range(1, 65):
+        n_node = rng.integers(0, 12, count)
+        yield f"batch of {count}", random_batch(preprocess, n_node, rng, link)

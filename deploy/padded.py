@@ -1,0 +1,221 @@
+"""The ``padded`` interface: candidates in, scores out, with the graph built inside the graph.
+
+What CMSSW's ParticleNet producers feed, so that a model can be dropped in with its ``preprocess.json`` and no
+new C++. There is no scatter in it: it runs in every release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deploy.interface import (
+    OUTPUT,
+    JetBatch,
+    TensorInfo,
+    block_core,
+    coordinates,
+    periods,
+    tensor_specs,
+    widths,
+)
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphSpec
+
+__all__ = ["PADDED_RULES", "padded_feeds", "padded_function", "padded_preprocess", "padded_tensors"]
+
+PADDED_RULES = ("knn", "radius", "full")
+_BOUND = (
+    1e6  # of a coordinate that does not wrap; far beyond any position, and its square is far from infinite
+)
+
+
+def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
+    """The rules of the graph and their numbers, checked to be ones that can be followed inside.
+
+    Raises:
+        InputError: a rule needs a graph that is built outside, or there is no limit on the number of nodes.
+    """
+    spec = GraphSpec.parse(preprocess.edges)
+    outside = [name for name, _ in spec.parts if name not in PADDED_RULES]
+    if preprocess.nodes == "hits" and not preprocess.coordinates:
+        outside += [name for name, _ in spec.parts if name == "radius"]
+    if outside:
+        raise InputError(
+            f"the padded interface builds {', '.join(PADDED_RULES)} inside; the graph {preprocess.edges} of "
+            f"{preprocess.nodes} also needs {', '.join(outside)}, use the edges interface"
+        )
+    if preprocess.max_nodes < 1:
+        raise InputError(
+            "the padded interface needs a limit on the nodes of a jet; train with graph.max_nodes, for example 50"
+        )
+    return [(name, float(number or 0)) for name, number in spec.parts]
+
+
+def padded_tensors(model: Any, preprocess: Preprocess) -> tuple[list[TensorInfo], TensorInfo]:
+    """The inputs and the output of the ``padded`` interface."""
+    n_features, n_globals = widths(model, "padded")
+    infos = [
+        TensorInfo("points", ("B", len(coordinates(preprocess)), "N")),
+        TensorInfo("features", ("B", n_features, "N")),
+        TensorInfo("mask", ("B", 1, "N")),
+    ]
+    if n_globals:
+        infos.append(TensorInfo("u", ("B", n_globals, 1)))
+    return infos, TensorInfo(OUTPUT, ("B", model.output_shape[-1]))
+
+
+def padded_function(
+    model: Any, preprocess: Preprocess, shape: tuple[int | None, int | None] = (None, None)
+) -> Any:
+    """A ``tf.function`` with the ``padded`` interface around a Keras model on disjoint batches.
+
+    Args:
+        model: on disjoint batches, with one ``DisjointToBlocks`` layer.
+        preprocess: says how the graph is built.
+        shape: (B, N) to fix, for compilation ahead of time; None leaves a size free.
+
+    Raises:
+        InputError: the model or its graph cannot be had inside.
+    """
+    import tensorflow as tf
+
+    rules = padded_rules(preprocess)
+    wraps = periods(preprocess)
+    core = block_core(model, "padded")
+    infos, _ = padded_tensors(model, preprocess)
+    sizes = dict(zip("BN", shape, strict=True))
+    specs = [
+        tf.TensorSpec([d if isinstance(d, int) else sizes[d] for d in info.shape], tf.float32, info.name)
+        for info in infos
+    ]
+    if shape == (None, None):
+        specs = tensor_specs(infos)
+
+    @tf.function(input_signature=specs, autograph=False)
+    def score(points: Any, features: Any, mask: Any, u: Any = None) -> Any:
+        # Nothing that follows likes an axis of length 0.
+        missing = tf.maximum(1 - tf.shape(mask)[2], 0)
+        if shape[1] is None:
+            points, features, mask = (
+                tf.pad(values, [[0, 0], [0, 0], [0, missing]]) for values in (points, features, mask)
+            )
+        present = mask[:, 0, :] > 0.5
+        members = tf.cast(present, tf.float32)
+        # What lies in an empty slot, NaN included, must not reach a product with 0.
+        features = tf.where(mask > 0.5, features, tf.zeros((), tf.float32))
+        a = adjacency(points, present, rules, wraps)
+        return core(tf.transpose(features, (0, 2, 1)), a, members, None if u is None else u[:, :, 0])
+
+    return score
+
+
+def adjacency(points: Any, present: Any, rules: list[tuple[str, float]], wraps: list[float | None]) -> Any:
+    """Dense graphs float32 (B, N, N), ``[b, receiver, sender]``, of points float32 (B, D, N).
+
+    The same edges as :mod:`e2e_tf.graph` finds: squared distances are float64 sums in the order of the
+    dimensions, and of equally distant nodes the ones of lower index are taken.
+    """
+    import tensorflow as tf
+
+    slot = tf.range(tf.shape(points)[2])
+    pair = present[:, :, None] & present[:, None, :] & (slot[:, None] != slot[None, :])
+    linked = None
+    distance = None
+    if any(name != "full" for name, _ in rules):
+        for d, period in enumerate(wraps):
+            column = tf.cast(points[:, d, :], tf.float64)
+            difference = column[:, :, None] - column[:, None, :]
+            if period:
+                # Wrapped coordinates lie within half a period of zero, so a difference within one period.
+                difference = tf.abs(difference)
+                difference = tf.minimum(difference, period - difference)
+            square = difference * difference
+            distance = square if distance is None else distance + square
+        # Finite, where its like in ONNX would be: infinities of either sign are not equal to each other.
+        distance = tf.where(pair, distance, tf.constant(1e300, tf.float64))
+    for name, number in rules:
+        if name == "full":
+            found = pair
+        elif name == "radius":
+            found = distance <= number * number
+        else:
+            found = _nearest(distance, int(number), slot)
+        linked = found if linked is None else linked | found
+    return tf.cast(linked & pair, tf.float32)
+
+
+def _nearest(distance: Any, k: int, slot: Any) -> Any:
+    """True for the ``k`` senders that come first by (distance, index)."""
+    import tensorflow as tf
+
+    farther = -distance
+    top = tf.math.top_k(farther, tf.minimum(k, tf.shape(distance)[-1]))
+    last, last_slot = top.values[..., -1:], top.indices[..., -1:]
+    return (farther > last) | ((farther == last) & (slot <= last_slot))
+
+
+def padded_feeds(batch: JetBatch, length: int | None = None) -> dict[str, np.ndarray]:
+    """The input tensors of a batch of graphs by name, float32.
+
+    Args:
+        batch: graphs and their points.
+        length: N, at least the largest count (the default).
+    """
+    graphs = batch.graphs
+    size = int(graphs.n_node.max(initial=0)) if length is None else length
+    owner, slot = graphs.graph_id, graphs.slot
+
+    def blocks(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((graphs.n_graph, values.shape[1], size), np.float32)
+        out[owner, :, slot] = values
+        return out
+
+    feeds = {
+        "points": blocks(batch.points),
+        "features": blocks(graphs.x),
+        "mask": blocks(np.ones((len(graphs.x), 1), np.float32)),
+    }
+    if graphs.u is not None:
+        feeds["u"] = graphs.u[:, :, None]
+    return feeds
+
+
+def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
+    """``preprocess.json`` of the padded interface, exactly in the ParticleNet convention."""
+    document = preprocess.to_dict()
+    limits = {"min_length": 1, "max_length": preprocess.max_nodes}
+    points: dict[str, Any] = {}
+    for name, period in zip(coordinates(preprocess), periods(preprocess), strict=True):
+        bound = float(np.float32(period / 2)) if period else _BOUND
+        points[f"points_{name}"] = {**_plain(-bound, bound), "raw": name, "transform": "identity"}
+    groups: dict[str, Any] = {
+        "points": {"var_names": list(points), "var_infos": points, **limits},
+        "features": {**document["x"], **limits},
+        "mask": {"var_names": ["mask"], "var_infos": {"mask": _plain(0.0, 1.0)}, **limits},
+    }
+    if "u" in document:
+        groups["u"] = document["u"]
+    rest = {key: value for key, value in document.items() if key not in ("x", "u", "input_names")}
+    return {"input_names": list(groups), **groups, **rest}
+
+
+def handoff_preprocess(document: Mapping[str, Any]) -> Preprocess:
+    """The :class:`Preprocess` that a hand-off's ``preprocess.json`` of either interface holds."""
+    if "features" in document:
+        document = {**document, "x": document["features"]}
+    return Preprocess.from_dict(document)
+
+
+def _plain(lower: float, upper: float) -> dict[str, float]:
+    return {
+        "median": 0.0,
+        "norm_factor": 1.0,
+        "replace_inf_value": 0.0,
+        "lower_bound": lower,
+        "upper_bound": upper,
+        "pad": 0.0,
+    }

@@ -1,0 +1,33 @@
+"""Mean over the nodes of a graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from e2e_tf.layers.pooling import GlobalPool
+
+__all__ = ["GlobalAvgPool"]
+
+
+@keras.saving.register_keras_serializable(package="e2e_tf")
+class GlobalAvgPool(GlobalPool):
+    r"""Mean over the nodes of each graph; a graph without nodes gives 0.
+
+    .. math::
+        y = \frac{1}{\max(n, 1)} \sum_i x_i
+
+    Call arguments:
+        inputs: ``[x, mask]`` with blocks (B, N, F) and (B, N), or ``[x, n_node]`` with (n, F) and int (B,).
+
+    Output:
+        (B, F).
+
+    Raises:
+        InputError: the ranks do not go together or the counts do not add up to the nodes.
+    """
+
+    def pool(self, x: Any, nodes: Any) -> Any:
+        return nodes.total(x) / tf.cast(tf.maximum(nodes.count, 1), x.dtype)[:, None]

@@ -1,0 +1,127 @@
+"""Attention between all particles of a graph, with pair features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import initializers
+
+from e2e_tf.errors import InputError
+from e2e_tf.layers.adjacency import check_members, number, positive
+from e2e_tf.layers.ops import block_index, from_blocks, join_heads, linear, node_mask, split_heads, to_blocks
+
+__all__ = ["ParticleAttention"]
+
+
+@keras.saving.register_keras_serializable(package="e2e_tf")
+class ParticleAttention(keras.layers.Layer):
+    r"""Multi-head attention on the full graph, the logits shifted by features of the pair.
+
+    Qu, Li and Qian, Particle Transformer for Jet Tagging, https://arxiv.org/abs/2202.03772
+
+    .. math::
+        x'_i = W_o \big[\textstyle\sum_j \alpha^h_{ij} V^h x_j\big]_h + b_o, \quad
+        \alpha^h_{ij} = \mathrm{softmax}_j\Big(
+            \frac{(Q^h x_i + b_q)^T (K^h x_j + b_k)}{\sqrt{d}} + u_h^T e_{ij}\Big)
+
+    Departure from the paper: pair features enter each head through one linear map. The paper's four-layer
+    network on pairs, shared by all blocks, is Dense layers between :class:`PairFeatures` and this layer.
+
+    Args:
+        heads: number of heads.
+        key_dim: channels d of one head.
+        channels: output channels, ``heads * key_dim`` if None.
+        dropout_rate: dropout on the attention coefficients.
+        kernel_initializer: of the five matrices.
+
+    Call arguments:
+        inputs: ``[x, pairs, members]``, one of
+            ``x`` (B, N, F) with ``members`` the mask (B, N), nodes first;
+            ``x`` (n, F) with ``members`` the counts ``n_node`` int (B,);
+            ``pairs`` (B, N, N, P) in both, ``pairs[b, receiver, sender]``, N the largest count.
+
+    Output:
+        (B, N, channels), 0 in empty slots, or (n, channels).
+
+    Raises:
+        InputError: an argument is out of range, the ranks do not go together or the counts do not add up.
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        key_dim: int,
+        channels: int | None = None,
+        dropout_rate: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.heads = positive("heads", heads)
+        self.key_dim = positive("key_dim", key_dim)
+        self.channels = heads * key_dim if channels is None else positive("channels", channels)
+        if not 0 <= number("dropout_rate", dropout_rate) < 1:
+            raise InputError(f"dropout_rate must be in [0, 1), got {dropout_rate!r}")
+        self.dropout_rate = float(dropout_rate)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+
+    def build(self, input_shape: Any) -> None:
+        shape, pairs, _ = input_shape
+        width = self.heads * self.key_dim
+        sizes = {
+            "query": (shape[-1], width),
+            "key": (shape[-1], width),
+            "value": (shape[-1], width),
+            "output": (width, self.channels),
+        }
+        self.kernels, self.biases = {}, {}
+        for name, size in sizes.items():
+            self.kernels[name] = self.add_weight(
+                shape=size, initializer=self.kernel_initializer.clone(), name=f"{name}_kernel"
+            )
+            self.biases[name] = self.add_weight(shape=size[1:], initializer="zeros", name=f"{name}_bias")
+        self.pair_kernel = self.add_weight(
+            shape=(pairs[-1], self.heads), initializer=self.kernel_initializer.clone(), name="pair_kernel"
+        )
+        self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=self.dtype_policy)
+        self.built = True
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        x, pairs, members = inputs
+        if len(pairs.shape) != 4:
+            raise InputError(f"pairs must have shape (B, N, N, P), got {tuple(pairs.shape)}")
+        if check_members(x, members):
+            return self._blocks(x, pairs, members, training)
+        n_node = tf.cast(members, tf.int32)
+        index, mask = block_index(n_node)
+        return from_blocks(self._blocks(to_blocks(x, index), pairs, mask, training), n_node)
+
+    def _blocks(self, x: Any, pairs: Any, mask: Any, training: Any) -> Any:
+        present, _ = node_mask(mask, x.dtype)
+        query, key, value = (
+            split_heads(self._dense(x, name), self.heads) for name in ("query", "key", "value")
+        )
+        logits = tf.matmul(query * self.key_dim**-0.5, key, transpose_b=True)
+        logits = logits + tf.transpose(linear(pairs, self.pair_kernel), (0, 3, 1, 2))
+        floor = tf.constant(-3e4 if x.dtype == tf.float16 else -1e9, x.dtype)
+        alpha = tf.nn.softmax(tf.where(present[:, None, None, :] > 0, logits, floor), axis=-1)
+        output = join_heads(tf.matmul(self.dropout(alpha, training=training), value))
+        return self._dense(output, "output") * present[:, :, None]
+
+    def _dense(self, x: Any, name: str) -> Any:
+        return linear(x, self.kernels[name]) + tf.cast(self.biases[name], x.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[0][:-1], self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "heads": self.heads,
+            "key_dim": self.key_dim,
+            "channels": self.channels,
+            "dropout_rate": self.dropout_rate,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+        }

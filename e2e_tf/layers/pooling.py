@@ -1,0 +1,79 @@
+"""What the global pooling layers share: where the nodes of a graph are, and the checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from e2e_tf.layers.adjacency import check_members
+from e2e_tf.layers.ops import graph_ids, node_mask, segment_max, segment_sum
+
+__all__ = ["GlobalPool"]
+
+
+class GlobalPool(keras.layers.Layer):
+    """Base of the layers that make one row of each graph. Subclasses write :meth:`pool`.
+
+    The number of graphs comes from the counts, unlike in Spektral, where it comes from the largest graph
+    index: empty graphs keep their row, at the end of a batch too.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        x, members = inputs
+        return self.pool(x, Blocks(members, x) if check_members(x, members) else Segments(members, x))
+
+    def pool(self, x: Any, nodes: Any) -> Any:
+        """One row per graph from ``x`` and ``nodes``, which sums and counts the nodes of each graph."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[1][0], input_shape[0][-1])
+
+
+class Blocks:
+    """Reductions over the nodes of padded blocks (B, N, F)."""
+
+    def __init__(self, mask: Any, x: Any) -> None:
+        self.mask, self.count = node_mask(mask, x.dtype)
+
+    def total(self, values: Any) -> Any:
+        return tf.squeeze(tf.matmul(self.mask[:, None, :], values), axis=1)
+
+    def largest(self, values: Any, empty: float) -> Any:
+        lowest = tf.constant(empty, values.dtype)
+        return tf.reduce_max(tf.where(self.mask[:, :, None] > 0, values, lowest), axis=1)
+
+    def spread(self, rows: Any) -> Any:
+        return rows[:, None, :]
+
+    def present(self, dtype: Any) -> Any:
+        return tf.cast(self.mask, dtype)[:, :, None]
+
+
+class Segments:
+    """Reductions over the nodes of a disjoint batch (n, F)."""
+
+    def __init__(self, n_node: Any, x: Any) -> None:
+        self.count = tf.cast(n_node, tf.int32)
+        self.graph, self.n_graph = graph_ids(self.count, tf.shape(x)[0]), tf.shape(n_node)[0]
+
+    def total(self, values: Any) -> Any:
+        return segment_sum(values, self.graph, self.n_graph)
+
+    def largest(self, values: Any, empty: float) -> Any:
+        return segment_max(values, self.graph, self.n_graph, empty)
+
+    def spread(self, rows: Any) -> Any:
+        return tf.gather(rows, self.graph)
+
+    def present(self, dtype: Any) -> Any:
+        return tf.ones((), dtype)

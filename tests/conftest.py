@@ -1,0 +1,66 @@
+"""Fixtures that several test folders share: a small tau sample, a run trained on it, real CMS data."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+TINY_CONFIG = """\
+seed = 3
+[data]
+sample = "tau.h5"
+split = [0.6, 0.2, 0.2]
+pt_bins = [10, 20, 50]
+judge_pt_bins = [10, 20, 50]
+[model]
+name = "gat_cheb"
+channels = [8, 8]
+heads = [1, 2]
+cheb_channels = [8]
+dense = [16]
+dropout = 0.1
+[training]
+epochs = 2
+batch_size = 16
+learning_rate = 4e-3
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real CMS data beside the checkout."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("real CMS data beside the checkout are absent")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tau_folder(tmp_path_factory) -> Path:
+    """A folder with ``tau.h5``, the first 400 jets of the shipped sample, and ``tiny.toml`` for them."""
+    from e2e_tf.data.jets import read_jets, write_jets
+    from e2e_tf.data.samples import sample_path
+
+    folder = tmp_path_factory.mktemp("tau")
+    write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(400)))
+    (folder / "tiny.toml").write_text(TINY_CONFIG)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tau_folder) -> Path:
+    """A finished run of ``tiny.toml``; tests that write into a run take a copy."""
+    from e2e_tf.training.fit import fit
+
+    return fit(tau_folder / "tiny.toml", tau_folder / "run").folder
+
+
+@pytest.fixture
+def run_copy(trained, tmp_path) -> Path:
+    """A copy of the finished run that a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))

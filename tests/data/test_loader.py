@@ -1,0 +1,309 @@
+"""The loader: every graph once, in an order that only the seed and the epoch decide."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.loader import DisjointLoader, model_inputs, pad_batch, padded_size
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphBatch
+
+N = 50
+
+
+@pytest.fixture(scope="module")
+def data(make_jets):
+    return build_graphs(make_jets(N, empty=(3, 17, -1)), GraphRecipe(edges="knn:4"))
+
+
+def graphs(batches) -> list[tuple[bytes, ...]]:
+    """Each graph of the batches as bytes: features, edges and u."""
+    out = []
+    for item in batches:
+        inputs = {name: np.asarray(value) for name, value in item[0].items()}
+        nodes = np.concatenate([[0], np.cumsum(inputs["n_node"])])
+        receivers = inputs["receivers"]
+        for g in range(len(inputs["n_node"])):
+            mine = (receivers >= nodes[g]) & (receivers < nodes[g + 1])
+            out.append(
+                (
+                    inputs["x"][nodes[g] : nodes[g + 1]].tobytes(),
+                    (inputs["senders"][mine] - nodes[g]).astype(np.int32).tobytes(),
+                    (receivers[mine] - nodes[g]).astype(np.int32).tobytes(),
+                    inputs["u"][g].tobytes(),
+                )
+            )
+    return out
+
+
+def loader(data, **options) -> DisjointLoader:
+    return DisjointLoader(data.graphs, data.label, data.weight, **{"batch_size": 8, **options})
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "bucket": True}])
+def test_every_graph_comes_once(data, options):
+    expected = graphs(loader(data).batches())
+    assert len(expected) == N
+    assert expected[3] == (b"", b"", b"", data.graphs.u[3].tobytes())
+    found = graphs(loader(data, **options).batches(epoch=2))
+    assert sorted(found) == sorted(expected)
+    assert (found == expected) == (not options)
+
+
+def test_the_seed_decides_the_order(data):
+    first = loader(data, shuffle=True, seed=7)
+    again = loader(data, shuffle=True, seed=7)
+    np.testing.assert_array_equal(first.order(3), again.order(3))
+    assert not np.array_equal(first.order(3), first.order(4))
+    assert not np.array_equal(first.order(3), loader(data, shuffle=True, seed=8).order(3))
+    np.testing.assert_array_equal(loader(data).order(5), np.arange(N))
+
+
+def test_the_callers_arrays_stay_as_they_are(data):
+    names = ("x", "senders", "receivers", "n_node", "n_edge", "u")
+    before = {name: getattr(data.graphs, name).copy() for name in names}
+    label, weight, index = data.label.copy(), data.weight.copy(), np.arange(N)
+    shuffled = loader(data, shuffle=True, bucket=True, class_weight={0: 2.0, 1: 1.0}, index=index, pad=True)
+    list(shuffled.batches(1))
+    for name in names:
+        np.testing.assert_array_equal(getattr(data.graphs, name), before[name])
+    np.testing.assert_array_equal(data.label, label)
+    np.testing.assert_array_equal(data.weight, weight)
+    np.testing.assert_array_equal(index, np.arange(N))
+
+
+def test_labels_and_weights_travel_with_their_graphs(data):
+    shuffled = loader(data, shuffle=True)
+    order = shuffled.order(4)
+    start = 0
+    for inputs, label, weight in shuffled.batches(4):
+        index = order[start : start + len(label)]
+        start += len(label)
+        np.testing.assert_array_equal(label, data.label[index][:, None].astype(np.float32))
+        np.testing.assert_array_equal(weight, data.weight[index])
+        np.testing.assert_array_equal(inputs["u"], data.graphs.u[index])
+        assert label.dtype == weight.dtype == np.float32
+    assert start == N
+
+
+def test_what_comes_with_a_batch(data):
+    batch = next(DisjointLoader(data.graphs).batches())
+    assert len(batch) == 1
+    assert list(batch[0]) == ["x", "senders", "receivers", "n_node", "u"]
+    assert len(next(DisjointLoader(data.graphs, data.label).batches())) == 2
+    several = DisjointLoader(data.graphs, np.eye(3)[np.arange(N) % 3])
+    assert next(several.batches())[1].shape == (N, 3)
+
+
+def test_empty_graphs_at_the_end_of_a_batch_stay(data):
+    last = list(loader(data, batch_size=25).batches())[-1]
+    assert last[0]["n_node"][-1] == 0
+    assert len(last[0]["n_node"]) == len(last[0]["u"]) == len(last[1]) == 25
+
+
+def test_bucketing_batches_similar_sizes(data):
+    plain, bucket = loader(data, shuffle=True), loader(data, shuffle=True, bucket=True)
+
+    def padding(loader: DisjointLoader) -> int:
+        sizes = [item[0]["n_node"] for item in loader.batches(0)]
+        return sum(int(n.max()) * len(n) - int(n.sum()) for n in sizes)
+
+    assert padding(bucket) < 0.5 * padding(plain)
+    assert sorted(bucket.order(0)) == list(range(N))
+    starts = [bucket.order(e)[:8].tolist() for e in range(4)]
+    assert len({tuple(s) for s in starts}) == 4
+
+
+def test_class_weights_multiply(data):
+    weighted = loader(data, class_weight={0: 3.0, 1: 0.5})
+    weight = np.concatenate([item[2] for item in weighted.batches()])
+    np.testing.assert_allclose(weight, data.weight * np.where(data.label == 1, 0.5, 3.0), rtol=1e-6)
+    alone = DisjointLoader(data.graphs, data.label, class_weight={0: 3.0, 1: 0.5}, batch_size=N)
+    np.testing.assert_allclose(next(alone.batches())[2], np.where(data.label == 1, 0.5, 3.0))
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "bucket": True}])
+@pytest.mark.parametrize("workers", [2, 3])
+def test_shards_share_an_epoch(data, options, workers):
+    parts = [loader(data, shard=(i, workers), seed=3, **options) for i in range(workers)]
+    orders = [part.order(1) for part in parts]
+    assert sorted(np.concatenate(orders).tolist()) == list(range(N))
+    assert [len(list(part.batches(1))) for part in parts] == [len(part) for part in parts]
+    equal = [loader(data, shard=(i, workers), drop_remainder=True, **options) for i in range(workers)]
+    assert len({len(e) for e in equal}) == 1
+    for part in equal:
+        assert [len(item[1]) for item in part.batches(1)] == [8] * len(part)
+
+
+def test_a_node_budget_limits_batches(data):
+    budget = 120
+    limited = loader(data, node_budget=budget, shuffle=True, batch_size=20)
+    sizes = [item[0]["n_node"] for item in limited.batches(0)]
+    assert sum(len(n) for n in sizes) == N
+    for n, following in zip(sizes, [*sizes[1:], None], strict=True):
+        assert n.sum() <= budget or len(n) == 1
+        assert len(n) <= 20
+        if following is not None and len(n) < 20:  # the next graph would not have fitted
+            assert n.sum() + following[0] > budget
+    assert len(limited) == len(sizes)
+    alone = loader(data, node_budget=1)
+    assert all((n > 0).sum() <= 1 for n in (item[0]["n_node"] for item in alone.batches()))
+
+
+def test_an_index_selects(data):
+    index = np.array([40, 3, 22, 5])
+    some = loader(data, index=index, batch_size=3)
+    assert graphs(some.batches()) == [graphs(loader(data).batches())[i] for i in index]
+    assert len(some) == 2
+    assert sorted(loader(data, index=index, shuffle=True).order(0)) == [3, 5, 22, 40]
+
+
+def test_batches_can_be_normalised(data):
+    recipe = GraphRecipe(edges="knn:4")
+    fitted = data.fit_preprocess(recipe)
+    found = next(loader(data, preprocess=fitted, batch_size=N).batches())[0]
+    expected = data.normalised(fitted).graphs
+    np.testing.assert_array_equal(found["x"], expected.x)
+    np.testing.assert_array_equal(found["u"], expected.u)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(0, 0), (1, 1), (7, 7), (15, 15), (16, 16), (17, 18), (100, 104), (9000, 9216)]
+)
+def test_padded_sizes_by_hand(size, expected):
+    assert padded_size(size) == expected
+
+
+def test_padded_sizes_are_few_and_close():
+    sizes = {padded_size(n) for n in range(1000, 16000)}
+    assert len(sizes) <= 8 * 5
+    assert all(n <= padded_size(n) <= 1.125 * n for n in range(16, 5000))
+
+
+def test_padding_comes_after_the_batch(data):
+    batch = data.graphs.take(np.arange(20))
+    padded = pad_batch(batch, 24)
+    padded.check()
+    assert padded.n_graph == 24 + 3
+    assert len(padded.x) == padded_size(len(batch.x) + 1)
+    assert len(padded.senders) == padded_size(len(batch.senders))
+    real = padded.take(np.arange(20))
+    for name, values in model_inputs(batch).items():
+        np.testing.assert_array_equal(getattr(real, name), values)
+    assert padded.n_node[20:24].tolist() == [0] * 4
+    assert np.all(padded.senders[len(batch.senders) :] >= len(batch.x))
+    assert not padded.x[len(batch.x) :].any()
+
+
+def test_padding_nothing():
+    nothing = GraphBatch(
+        x=np.zeros((0, 2), np.float32),
+        senders=np.zeros(0, np.int32),
+        receivers=np.zeros(0, np.int32),
+        n_node=np.zeros(0, np.int32),
+        n_edge=np.zeros(0, np.int32),
+    )
+    padded = pad_batch(nothing)
+    padded.check()
+    assert (len(padded.x), padded.n_graph) == (1, 2)
+
+
+def test_padded_batches_have_few_shapes_and_no_weight(data):
+    padded = loader(data, pad=True, shuffle=True)
+    items = list(padded.batches(0))
+    assert {len(item[1]) for item in items} == {9}
+    assert sum(float(item[2].sum()) for item in items) == pytest.approx(float(data.weight.sum()), rel=1e-5)
+    order = padded.order(0)
+    for number, item in enumerate(items):
+        real = order[8 * number : 8 * number + 8]
+        np.testing.assert_array_equal(item[2][: len(real)], data.weight[real])
+        assert not item[2][len(real) :].any()
+    without = DisjointLoader(data.graphs, data.label, batch_size=8, pad=True)
+    assert sum(float(item[2].sum()) for item in without.batches()) == N
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"shuffle": True, "bucket": True}, {"pad": True}, {"node_budget": 99}]
+)
+def test_the_dataset_gives_the_batches_epoch_after_epoch(data, options):
+    reference, streamed = loader(data, seed=2, **options), loader(data, seed=2, **options)
+    dataset = streamed.dataset()
+    for epoch in range(2):
+        expected = list(reference.batches(epoch))
+        found = list(dataset.as_numpy_iterator())
+        assert len(found) == len(expected)
+        for a, b in zip(found, expected, strict=True):
+            assert list(a[0]) == sorted(b[0]) or list(a[0]) == list(b[0])
+            for name, values in b[0].items():
+                np.testing.assert_array_equal(a[0][name], values)
+                assert a[0][name].dtype == values.dtype
+            for one, other in zip(a[1:], b[1:], strict=True):
+                np.testing.assert_array_equal(one, other)
+    streamed.epoch = 0  # a run that continues says where
+    first = next(dataset.as_numpy_iterator())
+    np.testing.assert_array_equal(first[1], next(reference.batches(0))[1])
+
+
+def test_the_dataset_knows_its_shapes(data):
+    dataset = loader(data).dataset()
+    inputs, label, weight = dataset.element_spec
+    assert inputs["x"].shape.as_list() == [None, 17]
+    assert inputs["senders"].shape.as_list() == [None]
+    assert inputs["u"].shape.as_list() == [None, 2]
+    assert label.shape.as_list() == [None, 1]
+    assert weight.shape.as_list() == [None]
+    assert int(dataset.cardinality()) == 7
+    assert DisjointLoader(data.graphs).dataset().element_spec[0]["x"].dtype == "float32"
+
+
+def test_an_error_in_a_batch_is_not_lost(data):
+    broken = loader(data)
+    broken.label = broken.label[:20]
+    with pytest.raises(Exception, match="out of bounds"):
+        list(broken.dataset())
+
+
+def test_batches_for_spektral(data):
+    plain, spektral = loader(data, shuffle=True), loader(data, shuffle=True)
+    for (inputs, label, weight), (own, own_label, own_weight) in zip(
+        plain.batches(1), spektral.spektral_batches(1, sparse="scipy"), strict=True
+    ):
+        x, a, i, u = own
+        np.testing.assert_array_equal(x, inputs["x"])
+        assert a.toarray().sum() == len(inputs["senders"])
+        assert np.all(a.toarray()[inputs["senders"], inputs["receivers"]] == 1)
+        np.testing.assert_array_equal(np.bincount(i, minlength=len(label)), inputs["n_node"])
+        np.testing.assert_array_equal(u, inputs["u"])
+        np.testing.assert_array_equal(own_label, label)
+        np.testing.assert_array_equal(own_weight, weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be positive, it is 0"),
+        ({"node_budget": -1}, "node_budget must not be negative, it is -1"),
+        ({"shard": (2, 2)}, "shard must be (i, n) with 0 <= i < n, it is (2, 2)"),
+        ({"index": np.array([1, 50])}, "index must be within the 50 graphs, got 50"),
+        ({"index": np.array([0.5])}, "index must be integers of rank 1, got float64"),
+        ({"class_weight": {0: 1.0}}, "class_weight must have a factor for every label, it lacks [1]"),
+        ({"drop_remainder": True, "node_budget": 9}, "drop_remainder needs batches of a fixed number"),
+        ({"buffer": 0}, "buffer must be positive, it is 0"),
+    ],
+)
+def test_arguments_that_cannot_be(data, options, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        loader(data, **options)
+
+
+def test_lengths_must_agree(data):
+    with pytest.raises(InputError, match=re.escape("label must have one entry per graph (50), it has 49")):
+        DisjointLoader(data.graphs, data.label[1:])
+    with pytest.raises(InputError, match=re.escape("weight must have one entry per graph (50), it has 49")):
+        DisjointLoader(data.graphs, data.label, data.weight[1:])
+    with pytest.raises(InputError, match="weight needs label"):
+        DisjointLoader(data.graphs, None, data.weight)

@@ -1,0 +1,338 @@
+"""The graph store: round trips, damage, and epochs that do not need the graphs in memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+
+import h5py
+import numpy as np
+import pytest
+
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.store import GraphStore, concatenate_graphs, new_store, write_store
+from e2e_tf.errors import InputError
+
+RECIPE = GraphRecipe(nodes="candidates", edges="knn:3", max_nodes=12)
+N = 70
+ARRAYS = ("x", "senders", "receivers", "n_node", "n_edge", "u")
+
+
+def assert_same(a, b):
+    for name in ARRAYS:
+        first, second = getattr(a.graphs, name), getattr(b.graphs, name)
+        assert first.dtype == second.dtype, name
+        np.testing.assert_array_equal(first, second, err_msg=name)
+    for name in ("event", "weight", "label", "positions"):
+        first, second = getattr(a, name), getattr(b, name)
+        assert first.dtype == second.dtype, name
+        np.testing.assert_array_equal(first, second, err_msg=name)
+    assert sorted(a.jets) == sorted(b.jets)
+    for name, values in a.jets.items():
+        np.testing.assert_array_equal(values, b.jets[name])
+    assert (a.node_features, a.jet_features) == (b.node_features, b.jet_features)
+
+
+@pytest.fixture(scope="module")
+def data(make_jets):
+    return build_graphs(make_jets(N, empty=(0, 33, -1)), RECIPE)
+
+
+@pytest.fixture(scope="module")
+def path(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "graphs.h5"
+    write_store(path, data, RECIPE, attributes={"made": "by a test"}, chunk=16)
+    return path
+
+
+def test_round_trip(data, path):
+    with GraphStore(path) as store:
+        assert len(store) == N
+        assert store.recipe == RECIPE
+        assert store.attributes == {"made": "by a test"}
+        assert_same(store.read(), data)
+        store.read().graphs.check()
+    assert [p.name for p in path.parent.iterdir()] == ["graphs.h5"]
+
+
+def test_take_gives_the_graphs_in_the_order_asked_for(data, path):
+    rng = np.random.default_rng(0)
+    with GraphStore(path, cache=32) as store:  # two chunks: the others are read again and again
+        for index in (rng.permutation(N), np.array([5, 5, 69, 0]), np.arange(20, 40), np.arange(0)):
+            assert_same(store.take(index), data.take(index))
+        assert_same(concatenate_graphs(store.chunks()), data)
+        assert len(store._blocks) <= 2
+        with pytest.raises(InputError, match="index must be within the 70 graphs of the store, got 70"):
+            store.take(np.array([3, 70]))
+
+
+def test_the_same_graphs_give_the_same_bytes(data, path, tmp_path):
+    for threads, steps in ((1, [0, N]), (3, [0, 1, 7, 40, N])):
+        other = tmp_path / f"{threads}.h5"
+        attributes = {"made": "by a test"}
+        with new_store(other, data, RECIPE, 12, attributes=attributes, chunk=16, threads=threads) as writer:
+            for a, b in pairwise(steps):
+                writer.append(data.take(np.arange(a, b)))
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_large_arrays_are_written_in_many_chunks(make_jets, tmp_path):
+    data = build_graphs(make_jets(60, empty=()), GraphRecipe(nodes="candidates", edges="full"))
+    index = np.random.default_rng(1).integers(0, 60, 5000)
+    many = data.take(index)
+    with new_store(tmp_path / "a.h5", many, GraphRecipe(), 40, threads=2) as writer:
+        for start in range(0, 5000, 700):
+            writer.append(many.take(np.arange(start, min(start + 700, 5000))))
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert len(file["x"]) > 4 * file["x"].chunks[0]
+        assert file["x"].compression == "gzip"
+    with GraphStore(tmp_path / "a.h5") as store:
+        assert_same(store.read(), many)
+
+
+@pytest.mark.parametrize(("most", "dtype"), [(12, "u1"), (256, "u1"), (257, "u2"), (70000, "u4")])
+def test_edges_take_the_smallest_integers(data, tmp_path, most, dtype):
+    with new_store(tmp_path / "s.h5", data, RECIPE, most) as writer:
+        writer.append(data)
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["senders"].dtype == file["receivers"].dtype == np.dtype(dtype)
+    with GraphStore(tmp_path / "s.h5") as store:
+        assert_same(store.read(), data)
+
+
+def test_the_file_says_what_is_in_it(path):
+    with h5py.File(path) as file:
+        assert file.attrs["format"] == "e2e-tf graphs"
+        assert '"unit": "GeV"' in file.attrs["schema"]
+        assert '"transform": "log"' in file.attrs["schema"]
+        assert '"edges": "knn:3"' in file.attrs["schema"]
+
+
+def test_no_graphs_and_no_labels(data, tmp_path):
+    bare = replace(data, label=None, graphs=replace(data.graphs, u=None), jet_features=(), jets={})
+    write_store(tmp_path / "bare.h5", bare, RECIPE)
+    with GraphStore(tmp_path / "bare.h5") as store:
+        assert store.label is None
+        assert store.read().graphs.u is None
+    write_store(tmp_path / "none.h5", data.take(np.arange(0)), RECIPE)
+    with GraphStore(tmp_path / "none.h5") as store:
+        assert len(store) == 0
+        assert store.read().graphs.x.shape == (0, data.graphs.x.shape[1])
+
+
+def test_edge_features_are_kept(data, tmp_path):
+    features = np.random.default_rng(0).normal(size=(len(data.graphs.senders), 2)).astype(np.float32)
+    with_features = replace(data, graphs=replace(data.graphs, edge_features=features))
+    write_store(tmp_path / "e.h5", with_features, RECIPE, chunk=8)
+    index = np.array([40, 2, 9])
+    with GraphStore(tmp_path / "e.h5") as store:
+        expected = with_features.graphs.take(index).edge_features
+        np.testing.assert_array_equal(store.batch(index).edge_features, expected)
+
+
+def test_an_existing_file_is_kept(data, tmp_path):
+    (tmp_path / "s.h5").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        write_store(tmp_path / "s.h5", data, RECIPE)
+    assert (tmp_path / "s.h5").read_text() == "mine"
+    write_store(tmp_path / "s.h5", data, RECIPE, force=True)
+    with GraphStore(tmp_path / "s.h5") as store:
+        assert len(store) == N
+
+
+def test_an_interrupted_writer_leaves_nothing(data, tmp_path):
+    def interrupted() -> None:
+        with new_store(tmp_path / "s.h5", data, RECIPE, 12) as writer:
+            writer.append(data)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence(data, tmp_path, monkeypatch):
+    def full(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("e2e_tf.data.store.StoreWriter.finish", full)
+    with pytest.raises(InputError, match=r"s\.h5 cannot be written: .*No space left on device"):
+        write_store(tmp_path / "s.h5", data, RECIPE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_graphs_that_do_not_fit_are_refused(data, tmp_path):
+    def append(other, most: int = 12) -> None:
+        with new_store(tmp_path / "s.h5", data, RECIPE, most) as writer:
+            writer.append(other)
+
+    with pytest.raises(InputError, match="max_nodes is 5, a graph has"):
+        append(data, 5)
+    with pytest.raises(InputError, match="all graphs of a store need the same node features"):
+        append(replace(data, node_features=data.node_features[::-1]))
+    with pytest.raises(InputError, match="the same columns of jets, and all or none labels"):
+        append(replace(data, label=None))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_store_is_refused(path, tmp_path):
+    whole = path.read_bytes()
+    other = tmp_path / "s.h5"
+    for size in (0, 200, len(whole) // 2, len(whole) - 1):
+        other.write_bytes(whole[:size])
+        with pytest.raises(InputError, match=r"s\.h5 cannot be read, it is truncated or damaged"):
+            GraphStore(other)
+    with pytest.raises(InputError, match="there is no file"):
+        GraphStore(tmp_path / "none.h5")
+
+
+def test_damage_anywhere_is_noticed_or_harmless(path, data, tmp_path):
+    """A store with overwritten bytes gives InputError or exactly what was written."""
+    whole = path.read_bytes()
+    refused = 0
+    for start in range(0, len(whole) - 16, max(1, len(whole) // 60)):
+        other = tmp_path / f"{start}.h5"
+        other.write_bytes(whole[:start] + b"\xa5" * 16 + whole[start + 16 :])
+        try:
+            with GraphStore(other) as store:
+                found = store.read()
+        except InputError:
+            refused += 1
+        else:
+            assert_same(found, data)
+    assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("node_offset", 1, "node_offset must rise from 0 to the number of rows"),
+        ("edge_offset", 10**6, "edge_offset must rise from 0 to the number of rows"),
+    ],
+)
+def test_offsets_that_disagree_are_refused(path, tmp_path, name, value, message):
+    (tmp_path / "s.h5").write_bytes(path.read_bytes())
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        file[name][0 if value == 1 else 3] = value
+    with pytest.raises(InputError, match=message):
+        GraphStore(tmp_path / "s.h5")
+
+
+def test_edges_out_of_range_are_refused(path, tmp_path):
+    (tmp_path / "s.h5").write_bytes(path.read_bytes())
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        file["senders"][20] = 200
+    with (
+        GraphStore(tmp_path / "s.h5") as store,
+        pytest.raises(InputError, match="an edge joins nodes that its graph does not have"),
+    ):
+        store.read()
+
+
+def test_another_format_is_named(tmp_path):
+    with h5py.File(tmp_path / "o.h5", "w") as file:
+        file.attrs["format"] = "e2e-tf jets"
+    message = "its format must be 'e2e-tf graphs', it has 'e2e-tf jets'"
+    with pytest.raises(InputError, match=re.escape(message)):
+        GraphStore(tmp_path / "o.h5")
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "bucket": True}])
+def test_an_epoch_from_disk_is_complete(data, path, options):
+    with GraphStore(path, cache=64) as store:
+        streamed = DisjointLoader(store, batch_size=8, buffer=32, seed=5, **options)
+        assert len(streamed) == len(list(streamed.batches(1))) == 9
+        order = streamed.order(1)
+        assert sorted(order) == list(range(N))
+        np.testing.assert_array_equal(
+            order, DisjointLoader(store, batch_size=8, buffer=32, seed=5, **options).order(1)
+        )
+        # The same order from memory gives the same batches.
+        expected = DisjointLoader(data.graphs, data.label, index=order, batch_size=8)
+        for a, b in zip(streamed.batches(1), expected.batches(), strict=True):
+            for name, values in b[0].items():
+                np.testing.assert_array_equal(a[0][name], values)
+            np.testing.assert_array_equal(a[1], b[1])
+
+
+def test_the_shuffle_mixes_chunks_and_stays_near(path):
+    with GraphStore(path) as store:
+        streamed = DisjointLoader(store, batch_size=8, buffer=32, shuffle=True)
+        first, second = streamed.order(0), streamed.order(1)
+        assert not np.array_equal(first, second)
+        for chunk in range(5):
+            places = np.flatnonzero(first // 16 == chunk)
+            assert places[-1] - places[0] < 2 * 16 + 8  # two chunks at a time, and less than a batch over
+        assert any(len(set(first[b : b + 8] // 16)) == 2 for b in range(0, 32, 8))
+
+
+def test_shards_of_a_store(path):
+    with GraphStore(path) as store:
+        parts = [DisjointLoader(store, batch_size=4, buffer=32, shuffle=True, shard=(i, 3)) for i in range(3)]
+        assert sorted(np.concatenate([p.order(2) for p in parts])) == list(range(N))
+        assert [len(p) for p in parts] == [len(list(p.batches(2))) for p in parts]
+
+
+def test_part_of_a_store_normalised(data, path):
+    with GraphStore(path) as store:
+        train = np.arange(0, N, 2)
+        fitted = store.fit_preprocess(train)
+        assert fitted.to_dict() == data.take(train).fit_preprocess(RECIPE).to_dict()
+        streamed = DisjointLoader(store, index=train, preprocess=fitted, batch_size=N)
+        found = next(streamed.batches())[0]
+        expected = data.take(train).normalised(fitted).graphs
+        np.testing.assert_array_equal(found["x"], expected.x)
+        np.testing.assert_array_equal(found["u"], expected.u)
+
+
+def test_fitting_on_a_sample_is_reproducible(path):
+    with GraphStore(path) as store:
+        first = store.fit_preprocess(sample=30, seed=1).to_dict()
+        assert first == store.fit_preprocess(sample=30, seed=1).to_dict()
+        assert first != store.fit_preprocess(sample=30, seed=2).to_dict()
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.store import GraphStore
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+with GraphStore(sys.argv[1], cache=4096) as store:
+    list(zip(range(3), DisjointLoader(store, batch_size=128).batches()))
+    before, seen = peak(), 0
+    for item in DisjointLoader(store, batch_size=128, shuffle=True, buffer=2048).batches():
+        seen += len(item[1])
+    print(seen, peak() - before)
+"""
+
+
+def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
+    """40,000 graphs take 290 MB as arrays; streaming them through a buffer of 4,096 adds less than 80 MB."""
+    big = GraphRecipe(nodes="candidates", edges="full")
+    index = np.flatnonzero(data.graphs.n_node >= 8)
+    some = data.take(np.resize(index, 4000))
+    x = np.zeros((len(some.graphs.x), 160), np.float32)
+    x[:, 0] = some.graphs.x[:, 0]
+    features = tuple(replace(data.node_features[0], raw=f"f{i}") for i in range(160))
+    wide = replace(some, graphs=replace(some.graphs, x=x), node_features=features)
+    path = tmp_path / "big.h5"
+    with new_store(path, wide, big, 12, threads=2) as writer:
+        for _ in range(10):
+            writer.append(wide)
+    assert 10 * x.nbytes > 250e6
+    result = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(path)], check=True, capture_output=True, text=True, timeout=100
+    )
+    seen, grown = result.stdout.split()
+    assert int(seen) == 40000
+    assert float(grown) < 80

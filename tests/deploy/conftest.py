@@ -1,0 +1,96 @@
+"""A small untrained run, and hand-offs of it, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
+
+
+def write_run(
+    folder: Path,
+    *,
+    nodes: str = "candidates",
+    edges: str = "knn:3",
+    max_nodes: int = 20,
+    jet_features: tuple[str, ...] = ("pt", "mass"),
+    coordinates: tuple[str, ...] = (),
+    settings: dict[str, Any] | None = None,
+    model: Any = None,
+) -> Path:
+    """A run folder as 'e2e-tf fit' leaves it, with random weights, made in a second."""
+    import keras
+
+    from e2e_tf.config import make_config
+    from e2e_tf.data.preprocess import Normalisation, Preprocess
+    from e2e_tf.data.schema import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES
+    from e2e_tf.models import build_model
+    from e2e_tf.training.run import write_json
+
+    rng = np.random.default_rng(5)
+    known = HIT_FEATURES if nodes == "hits" else CANDIDATE_FEATURES
+    jet = tuple(f for f in JET_FEATURES if f.raw in jet_features)
+    preprocess = Preprocess(
+        nodes=nodes,
+        edges=edges,
+        coordinates=coordinates,
+        max_nodes=max_nodes,
+        node_features=Normalisation.fit(known, rng.normal(0.3, 1.2, (500, len(known))).astype(np.float32)),
+        jet_features=Normalisation.fit(jet, rng.normal(2, 1, (500, len(jet))).astype(np.float32))
+        if jet
+        else None,
+    )
+    keras.utils.set_random_seed(3)
+    config = make_config(
+        {
+            "graph": {
+                "nodes": nodes,
+                "edges": edges,
+                "max_nodes": max_nodes,
+                "jet_features": list(jet_features),
+                "coordinates": list(coordinates),
+            },
+            "model": {"name": "gat_cheb", **(SMALL if settings is None else settings)},
+        }
+    )
+    folder.mkdir()
+    if model is None:
+        model = build_model("gat_cheb", len(known), len(jet), config.model_settings)
+        for weight in model.weights:  # biases that are zero would hide what happens to empty jets
+            if "bias" in weight.path:
+                weight.assign(rng.normal(0, 0.3, weight.shape))
+    model.save(folder / "model.keras")
+    preprocess.write(folder / "preprocess.json")
+    write_json(folder / "config.json", {"config": config.model_dump(mode="json"), "base": str(folder)})
+    write_json(folder / "provenance.json", {"data": {"sample": "none", "sha256": "0" * 64}})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., Path]:
+    """:func:`write_run`, for tests that need another kind of run."""
+    return write_run
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs by kind: ``padded`` (candidates, k-NN), ``edges`` (hits, k-NN and Delaunay)."""
+    root = tmp_path_factory.mktemp("runs")
+    return {
+        "padded": write_run(root / "padded"),
+        "edges": write_run(root / "edges", nodes="hits", edges="knn:3+delaunay", max_nodes=0),
+    }
+
+
+@pytest.fixture(scope="session")
+def handoffs(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Hand-offs by interface."""
+    from deploy.export import export
+
+    root = tmp_path_factory.mktemp("handoffs")
+    return {kind: export(run, root / kind) for kind, run in runs.items()}

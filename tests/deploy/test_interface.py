@@ -1,0 +1,139 @@
+"""The tensors of the edges interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.interface import block_core, edges_feeds, edges_function, edges_tensors, link, periods, widths
+from deploy.verify import read_handoff_preprocess
+from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.schema import CANDIDATE_FEATURES
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphBatch
+
+
+def graph(counts: list[int], edges: list[tuple[int, int]], u: bool = True) -> GraphBatch:
+    rng = np.random.default_rng(0)
+    n = sum(counts)
+    senders, receivers = (np.array([e[i] for e in edges], np.int32) for i in (0, 1))
+    return GraphBatch.from_edges(
+        x=rng.normal(0, 1, (n, 17)).astype(np.float32),
+        senders=senders,
+        receivers=receivers,
+        n_node=np.array(counts, np.int32),
+        u=rng.normal(0, 1, (len(counts), 2)).astype(np.float32) if u else None,
+    )
+
+
+def test_feeds_are_float32_with_a_leading_one() -> None:
+    feeds = edges_feeds(graph([2, 0, 1], [(1, 0), (0, 1)]))
+    assert {name: (f.shape, f.dtype.name) for name, f in feeds.items()} == {
+        "x": ((1, 3, 17), "float32"),
+        "edge_index": ((1, 2, 2), "float32"),
+        "batch": ((1, 3), "float32"),
+        "u": ((1, 3, 2), "float32"),
+    }
+    assert feeds["edge_index"].tolist() == [[[1, 0], [0, 1]]]
+    assert feeds["batch"].tolist() == [[0, 0, 2]]
+
+
+def test_feeds_without_graph_features_are_refused() -> None:
+    with pytest.raises(InputError, match="needs graph-level inputs u"):
+        edges_feeds(graph([1], [], u=False))
+
+
+def test_a_model_without_the_inputs_is_refused() -> None:
+    import keras
+
+    inputs = keras.Input((4,), name="image")
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    with pytest.raises(InputError, match="this one has image and lacks x, senders, receivers, n_node, u"):
+        edges_tensors(model)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sparse", "problem"), [("string", False, "string"), ("float32", True, "sparse")]
+)
+def test_inputs_that_cannot_be_passed_are_refused(dtype: str, sparse: bool, problem: str) -> None:
+    import keras
+
+    from e2e_tf.models.gat_cheb import disjoint_inputs
+
+    inputs = disjoint_inputs(3, 2)
+    inputs["x"] = keras.Input((3,), name="x", dtype=dtype, sparse=sparse)
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(inputs["u"]))
+    with pytest.raises(InputError, match=problem):
+        widths(model, "edges")
+
+
+def test_an_output_that_is_not_float32_is_refused() -> None:
+    import keras
+
+    from e2e_tf.models.gat_cheb import disjoint_inputs
+
+    inputs = disjoint_inputs(3, 2)
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float16")(inputs["u"]))
+    with pytest.raises(InputError, match="the output must be float32, that of this model is float16"):
+        widths(model, "edges")
+
+
+def test_block_core_refuses_a_model_without_blocks(runs: dict[str, Path]) -> None:
+    from e2e_tf.models import build_model
+
+    model = build_model("gat_cheb", 3, 2, {"channels": (4,), "heads": (1,), "layout": "edges"})
+    with pytest.raises(InputError, match="one DisjointToBlocks layer"):
+        block_core(model, "padded")
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_function_gives_the_models_scores(runs: dict[str, Path], repeated: bool) -> None:
+    from e2e_tf.data.loader import model_inputs
+    from e2e_tf.training.run import open_run
+
+    model = open_run(runs["edges"]).model()
+    function = edges_function(model, repeated)
+    for counts, edges in (([2, 0, 3], [(1, 0), (0, 1), (3, 4)]), ([0], []), ([0, 0], []), ([1], [])):
+        batch = graph(counts, edges)
+        found = function(**edges_feeds(batch)).numpy()
+        assert found.shape == (1, len(counts), 1)
+        np.testing.assert_allclose(found[0], model(model_inputs(batch), training=False), atol=1e-6)
+
+
+def test_an_edge_listed_twice_counts_twice_only_with_a_scatter_that_adds(runs: dict[str, Path]) -> None:
+    from e2e_tf.training.run import open_run
+
+    model = open_run(runs["edges"]).model()
+    once, twice = graph([3], [(1, 0), (2, 0)]), graph([3], [(1, 0), (1, 0), (2, 0)])
+    adds, sets = edges_function(model, True), edges_function(model, False)
+    assert np.abs(adds(**edges_feeds(twice)) - adds(**edges_feeds(once))).max() > 1e-5
+    np.testing.assert_array_equal(sets(**edges_feeds(twice)), sets(**edges_feeds(once)))
+
+
+def recipe(edges: str, nodes: str = "candidates", coordinates: tuple[str, ...] = ()) -> Preprocess:
+    norm = Normalisation.fit(CANDIDATE_FEATURES, np.zeros((0, len(CANDIDATE_FEATURES)), np.float32))
+    return Preprocess(nodes=nodes, edges=edges, coordinates=coordinates, node_features=norm)
+
+
+def test_link_wraps_phi_and_nothing_else() -> None:
+    points = np.array([[0, 3.1], [0, -3.1], [0, 2.0]], np.float32)
+    senders, receivers = link(recipe("knn:1"), points, np.array([3]))
+    assert list(zip(senders, receivers, strict=True)) == [(1, 0), (0, 1), (0, 2)]
+    assert periods(recipe("knn:1", coordinates=("eta", "phi", "z"))) == [None, 2 * np.pi, None]
+    senders, _ = link(recipe("knn:1", coordinates=("a", "b")), points, np.array([3]))
+    assert list(senders) == [2, 2, 0]
+
+
+def test_link_on_the_lattice_has_exact_ties() -> None:
+    square = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    senders, receivers = link(recipe("knn:2+delaunay+grid8", "hits"), square, np.array([4]))
+    assert len(senders) == 12  # every pair: the diagonals of an empty circle are both there
+    with pytest.raises(InputError, match="radius needs other coordinates"):
+        link(recipe("radius:0.1", "hits"), square, np.array([4]))
+
+
+def test_preprocess_of_a_handoff_is_read_back(handoffs: dict[str, Path]) -> None:
+    for folder in handoffs.values():
+        assert read_handoff_preprocess(folder).node_features.features

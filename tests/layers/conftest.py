@@ -1,0 +1,26 @@
+"""Puts the helpers on the path and starts the process in which models are reloaded."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fresh_process() -> None:
+    from layer_checks import fresh_process
+
+    fresh_process()
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    np.random.seed(0)  # noqa: NPY002  (what Keras' initializers and Spektral read)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_checks import COUNTED, COUNTED_BLOCKS, STANDARD, Form, check_layer, flat_rows, node_rows
+from references import edge_conv, nearest
+
+from e2e_tf import InputError
+from e2e_tf.graph import knn
+from e2e_tf.layers import DynamicEdgeConv, ops
+
+POINTS = [
+    Form("points", lambda g: [g.x, g.x[:, :2], g.n_node], flat_rows),
+    Form("point blocks", lambda g: [g.blocks(), g.blocks()[..., :2], g.mask()], node_rows, blocks=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("k", "how", "loops", "hidden"),
+    [(3, "mean", False, [6]), (4, "max", True, None), (16, "sum", False, None)],
+)
+def test_dynamic_edge_conv(k, how, loops, hidden):
+    def reference(weights, graphs):
+        return edge_conv(weights, graphs.x, nearest(graphs.x, graphs.n_node, k, loops), how)
+
+    check_layer(
+        lambda: DynamicEdgeConv(4, k, hidden, aggregate=how, loops=loops),
+        [COUNTED, COUNTED_BLOCKS],
+        "node",
+        reference=reference,
+        half=None if k < 16 else 48,
+    )
+
+
+def test_points_choose_the_neighbours():
+    def reference(weights, graphs):
+        return edge_conv(weights, graphs.x, nearest(graphs.x[:, :2], graphs.n_node, 2, False), "mean")
+
+    check_layer(lambda: DynamicEdgeConv(3, 2), POINTS, "node", reference=reference, half=None)
+
+
+def test_batch_normalisation_leaves_out_missing_neighbours():
+    check_layer(
+        lambda: DynamicEdgeConv(4, 3, [6], mlp_batchnorm=True, activation="relu"),
+        [COUNTED, COUNTED_BLOCKS],
+        "node",
+        half=None,
+        training=True,
+    )
+
+
+def test_hand_computed():
+    # On a line at 0, 1, 5: the nearest of 0 is 1, of 1 is 0, of 5 is 1. W = (0, 1): x_j - x_i.
+    layer = DynamicEdgeConv(1, k=1, use_bias=False)
+    x = np.array([[0.0], [1.0], [5.0], [9.0]], np.float32)
+    counts = np.array([3, 1])
+    layer([x, counts])
+    layer.set_weights([np.array([[0.0], [1.0]])])
+    np.testing.assert_allclose(layer([x, counts]), [[1], [-1], [-4], [0]])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=4),
+    st.integers(1, 9),
+    st.sampled_from([2, 3, 6]),
+    st.integers(0, 2**31),
+)
+def test_neighbours_are_those_of_the_graph_builder(sizes, k, dim, seed):
+    rng = np.random.default_rng(seed)
+    # Whole numbers on a small grid: many equal distances, and no rounding.
+    points = rng.integers(-3, 4, (sum(sizes), dim)).astype(np.float32)
+    if dim > 4:
+        # Beyond four dimensions distances are rounded, so ties are not kept: no two are equal.
+        points = rng.normal(size=points.shape).astype(np.float32)
+    n_node = tf.constant(sizes, tf.int32)
+    index, mask = ops.block_index(n_node)
+    slots, valid = ops.nearest(ops.to_blocks(tf.constant(points), index), mask, k, False)
+    start = np.cumsum(sizes) - sizes
+    graph, receiver, place = np.nonzero(valid.numpy())
+    senders = start[graph] + slots.numpy()[graph, receiver, place]
+    receivers = start[graph] + receiver
+    expected = np.stack(knn(points, np.array(sizes), k))
+    order = np.lexsort((senders, receivers))
+    np.testing.assert_array_equal(np.stack([senders, receivers])[:, order], expected)
+
+
+def test_neighbours_far_from_the_origin():
+    # Squared distances of 1e-4 between squared norms of 1e6.
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(1, 8, 6)).astype(np.float32)
+    offset = np.float32(64.0)
+    far = (near + offset).astype(np.float32)
+    index, _ = ops.nearest(tf.constant(far - offset), tf.ones((1, 8)), 3, False)
+    shifted, _ = ops.nearest(tf.constant(far), tf.ones((1, 8)), 3, False)
+    np.testing.assert_array_equal(index, shifted)
+
+
+def test_errors():
+    for k in (0, -1, 2.0, True):
+        with pytest.raises(InputError, match=f"k must be a positive integer, got {k}"):
+            DynamicEdgeConv(4, k)
+    layer = DynamicEdgeConv(4, 2)
+    with pytest.raises(InputError, match=r"n_node must add up to the nodes of x \(16\), got \[4\]"):
+        layer([STANDARD.x, np.array([4])])
+    with pytest.raises(InputError, match="nodes must come as"):
+        layer([STANDARD.blocks(), STANDARD.n_node])

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from layer_checks import fresh_process
+
+from e2e_tf import InputError
+from e2e_tf.losses import (
+    DistanceCorrelation,
+    ObjectCondensation,
+    distance_correlation,
+    object_condensation,
+)
+
+
+def brute_force(x, y, w):
+    """The definition with expectations written as sums over pairs, and repeated entries for weights."""
+    x, y = np.repeat(x, w).astype(float), np.repeat(y, w).astype(float)
+
+    def centred(v):
+        d = np.abs(v[:, None] - v[None, :])
+        return d - d.mean(axis=0) - d.mean(axis=1)[:, None] + d.mean()
+
+    a, b = centred(x), centred(y)
+    return (a * b).mean() / np.sqrt((a * a).mean() * (b * b).mean())
+
+
+class TestDistanceCorrelation:
+    def test_against_the_definition(self):
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=40), rng.normal(size=40)
+        y[:20] += x[:20] ** 2
+        w = rng.integers(0, 4, 40)
+        np.testing.assert_allclose(distance_correlation(x, y), brute_force(x, y, np.ones(40, int)), rtol=1e-5)
+        np.testing.assert_allclose(distance_correlation(x, y, w), brute_force(x, y, w), rtol=1e-5)
+
+    def test_hand_computed(self):
+        # Any two variables of two entries are linear in each other.
+        assert float(distance_correlation([0.0, 1.0], [5.0, -3.0])) == pytest.approx(1)
+        # x in {0, 1} and y in {0, 1}, all four combinations: independent.
+        assert float(distance_correlation([0.0, 0, 1, 1], [0.0, 1, 0, 1])) == pytest.approx(0, abs=1e-7)
+
+    def test_no_linear_correlation_but_dependence(self):
+        x = np.linspace(-1, 1, 101)
+        assert abs(np.corrcoef(x, x**2)[0, 1]) < 1e-12
+        assert float(distance_correlation(x, x**2)) > 0.2
+
+    def test_scale_shift_and_order_do_not_matter(self):
+        rng = np.random.default_rng(1)
+        x, y = rng.normal(size=(2, 30))
+        one = float(distance_correlation(x, y + x))
+        order = rng.permutation(30)
+        assert float(distance_correlation(5 - 3 * x[order], 2 * (y + x)[order])) == pytest.approx(
+            one, rel=1e-4
+        )
+
+    @pytest.mark.parametrize("weights", [None, [0.0, 0.0, 0.0]])
+    def test_constant_empty_and_unweighted(self, weights):
+        x = tf.Variable([1.0, 1.0, 1.0])
+        with tf.GradientTape() as tape:
+            value = distance_correlation(x, [1.0, 2.0, 3.0], weights)
+        assert float(value) == 0
+        assert np.isfinite(tape.gradient(value, x).numpy()).all()
+        assert float(distance_correlation(np.zeros((0, 1)), np.zeros((0, 1)))) == 0
+
+    def test_lowers_the_dependence_in_training(self):
+        rng = np.random.default_rng(2)
+        mass = rng.normal(size=(256, 1)).astype(np.float32)
+        x = np.concatenate([mass, rng.normal(size=(256, 1))], axis=1).astype(np.float32)
+        inputs = keras.Input((2,))
+        model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="ones")(inputs))
+        model.compile(keras.optimizers.Adam(0.1), DistanceCorrelation())
+        before = model.evaluate(x, mass, verbose=0, batch_size=256)
+        model.fit(x, mass, sample_weight=np.ones(256), epochs=30, batch_size=256, verbose=0)
+        assert model.evaluate(x, mass, verbose=0, batch_size=256) < 0.1 * before
+
+    def test_config(self):
+        loss = DistanceCorrelation()
+        data = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
+        again = keras.saving.deserialize_keras_object(data)
+        assert again.get_config() == loss.get_config()
+        assert float(again([0.0, 1.0], [5.0, -3.0])) == pytest.approx(1)
+
+    def test_errors(self):
+        with pytest.raises(InputError, match=r"x must have shape \(n,\) or \(n, 1\), got \(2, 2\)"):
+            distance_correlation(np.zeros((2, 2)), np.zeros(2))
+        with pytest.raises(InputError, match=r"y must have as many entries as x \(2\), got 3"):
+            distance_correlation(np.zeros(2), np.zeros(3))
+        with pytest.raises(InputError, match=r"weights must have as many entries as x \(2\), got 1"):
+            distance_correlation(np.zeros(2), np.zeros(2), np.zeros(1))
+
+
+def condensation(beta, x, obj, q_min=0.1, noise=1.0):
+    """One graph, as the paper writes it."""
+    beta = np.minimum(beta, 1 - 1e-4)
+    q = np.arctanh(beta) ** 2 + q_min
+    attraction = repulsion = worst = 0.0
+    objects = [k for k in np.unique(obj) if k >= 0]
+    for k in objects:
+        alpha = np.flatnonzero(obj == k)[np.argmax(beta[obj == k])]
+        for j in range(len(beta)):
+            d = np.linalg.norm(x[j] - x[alpha])
+            if obj[j] == k:
+                attraction += q[j] * d**2 * q[alpha]
+            else:
+                repulsion += q[j] * max(0, 1 - d) * q[alpha]
+        worst += 1 - beta[alpha]
+    n = max(len(beta), 1)
+    background = beta[obj < 0]
+    beta_term = worst / max(len(objects), 1) + (noise * background.mean() if len(background) else 0)
+    return attraction / n, repulsion / n, beta_term
+
+
+class TestObjectCondensation:
+    sizes = np.array([6, 0, 1, 5, 0], np.int32)
+
+    def hits(self):
+        rng = np.random.default_rng(3)
+        n = self.sizes.sum()
+        return (
+            rng.uniform(0.05, 0.95, n).astype(np.float32),
+            rng.normal(size=(n, 2)).astype(np.float32),
+            np.array([4, 4, 9, -1, 9, -1, -1, 0, 0, 0, 2, -1], np.int32),
+        )
+
+    def test_against_the_paper(self):
+        beta, x, obj = self.hits()
+        terms = object_condensation(beta, x, obj, self.sizes, noise=0.5)
+        ends = np.cumsum(self.sizes)[:-1]
+        parts = zip(*(np.split(v, ends) for v in (beta, x, obj)), strict=True)
+        expected = np.array([condensation(*part, noise=0.5) for part in parts])
+        for i, name in enumerate(("attraction", "repulsion", "beta")):
+            np.testing.assert_allclose(terms[name], expected[:, i], atol=1e-6, err_msg=name)
+
+    def test_hand_computed(self):
+        # Two nodes of one object at distance 2: q = artanh²(β) + 1, the second leads.
+        beta = np.tanh(np.array([0.0, 1.0], np.float32))
+        x = np.array([[0.0], [2.0]], np.float32)
+        terms = object_condensation(beta, x, np.array([7, 7]), np.array([2]), q_min=1.0)
+        assert float(terms["attraction"][0]) == pytest.approx(1 * 4 * 2 / 2, rel=1e-5)
+        assert float(terms["repulsion"][0]) == 0
+        assert float(terms["beta"][0]) == pytest.approx(1 - np.tanh(1), rel=1e-5)
+
+    def test_blocks_and_the_keras_loss_agree(self):
+        beta, x, obj = self.hits()
+        terms = object_condensation(beta, x, obj, self.sizes)
+        rows = np.cumsum(self.sizes) - self.sizes
+        blocks = np.zeros((5, 6, 3), np.float32)
+        truth = np.zeros((5, 6, 2), np.float32)
+        for g, (start, n) in enumerate(zip(rows, self.sizes, strict=True)):
+            part = slice(start, start + n)
+            blocks[g, :n] = np.concatenate([beta[part, None], x[part]], axis=1)
+            truth[g, :n] = np.stack([obj[part], np.ones(n)], axis=1)
+        loss = ObjectCondensation()
+        total = terms["attraction"] + terms["repulsion"] + terms["beta"]
+        np.testing.assert_allclose(loss.call(tf.constant(truth), tf.constant(blocks)), total, rtol=1e-5)
+        np.testing.assert_allclose(loss(truth, blocks), np.mean(total), rtol=1e-5)
+
+    def test_order_of_nodes_does_not_matter(self):
+        beta, x, obj = (v[:6] for v in self.hits())
+        order = np.random.default_rng(0).permutation(6)
+        one = object_condensation(beta, x, obj, np.array([6]))
+        two = object_condensation(beta[order], x[order], obj[order], np.array([6]))
+        for name, value in one.items():
+            np.testing.assert_allclose(value, two[name], rtol=1e-5)
+
+    def test_gradients_are_finite_at_the_limits(self):
+        beta = tf.Variable([1.0, 1.0, 0.0, 0.0, 0.5])
+        x = tf.Variable(np.zeros((5, 2), np.float32))
+        with tf.GradientTape() as tape:
+            terms = object_condensation(beta, x, np.array([0, 1, 0, -1, -1]), np.array([5, 0]))
+            loss = sum(tf.reduce_sum(term) for term in terms.values())
+        for gradient in tape.gradient(loss, [beta, x]):
+            assert np.isfinite(tf.convert_to_tensor(gradient).numpy()).all()
+
+    def test_errors(self):
+        beta, x, obj = self.hits()
+        with pytest.raises(InputError, match="q_min must be positive, got 0"):
+            object_condensation(beta, x, obj, self.sizes, q_min=0)
+        with pytest.raises(InputError, match="noise must be a finite number of at least 0, got -1"):
+            ObjectCondensation(noise=-1)
+        with pytest.raises(InputError, match="n_node must add up"):
+            object_condensation(beta, x, obj, self.sizes[:2])
+        with pytest.raises(InputError, match=r"y_pred \(B, N, 1 \+ D\), got \(2, 3\) and \(2, 3, 3\)"):
+            ObjectCondensation().call(tf.zeros((2, 3)), tf.zeros((2, 3, 3)))
+
+
+def test_a_compiled_model_reloads_with_its_losses(tmp_path):
+    inputs = keras.Input((None, 4))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(inputs))
+    model.compile("adam", ObjectCondensation(q_min=0.3))
+    x = np.ones((2, 5, 4), np.float32)
+    model.save(tmp_path / "model.keras")
+    (again,) = fresh_process().run(tmp_path / "model.keras", [x])
+    np.testing.assert_allclose(again, model(x), atol=1e-6)
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    assert restored.loss.get_config() == model.loss.get_config()

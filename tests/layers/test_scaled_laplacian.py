@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+import tensorflow as tf
+from layer_checks import (
+    BLOCKS,
+    EDGES,
+    OTHER,
+    SPARSE,
+    STANDARD,
+    Form,
+    check_layer,
+    make_graphs,
+    pair_rows,
+    run,
+    tensors,
+)
+from references import laplacian
+from spektral.utils import normalized_laplacian, rescale_laplacian
+
+from e2e_tf import InputError
+from e2e_tf.layers import ScaledLaplacian
+
+PAIRS = Form("pairs", BLOCKS.feed, lambda out, g: pair_rows(out, g)[:, None], blocks=True)
+
+
+def matrix(graphs, form, layer):
+    senders, receivers, weights = (part.numpy() for part in layer(tensors(form.feed(graphs))))
+    result = np.zeros((len(graphs.x), len(graphs.x)))
+    np.add.at(result, (receivers, senders), weights)
+    return result
+
+
+def in_blocks(m, graphs):
+    parts = [
+        m[s : s + n, s : s + n].reshape(-1, 1) for s, n in zip(graphs.starts, graphs.n_node, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("lambda_max", [2.0, 1.5])
+def test_scaled_laplacian(lambda_max):
+    def make():
+        return ScaledLaplacian(lambda_max)
+
+    check_layer(
+        make,
+        [PAIRS],
+        "pair",
+        reference=lambda w, g: in_blocks(laplacian(g, lambda_max), g),
+        gradients=False,
+    )
+    for graphs in (STANDARD, OTHER):
+        for form in (EDGES, SPARSE):
+            m = matrix(graphs, form, make())
+            np.testing.assert_allclose(m, laplacian(graphs, lambda_max), atol=1e-6)
+
+
+def test_is_spektrals_on_undirected_graphs():
+    graphs = make_graphs([6, 5], [8, 6], seed=4)
+    a = np.zeros((11, 11), np.float32)
+    a[graphs.receivers, graphs.senders] = a[graphs.senders, graphs.receivers] = 1
+    np.fill_diagonal(a, 0)
+    expected = rescale_laplacian(normalized_laplacian(scipy.sparse.csr_matrix(a)), lmax=2).toarray()
+    np.testing.assert_allclose(ScaledLaplacian()([graphs.x, a]), expected, atol=1e-6)
+
+
+def test_hand_computed():
+    # Nodes 0 - 1 in both directions and 1 -> 2 once: S_01 = 1, S_12 = 1/2, degrees 1, 3/2, 1/2.
+    edges = (np.array([0, 1, 1]), np.array([1, 0, 2]))
+    x = np.zeros((3, 1), np.float32)
+    graphs = type(STANDARD)(x, *edges, np.array([3]))
+    m = matrix(graphs, EDGES, ScaledLaplacian())
+    root = -np.sqrt(2 / 3)
+    np.testing.assert_allclose(
+        m, [[0, root, 0], [root, 0, root / np.sqrt(2)], [0, root / np.sqrt(2), 0]], atol=1e-6
+    )
+
+
+def test_eigenvalues_lie_between_minus_one_and_one():
+    values = np.linalg.eigvalsh(run(ScaledLaplacian(), Form("all", BLOCKS.feed, lambda o, g: o), STANDARD))
+    assert values.min() >= -1 - 1e-6
+    assert values.max() <= 1 + 1e-6
+
+
+def test_errors():
+    for wrong in (0, -1.0, float("nan"), "2"[:0]):
+        with pytest.raises(InputError, match="lambda_max must be"):
+            ScaledLaplacian(wrong)
+    with pytest.raises(InputError, match="got a tuple of 1"):
+        ScaledLaplacian()([STANDARD.x, (STANDARD.senders,)])
+    with pytest.raises(InputError, match="got shape"):
+        ScaledLaplacian()([STANDARD.x, tf.zeros((1, 1, 1, 1))])

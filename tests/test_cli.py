@@ -1,0 +1,134 @@
+"""The command line as a user sees it: exit status 2 and one sentence for bad input, nothing overwritten."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from e2e_tf import cli
+from e2e_tf.data.jets import Jets, read_jets, write_jets
+
+
+@pytest.fixture
+def e2e(monkeypatch, capsys):
+    """Runs the command in this process; gives exit status, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["e2e-tf", *map(str, arguments)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def one_sentence(err: str) -> str:
+    """The error line, which must be the last one and without a traceback."""
+    assert "Traceback" not in err
+    lines = [line for line in err.splitlines() if line.startswith("e2e-tf: error:")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_help_and_version(e2e):
+    status, out, _ = e2e("--help")
+    assert status == 0
+    for command in ("demo", "simulate", "fit", "evaluate", "predict", "export", "verify"):
+        assert command in out
+    assert e2e("--version") == (0, "e2e-tf 0.1.0\n", "")
+
+
+def test_unknown_option_ends_with_2(e2e):
+    assert e2e("fit", "a.toml", "--no-such-option")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sed = 1", "unknown key 'sed'"),
+        ("[training]\nepochs = -1", "training.epochs"),
+        (
+            "[data]\nsample = 'nowhere.h5'",
+            "there is no sample .*nowhere.h5; data.sample takes a path or one of tau",
+        ),
+    ],
+)
+def test_bad_configuration(e2e, tmp_path, text, message):
+    (tmp_path / "a.toml").write_text(text)
+    status, _, err = e2e("fit", tmp_path / "a.toml", "-o", tmp_path / "run")
+    assert status == 2
+    assert re.search(message, one_sentence(err))
+    assert not (tmp_path / "run").exists()
+
+
+def damaged(kind: str, jets: Jets, path):
+    """A sample that cannot be used, and what must be said of it."""
+    if kind == "truncated":
+        write_jets(path, jets)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        return "is truncated or damaged"
+    if kind == "text":
+        path.write_text("not HDF5")
+        return "is truncated or damaged"
+    if kind == "background only":
+        write_jets(path, jets.take(np.flatnonzero(jets.label == 0)))
+        return "has no signal"
+    if kind == "NaN":
+        ecal = jets.hits["ecal"]
+        values = ecal["value"].copy()
+        values[5] = np.nan
+        hits = {**jets.hits, "ecal": type(ecal)({**ecal.columns, "value": values}, ecal.offsets)}
+        write_jets(
+            path, Jets(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
+        )
+        return "hits/ecal/value must be finite and not negative"
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "text", "background only", "NaN"])
+def test_bad_sample(e2e, tau_folder, tmp_path, kind):
+    message = damaged(kind, read_jets(tau_folder / "tau.h5"), tmp_path / "tau.h5")
+    (tmp_path / "a.toml").write_text('[data]\nsample = "tau.h5"\n')
+    status, _, err = e2e("fit", tmp_path / "a.toml", "-o", tmp_path / "run")
+    assert status == 2
+    assert message in one_sentence(err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_model(e2e, run_copy, tmp_path):
+    (run_copy / "model.keras").unlink()
+    for command in (["evaluate", run_copy], ["export", run_copy, "-o", tmp_path / "h"]):
+        status, _, err = e2e(*command)
+        assert status == 2
+        assert "has no model.keras; its training has not finished" in one_sentence(err)
+    assert not (tmp_path / "h").exists()
+    status, _, err = e2e("evaluate", tmp_path / "nowhere")
+    assert (status, "there is no run folder" in one_sentence(err)) == (2, True)
+    status, _, err = e2e("evaluate", tmp_path)
+    assert (status, "is not a run folder: it has no config.json" in one_sentence(err)) == (2, True)
+
+
+def test_what_exists_is_not_overwritten(e2e, tau_folder, run_copy, tmp_path):
+    before = {p.name: p.read_bytes() for p in run_copy.iterdir()}
+    status, _, err = e2e("fit", tau_folder / "tiny.toml", "-o", run_copy)
+    assert (status, "exists already" in one_sentence(err), "--force" in err) == (2, True, True)
+    assert {p.name: p.read_bytes() for p in run_copy.iterdir()} == before
+    existing = tmp_path / "existing"
+    existing.mkdir()
+    (existing / "mine").write_text("mine")
+    for command in (
+        ["export", run_copy, "-o", existing],
+        ["fit", tau_folder / "tiny.toml", "-o", existing],
+        ["demo", "--out", existing],
+        ["predict", run_copy, tau_folder / "tau.h5", "-o", existing / "mine"],
+        ["simulate", "--jets", "2", "-o", existing / "mine"],
+    ):
+        status, _, err = e2e(*command)
+        assert (status, "exists already" in one_sentence(err)) == (2, True), command
+    assert (existing / "mine").read_text() == "mine"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from e2e_tf.config import make_config, read_config
+from e2e_tf.errors import InputError
+
+
+def test_defaults():
+    config = make_config({})
+    assert config.seed == 1
+    assert config.model_name == "gat_cheb"
+    assert config.model_settings == {}
+    assert config.graph.edges == "knn:8+delaunay"
+    assert config.data.split == (0.7, 0.1, 0.2)
+
+
+def test_what_is_read_is_what_is_written(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('seed = 7\n[model]\nname = "gat_cheb"\nheads = [1, 1, 1]\n[training]\nepochs = 3\n')
+    config = read_config(path)
+    assert (config.seed, config.training.epochs, config.model_settings) == (7, 3, {"heads": [1, 1, 1]})
+    assert make_config(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"sed": 1}, "unknown key 'sed'; accepted here: seed, data, graph, model, training"),
+        ({"training": {"epoch": 3}}, "unknown key 'training.epoch'; accepted here: epochs, batch_size"),
+        ({"training": {"epochs": 0}}, "training.epochs: input should be greater than or equal to 1, not 0"),
+        ({"training": {"learning_rate": "fast"}}, "training.learning_rate: input should be a valid number"),
+        ({"graph": {"edges": "knn"}}, "knn needs a positive integer, such as knn:8, got 'knn'"),
+        ({"graph": {"nodes": "pixels"}}, "graph.nodes: input should be 'hits' or 'candidates', not 'pixels'"),
+        ({"model": {"name": "resnet"}}, "model.name must be one of .*gat_cheb.*, not 'resnet'"),
+        (
+            {"model": {"name": "gat_cheb", "head": 2}},
+            "unknown key 'model.head'; gat_cheb accepts channels, heads",
+        ),
+        ({"model": {"heads": [1, 2]}}, "channels and heads must have one entry per layer"),
+        ({"model": {"heads": [1, 2, 3]}}, "3 heads do not divide 128 channels"),
+        ({"model": {"cheb_order": "three"}}, r"model\.cheb_order: .* not 'three'"),
+    ],
+)
+def test_mistakes_are_named(document, message):
+    with pytest.raises(InputError, match=message):
+        make_config(document)
+
+
+def test_files_that_are_not_configurations(tmp_path):
+    with pytest.raises(InputError, match="there is no configuration .*missing.toml"):
+        read_config(tmp_path / "missing.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("seed = = 1")
+    with pytest.raises(InputError, match="bad.toml is not TOML"):
+        read_config(bad)
+    bad.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="bad.toml is not TOML"):
+        read_config(bad)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import e2e_tf
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+        check=False,
+    )
+
+
+def test_import_is_light():
+    """No heavy package comes with ``import e2e_tf``, nor with its configuration, graphs and data containers."""
+    heavy = ["tensorflow", "keras", "spektral", "numba", "h5py", "matplotlib", "sklearn", "onnxruntime"]
+    code = (
+        f"import sys, e2e_tf, e2e_tf.graph, e2e_tf.data.jets; print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert python(code).stdout.strip() == "[]"
+
+
+def test_every_public_name_exists():
+    for name in e2e_tf.__all__:
+        assert getattr(e2e_tf, name) is not None
+    assert set(e2e_tf.__all__) <= set(dir(e2e_tf))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = e2e_tf.nonsense
+
+
+def test_legacy_keras_is_refused_with_the_fix():
+    done = python("import e2e_tf", TF_USE_LEGACY_KERAS="1")
+    assert done.returncode == 1
+    assert "needs Keras 3" in done.stderr
+    assert "unset TF_USE_LEGACY_KERAS" in done.stderr
+
+
+def test_a_model_reloads_with_import_e2e_tf_alone(trained):
+    """In a fresh process, in safe mode, without custom objects, whichever is imported first."""
+    for first, second in (("e2e_tf", "keras"), ("keras", "e2e_tf")):
+        code = (
+            f"import {first}, {second}\n"
+            f"model = keras.models.load_model({str(trained / 'model.keras')!r}, safe_mode=True)\n"
+            "print(model.name, sorted(t.name for t in model.inputs))"
+        )
+        done = python(code)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == "gat_cheb ['n_node', 'receivers', 'senders', 'u', 'x']"

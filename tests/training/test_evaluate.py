@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from e2e_tf.data.graphs import graphs_of
+from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.errors import InputError
+from e2e_tf.training.evaluate import evaluate
+from e2e_tf.training.metrics import roc_auc
+from e2e_tf.training.predict import predict, predict_file
+from e2e_tf.training.prepare import prepare
+from e2e_tf.training.run import open_run
+
+
+@pytest.fixture(scope="module")
+def judged(trained, tmp_path_factory):
+    import shutil
+
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("judged") / "run")
+    return folder, evaluate(folder, bootstraps=20)
+
+
+def test_metrics(judged):
+    folder, metrics = judged
+    assert json.loads((folder / "metrics.json").read_text()) == metrics
+    assert list(metrics["classifiers"]) == ["gat_cheb", "boosted trees (hits)", "boosted trees (candidates)"]
+    for result in metrics["classifiers"].values():
+        assert 0.7 < result["overall"]["auc"]["value"] <= 1
+        assert 0 < result["overall"]["auc"]["error"] < 0.1
+        assert [r["efficiency"] for r in result["overall"]["rejection"]] == [0.5, 0.7, 0.9]
+        assert [(part["low"], part["high"]) for part in result["pt_bins"]] == [(10, 20), (20, 50)]
+        jets = sum(part["signal"] + part["background"] for part in result["pt_bins"])
+        assert jets == metrics["jets"]["test"]
+
+
+def test_the_auc_is_that_of_the_scores(judged):
+    """Computed again from the model and scikit-learn, without the library's evaluation."""
+    from sklearn.metrics import roc_auc_score
+
+    folder, metrics = judged
+    run = open_run(folder)
+    test = prepare(run.config, run.base).test
+    score = predict(run.model(), test.graphs)[:, 0]
+    expected = roc_auc_score(test.label, score, sample_weight=test.weight)
+    assert metrics["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_pictures(judged):
+    folder, _ = judged
+    names = {"roc", "scores", "efficiency", "history", "event_tau", "event_qcd"}
+    assert {p.stem for p in folder.glob("*.png")} == names
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) >= 400
+            assert len(picture.convert("L").getcolors(1 << 16)) > 20  # something is drawn
+
+
+def test_results_are_not_overwritten(judged):
+    folder, _ = judged
+    before = (folder / "metrics.json").read_bytes()
+    with pytest.raises(InputError, match="has been judged already; give --force"):
+        evaluate(folder)
+    assert (folder / "metrics.json").read_bytes() == before
+
+
+def test_a_changed_sample_is_noticed(run_copy, tau_folder, tmp_path):
+    stored = json.loads((run_copy / "config.json").read_text())
+    (run_copy / "config.json").write_text(json.dumps({**stored, "base": str(tmp_path)}))
+    write_jets(tmp_path / "tau.h5", read_jets(tau_folder / "tau.h5").take(np.arange(300)))
+    with pytest.raises(InputError, match="was trained on another tau.h5: its SHA-256 was"):
+        evaluate(run_copy)
+
+
+def test_a_score_does_not_depend_on_the_batch(trained, tau_folder):
+    run = open_run(trained)
+    graphs = graphs_of(read_jets(tau_folder / "tau.h5").take(np.arange(40)), run.preprocess)
+    model = run.model()
+    together = predict(model, graphs)
+    alone = np.concatenate([predict(model, graphs.take(np.array([i]))) for i in range(5)])
+    np.testing.assert_allclose(together[:5], alone, atol=1e-6)
+    np.testing.assert_allclose(predict(model, graphs, batch_size=7), together, atol=1e-6)
+
+
+def test_jets_without_hits_and_with_one_are_scored(trained, tau_folder):
+    run = open_run(trained)
+    jets = read_jets(tau_folder / "tau.h5").take(np.arange(3))
+    hits = {}
+    for name, channel in jets.hits.items():  # jet 0 keeps one ECAL hit, jet 2 keeps nothing
+        counts = np.array([1 if name == "ecal" else 0, channel.counts[1], 0])
+        rows = np.concatenate(
+            [np.arange(o, o + n) for o, n in zip(channel.offsets[:-1], counts, strict=True)]
+        )
+        columns = {k: v[rows.astype(int)] for k, v in channel.columns.items()}
+        hits[name] = type(channel).from_counts(columns, counts)
+    changed = type(jets)(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits)
+    graphs = graphs_of(changed, run.preprocess)
+    assert graphs.graphs.n_node.tolist()[::2] == [1, 0]
+    scores = predict(run.model(), graphs)
+    assert scores.shape == (3, 1)
+    assert np.all((scores > 0) & (scores < 1))
+
+
+def test_predict_writes_scores_beside_the_jets(trained, tau_folder, tmp_path):
+    count = predict_file(trained, tau_folder / "tau.h5", tmp_path / "scores.h5")
+    with h5py.File(tmp_path / "scores.h5") as file:
+        score, label = file["score"][:, 0], file["label"][()]
+        assert len(score) == count == 400
+        assert len(file["jets/pt"]) == 400
+    assert roc_auc(label, score) > 0.7
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["TauParked_Run2012C_0.ig", "BJetPlusX_Run2012C_0.ig"])
+def test_real_collision_jets_are_scored(trained, shared_data, tmp_path, name):
+    """Jets of CMS 2012 events, from their crystal-level hits: the same graphs, finite scores that differ."""
+    count = predict_file(trained, shared_data / "ispy" / name, tmp_path / "scores.h5")
+    with h5py.File(tmp_path / "scores.h5") as file:
+        score = file["score"][:, 0]
+    assert count == {"TauParked_Run2012C_0.ig": 336, "BJetPlusX_Run2012C_0.ig": 293}[name]
+    assert np.all(np.isfinite(score) & (score >= 0) & (score <= 1))
+    assert score.std() > 0.01
+
+
+@pytest.mark.shared_data
+def test_quark_gluon_jets_of_the_full_simulation_are_learned(shared_data, tmp_path):
+    """Candidate graphs of CMS full-simulation jets: four epochs of a small model beat chance clearly."""
+    from e2e_tf.config import read_config
+    from e2e_tf.training.fit import fit
+
+    root = Path(__file__).parents[2]
+    config = read_config(root / "benchmarks" / "quark_gluon.toml")
+    small = config.model_copy(
+        update={
+            "data": config.data.model_copy(
+                update={"sample": str(shared_data / "cms_fullsim_jets" / "uds_vs_g.h5"), "jet_pt": (50, 200)}
+            ),
+            "model": {
+                "name": "gat_cheb",
+                "channels": [16],
+                "heads": [1],
+                "cheb_channels": [16],
+                "dense": [16],
+            },
+            "training": config.training.model_copy(update={"epochs": 4, "batch_size": 64}),
+        }
+    )
+    run = fit(small, tmp_path / "run")
+    assert max(json.loads((run.folder / "history.json").read_text())["val_auc"]) > 0.6
+    assert isinstance(run.model(), keras.Model)

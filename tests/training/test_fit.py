@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from e2e_tf.config import read_config
+from e2e_tf.data.preprocess import read_preprocess
+from e2e_tf.errors import InputError
+from e2e_tf.training.fit import fit, package_versions
+from e2e_tf.training.run import open_run
+
+
+def weights(folder):
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    return [np.asarray(w) for w in model.get_weights()]
+
+
+def test_what_a_run_holds(trained):
+    assert sorted(p.name for p in trained.iterdir()) == [
+        "config.json",
+        "history.json",
+        "model.keras",
+        "preprocess.json",
+        "provenance.json",
+    ]
+    history = json.loads((trained / "history.json").read_text())
+    assert set(history) == {"loss", "auc", "val_loss", "val_auc"}
+    assert all(len(values) == 2 for values in history.values())
+    provenance = json.loads((trained / "provenance.json").read_text())
+    assert provenance["seed"] == 3
+    assert provenance["versions"] == package_versions()
+    assert provenance["best_epoch"] == int(np.argmax(history["val_auc"]))
+    splits = provenance["data"]["splits"]
+    assert sum(part["jets"] for part in splits.values()) == 400
+    run = open_run(trained)
+    assert run.model().count_params() == provenance["parameters"]
+    assert read_preprocess(trained / "preprocess.json").edges == "knn:8+delaunay"
+
+
+def test_the_same_seed_gives_the_same_model(trained, tau_folder, tmp_path):
+    again = fit(tau_folder / "tiny.toml", tmp_path / "again").folder
+    for a, b in zip(weights(trained), weights(again), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_killed_training_continues_as_if_nothing_had_happened(tau_folder, tmp_path):
+    """SIGKILL after the first checkpoint; the second start gives what an undisturbed run gives."""
+    config = tau_folder / "four.toml"
+    config.write_text((tau_folder / "tiny.toml").read_text().replace("epochs = 2", "epochs = 4"))
+    whole = fit(config, tmp_path / "whole").folder
+    broken = tmp_path / "broken"
+    command = [sys.executable, "-m", "e2e_tf", "fit", str(config), "-o", str(broken)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    deadline = time.monotonic() + 120
+    while not list(broken.glob("checkpoint/epoch-*")):
+        assert process.poll() is None, "it ended before its first checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (broken / "model.keras").exists()
+    with pytest.raises(InputError, match=r"has no model\.keras; its training has not finished"):
+        open_run(broken)
+    fit(config, broken)
+    assert json.loads((broken / "provenance.json").read_text())["resumed_at_epochs"] != []
+    assert not (broken / "checkpoint").exists()
+    first, second = (json.loads((f / "history.json").read_text()) for f in (whole, broken))
+    for name in first:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-4, err_msg=name)
+    for a, b in zip(weights(whole), weights(broken), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_an_unfinished_run_of_another_configuration_is_refused(trained, tau_folder, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json").write_text((trained / "config.json").read_text())
+    config = read_config(tau_folder / "tiny.toml").model_copy(update={"seed": 4})
+    with pytest.raises(InputError, match="holds an unfinished run of another configuration"):
+        fit(config, folder, base=tau_folder)
+    assert [p.name for p in folder.iterdir()] == ["config.json"]
+
+
+def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
+    text = (
+        (tau_folder / "tiny.toml")
+        .read_text()
+        .replace("epochs = 2", "epochs = 40\npatience = 1")
+    )
+    (tau_folder / "stop.toml").write_text(text)
+    run = fit(tau_folder / "stop.toml", tmp_path / "run")
+    history = json.loads((run.folder / "history.json").read_text())["val_auc"]
+    assert len(history) < 40
+    assert run.provenance["best_epoch"] == int(np.argmax(history))
+    assert len(history) - 1 - int(np.argmax(history)) == 1

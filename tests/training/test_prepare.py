@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.jets import Jets, read_jets, write_jets
+from e2e_tf.errors import InputError
+from e2e_tf.training.prepare import load_jets, prepare
+
+SPLIT = {"split": [0.6, 0.2, 0.2], "pt_bins": [10, 20, 50]}
+
+
+@pytest.fixture(scope="module")
+def prepared(tau_folder):
+    return prepare(make_config({"data": {"sample": "tau.h5", **SPLIT}}), tau_folder)
+
+
+def test_splits_share_no_event_and_lose_no_jet(prepared, tau_folder):
+    parts = [set(part.jets.event.tolist()) for part in (prepared.train, prepared.validation, prepared.test)]
+    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert set.union(*parts) == set(read_jets(tau_folder / "tau.h5").event.tolist())
+    assert sum(len(p.jets) for p in (prepared.train, prepared.validation, prepared.test)) == 400
+
+
+def test_graphs_and_jets_of_a_split_belong_together(prepared):
+    for part in (prepared.train, prepared.test):
+        np.testing.assert_array_equal(part.graphs.event, part.jets.event)
+        np.testing.assert_array_equal(part.graphs.label, part.jets.label)
+        alone = build_graphs(part.jets, GraphRecipe()).normalised(prepared.preprocess).graphs
+        np.testing.assert_array_equal(part.graphs.graphs.x, alone.x)
+        np.testing.assert_array_equal(part.graphs.graphs.senders, alone.senders)
+        np.testing.assert_array_equal(part.graphs.graphs.u, alone.u)
+
+
+def test_weights_bring_the_background_to_the_signal_in_pt(prepared):
+    part = prepared.train
+    pt, label = part.jets.jets["pt"], part.label
+    for low, high in ((10, 20), (20, 50)):
+        inside = (pt >= low) & (pt < high)
+        signal = part.weight[inside & (label == 1)].sum() / part.weight[label == 1].sum()
+        background = part.weight[inside & (label == 0)].sum() / part.weight[label == 0].sum()
+        assert background == pytest.approx(signal, rel=1e-5)
+    assert part.weight[label == 0].sum() == pytest.approx(part.weight[label == 1].sum(), rel=1e-5)
+
+
+def test_normalisation_sees_the_training_part_only(prepared, tau_folder, tmp_path):
+    """Changing every energy of the test jets leaves preprocess.json as it is."""
+    jets = read_jets(tau_folder / "tau.h5")
+    test = np.isin(jets.event, prepared.test.jets.event)
+    hits = {}
+    for name, channel in jets.hits.items():
+        value = np.where(test[channel.owner], 7 * channel["value"], channel["value"]).astype(np.float32)
+        hits[name] = type(channel)({**channel.columns, "value": value}, channel.offsets)
+    changed = Jets(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
+    write_jets(tmp_path / "tau.h5", changed)
+    again = prepare(make_config({"data": {"sample": "tau.h5", **SPLIT}}), tmp_path)
+    assert again.preprocess.to_dict() == prepared.preprocess.to_dict()
+    assert not np.array_equal(again.test.graphs.graphs.x, prepared.test.graphs.graphs.x)
+
+
+def test_jet_pt_range(tau_folder):
+    config = make_config({"data": {"sample": "tau.h5", "jet_pt": [15, 30], **SPLIT}})
+    part = prepare(config, tau_folder)
+    for split in (part.train, part.validation, part.test):
+        assert split.jets.jets["pt"].min() >= 15
+        assert split.jets.jets["pt"].max() < 30
+
+
+def test_candidates_instead_of_hits(tau_folder):
+    config = make_config(
+        {
+            "data": {"sample": "tau.h5", **SPLIT},
+            "graph": {"nodes": "candidates", "edges": "knn:4", "max_nodes": 5},
+        }
+    )
+    part = prepare(config, tau_folder).test
+    np.testing.assert_array_equal(part.graphs.graphs.n_node, np.minimum(part.jets.candidates.counts, 5))
+
+
+def test_samples_that_cannot_be_used(tau_folder, tmp_path):
+    jets = read_jets(tau_folder / "tau.h5")
+    unlabelled = Jets(jets.jets, jets.event, jets.weight, None, {}, jets.hits)
+    write_jets(tmp_path / "data.h5", unlabelled)
+    with pytest.raises(InputError, match="data.h5 has no labels"):
+        prepare(make_config({"data": {"sample": "data.h5"}}), tmp_path)
+    with pytest.raises(InputError, match="has no signal .* among its 0 jets"):
+        prepare(make_config({"data": {"sample": str(tau_folder / "tau.h5"), "jet_pt": [10, 10]}}), tmp_path)
+    with pytest.raises(InputError, match="there is no sample .*nowhere.h5"):
+        load_jets("nowhere.h5")
+    with pytest.raises(InputError, match="there is no input 'nonsense'; this sample has"):
+        prepare(
+            make_config({"data": {"sample": "tau.h5"}, "graph": {"jet_features": ["nonsense"]}}), tau_folder
+        )

@@ -1,0 +1,448 @@
+"""HyperModels of this library's models: from hyperparameters to a configuration, a model and its training.
+
+A HyperModel of your own needs ``build(hp)`` and, if ``model.fit`` alone will not do, ``fit(hp, model, **kwargs)``,
+as Keras Tuner has them; ``tune`` runs either kind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import keras_tuner
+
+from e2e_tf.config import GraphConfig, RunConfig, TrainingConfig, make_config
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphSpec
+from e2e_tf.models import MODELS, model_settings
+from tuning.cache import TrialData, trial_data
+from tuning.config import TuneConfig
+from tuning.objectives import LOGGED, Objective, make_objective
+from tuning.space import SearchSpace
+
+__all__ = ["HYPERMODELS", "GATChebHyperModel", "Infeasible", "RunHyperModel", "make_hypermodel"]
+
+
+class Infeasible(Exception):
+    """A model that may not be used, however good; not a failure.
+
+    Attributes:
+        metrics: what was measured.
+        excess: by which factor it misses what is allowed, above 1.
+    """
+
+    def __init__(self, message: str, metrics: Mapping[str, float], excess: float) -> None:
+        super().__init__(message)
+        self.metrics, self.excess = dict(metrics), excess
+
+
+class RunHyperModel(keras_tuner.HyperModel):
+    """A run of this library with some of its settings varied.
+
+    Args:
+        config: the run that is varied.
+        tune: the section ``[tune]``.
+        base: where relative sample paths start.
+        cache: folder for the graphs that trials share.
+
+    Raises:
+        InputError: the space has unknown parameters, is empty, or has values that the configuration refuses.
+    """
+
+    #: Settings of the model that stand for several of its own, see :meth:`shape`.
+    SHAPES: tuple[str, ...] = ()
+    #: The usual space of the model's own settings, besides dropout.
+    USUAL: Mapping[str, Any] = MappingProxyType({})
+    #: Modules worth importing before trials are forked.
+    PRELOAD = ("e2e_tf.layers", "e2e_tf.training.checkpoint", "tuning.training", "sklearn.metrics")
+
+    def __init__(self, config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> None:
+        super().__init__(name=config.model_name)
+        self.config, self.tune, self.base, self.cache = config, tune, base, cache
+        self.objective = make_objective(tune.objective, tune.direction, LOGGED)
+        # None in the configuration takes the usual space; an empty table is a mistake that parse() reports.
+        document = self.default_space() if tune.space is None else tune.space
+        self.space = self._with_parents(SearchSpace.parse(document, self.accepted()))
+        self._check()
+        self._data: TrialData | None = None
+        self.seed = config.seed
+
+    # ---- the space
+
+    def accepted(self) -> dict[str, Sequence[str]]:
+        """The parameters there are, by section."""
+        settings = [field.name for field in dataclasses.fields(MODELS[self.config.model_name].settings)]
+        training = [key for key in TrainingConfig.model_fields if key != "epochs" or self.tune.algorithm != "hyperband"]
+        return {
+            "graph": ["k", *GraphConfig.model_fields],
+            "model": [*settings, *self.SHAPES],
+            "training": training,
+        }
+
+    def default_space(self) -> dict[str, Any]:
+        """The usual space of the model; what its settings do not have stays out."""
+        settings = {field.name for field in dataclasses.fields(MODELS[self.config.model_name].settings)}
+        model = {"dropout": {"low": 0.0, "high": 0.4, "step": 0.1}, **self.USUAL}
+        training: dict[str, Any] = {
+            "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
+            "optimizer": ["rmsprop", "adam"],
+            "batch_size": [32, 64, 128],
+        }
+        if "schedule" in TrainingConfig.model_fields:
+            training["schedule"] = ["cosine", "constant"]
+        document: dict[str, Any] = {
+            "model": {key: given for key, given in model.items() if key in settings or key in self.SHAPES},
+            "training": training,
+        }
+        if any(name == "knn" for name, _ in GraphSpec.parse(self.config.graph.edges).parts):
+            document["graph"] = {"k": {"low": 4, "high": 16, "step": 4}}
+        return document
+
+    def defaults(self) -> dict[str, Any]:
+        """The value that the configuration itself has for each parameter, where it has one."""
+        flat = {f"graph.{key}": value for key, value in self.config.graph.model_dump().items()}
+        flat |= {f"training.{key}": value for key, value in self.config.training.model_dump().items()}
+        settings = dataclasses.asdict(model_settings(self.config.model_name, self.config.model_settings))
+        flat |= {f"model.{key}": value for key, value in settings.items()}
+        for name, number in GraphSpec.parse(self.config.graph.edges).parts:
+            if name == "knn":
+                flat["graph.k"] = number
+        return flat
+
+    def declare_hyperparameters(self, hp: Any) -> None:
+        """Register the whole space; no model is built for it."""
+        self.space.declare(hp, self.defaults())
+
+    def shape(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the model that the parameters in :attr:`SHAPES` stand for."""
+        return {}
+
+    def configure(self, values: Mapping[str, Any]) -> RunConfig:
+        """The run configuration that parameter values describe.
+
+        Raises:
+            InputError: the configuration refuses a value.
+        """
+        document = self.config.model_dump()
+        model = dict(self.config.model)
+        shapes = {}
+        for name, value in values.items():
+            section, _, key = name.partition(".")
+            if section == "model" and key in self.SHAPES:
+                shapes[key] = value
+            elif section == "model":
+                model[key] = value
+            elif name != "graph.k":
+                document[section][key] = value
+        if "graph.k" in values:
+            document["graph"]["edges"] = _with_k(document["graph"]["edges"], values["graph.k"])
+        document["model"] = {"name": self.config.model_name, **model, **self.shape(shapes)}
+        return make_config(document, "the values of a trial")
+
+    def _with_parents(self, space: SearchSpace) -> SearchSpace:
+        """``graph.k`` counts only where the graph has nearest neighbours."""
+        edges = space.parameters.get("graph.edges")
+        if "graph.k" not in space or edges is None or not edges.choices:
+            return space
+        with_knn = tuple(c for c in edges.choices if any(n == "knn" for n, _ in GraphSpec.parse(c).parts))
+        parameters = dict(space.parameters)
+        parameters["graph.k"] = dataclasses.replace(parameters["graph.k"], parent=("graph.edges", with_knn))
+        return SearchSpace([*parameters.values()])
+
+    def _check(self) -> None:
+        if "graph.k" in self.space and "graph.edges" not in self.space:
+            _with_k(self.config.graph.edges, 1)
+        for parameter in self.space:
+            for value in parameter.probes():
+                try:
+                    self.configure({parameter.name: value})
+                except InputError as error:
+                    message = str(error).removeprefix("the values of a trial: ")
+                    raise InputError(f"tune.space.{parameter.name} has {value!r}: {message}") from error
+
+    # ---- one trial
+
+    def data(self, config: RunConfig) -> TrialData:
+        """The splits of a configuration, shared by the trials with the same graph."""
+        return trial_data(config, self.base, self.cache)
+
+    def build(self, hp: Any) -> Any:
+        """The compiled model of one trial; reads its data on the way."""
+        import keras
+
+        from e2e_tf.models import build_model
+        from tuning.training import compile_model
+
+        config = self.configure(self.space.values(hp))
+        self._data = self.data(config)
+        # The seed as in e2e_tf.fit: with the same configuration a trial is the same training.
+        keras.utils.set_random_seed(self.seed)
+        model = build_model(config.model_name, *self._data.widths, config.model_settings)
+        compile_model(model, config, self._data.train.graphs.n_graph)
+        return model
+
+    def fit(
+        self,
+        hp: Any,
+        model: Any,
+        *,
+        callbacks: Sequence[Any] = (),
+        epochs: int | None = None,
+        initial_epoch: int = 0,
+    ) -> dict[str, float]:
+        """Train, and measure what the objective needs; gives the metrics of the best epoch.
+
+        Raises:
+            Infeasible: the exported model is too slow.
+        """
+        from tuning.training import EpochLog, fit_model
+
+        config = self.configure(self.space.values(hp))
+        data = self._data or self.data(config)
+        metrics: dict[str, float] = {"parameters": float(model.count_params())}
+        if self.tune.latency_ms is not None:
+            from tuning.latency import latency_ms
+
+            metrics["latency_ms"] = latency_ms(model, config, data)
+            if metrics["latency_ms"] > self.tune.latency_ms:
+                raise Infeasible(
+                    f"one jet takes {metrics['latency_ms']:.2f} ms, more than the {self.tune.latency_ms:g} ms allowed",
+                    metrics,
+                    metrics["latency_ms"] / self.tune.latency_ms,
+                )
+        log = next((c for c in callbacks if isinstance(c, EpochLog)), None) or EpochLog(self.objective)
+        fit_model(
+            model,
+            config,
+            data.train,
+            data.validation,
+            callbacks=[log, *(c for c in callbacks if c is not log)],
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            seed=self.seed,
+        )
+        metrics |= log.best_metrics
+        if self.objective.efficiency is not None:
+            metrics[self.objective.name] = _rejection(model, data, self.objective)
+        return metrics
+
+
+    def write_run(self, folder: Path, hp: Any, entry: Mapping[str, Any], seed: int) -> None:
+        """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open."""
+        from e2e_tf.training.fit import package_versions
+        from e2e_tf.training.run import write_json
+
+        config = self.configure(self.space.values(hp))
+        data = self._data or self.data(config)
+        write_json(folder / "config.json", {"config": config.model_dump(mode="json"), "base": str(self.base)})
+        data.preprocess.write(folder / "preprocess.json", force=True)
+        write_json(folder / "history.json", entry["history"])
+        provenance = {
+            "versions": package_versions(),
+            "seed": seed,
+            "data": data.source,
+            "reweighting": data.reweighting,
+            "parameters": int(entry["metrics"]["parameters"]),
+            "best_epoch": entry["best_epoch"],
+            "resumed_at_epochs": [],
+        }
+        write_json(folder / "provenance.json", provenance)
+
+
+class GATChebHyperModel(RunHyperModel):
+    """``gat_cheb`` by the number, the width and the heads of its layers.
+
+    ``gat_layers`` attention layers start at ``gat_width`` channels and double; the last has ``gat_heads`` heads,
+    each before half as many, at least one. ``cheb_layers`` Chebyshev layers halve down to ``cheb_width``
+    channels, ``dense_layers`` dense layers halve from ``dense_width`` units.
+    """
+
+    SHAPES = (
+        "gat_layers",
+        "gat_width",
+        "gat_heads",
+        "cheb_layers",
+        "cheb_width",
+        "dense_layers",
+        "dense_width",
+    )
+    USUAL = MappingProxyType(
+        {
+            "gat_layers": {"low": 1, "high": 4},
+            "gat_width": [8, 16, 32],
+            "gat_heads": [1, 2, 4],
+            "cheb_layers": {"low": 1, "high": 3},
+            "cheb_width": [16, 32, 64],
+            "cheb_order": {"low": 2, "high": 5},
+            "dense_layers": {"low": 1, "high": 3},
+            "dense_width": [64, 128, 256],
+            "pooling": ["mean", "max", "sum"],
+        }
+    )
+    _REPLACES = (
+        ("gat_", ("channels", "heads")),
+        ("cheb_l", ("cheb_channels",)),
+        ("cheb_w", ("cheb_channels",)),
+        ("dense_", ("dense",)),
+    )
+
+    def accepted(self) -> dict[str, Sequence[str]]:
+        accepted = super().accepted()
+        table = (self.tune.space or {}).get("model", {})
+        for prefix, settings in self._REPLACES:
+            shapes = [key for key in table if key in self.SHAPES and key.startswith(prefix)]
+            both = [key for key in settings if key in table]
+            if shapes and both:
+                raise InputError(
+                    f"tune.space.model has {shapes[0]!r} and {both[0]!r}, which set the same; give one of them"
+                )
+        return accepted
+
+    def defaults(self) -> dict[str, Any]:
+        flat = super().defaults()
+        return flat | {
+            "model.gat_layers": len(flat["model.channels"]),
+            "model.gat_width": flat["model.channels"][0] if flat["model.channels"] else None,
+            "model.gat_heads": flat["model.heads"][-1] if flat["model.heads"] else None,
+            "model.cheb_layers": len(flat["model.cheb_channels"]),
+            "model.cheb_width": flat["model.cheb_channels"][-1] if flat["model.cheb_channels"] else None,
+            "model.dense_layers": len(flat["model.dense"]),
+            "model.dense_width": flat["model.dense"][0] if flat["model.dense"] else None,
+        }
+
+    def shape(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        def chosen(key: str) -> Any:
+            return given.get(key, self.defaults()[f"model.{key}"])
+
+        out: dict[str, Any] = {}
+        if any(key.startswith("gat_") for key in given):
+            layers, width, heads = chosen("gat_layers"), chosen("gat_width"), chosen("gat_heads")
+            out["channels"] = tuple(width * 2**i for i in range(layers))
+            out["heads"] = tuple(max(1, heads // 2 ** (layers - 1 - i)) for i in range(layers))
+        if "cheb_layers" in given or "cheb_width" in given:
+            layers, width = chosen("cheb_layers"), chosen("cheb_width")
+            out["cheb_channels"] = tuple(width * 2 ** (layers - 1 - i) for i in range(layers))
+        if any(key.startswith("dense_") for key in given):
+            layers, width = chosen("dense_layers"), chosen("dense_width")
+            out["dense"] = tuple(max(1, width // 2**i) for i in range(layers))
+        return out
+
+
+class ParticleNetHyperModel(RunHyperModel):
+    """``particle_net`` and ``particle_net_lite``: neighbours, channels of the edge convolutions, dense layers."""
+
+    USUAL = MappingProxyType(
+        {
+            "k": {"low": 4, "high": 16, "step": 4},
+            "channels": [
+                [[16, 16, 16], [32, 32, 32]],
+                [[32, 32, 32], [64, 64, 64]],
+                [[64, 64, 64], [128, 128, 128]],
+                [[64, 64, 64], [128, 128, 128], [256, 256, 256]],
+            ],
+            "dense": [[64], [128], [256]],
+        }
+    )
+
+
+class ParticleAttentionHyperModel(RunHyperModel):
+    """``particle_attention``: width, heads and number of its blocks."""
+
+    USUAL = MappingProxyType(
+        {
+            "width": [32, 64, 128],
+            "heads": [2, 4, 8],
+            "blocks": {"low": 1, "high": 4},
+            "class_blocks": {"low": 1, "high": 2},
+            "feed_forward": {"low": 1, "high": 4},
+        }
+    )
+
+
+class DeepSetsHyperModel(RunHyperModel):
+    """``deep_sets``: the layers before and after the sum."""
+
+    USUAL = MappingProxyType(
+        {
+            "phi": [[64, 64], [100, 100, 128], [100, 100, 256]],
+            "dense": [[64], [100, 100], [100, 100, 100]],
+            "pool": ["sum", "mean"],
+        }
+    )
+
+
+class GraphNetHyperModel(RunHyperModel):
+    """``graph_net`` and ``gcn_belle``: units and numbers of the layers."""
+
+    USUAL = MappingProxyType(
+        {
+            "units": [64, 128, 256],
+            "node_layers": {"low": 1, "high": 3},
+            "convolutions": {"low": 1, "high": 4},
+            "dense_layers": {"low": 1, "high": 4},
+        }
+    )
+
+
+_OWN: dict[str, type[RunHyperModel]] = {
+    "gat_cheb": GATChebHyperModel,
+    "particle_net": ParticleNetHyperModel,
+    "particle_net_lite": ParticleNetHyperModel,
+    "particle_attention": ParticleAttentionHyperModel,
+    "deep_sets": DeepSetsHyperModel,
+    "graph_net": GraphNetHyperModel,
+    "gcn_belle": GraphNetHyperModel,
+}
+HYPERMODELS: dict[str, type[RunHyperModel]] = {name: _OWN.get(name, RunHyperModel) for name in MODELS}
+"""The HyperModel of each model by name."""
+
+
+def make_hypermodel(config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> Any:
+    """The HyperModel that a configuration asks for: that of its model, or one of the user's own.
+
+    Raises:
+        InputError: as :class:`RunHyperModel`, or ``tune.hypermodel`` cannot be imported.
+    """
+    if not tune.hypermodel:
+        return HYPERMODELS[config.model_name](config, tune, base, cache)
+    return _imported(tune.hypermodel, base)()
+
+
+def _imported(name: str, base: Path) -> Callable[[], Any]:
+    import importlib
+    import sys
+
+    module, colon, attribute = name.partition(":")
+    if not colon or not module or not attribute:
+        raise InputError(f"tune.hypermodel must be 'module:Class', not {name!r}")
+    if str(base) not in sys.path:  # a module beside the configuration
+        sys.path.append(str(base))
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"tune.hypermodel {name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise InputError(f"tune.hypermodel {name!r} must be a class or a function that makes a HyperModel")
+    return found
+
+
+def _with_k(edges: str, k: int) -> str:
+    """The same graph with another number of nearest neighbours."""
+    parts = GraphSpec.parse(edges).parts
+    if not any(name == "knn" for name, _ in parts):
+        raise InputError(f"tune.space.graph.k needs a graph with knn, graph.edges is {edges!r}")
+    return str(GraphSpec(tuple((name, k if name == "knn" else number) for name, number in parts)))
+
+
+def _rejection(model: Any, data: TrialData, objective: Objective) -> float:
+    from e2e_tf.training.metrics import background_rejection
+    from tuning.training import scores
+
+    part = data.validation
+    assert objective.efficiency is not None
+    found = background_rejection(part.label, scores(model, part.graphs), objective.efficiency, part.weight)
+    return found.value
+

@@ -1,0 +1,55 @@
+"""How long the exported model takes for one jet."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.config import RunConfig
+from e2e_tf.training.run import Run, write_json
+from tuning.cache import TrialData
+
+__all__ = ["latency_ms", "time_onnx"]
+
+
+def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
+    """Median time for the validation jet of median size [ms]: exported to ONNX, ONNX Runtime, one thread.
+
+    The weights do not matter, so a model can be judged before it is trained.
+    """
+    from deploy.export import export
+    from deploy.interface import edges_feeds
+
+    order = np.argsort(data.validation.graphs.n_node, kind="stable")
+    jet = data.validation.graphs.take(order[len(order) // 2 : len(order) // 2 + 1])
+    with tempfile.TemporaryDirectory(prefix="e2e-tf-latency-") as name:
+        folder = Path(name) / "run"
+        folder.mkdir()
+        model.save(folder / "model.keras")
+        data.preprocess.write(folder / "preprocess.json")
+        write_json(folder / "provenance.json", {"data": data.source})
+        run = Run(folder, config, Path(name), data.preprocess)
+        path = export(run, Path(name) / "handoff") / "model.onnx"
+        return time_onnx(path, edges_feeds(jet))
+
+
+def time_onnx(path: Path, feeds: dict[str, np.ndarray], repeats: int = 101, warm: int = 20) -> float:
+    """Median time of an ONNX model for the given inputs on one thread [ms]."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    wanted = {value.name for value in session.get_inputs()}
+    feeds = {name: value for name, value in feeds.items() if name in wanted}
+    times = []
+    for turn in range(warm + repeats):
+        start = time.perf_counter()
+        session.run(None, feeds)
+        if turn >= warm:
+            times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))

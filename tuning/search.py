@@ -1,0 +1,313 @@
+"""The search: trials one after the other, or by many workers, until the budget is used up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from e2e_tf.config import RunConfig
+from e2e_tf.errors import InputError
+from e2e_tf.progress import status
+from e2e_tf.training.run import read_json, write_json
+from tuning.config import TuneConfig, make_tune_config, read_tune_config
+from tuning.devices import pin, visible_devices
+from tuning.objectives import LOGGED, make_objective
+from tuning.processes import Nursery, describe_exit, import_quietly
+from tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
+from tuning.trial import Request, failed, file_record
+
+__all__ = ["Source", "run_trials", "tune"]
+
+IDLE_SECONDS = 0.5
+
+
+class Source(Protocol):
+    """Where trials come from and where their records go: the oracle here, or the chief."""
+
+    name: str
+
+    def next(self) -> Any:
+        """A trial of Keras Tuner; its status may be STOPPED or IDLE."""
+
+    def wanted(self, trial: str) -> bool:
+        """False if a running trial is to be ended."""
+
+    def attempt(self, trial: str) -> int:
+        """How often the trial has been run before."""
+
+    def finish(self, record: Record) -> None:
+        """Hand in a record."""
+
+
+def tune(
+    config: RunConfig | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    settings: TuneConfig | Mapping[str, Any] | None = None,
+    hypermodel: Any = None,
+    base: str | os.PathLike[str] | None = None,
+    workers: int = 1,
+    chief: str = "",
+) -> Sweep:
+    """Search, or continue a search that was stopped in any way.
+
+    Each trial runs in its own process. A folder of the same search is continued: trials that have ended stay as
+    they are, one that was running is run again; ``trials`` and ``minutes`` may have changed.
+
+    Args:
+        config: a run configuration or the path of one, which may hold a section ``[tune]``.
+        folder: the sweep folder.
+        settings: the section ``[tune]``, instead of that of the file.
+        hypermodel: a HyperModel of your own, with ``build(hp)`` and ``fit(hp, model, callbacks)``; the
+            configuration then only counts for its seed.
+        base: where relative sample paths start; the configuration's folder, or the working folder.
+        workers: processes that run trials side by side on this machine, each with a GPU of its own if there
+            are any.
+        chief: ``HOST:PORT`` to serve workers on other machines from; this process then runs no trial.
+
+    Returns:
+        The sweep, with its report written.
+
+    Raises:
+        InputError: the configuration, the space or the objective cannot be used, the folder is of another
+            search, or the address cannot be served.
+        NoTrialCompleted: all failed; the message holds the first traceback.
+    """
+    run, options, root = _read(config, settings, base)
+    folder = Path(folder)
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
+    if hypermodel is None and not options.hypermodel:
+        make_objective(options.objective, options.direction, LOGGED)
+    else:
+        make_objective(options.objective, options.direction)
+    sweep = Sweep(folder, run, options, root)
+    with status("Loading TensorFlow"):
+        import_quietly(["keras_tuner", "tuning.hypermodels", "tuning.oracles"])
+    make = _maker(sweep, hypermodel)
+    hyperparameters, space = _space(sweep, make, hypermodel is not None or bool(options.hypermodel))
+    document = describe(sweep, space)
+    check_folder(folder, document)
+    environments = [pin(i, workers, visible_devices()) for i in range(workers)] if not chief else []
+    with locked(folder):
+        sweep.trials.mkdir(exist_ok=True)
+        write_json(folder / "sweep.json", document)
+        _tidy(sweep)
+        oracle = _oracle(sweep, hyperparameters)
+        if chief or workers > 1:
+            from tuning.distributed import serve
+
+            serve(oracle, sweep, chief, environments)
+        else:
+            _search(oracle, sweep, make, environments[0])
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+    from tuning.report import write_report
+
+    write_report(sweep, oracle.stopped)
+    sweep.best()
+    return sweep
+
+
+def _read(
+    config: RunConfig | str | os.PathLike[str],
+    settings: TuneConfig | Mapping[str, Any] | None,
+    base: str | os.PathLike[str] | None,
+) -> tuple[RunConfig, TuneConfig, Path]:
+    if isinstance(config, RunConfig):
+        run, options, root = config, TuneConfig(), Path(base or ".")
+    else:
+        run, options = read_tune_config(config)
+        root = Path(base or Path(config).parent)
+    if settings is not None:
+        options = settings if isinstance(settings, TuneConfig) else make_tune_config(settings, "settings")
+    return run, options, root.resolve()
+
+
+def _maker(sweep: Sweep, hypermodel: Any) -> Callable[[], Any]:
+    """What gives the HyperModel in each process that needs it."""
+    if hypermodel is not None:
+        return partial(_given, hypermodel)
+    return partial(hypermodel_of, sweep)
+
+
+def _given(hypermodel: Any) -> Any:
+    return hypermodel
+
+
+def hypermodel_of(sweep: Sweep) -> Any:
+    """The HyperModel that a sweep's own files describe."""
+    from tuning.hypermodels import make_hypermodel
+
+    assert sweep.config is not None
+    return make_hypermodel(sweep.config, sweep.tune, sweep.base, sweep.folder / "cache")
+
+
+def preload_of(sweep: Sweep) -> tuple[str, ...]:
+    """Modules that make trials start quickly."""
+    from tuning.hypermodels import RunHyperModel
+
+    return () if sweep.tune.hypermodel else RunHyperModel.PRELOAD
+
+
+def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, dict[str, Any]]:
+    """Keras Tuner's hyperparameters and what ``sweep.json`` stores of them."""
+    import keras_tuner
+
+    if not foreign:
+        hypermodel = make()
+        hp = keras_tuner.HyperParameters()
+        hypermodel.declare_hyperparameters(hp)
+        return hp, hypermodel.space.to_dict()
+    make()  # an import error is the user's to see now
+    # The space of a foreign HyperModel shows only when it builds models, which starts TensorFlow; not here.
+    with tempfile.TemporaryDirectory(prefix="e2e-tf-space-") as name, Nursery(make) as nursery:
+        part = Path(name) / "space"
+        objective = make_objective(sweep.tune.objective, sweep.tune.direction)
+        code = nursery.run(Request("", {}, part, sweep.tune, objective), every=0.05)
+        if not (part / "space.json").is_file():
+            log = (part / "log.txt").read_text(errors="replace") if (part / "log.txt").is_file() else ""
+            raise InputError(
+                f"the HyperModel cannot build a model to show its parameters (status {code}): {log.strip()[-2000:]}"
+            )
+        hp = keras_tuner.HyperParameters.from_config(read_json(part / "space.json"))
+    if not any(len({p.random_sample(seed) for seed in range(50)}) > 1 for p in hp.space):
+        raise InputError("the space is empty: the HyperModel asks for no parameter with more than one value")
+    return hp, {
+        p.name: {"class": type(p).__name__, **{k: v for k, v in p.get_config().items() if k != "conditions"}}
+        for p in hp.space
+    }
+
+
+def _oracle(sweep: Sweep, hyperparameters: Any) -> Any:
+    from tuning.oracles import make_oracle, recover
+
+    defaults = {p.name: p.default for p in hyperparameters.space}
+    oracle = make_oracle(
+        sweep.tune,
+        sweep.objective,
+        hyperparameters,
+        sweep.folder / "oracle.json",
+        max_epochs=1 if sweep.config is None else sweep.config.training.epochs,
+        defaults=defaults,
+    )
+    recover(oracle, sweep.records(), sweep.objective)
+    oracle.save()
+    return oracle
+
+
+def _tidy(sweep: Sweep) -> None:
+    """Remove what killed trials have left."""
+    for pattern in (".*.part", ".*.old"):
+        for path in sweep.trials.glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)
+    for path in sweep.folder.glob(".*.part"):
+        path.unlink(missing_ok=True) if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+
+
+class _Here:
+    """Trials from the oracle in this process."""
+
+    name = "local"
+
+    def __init__(self, oracle: Any, sweep: Sweep, refresh: Callable[[], None]) -> None:
+        self.oracle, self.sweep, self.refresh = oracle, sweep, refresh
+
+    def next(self) -> Any:
+        return self.oracle.create_trial(self.name)
+
+    def wanted(self, trial: str) -> bool:
+        self.refresh()
+        return bool(self.oracle.seconds_left > 0)
+
+    def attempt(self, trial: str) -> int:
+        return int(self.oracle.attempt(trial))
+
+    def finish(self, record: Record) -> None:
+        self.oracle.finish(record, self.sweep.objective)
+
+
+def _search(oracle: Any, sweep: Sweep, make: Callable[[], Any], environment: Mapping[str, str]) -> None:
+    from tuning.live import SweepTable
+
+    with Nursery(make, preload_of(sweep)) as nursery, SweepTable(sweep, oracle) as table:
+        run_trials(_Here(oracle, sweep, table.refresh), sweep, nursery, environment, ended=table.ended)
+
+
+def run_trials(
+    source: Source,
+    sweep: Sweep,
+    nursery: Nursery,
+    environment: Mapping[str, str],
+    ended: Callable[[Record], None] = lambda record: None,
+) -> None:
+    """Run trials until the source has no more.
+
+    Raises:
+        InputError: the model does not log the objective; the trial is not counted.
+    """
+    while True:
+        asked = time.time()
+        trial = source.next()
+        if trial.status == "STOPPED":
+            return
+        if trial.status == "IDLE":
+            source.wanted("")
+            time.sleep(IDLE_SECONDS)
+            continue
+        record = _run_one(source, sweep, nursery, trial, environment, asked)
+        if record is None:
+            return
+        source.finish(record)
+        ended(record)
+
+
+def _run_one(
+    source: Source, sweep: Sweep, nursery: Nursery, trial: Any, environment: Mapping[str, str], asked: float
+) -> Record | None:
+    part = Path(tempfile.mkdtemp(prefix=f".{trial.trial_id}.", suffix=".part", dir=sweep.trials))
+    part.chmod(0o755)
+    request = Request(
+        trial.trial_id,
+        trial.hyperparameters.get_config(),
+        part,
+        sweep.tune,
+        sweep.objective,
+        seed=1 if sweep.config is None else sweep.config.seed,
+        attempt=source.attempt(trial.trial_id),
+        worker=source.name,
+        started=asked,
+        environment=dict(environment),
+    )
+    try:
+        code = nursery.run(request, partial(source.wanted, trial.trial_id))
+        if code is None:
+            return None
+        if (part / "refused.json").is_file():
+            raise InputError(read_json(part / "refused.json")["message"])
+        if part.is_dir():  # it ended before it could file a record
+            file_record(request, _killed(request, code))
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    record = sweep.record(trial.trial_id)
+    assert record is not None
+    return record
+
+
+def _killed(request: Request, code: int) -> Record:
+    from tuning.trial import read_progress
+
+    progress = read_progress(request.part)
+    log = request.part / "log.txt"
+    tail = log.read_text(errors="replace").strip()[-2000:] if log.is_file() else ""
+    epochs = f", in epoch {progress['epoch'] + 1}" if progress else ""
+    message = f"{describe_exit(code)}{epochs}" + (f"\n{tail}" if tail else "")
+    history = [{"metrics": {}, "history": progress["history"], "best_epoch": -1}] if progress else []
+    record = failed(request, message, history)
+    assert record.status == FAILED
+    return record

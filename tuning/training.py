@@ -1,0 +1,193 @@
+"""The training of one trial: the same as ``e2e_tf.fit``, watched epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from e2e_tf.config import RunConfig
+from e2e_tf.data.loader import DisjointLoader, model_inputs
+from e2e_tf.files import new_file
+from e2e_tf.graph import GraphBatch
+from e2e_tf.training.callbacks import LoaderEpoch
+from tuning.cache import Part
+from tuning.objectives import Objective
+from tuning.stopping import hopeless
+
+__all__ = ["EpochLog", "compile_model", "fit_model", "scores"]
+
+
+def compile_model(model: Any, config: RunConfig, jets: int) -> None:
+    """Compile a model as ``e2e_tf.fit`` does, for a training part of so many jets."""
+    options = config.training
+    steps = -(-jets // options.batch_size)
+    rate: Any = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps, alpha=0.01)
+    if getattr(options, "schedule", "cosine") == "constant":
+        rate = options.learning_rate
+    optimizer = keras.optimizers.get(
+        {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
+    )
+    optimizer.learning_rate = rate
+    model.compile(
+        optimizer=optimizer,
+        loss="binary_crossentropy",
+        weighted_metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
+        jit_compile=False,
+    )
+
+
+def fit_model(
+    model: Any,
+    config: RunConfig,
+    train: Part,
+    validation: Part | None,
+    *,
+    callbacks: Sequence[Any] = (),
+    epochs: int | None = None,
+    initial_epoch: int = 0,
+    seed: int | None = None,
+) -> dict[str, list[float]]:
+    """Train a compiled model as ``e2e_tf.fit`` does; gives the curves.
+
+    Args:
+        model: from :func:`compile_model`, or a saved one that goes on.
+        config: the run.
+        train: what to train on.
+        validation: what to watch, if anything.
+        callbacks: further callbacks.
+        epochs: train up to this epoch; the schedule is that of the whole configuration.
+        initial_epoch: epochs that the model has seen.
+        seed: of the order of the jets; the configuration's if None.
+    """
+    options = config.training
+    seed = config.seed if seed is None else seed
+
+    def loader(part: Part, shuffle: bool) -> DisjointLoader:
+        return DisjointLoader(
+            part.graphs,
+            part.label,
+            part.weight,
+            batch_size=options.batch_size if shuffle else 4 * options.batch_size,
+            shuffle=shuffle,
+            bucket=shuffle and options.bucket,
+            seed=seed,
+        )
+
+    batches = loader(train, True)
+    history = model.fit(
+        batches.dataset(),
+        validation_data=None if validation is None else loader(validation, False).dataset(),
+        initial_epoch=initial_epoch,
+        epochs=options.epochs if epochs is None else epochs,
+        callbacks=[LoaderEpoch(batches), *callbacks],
+        shuffle=False,  # the loader does it, reproducibly
+        verbose=0,
+    ).history
+    return {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def scores(model: Any, graphs: GraphBatch, batch_size: int = 256) -> np.ndarray:
+    """Scores float32 (B,) of normalised graphs, in their order."""
+    import tensorflow as tf
+
+    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    order = np.argsort(graphs.n_node, kind="stable")
+    out = np.zeros(len(order), np.float32)
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        inputs = {name: tf.constant(value) for name, value in model_inputs(graphs.take(index)).items()}
+        out[index] = call(inputs).numpy()[:, 0]
+    return out
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Keeps the curves and the best weights, writes progress, stops what is hopeless.
+
+    Args:
+        objective: what is monitored.
+        progress: file for ``{"execution", "epoch", "epochs", "history"}``, replaced after every epoch; or None.
+        others: gives the curves of the monitored quantity of finished trials, for pruning; or None.
+        prune_after: epochs before which no trial is stopped.
+        patience: stop after so many epochs without a better one; 0 never does.
+        last: where to save the model of the last epoch, to go on from; or None.
+        execution: which training of the trial this is.
+        history: curves of the epochs before ``initial_epoch``, of a trial that goes on.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        progress: Path | None = None,
+        others: Callable[[], list[list[float]]] | None = None,
+        prune_after: int = 0,
+        patience: int = 0,
+        last: Path | None = None,
+        execution: int = 0,
+        history: dict[str, list[float]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.objective, self.progress, self.others = objective, progress, others
+        self.prune_after, self.patience, self.last, self.execution = prune_after, patience, last, execution
+        self.history: dict[str, list[float]] = {key: [*values] for key, values in (history or {}).items()}
+        self.best_epoch = -1
+        self.pruned = ""
+        self.seconds = 0.0
+        self._weights: list[np.ndarray] | None = None
+        self._started: float | None = None
+
+    @property
+    def best_metrics(self) -> dict[str, float]:
+        """The quantities of the best epoch."""
+        return {name: values[self.best_epoch] for name, values in self.history.items()} if self.history else {}
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the epoch; a HyperModel without Keras may call it itself and look at :attr:`pruned`."""
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+        model = getattr(self, "_model", None)
+        curve = self.history.get(self.objective.monitor)
+        done = False
+        if curve is not None:
+            best = self._best_of(curve)
+            if best != self.best_epoch or len(curve) == 1:
+                self.best_epoch = best
+                if model is not None:
+                    self._weights = model.get_weights()
+            done = self.patience > 0 and len(curve) - 1 - self.best_epoch >= self.patience
+            if self.others is not None and self.prune_after and len(curve) >= self.prune_after:
+                self.pruned = hopeless(curve, self.others(), self.objective.monitor_direction)
+        if self.progress is not None:
+            document = {"execution": self.execution, "epoch": epoch + 1, "history": self.history}
+            with new_file(self.progress, force=True) as part:
+                part.write_text(json.dumps(document), encoding="utf-8")
+        if (done or self.pruned) and model is not None:
+            model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self._started is not None:
+            self.seconds += time.perf_counter() - self._started
+            self._started = None
+        model = getattr(self, "_model", None)
+        if model is None:
+            return
+        if self.last is not None:
+            model.save(self.last)
+        if self._weights is not None:
+            model.set_weights(self._weights)
+
+    def _best_of(self, curve: list[float]) -> int:
+        sign = 1 if self.objective.monitor_direction == "max" else -1
+        # A value that is no number is never the best.
+        ranked = [sign * value if value == value else float("-inf") for value in curve]
+        return ranked.index(max(ranked))
