@@ -157,6 +157,32 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def tune(
+    config: Annotated[
+        Path | None, typer.Argument(help="Configuration (TOML) with a section [tune]; a worker needs none.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Sweep folder, continued if it exists; or run folder."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Trials side by side on this machine, one GPU each.")] = 1,
+    chief: Annotated[
+        str, typer.Option(help="HOST:PORT: serve workers from there, or with --worker work for it.")
+    ] = "",
+    worker: Annotated[bool, typer.Option("--worker", help="Run trials for the chief.")] = False,
+    retrain: Annotated[
+        Path | None, typer.Option(help="Sweep folder: train its best configuration on all data.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of --retrain.")] = 5,
+    force: Annotated[bool, typer.Option("--force", help="With --retrain, replace the run folder.")] = False,
+) -> None:
+    """Search for better settings, or continue a search; --retrain trains the best ones."""
+    from tuning.command import run
+
+    run(config, output, workers, chief, worker, retrain, seeds, force)
+
+
 def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, without a traceback."""
     try:

@@ -15,12 +15,18 @@ __all__ = ["DEMO_CONFIG", "run_demo"]
 DEMO_CONFIG = "demo.toml"
 
 
-def run_demo(out: str | os.PathLike[str] = "demo_out", *, force: bool = False) -> bool:
+def run_demo(
+    out: str | os.PathLike[str] = "demo_out",
+    *,
+    force: bool = False,
+    config: str | os.PathLike[str] | None = None,
+) -> bool:
     """Train, judge and hand off the tau tagger, and prove the hand-off.
 
     Args:
         out: new folder; gets ``run/`` and ``handoff/`` and the configuration.
         force: replace an existing folder.
+        config: another configuration than the one that ships with the package.
 
     Returns:
         True if all runtimes agree.
@@ -42,9 +48,9 @@ def run_demo(out: str | os.PathLike[str] = "demo_out", *, force: bool = False) -
         )
     started = time.perf_counter()
     with new_folder(out, force) as part:
-        config = part / DEMO_CONFIG
-        config.write_text(files("e2e_tf").joinpath("configs", DEMO_CONFIG).read_text("utf-8"), "utf-8")
-        run = fit(read_config(config), part / "run")
+        source = Path(config) if config else Path(str(files("e2e_tf").joinpath("configs", DEMO_CONFIG)))
+        (part / DEMO_CONFIG).write_text(source.read_text("utf-8"), "utf-8")
+        run = fit(read_config(source), part / "run", base=source.parent)
         metrics = evaluate(run)
         export(run, part / "handoff")
         agreements = verify(part / "handoff")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["console", "status", "track"]
 
 T = TypeVar("T")
 
 
-def console():  # type: ignore[no-untyped-def]  # rich is imported late
+def console() -> Any:
     """The console on standard error that every progress display shares."""
     global _console
     if _console is None:
@@ -22,14 +22,14 @@ def console():  # type: ignore[no-untyped-def]  # rich is imported late
     return _console
 
 
-_console = None
+_console: Any = None
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Iterate over ``items`` under a progress bar with rate and remaining time."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if not console().is_terminal:
         with status(description):
@@ -41,12 +41,18 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 @contextmanager
-def status(description: str) -> Iterator[None]:
-    """A spinner while the block runs on a terminal; the time it took is printed at the end."""
+def status(description: str, out: Any = None) -> Iterator[None]:
+    """A spinner while the block runs on a terminal; the time it took is printed at the end.
+
+    Args:
+        description: what happens.
+        out: a rich console to use instead of :func:`console`.
+    """
+    out = out or console()
     start = time.perf_counter()
-    if console().is_terminal:
-        with console().status(description):
+    if out.is_terminal:
+        with out.status(description):
             yield
     else:
         yield
-    console().print(f"{description}: {time.perf_counter() - start:.1f} s", style="dim", highlight=False)
+    out.print(f"{description}: {time.perf_counter() - start:.1f} s", style="dim", highlight=False)

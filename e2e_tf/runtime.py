@@ -19,14 +19,15 @@ def load_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
+    from rich.console import Console
+
     sys.stderr.flush()
     terminal = os.dup(2)
-    python_stderr = sys.stderr
+    # sys.stderr stays what it is: loggers that TensorFlow makes on the way keep a reference to it.
     with tempfile.TemporaryFile() as held, os.fdopen(os.dup(2), "w", buffering=1) as visible:
         os.dup2(held.fileno(), 2)
-        sys.stderr = visible
         try:
-            with status("Loading TensorFlow"):
+            with status("Loading TensorFlow", Console(file=visible, soft_wrap=True)):
                 import tensorflow as tf
 
                 import e2e_tf.layers  # noqa: F401  # registers the layers
@@ -40,4 +41,3 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
-            sys.stderr = python_stderr

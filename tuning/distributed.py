@@ -225,10 +225,10 @@ def _watch(
             raise InputError(message)
         with servicer.guard:
             settled = not oracle.ongoing_trials and (oracle.halted or not oracle._retry_queue)
-            if oracle.stopped and settled and not oracle.tuner_ids:
+            if oracle.reason and settled and not oracle.tuner_ids:
                 return
         if started and all(process.exitcode is not None for process in started.values()):
-            if oracle.stopped and settled:
+            if oracle.reason and settled:
                 return
             raise RuntimeError(
                 f"all {len(started)} workers have ended before the search has; start it again to continue"

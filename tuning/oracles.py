@@ -85,9 +85,14 @@ class DurableOracle:
     @property
     def halted(self) -> bool:
         """True once nothing at all is to be started, not even what waits to be run again."""
-        if self.seconds_left <= 0 and not self.stopped:
-            self.stopped = f"the {self.tune.minutes:g} minutes are used up"
         return self.seconds_left <= 0 or self.gave_up
+
+    @property
+    def reason(self) -> str:
+        """Why the search ended, or an empty string."""
+        if not self.stopped and self.seconds_left <= 0:
+            return f"the {self.tune.minutes:g} minutes are used up"
+        return self.stopped
 
     def create_trial(self, tuner_id: str) -> Any:
         """The next trial for someone: one to run again first, then a new one."""

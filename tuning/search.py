@@ -100,16 +100,18 @@ def tune(
         write_json(folder / "sweep.json", document)
         _tidy(sweep)
         oracle = _oracle(sweep, hyperparameters)
-        if chief or workers > 1:
-            from tuning.distributed import serve
+        try:
+            if chief or workers > 1:
+                from tuning.distributed import serve
 
-            serve(oracle, sweep, chief, environments)
-        else:
-            _search(oracle, sweep, make, environments[0])
-        shutil.rmtree(folder / "cache", ignore_errors=True)
-    from tuning.report import write_report
+                serve(oracle, sweep, chief, environments)
+            else:
+                _search(oracle, sweep, make, environments[0])
+            shutil.rmtree(folder / "cache", ignore_errors=True)
+        finally:
+            from tuning.report import write_report
 
-    write_report(sweep, oracle.stopped)
+            write_report(sweep, oracle.reason)
     sweep.best()
     return sweep
 

@@ -236,8 +236,6 @@ def new_store(
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or it cannot be
             written (a full disk).
     """
-    import h5py
-
     attributes = {} if attributes is None else attributes
     schema = {
         "node_features": [asdict(f) for f in like.node_features],
@@ -245,11 +243,10 @@ def new_store(
         "recipe": asdict(recipe),
     }
     try:
-        # Metadata of version 1.10 have checksums and are read by every HDF5 since.
         with (
             new_file(path, force) as part,
             ThreadPoolExecutor(threads) as pool,
-            h5py.File(part, "w", libver=("v110", "v110")) as file,
+            _new_hdf5(part) as file,
         ):
             writer = StoreWriter(file, pool, like, max_nodes, compressed)
             yield writer
@@ -261,6 +258,22 @@ def new_store(
             file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error}") from error
+
+
+def _new_hdf5(path: Path) -> Any:
+    """A new file whose bytes depend on its content only."""
+    import h5py
+
+    # Metadata of version 1.10 have checksums and are read by every HDF5 since; they also have times.
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    created = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    created.set_obj_track_times(False)
+    file = h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, fcpl=created, fapl=access))
+    group = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    group.set_obj_track_times(False)
+    h5py.h5g.create(file.id, b"jets", gcpl=group)
+    return file
 
 
 def write_store(
@@ -363,7 +376,7 @@ class GraphStore:
         self.weight = file["weight"][()]
         self.label = file["label"][()] if "label" in file else None
         self.u = file["u"][()] if "u" in file else None
-        self.jets = {name: d[()] for name, d in file["jets"].items()} if "jets" in file else {}
+        self.jets = {name: column[()] for name, column in file["jets"].items()}
         count = len(self.event)
         for name, offsets, rows in (
             ("node_offset", self._node_offset, ("x", "positions")),

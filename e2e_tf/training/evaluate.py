@@ -21,7 +21,6 @@ from e2e_tf.training.run import Run, open_run, read_json, write_json
 __all__ = ["evaluate"]
 
 
-
 def evaluate(
     run: Run | str | os.PathLike[str], *, force: bool = False, bootstraps: int = 200, baselines: bool = True
 ) -> dict[str, Any]:
@@ -41,7 +40,9 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else open_run(run)
     if (run.folder / "metrics.json").exists() and not force:
-        raise InputError(f"{run.folder} has been judged already; give --force to replace metrics.json and the plots")
+        raise InputError(
+            f"{run.folder} has been judged already; give --force to replace metrics.json and the plots"
+        )
     prepared = prepare(run.config, run.base)
     _same_sample(run, prepared)
     test = prepared.test

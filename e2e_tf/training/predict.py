@@ -27,12 +27,17 @@ def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> np.ndarray:
     from e2e_tf.data.loader import model_inputs
 
     order = np.argsort(graphs.graphs.n_node, kind="stable")
-    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+    # One trace for all batches: every leading dimension is free.
+    signature = {
+        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs
+    }
+    call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
     scores: np.ndarray | None = None
     starts = range(0, len(order), batch_size)
     for start in track(starts, f"Scoring {len(order)} jets"):
         index = order[start : start + batch_size]
-        inputs = {name: tf.constant(value) for name, value in model_inputs(graphs.graphs.take(index)).items()}
+        batch = model_inputs(graphs.graphs.take(index))
+        inputs = {name: tf.constant(batch[name]) for name in signature}
         values = call(inputs).numpy()
         if scores is None:
             scores = np.zeros((len(order), values.shape[1]), np.float32)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -73,6 +74,7 @@ def test_take_gives_the_graphs_in_the_order_asked_for(data, path):
 
 
 def test_the_same_graphs_give_the_same_bytes(data, path, tmp_path):
+    time.sleep(1.1)  # HDF5 may record times, in seconds
     for threads, steps in ((1, [0, N]), (3, [0, 1, 7, 40, N])):
         other = tmp_path / f"{threads}.h5"
         attributes = {"made": "by a test"}
@@ -317,10 +319,10 @@ with GraphStore(sys.argv[1], cache=4096) as store:
 
 
 def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
-    """40,000 graphs take 290 MB as arrays; streaming them through a buffer of 4,096 adds less than 80 MB."""
+    """20,000 graphs take 145 MB as arrays; streaming them through 4,096 of them adds less than 70 MB."""
     big = GraphRecipe(nodes="candidates", edges="full")
     index = np.flatnonzero(data.graphs.n_node >= 8)
-    some = data.take(np.resize(index, 4000))
+    some = data.take(np.resize(index, 2000))
     x = np.zeros((len(some.graphs.x), 160), np.float32)
     x[:, 0] = some.graphs.x[:, 0]
     features = tuple(replace(data.node_features[0], raw=f"f{i}") for i in range(160))
@@ -329,10 +331,10 @@ def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
     with new_store(path, wide, big, 12, threads=2) as writer:
         for _ in range(10):
             writer.append(wide)
-    assert 10 * x.nbytes > 250e6
+    assert 10 * x.nbytes > 125e6
     result = subprocess.run(
         [sys.executable, "-c", MEMORY, str(path)], check=True, capture_output=True, text=True, timeout=100
     )
     seen, grown = result.stdout.split()
-    assert int(seen) == 40000
-    assert float(grown) < 80
+    assert int(seen) == 20000
+    assert float(grown) < 70

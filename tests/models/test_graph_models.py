@@ -282,7 +282,11 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
     [
         ("particle_nett", {}, "model.name must be one of gat_cheb, "),
         ("particle_net", {"k": 0}, "k must be at least 1, not 0"),
-        ("particle_net", {"coordinates": "eta"}, "coordinates must be 'graph', 'points' or columns of x, not 'eta'"),
+        (
+            "particle_net",
+            {"coordinates": "eta"},
+            "coordinates must be 'graph', 'points' or columns of x, not 'eta'",
+        ),
         ("particle_net", {"coordinates": [6]}, "coordinates must be columns of x, 0 to 5, not (6,)"),
         ("particle_net", {"channels": [[8], []]}, "channels must hold positive numbers for each block"),
         ("particle_attention", {"heads": 3}, "heads must divide width, but 3 does not divide 64"),

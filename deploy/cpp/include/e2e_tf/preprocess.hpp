@@ -1,0 +1,172 @@
+// preprocess.json of a hand-off: inputs, transforms, normalisation and graph.
+#ifndef E2E_TF_PREPROCESS_HPP
+#define E2E_TF_PREPROCESS_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "e2e_tf/error.hpp"
+
+namespace e2e_tf {
+
+enum class Transform { identity, log, log1p, signed_log1p, tanh };
+
+// One variable: clamp((transform(raw) - median) * norm_factor, lower, upper).
+struct Variable {
+  std::string name, raw;
+  Transform transform = Transform::identity;
+  float median = 0, norm_factor = 1, replace = 0, lower = 0, upper = 0, pad = 0;
+
+  float operator()(float raw_value) const {
+    const float value = transformed(raw_value);
+    if (!(std::fabs(value) <= 1e32f)) return replace;  // NaN too
+    return std::min(std::max((value - median) * norm_factor, lower), upper);
+  }
+
+private:
+  float transformed(float value) const {
+    switch (transform) {
+      case Transform::log:
+        return std::log(value < 1e-6f ? 1e-6f : value);  // NaN stays NaN
+      case Transform::log1p:
+        return std::log1p(value);
+      case Transform::signed_log1p:
+        return value == 0 ? 0.f : std::copysign(std::log1p(std::fabs(value)), value);
+      case Transform::tanh:
+        return std::tanh(value);
+      case Transform::identity:
+        break;
+    }
+    return value;
+  }
+};
+
+// One input tensor of the convention.
+struct Group {
+  std::vector<Variable> variables;
+  unsigned min_length = 0, max_length = 0;  // 0: no limit
+};
+
+struct Rule {
+  std::string name;  // knn, radius, delaunay, full, grid8
+  double number = 0;
+};
+
+struct Preprocess {
+  std::string nodes;  // hits or candidates
+  std::vector<Rule> rules;
+  std::vector<std::string> coordinates;  // empty: position in eta and phi
+  unsigned max_nodes = 0;                // 0: no limit
+  bool padded = false;
+  Group points, features, globals;
+  bool has_globals = false;
+
+  bool on_lattice() const { return nodes == "hits" && coordinates.empty(); }
+};
+
+namespace detail {
+
+inline Group group(const nlohmann::json& json) {
+  Group out;
+  const auto& infos = json.at("var_infos");
+  for (const auto& entry : json.at("var_names")) {
+    const auto name = entry.get<std::string>();
+    const auto& info = infos.at(name);
+    Variable variable;
+    variable.name = name;
+    variable.raw = info.value("raw", name);
+    const auto transform = info.value("transform", std::string("identity"));
+    if (transform == "log") variable.transform = Transform::log;
+    else if (transform == "log1p") variable.transform = Transform::log1p;
+    else if (transform == "signed_log1p") variable.transform = Transform::signed_log1p;
+    else if (transform == "tanh") variable.transform = Transform::tanh;
+    else if (transform != "identity")
+      throw Error("the transform must be identity, log, log1p, signed_log1p or tanh, not " + transform);
+    variable.median = info.at("median").get<float>();
+    variable.norm_factor = info.at("norm_factor").get<float>();
+    variable.replace = info.at("replace_inf_value").get<float>();
+    variable.lower = info.at("lower_bound").get<float>();
+    variable.upper = info.at("upper_bound").get<float>();
+    variable.pad = info.value("pad", 0.f);
+    if (!(variable.lower <= variable.pad && variable.pad <= variable.upper))
+      throw Error("the padding of " + name + " must lie between its bounds");
+    out.variables.push_back(variable);
+  }
+  if (json.contains("var_length")) {
+    out.min_length = out.max_length = json.at("var_length").get<unsigned>();
+  } else {
+    out.min_length = json.at("min_length").get<unsigned>();
+    out.max_length = json.at("max_length").get<unsigned>();
+    if (out.max_length > 0 && out.min_length > out.max_length) throw Error("min_length is above max_length");
+  }
+  return out;
+}
+
+inline std::vector<Rule> rules(const std::string& text) {
+  std::vector<Rule> out;
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    const auto end = std::min(text.find('+', start), text.size());
+    const std::string part = text.substr(start, end - start);
+    const auto colon = part.find(':');
+    Rule rule{part.substr(0, colon), 0};
+    const bool numbered = rule.name == "knn" || rule.name == "radius";
+    if (!numbered && rule.name != "delaunay" && rule.name != "full" && rule.name != "grid8")
+      throw Error("a graph must be made of knn:<k>, radius:<r>, delaunay, full and grid8, not " + text);
+    if (numbered != (colon != std::string::npos)) throw Error("only knn and radius take a number, in " + text);
+    if (numbered) {
+      try {
+        rule.number = std::stod(part.substr(colon + 1));
+      } catch (const std::exception&) {
+        throw Error("knn and radius need a number, in " + text);
+      }
+      if (!(rule.number > 0 && rule.number < 1e9)) throw Error("knn and radius need a positive number, in " + text);
+      if (rule.name == "knn" && rule.number != std::floor(rule.number)) throw Error("knn needs an integer, in " + text);
+    }
+    out.push_back(rule);
+    start = end + 1;
+  }
+  return out;
+}
+
+}  // namespace detail
+
+inline Preprocess parse_preprocess(const std::string& text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    Preprocess out;
+    const auto& graph = json.at("graph");
+    out.nodes = graph.at("nodes").get<std::string>();
+    if (out.nodes != "hits" && out.nodes != "candidates")
+      throw Error("nodes must be hits or candidates, not " + out.nodes);
+    out.rules = detail::rules(graph.at("edges").get<std::string>());
+    out.coordinates = graph.at("coordinates").get<std::vector<std::string>>();
+    out.max_nodes = graph.at("max_nodes").get<unsigned>();
+    out.padded = json.contains("features");
+    out.features = detail::group(json.at(out.padded ? "features" : "x"));
+    if (out.padded) {
+      out.points = detail::group(json.at("points"));
+      if (out.features.max_length == 0) throw Error("max_length of the features must be positive");
+    }
+    out.has_globals = json.contains("u");
+    if (out.has_globals) out.globals = detail::group(json.at("u"));
+    return out;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(std::string("not a preprocess.json of e2e-tf: ") + error.what());
+  }
+}
+
+inline Preprocess read_preprocess(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Error("there is no " + path);
+  return parse_preprocess({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+}
+
+}  // namespace e2e_tf
+
+#endif

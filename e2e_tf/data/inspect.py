@@ -1,0 +1,256 @@
+"""What is inside a file: schema, counts, class balance, distributions of nodes and edges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
+from e2e_tf.data.schema import HIT_FEATURES, JET_FEATURES
+from e2e_tf.data.store import GRAPHS_FORMAT, GraphStore
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+
+__all__ = ["Summary", "inspect", "plot_summary", "print_summary"]
+
+_UNITS = {feature.raw: feature.unit for feature in (*HIT_FEATURES, *JET_FEATURES)} | {
+    "phi": "rad",
+    "visible_pt": "GeV",
+    "visible_mass": "GeV",
+    "visible_phi": "rad",
+    **dict.fromkeys(("d0", "d0_error", "dz", "dz_error"), "cm"),
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        kind: ``jets``, ``graphs`` or the name of the reader that reads it.
+        entries: jets or graphs.
+        events: different event numbers.
+        size: bytes.
+        labels: label to number of entries; empty without labels.
+        columns: name to (type or transform, unit, description).
+        counts: name to int64 (entries,), what is drawn and summarised: nodes, edges, hits, candidates.
+        values: name to (entries,), columns of jets.
+        label: int8 (entries,) or None.
+        attributes: settings and provenance.
+    """
+
+    path: Path
+    kind: str
+    entries: int
+    events: int
+    size: int
+    labels: dict[int, int]
+    columns: dict[str, tuple[str, str, str]]
+    counts: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+    label: np.ndarray | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
+    """Look into a file of jets, a graph store, or any file that a reader reads.
+
+    Args:
+        path: the file.
+        reader: a name in ``READERS``; empty recognises the format.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    found = _format(path)
+    if found == GRAPHS_FORMAT and not reader:
+        with GraphStore(path) as store:
+            return _of_store(path, store)
+    if found == JETS_FORMAT and not reader:
+        return _of_jets(path, "jets", read_jets(path))
+    from e2e_tf.data.readers import open_reader
+
+    file = open_reader(path, reader or None)
+    sample = file.read()
+    if isinstance(sample, Jets):
+        return _of_jets(path, file.reader.name, sample)
+    columns = {name: ("float32", "", "channel of the images") for name in sample.channels}
+    active = (sample.images != 0).any(axis=-1).sum(axis=(1, 2))
+    return _summary(path, file.reader.name, sample, columns, {"pixels with a value": active})
+
+
+def _format(path: Path) -> str:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return str(file.attrs.get("format", ""))
+    except OSError:
+        return ""
+
+
+def _summary(
+    path: Path,
+    kind: str,
+    sample: Any,
+    columns: dict[str, tuple[str, str, str]],
+    counts: dict[str, np.ndarray],
+) -> Summary:
+    label = sample.label
+    found = np.unique(np.empty(0, np.int8) if label is None else label, return_counts=True)
+    return Summary(
+        path=path,
+        kind=kind,
+        entries=len(sample),
+        events=len(np.unique(sample.event)),
+        size=path.stat().st_size,
+        labels={int(value): int(number) for value, number in zip(found[0], found[1], strict=True)},
+        columns=columns,
+        counts={name: np.asarray(values, np.int64) for name, values in counts.items()},
+        values={name: sample.jets[name] for name in sorted(sample.jets) if name not in ("ieta", "iphi")},
+        label=label,
+        attributes=sample.attributes,
+    )
+
+
+def _of_store(path: Path, store: GraphStore) -> Summary:
+    columns = {f"x/{f.name}": (f.transform, f.unit, f.description) for f in store.node_features} | {
+        f"u/{f.name}": (f.transform, f.unit, f.description) for f in store.jet_features
+    }
+    columns |= {
+        f"jets/{name}": (str(values.dtype), _UNITS.get(name, ""), "") for name, values in store.jets.items()
+    }
+    recipe = {"nodes": store.recipe.nodes, "edges": store.recipe.edges}
+    summary = _summary(path, "graphs", store, columns, {"nodes": store.n_node, "edges": store.n_edge})
+    return Summary(**{**vars(summary), "attributes": {**recipe, **store.attributes}})
+
+
+def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
+    columns = {}
+    for group, found in (("jets", jets.jets), ("truth", jets.truth)):
+        for name in sorted(found):
+            columns[f"{group}/{name}"] = (str(found[name].dtype), _UNITS.get(name, ""), "")
+    counts = {}
+    for channel, hits in jets.hits.items():
+        columns[f"hits/{channel}"] = (str(hits["value"].dtype), "GeV", "cell and value")
+        counts[f"{channel} hits"] = hits.counts
+    if jets.candidates is not None:
+        for name, values in sorted(jets.candidates.columns.items()):
+            unit = "GeV" if name in ("pt", "energy") else _UNITS.get(name, "")
+            columns[f"candidates/{name}"] = (str(values.dtype), unit, "")
+        counts["candidates"] = jets.candidates.counts
+    return _summary(path, kind, jets, columns, counts)
+
+
+def print_summary(summary: Summary) -> None:
+    """Tables on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=110)
+    what = "graphs" if summary.kind == "graphs" else "jets" if summary.kind == "jets" else summary.kind
+    console.print(
+        f"{summary.path}: {what}, {summary.entries:,} entries of {summary.events:,} events, "
+        f"{summary.size / 1e6:.1f} MB",
+        soft_wrap=True,
+    )
+    if summary.kind == "graphs":
+        attributes = summary.attributes
+        console.print(f"nodes: {attributes['nodes']}, edges: {attributes['edges']}", soft_wrap=True)
+        for source in attributes.get("sources", ()):
+            console.print(
+                f"from {source['file']} ({source['reader']}, {source['units']:,} units)", soft_wrap=True
+            )
+    table = Table(title="Columns", title_justify="left")
+    for name in ("name", "type or transform", "unit", "description"):
+        table.add_column(name)
+    for name, cells in summary.columns.items():
+        table.add_row(name, *cells)
+    console.print(table)
+    if summary.labels:
+        table = Table(title="Classes", title_justify="left")
+        table.add_column("label")
+        table.add_column("entries", justify="right")
+        table.add_column("share", justify="right")
+        for value, number in summary.labels.items():
+            table.add_row(str(value), f"{number:,}", f"{number / summary.entries:.1%}")
+        console.print(table)
+    else:
+        console.print("no labels")
+    table = Table(title="Per entry", title_justify="left")
+    table.add_column("quantity")
+    for name in ("mean", "least", "16 %", "median", "84 %", "most", "empty"):
+        table.add_column(name, justify="right")
+    for name, counts in summary.counts.items():
+        table.add_row(name, *distribution(counts), f"{int(np.count_nonzero(counts == 0)):,}")
+    for name, values in summary.values.items():
+        table.add_row(f"{name} [{_UNITS[name]}]" if _UNITS.get(name) else name, *distribution(values), "")
+    console.print(table)
+
+
+def distribution(values: np.ndarray) -> list[str]:
+    """Mean, least, 16 %, median, 84 % and most, as text; dashes where there are no values."""
+    if not len(values):
+        return ["-"] * 6
+    numbers = [values.mean(), *np.quantile(values, (0, 0.16, 0.5, 0.84, 1))]
+    return [f"{number:.4g}" for number in numbers]
+
+
+def plot_summary(summary: Summary, path: str | os.PathLike[str], force: bool = False) -> None:
+    """Draw every distribution of :func:`print_summary`, by class where there are labels.
+
+    Args:
+        summary: what :func:`inspect` found.
+        path: the new picture; its ending (png, pdf, svg) says the format.
+        force: replace what exists.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false, or its ending is no format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    drawn = {name: (values, "") for name, values in summary.counts.items()}
+    drawn |= {name: (values, _UNITS.get(name, "")) for name, values in summary.values.items()}
+    if not drawn or not summary.entries:
+        raise InputError(f"{summary.path} has nothing to draw: no entries or no columns of jets")
+    kind = path.suffix.lstrip(".")
+    if kind not in ("png", "pdf", "svg"):
+        raise InputError(f"a plot must end in .png, .pdf or .svg, not {path.name!r}")
+    columns = min(3, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    classes: list[tuple[str, np.ndarray]] = [("all", np.ones(summary.entries, bool))]
+    if summary.label is not None:
+        classes = [(f"label {value}", summary.label == value) for value in summary.labels]
+    for position, (name, (values, unit)) in enumerate(drawn.items()):
+        axes = figure.add_subplot(rows, columns, position + 1)
+        low, high = float(values.min()), float(values.max())
+        whole = np.issubdtype(values.dtype, np.integer)
+        if whole:
+            # Bins of whole numbers, or some would hold one more value than others.
+            step = max(1, int(np.ceil((high - low + 1) / 50)))
+            edges = np.arange(low - 0.5, high + step + 0.5, step)
+        else:
+            edges = np.linspace(low, high if high > low else low + 1, 51)
+        for text, mask in classes:
+            axes.hist(values[mask], list(edges), histtype="step", label=text, linewidth=1.2)
+        axes.set_xlabel(f"{name} [{unit}]" if unit else name)
+        axes.set_ylabel("entries")
+        if position == 0 and len(classes) > 1:
+            axes.legend(frameon=False)
+    figure.suptitle(f"{summary.path.name}: {summary.entries:,} entries")
+    with new_file(path, force) as part:
+        figure.savefig(part, format=kind, dpi=120)

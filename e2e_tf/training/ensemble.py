@@ -1,0 +1,76 @@
+"""Several models as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from e2e_tf.errors import InputError
+
+__all__ = ["ensemble"]
+
+
+def ensemble(models: Sequence[Any], name: str = "ensemble") -> Any:
+    """One Keras model whose outputs are the means of the members' outputs.
+
+    It is saved, loaded and exported like any other; the members' weights are copied.
+
+    Args:
+        models: functional models with the same inputs and outputs, such as one per seed.
+        name: of the new model.
+
+    Returns:
+        A ``keras.Model`` with the members' inputs and outputs.
+
+    Raises:
+        InputError: there are no models, or their inputs or outputs differ.
+    """
+    import keras
+
+    models = list(models)
+    if not models:
+        raise InputError("models must hold at least one model, got none")
+    first = models[0]
+    for i, model in enumerate(models[1:], 1):
+        for what, ours, theirs in (
+            ("inputs", _signature(model.inputs), _signature(first.inputs)),
+            ("outputs", _outputs(model), _outputs(first)),
+        ):
+            if ours != theirs:
+                raise InputError(
+                    f"models must have the same {what}; model {i} has {ours}, model 0 has {theirs}"
+                )
+    inputs = {t.name: keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in first.inputs}
+    members = []
+    for i, model in enumerate(models, 1):
+        # A copy with its own name: two layers of one name cannot be in a model, and the caller's stay as they are.
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        copy.name = f"member_{i}"
+        members.append(copy(inputs))
+    if isinstance(members[0], dict):
+        outputs: Any = {key: _mean([m[key] for m in members], key) for key in members[0]}
+    else:
+        outputs = _mean(members, "score")
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _mean(tensors: list[Any], name: str) -> Any:
+    import keras
+
+    if len(tensors) == 1:
+        return keras.layers.Identity(name=name)(tensors[0])
+    return keras.layers.Average(name=name)(tensors)
+
+
+def _signature(tensors: Any) -> dict[str, Any]:
+    return {tensor.name: (tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors}
+
+
+def _outputs(model: Any) -> Any:
+    structure = model.output
+    return (
+        {key: tuple(t.shape) for key, t in structure.items()}
+        if isinstance(structure, dict)
+        else tuple(structure.shape)
+    )

@@ -1,0 +1,280 @@
+"""Conversion to a store: the same result whoever makes the parts and however often it is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from e2e_tf.data import convert as module
+from e2e_tf.data.convert import convert
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.jets import write_jets
+from e2e_tf.data.store import GraphStore
+from e2e_tf.errors import InputError
+
+RECIPE = GraphRecipe(edges="knn:3")
+
+
+@pytest.fixture
+def inputs(make_jets, tmp_path):
+    """Two files of 25 and 13 jets."""
+    jets = make_jets(38, seed=4)
+    for name, index in (("a.h5", np.arange(25)), ("b.h5", np.arange(25, 38))):
+        write_jets(tmp_path / name, jets.take(index))
+    return jets, [tmp_path / "a.h5", tmp_path / "b.h5"]
+
+
+def names(folder) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_the_store_holds_the_graphs_of_all_inputs(inputs, tmp_path):
+    jets, paths = inputs
+    report = convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
+    assert (report.graphs, report.read, report.duplicates, report.skipped) == (38, 38, 0, {})
+    assert names(tmp_path) == ["a.h5", "b.h5", "graphs.h5"]
+    expected = build_graphs(jets, RECIPE)
+    with GraphStore(tmp_path / "graphs.h5") as store:
+        found = store.read()
+        for name in ("x", "senders", "receivers", "n_node", "n_edge", "u"):
+            np.testing.assert_array_equal(getattr(found.graphs, name), getattr(expected.graphs, name))
+        np.testing.assert_array_equal(found.event, jets.event)
+        np.testing.assert_array_equal(found.label, jets.label)
+        assert store.recipe == RECIPE
+        assert [s["file"] for s in store.attributes["sources"]] == ["a.h5", "b.h5"]
+        assert [s["units"] for s in store.attributes["sources"]] == [25, 13]
+        assert store.attributes["samples"][0] == {"seed": 4, "process": "test"}
+        assert store.attributes["report"]["graphs"] == 38
+        assert str(tmp_path) not in json.dumps(store.attributes)
+
+
+def test_the_result_does_not_depend_on_processes_or_pieces(inputs, tmp_path):
+    _, paths = inputs
+    convert(paths, tmp_path / "one.h5", RECIPE, piece=10)
+    convert(paths, tmp_path / "two.h5", RECIPE, piece=10, processes=2)
+    convert(paths, tmp_path / "all.h5", RECIPE, piece=1000)
+    first = (tmp_path / "one.h5").read_bytes()
+    assert (tmp_path / "two.h5").read_bytes() == first
+    assert (tmp_path / "all.h5").read_bytes() == first
+
+
+def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
+    _, paths = inputs
+    convert(paths, tmp_path / "whole.h5", RECIPE, piece=10)
+    made = []
+    make_part = module._make_part
+
+    def interrupted(task):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(task.number)
+        return make_part(task)
+
+    monkeypatch.setattr(module, "_make_part", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
+    assert not (tmp_path / "graphs.h5").exists()
+    assert made == [0, 1, 2]
+    monkeypatch.setattr(module, "_make_part", make_part)
+    with pytest.raises(InputError, match="holds an unfinished conversion; give --resume to go on"):
+        convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
+    with pytest.raises(InputError, match="unfinished conversion of other inputs or settings"):
+        convert(paths, tmp_path / "graphs.h5", GraphRecipe(edges="knn:4"), piece=10, resume=True)
+    report = convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10, resume=True)
+    assert report.resumed == 3
+    assert (tmp_path / "graphs.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert names(tmp_path) == ["a.h5", "b.h5", "graphs.h5", "whole.h5"]
+
+
+KILLED = """
+import sys, time
+from e2e_tf.data import convert as module
+from e2e_tf.data.graphs import GraphRecipe
+
+make_part = module._make_part
+def slow(task):
+    if task.number == 2:
+        (module.Path(task.folder) / ".part-000002.h5.x.part").write_text("half")
+        print("ready", flush=True)
+        time.sleep(60)
+    return make_part(task)
+module._make_part = slow
+module.convert(sys.argv[2:], sys.argv[1], GraphRecipe(edges="knn:3"), piece=10)
+"""
+
+
+def test_a_killed_conversion_leaves_nothing_that_looks_finished(inputs, tmp_path):
+    _, paths = inputs
+    output = tmp_path / "graphs.h5"
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(output), *map(str, paths)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert names(tmp_path) == [".graphs.h5.parts", "a.h5", "b.h5"]
+    assert names(tmp_path / ".graphs.h5.parts")[0] == ".part-000002.h5.x.part"
+    report = convert(paths, output, RECIPE, piece=10, resume=True)
+    assert (report.graphs, report.resumed) == (38, 2)
+    assert names(tmp_path) == ["a.h5", "b.h5", "graphs.h5"]
+
+
+def test_force_starts_anew(inputs, tmp_path):
+    _, paths = inputs
+    (tmp_path / "graphs.h5").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        convert(paths, tmp_path / "graphs.h5", RECIPE)
+    (tmp_path / ".graphs.h5.parts").mkdir()
+    (tmp_path / ".graphs.h5.parts" / "part-000000.h5").write_text("rubbish")
+    convert(paths, tmp_path / "graphs.h5", RECIPE, force=True)
+    with GraphStore(tmp_path / "graphs.h5") as store:
+        assert len(store) == 38
+
+
+def test_resume_of_nothing_starts(inputs, tmp_path):
+    _, paths = inputs
+    assert convert(paths, tmp_path / "graphs.h5", RECIPE, resume=True).graphs == 38
+
+
+def test_changed_inputs_are_noticed(inputs, make_jets, tmp_path, monkeypatch):
+    _, paths = inputs
+
+    def interrupted(task):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_make_part", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(paths, tmp_path / "graphs.h5", RECIPE)
+    monkeypatch.undo()
+    write_jets(paths[1], make_jets(13, seed=9), force=True)
+    with pytest.raises(InputError, match="unfinished conversion of other inputs or settings"):
+        convert(paths, tmp_path / "graphs.h5", RECIPE, resume=True)
+
+
+def test_a_repeated_jet_stops_or_is_counted(inputs, make_jets, tmp_path):
+    jets, paths = inputs
+    write_jets(tmp_path / "c.h5", jets.take(np.array([30, 2, 30])))
+    message = (
+        "every jet may occur once, but 3 occur again, the first of them in c.h5 after b.h5; leave out the "
+        "repeated input, or give --on-error skip to drop repeated jets and count them"
+    )
+    with pytest.raises(InputError, match=re.escape(message)):
+        convert([*paths, tmp_path / "c.h5"], tmp_path / "graphs.h5", RECIPE)
+    assert not (tmp_path / "graphs.h5").exists()
+    report = convert(
+        [*paths, tmp_path / "c.h5"], tmp_path / "graphs.h5", RECIPE, on_error="skip", resume=True
+    )
+    assert (report.graphs, report.read, report.duplicates) == (38, 41, 3)
+    assert "left out: 3 that had come before" in str(report)
+
+
+def test_equal_event_numbers_of_different_jets_are_no_repetition(make_jets, tmp_path):
+    write_jets(tmp_path / "a.h5", make_jets(10, seed=1))
+    write_jets(tmp_path / "b.h5", make_jets(10, seed=2))
+    paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    assert convert(paths, tmp_path / "g.h5", RECIPE).graphs == 20
+
+
+def test_a_damaged_file_stops_or_is_counted(inputs, tmp_path):
+    _, paths = inputs
+    whole = paths[1].read_bytes()
+    paths[1].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"b\.h5.*cannot be read"):
+        convert(paths, tmp_path / "graphs.h5", RECIPE)
+    report = convert(paths, tmp_path / "graphs.h5", RECIPE, on_error="skip")
+    assert report.graphs == 25
+    assert list(report.files) == ["b.h5"]
+    paths[0].write_bytes(b"")
+    with pytest.raises(InputError, match="none of the 2 inputs can be read"):
+        convert(paths, tmp_path / "other.h5", RECIPE, on_error="skip")
+
+
+def test_a_piece_that_cannot_be_used_stops_or_is_counted(inputs, tmp_path):
+    jets, paths = inputs
+    pt = jets.jets["pt"][:25].copy()
+    pt[12] = np.nan
+    part = jets.take(np.arange(25))
+    write_jets(paths[0], replace(part, jets={**part.jets, "pt": pt}), force=True)
+    message = "jets/pt must be finite and not negative [GeV], 1 of 10 values are not"
+    with pytest.raises(InputError, match=re.escape(message)):
+        convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
+    report = convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10, on_error="skip", resume=True)
+    assert report.graphs == 28
+    assert list(report.skipped.values()) == [10]
+    assert message in next(iter(report.skipped))
+
+
+def test_the_recipe_follows_the_sample(inputs, make_jets, tmp_path):
+    _, paths = inputs
+    convert(paths, tmp_path / "hits.h5")
+    with GraphStore(tmp_path / "hits.h5") as store:
+        assert (store.recipe.nodes, store.recipe.edges) == ("hits", "knn:8+delaunay")
+    write_jets(tmp_path / "c.h5", replace(make_jets(5), hits={}))
+    convert([tmp_path / "c.h5"], tmp_path / "candidates.h5")
+    with GraphStore(tmp_path / "candidates.h5") as store:
+        assert store.recipe.nodes == "candidates"
+
+
+def test_inputs_with_other_columns_are_refused(inputs, make_jets, tmp_path):
+    _, paths = inputs
+    other = make_jets(4, seed=7)
+    write_jets(tmp_path / "c.h5", replace(other, jets={**other.jets, "tau21": other.jets["pt"]}))
+    with pytest.raises(InputError, match="all inputs need the same columns of jets; one has .*tau21"):
+        convert([*paths, tmp_path / "c.h5"], tmp_path / "graphs.h5", RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"inputs": []}, "convert needs at least one input, got none"),
+        ({"processes": 0}, "processes and piece must be positive, they are 0 and 2000"),
+        ({"on_error": "ignore"}, "on_error must be 'stop' or 'skip', not 'ignore'"),
+        ({"reader": "nothing"}, "there is no reader 'nothing'"),
+        ({"options": {"colour": 1}}, "the reader e2e_tf takes no options, got colour"),
+    ],
+)
+def test_arguments_that_cannot_be(inputs, tmp_path, settings, message):
+    _, paths = inputs
+    with pytest.raises(InputError, match=re.escape(message)):
+        convert(**{"inputs": paths, "output": tmp_path / "g.h5", "recipe": RECIPE, **settings})
+
+
+def test_a_missing_folder_is_named(inputs, tmp_path):
+    with pytest.raises(InputError, match=r"the folder .*nowhere of g\.h5 does not exist; create it first"):
+        convert(inputs[1], tmp_path / "nowhere" / "g.h5", RECIPE)
+
+
+def test_dask_is_an_extra(inputs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=re.escape("install it with pip install 'e2e-tf[dask]'")):
+        convert(inputs[1], tmp_path / "g.h5", RECIPE, scheduler="tcp://127.0.0.1:9")
+
+
+def test_dask_gives_the_same_store(inputs, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'dask'")
+    _, paths = inputs
+    convert(paths, tmp_path / "one.h5", RECIPE, piece=10)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        convert(paths, tmp_path / "dask.h5", RECIPE, piece=10, scheduler=cluster.scheduler_address)
+    assert (tmp_path / "dask.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+
+
+def test_a_dead_worker_is_one_sentence(inputs, tmp_path, monkeypatch):
+    """Workers are new processes: one that dies there must not hang or look like success."""
+    _, paths = inputs
+    monkeypatch.setattr(module._Task, "__reduce__", lambda self: (os._exit, (9,)), raising=False)
+    started = time.perf_counter()
+    with pytest.raises(InputError, match="a worker process was killed, perhaps for want of memory"):
+        convert(paths, tmp_path / "g.h5", RECIPE, piece=10, processes=2)
+    assert time.perf_counter() - started < 60
+    assert not (tmp_path / "g.h5").exists()

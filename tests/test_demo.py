@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+
+import keras
+import onnx
+import pytest
+
+from e2e_tf.demo import run_demo
+from e2e_tf.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def demo(tau_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "out"
+    return out, run_demo(out, config=tau_folder / "tiny.toml")
+
+
+def test_everything_is_made(demo):
+    out, agreed = demo
+    assert agreed
+    assert isinstance(keras.models.load_model(out / "run" / "model.keras"), keras.Model)
+    assert json.loads((out / "run" / "metrics.json").read_text())["jets"]["test"] > 50
+    manifest = json.loads((out / "handoff" / "manifest.json").read_text())
+    onnx.checker.check_model(onnx.load(out / "handoff" / manifest["formats"]["onnx"]["file"]))
+    assert (out / "handoff" / "preprocess.json").is_file()
+
+
+def test_it_does_not_overwrite(demo):
+    out, _ = demo
+    before = (out / "run" / "metrics.json").read_bytes()
+    with pytest.raises(InputError, match="exists already; .* --force"):
+        run_demo(out)
+    assert (out / "run" / "metrics.json").read_bytes() == before

@@ -1,0 +1,66 @@
+"""The README's code runs, and its commands exist."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_code_runs(tmp_path):
+    """In a folder of its own, in a fresh process; the model it saves loads with ``import e2e_tf`` alone."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (code,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    load = "import e2e_tf, keras; print(keras.models.load_model('tau.keras').count_params())"
+    done = subprocess.run(
+        [sys.executable, "-c", load], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 130_000
+
+
+def test_the_example_is_the_readme_code():
+    (code,) = blocks("python")
+    example = (ROOT / "examples" / "fit_tau.py").read_text(encoding="utf-8")
+    assert example.split('"""', 2)[2].strip() == code.strip()
+
+
+def test_the_commands_exist():
+    from typer.main import get_command
+
+    from e2e_tf.cli import app
+
+    command = get_command(app)
+    found = re.findall(r"`e2e-tf (\w+)([^`]*)`", README)
+    assert {name for name, _ in found} >= {"simulate", "fit", "evaluate", "predict", "export", "verify"}
+    for name, rest in found:
+        options = {option for parameter in command.commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"(?<= )--?\w+", rest)) <= options, name
+
+
+def test_make_goals_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        for goal in re.findall(
+            r"\bmake (\w+)", "\n".join(blocks("sh")) + "\n".join(re.findall(r"`(make [^`]*)`", text))
+        ):
+            assert re.search(rf"^{goal}:", makefile, flags=re.MULTILINE), goal
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_what_is_linked_exists(name):
+    assert (ROOT / name).exists()

@@ -1,0 +1,81 @@
+"""Runs ``e2e-tf`` commands in forked copies of a process that has imported everything, which takes seconds.
+
+Reads one JSON request per line from standard input and answers each with one line. The first line it writes
+says that it is ready.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+
+def start(request):
+    pid = os.fork()
+    if pid:
+        return {"pid": pid}
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(request["cwd"])
+        os.environ.update(request["environment"])
+        out = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+        sys.argv = ["e2e-tf", *request["argv"]]
+        from e2e_tf.cli import main
+
+        main()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def wait(request):
+    end = time.monotonic() + request["timeout"]
+    while time.monotonic() < end:
+        pid, status = os.waitpid(request["pid"], os.WNOHANG)
+        if pid:
+            return {"code": os.waitstatus_to_exitcode(status)}
+        time.sleep(0.01)
+    return {"code": None}
+
+
+def kill(request):
+    os.kill(request["pid"], signal.SIGKILL)
+    return {}
+
+
+if __name__ == "__main__":
+    saved = os.dup(2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    import grpc  # noqa: F401
+    import matplotlib.figure
+    import sklearn.ensemble
+    import sklearn.inspection  # noqa: F401
+
+    import tuning.distributed
+    import tuning.report
+    import tuning.retrain
+    import tuning.search
+    import tuning.training  # noqa: F401
+
+    os.dup2(saved, 2)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {"start": start, "wait": wait, "kill": kill}[request["what"]](request)
+        print(json.dumps(answer), flush=True)

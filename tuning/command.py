@@ -1,0 +1,101 @@
+"""``e2e-tf tune``: which of its uses is meant, and what it says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from e2e_tf.errors import InputError
+from tuning.sweep import FAILED, NoTrialCompleted, Sweep, open_sweep
+
+__all__ = ["run"]
+
+EXIT_NOTHING, EXIT_INTERRUPTED = 1, 130
+
+
+def run(
+    config: Path | None,
+    output: Path | None,
+    workers: int,
+    chief: str,
+    worker: bool,
+    retrain: Path | None,
+    seeds: int,
+    force: bool,
+) -> None:
+    """Search, work for a chief, or retrain.
+
+    Raises:
+        InputError: options are missing or contradict each other, or as the functions behind them.
+        SystemExit: with status 1 if no trial completed or the chief fell silent.
+    """
+    if output is None:
+        raise InputError("give the folder with -o: of the sweep, or with --retrain of the new run")
+    try:
+        if retrain is not None:
+            if config is not None or chief or worker or workers != 1:
+                raise InputError("--retrain takes a sweep folder, -o and --seeds, and nothing else of a search")
+            _retrain(retrain, output, seeds, force)
+        elif force:
+            raise InputError("--force belongs to --retrain; a search never replaces a sweep folder")
+        elif worker:
+            _work(output, chief, workers)
+        else:
+            _search(config, output, workers, chief)
+    except (NoTrialCompleted, RuntimeError) as error:
+        print(f"e2e-tf: {error}", file=sys.stderr)
+        sys.exit(EXIT_NOTHING)
+    except KeyboardInterrupt:
+        print(f"e2e-tf: interrupted; the same command goes on from {output}", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _search(config: Path | None, output: Path, workers: int, chief: str) -> None:
+    from tuning.search import tune
+
+    if config is None:
+        raise InputError("a search needs a configuration: e2e-tf tune CONFIG.toml -o SWEEP")
+    if chief and workers != 1:
+        raise InputError(
+            "--workers starts workers on this machine, --chief waits for those of others; give one of them"
+        )
+    _summary(tune(config, output, workers=workers, chief=chief))
+
+
+def _work(output: Path, chief: str, workers: int) -> None:
+    from tuning.distributed import work
+
+    if not chief:
+        raise InputError("a worker needs the address of its chief: --chief HOST:PORT --worker -o SWEEP")
+    if workers != 1:
+        raise InputError("--worker is one worker; start as many as there are GPUs")
+    work(output, chief)
+
+
+def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
+    from e2e_tf.training.report import say
+    from tuning.retrain import retrain
+
+    best = open_sweep(sweep).best()
+    runs = retrain(sweep, output, seeds=seeds, force=force)
+    say(f"Trial {best.trial} trained with {len(runs)} seeds in {output}; judge it with 'e2e-tf evaluate {output}'")
+
+
+def _summary(sweep: Sweep) -> None:
+    from rich.table import Table
+
+    from e2e_tf.training.report import _console, say
+
+    best, records = sweep.best(), sweep.records()
+    table = Table(title=f"Best of {len(records)} trials: {best.trial}", title_justify="left")
+    table.add_column("parameter")
+    table.add_column("value", justify="right")
+    for name, value in [(sweep.objective.name, best.score), *best.values.items()]:
+        table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value))
+    _console().print(table)
+    failures = [record for record in records if record.status == FAILED]
+    if failures:
+        first = failures[0]
+        say(f"{len(failures)} of {len(records)} trials failed; the first, {first.trial}:")
+        print(first.message.rstrip())
+    say(f"Report in {sweep.folder / 'sweep.html'}, table in {sweep.folder / 'trials.csv'}")
