@@ -54,7 +54,9 @@ def _columns(columns: Mapping[str, Any]) -> bytes:
     for name, column in columns.items():
         values = np.asarray(column)
         single = np.ascontiguousarray(values, "<f4")
-        if values.dtype.kind in "iu" and not np.array_equal(single.astype(np.float64), values.astype(np.float64)):
+        if values.dtype.kind in "iu" and not np.array_equal(
+            single.astype(np.float64), values.astype(np.float64)
+        ):
             raise InputError(f"the column {name} holds integers beyond 2^24, which float32 cannot")
         parts += [_name(name), single.tobytes()]
     return b"".join(parts)

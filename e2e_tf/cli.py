@@ -183,6 +183,90 @@ def tune(
     run(config, output, workers, chief, worker, retrain, seeds, force)
 
 
+@app.command()
+def convert(
+    inputs: Annotated[list[Path], typer.Argument(help="Files of any format that the library reads.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New graph store (HDF5).")],
+    graph: Annotated[str, typer.Option(help="The graph, such as knn:8+delaunay; empty chooses one.")] = "",
+    nodes: Annotated[str, typer.Option(help="hits, candidates or pixels; empty takes what there is.")] = "",
+    max_nodes: Annotated[int, typer.Option(help="Keep this many leading nodes; 0 keeps all.")] = 0,
+    reader: Annotated[str, typer.Option(help="Format of the files; empty recognises it.")] = "",
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the reader; lists with commas.")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted conversion.")] = False,
+    on_error: Annotated[str, typer.Option(help="stop, or skip and count.")] = "stop",
+    scheduler: Annotated[str, typer.Option(help="Address of a dask scheduler (extra 'dask').")] = "",
+    force: Force = False,
+) -> None:
+    """Make one graph store of files of any format that the library reads."""
+    from e2e_tf.data.convert import convert as run
+    from e2e_tf.data.convert import reader_options, recipe_for
+    from e2e_tf.training.report import say
+
+    options = reader_options(option or [])
+    report = run(
+        inputs,
+        output,
+        recipe_for(inputs, graph, nodes, max_nodes, reader, options, on_error),
+        reader=reader,
+        options=options,
+        processes=processes,
+        resume=resume,
+        on_error=on_error,
+        scheduler=scheduler,
+        force=force,
+    )
+    say(str(report))
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="File of jets, graph store, or any readable format.")],
+    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
+    force: Force = False,
+) -> None:
+    """Show what is in a file: columns, counts, classes, nodes and edges."""
+    from e2e_tf.data.inspect import inspect as look
+    from e2e_tf.data.inspect import plot_summary, print_summary
+
+    summary = look(file, reader)
+    print_summary(summary)
+    if plot is not None:
+        plot_summary(summary, plot, force=force)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of a public data set; 'list' shows them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Existing folder.")] = Path(),
+    files: Annotated[str, typer.Option(help="Only files that fit this pattern, such as 'test*'.")] = "*",
+) -> None:
+    """Download a public data set, or go on with a download that stopped."""
+    from e2e_tf.data.fetch import DATASETS
+    from e2e_tf.data.fetch import fetch as run
+    from e2e_tf.training.report import say
+
+    if name == "list":
+        for known, dataset in DATASETS.items():
+            say(f"{known}: {dataset.description}")
+        return
+    for path, checked in run(name, output, files=files):
+        say(f"{path}" if checked else f"{path} (its publisher gives no checksum)")
+
+
+@app.command()
+def models(
+    name: Annotated[str, typer.Argument(help="Name of a model; without, all of them.")] = "",
+) -> None:
+    """List the models: what they take and how many weights they have."""
+    from e2e_tf.models.listing import list_models
+
+    list_models(name)
+
+
 def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, without a traceback."""
     try:

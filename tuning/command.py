@@ -34,7 +34,9 @@ def run(
     try:
         if retrain is not None:
             if config is not None or chief or worker or workers != 1:
-                raise InputError("--retrain takes a sweep folder, -o and --seeds, and nothing else of a search")
+                raise InputError(
+                    "--retrain takes a sweep folder, -o and --seeds, and nothing else of a search"
+                )
             _retrain(retrain, output, seeds, force)
         elif force:
             raise InputError("--force belongs to --retrain; a search never replaces a sweep folder")
@@ -78,7 +80,9 @@ def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
 
     best = open_sweep(sweep).best()
     runs = retrain(sweep, output, seeds=seeds, force=force)
-    say(f"Trial {best.trial} trained with {len(runs)} seeds in {output}; judge it with 'e2e-tf evaluate {output}'")
+    say(
+        f"Trial {best.trial} trained with {len(runs)} seeds in {output}; judge it with 'e2e-tf evaluate {output}'"
+    )
 
 
 def _summary(sweep: Sweep) -> None:

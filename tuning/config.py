@@ -75,7 +75,6 @@ class TuneConfig(BaseModel):
     space: dict[str, Any] | None = None
 
 
-
 def make_tune_config(document: Mapping[str, Any], where: str = "the configuration") -> TuneConfig:
     """A checked section ``[tune]``.
 

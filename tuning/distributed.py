@@ -342,12 +342,17 @@ class _Chief:
         self._call(lambda: self.client.end_trial(trial))
 
     def _call(self, call: Callable[[], Any]) -> Any:
-        try:
-            answer = call()
-        except grpc.RpcError as error:
-            raise self._silent() from error
-        self._answered = time.monotonic()
-        return answer
+        # A chief that is killed takes the calls under way with it; all of them may be made twice.
+        while True:
+            try:
+                answer = call()
+            except grpc.RpcError as error:
+                if time.monotonic() - self._answered > self.sweep.tune.chief_timeout:
+                    raise self._silent() from error
+                time.sleep(0.5)
+                continue
+            self._answered = time.monotonic()
+            return answer
 
     def _silent(self) -> RuntimeError:
         return RuntimeError(
@@ -429,5 +434,3 @@ def _same_space(source: _Chief, sweep: Sweep) -> None:
             f"the chief searches {', '.join(sorted(there))}, but {sweep.folder} is of a search over "
             f"{', '.join(sorted(here))}; give the chief's folder"
         )
-
-

@@ -75,7 +75,11 @@ class RunHyperModel(keras_tuner.HyperModel):
     def accepted(self) -> dict[str, Sequence[str]]:
         """The parameters there are, by section."""
         settings = [field.name for field in dataclasses.fields(MODELS[self.config.model_name].settings)]
-        training = [key for key in TrainingConfig.model_fields if key != "epochs" or self.tune.algorithm != "hyperband"]
+        training = [
+            key
+            for key in TrainingConfig.model_fields
+            if key != "epochs" or self.tune.algorithm != "hyperband"
+        ]
         return {
             "graph": ["k", *GraphConfig.model_fields],
             "model": [*settings, *self.SHAPES],
@@ -228,7 +232,6 @@ class RunHyperModel(keras_tuner.HyperModel):
         if self.objective.efficiency is not None:
             metrics[self.objective.name] = _rejection(model, data, self.objective)
         return metrics
-
 
     def write_run(self, folder: Path, hp: Any, entry: Mapping[str, Any], seed: int) -> None:
         """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open."""
@@ -445,4 +448,3 @@ def _rejection(model: Any, data: TrialData, objective: Objective) -> float:
     assert objective.efficiency is not None
     found = background_rejection(part.label, scores(model, part.graphs), objective.efficiency, part.weight)
     return found.value
-

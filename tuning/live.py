@@ -11,7 +11,13 @@ from tuning.trial import read_progress
 
 __all__ = ["SweepTable"]
 
-_STYLES = {"COMPLETED": "green", "FAILED": "red", "RUNNING": "cyan", "PRUNED": "yellow", "INFEASIBLE": "yellow"}
+_STYLES = {
+    "COMPLETED": "green",
+    "FAILED": "red",
+    "RUNNING": "cyan",
+    "PRUNED": "yellow",
+    "INFEASIBLE": "yellow",
+}
 
 
 class SweepTable:
@@ -81,7 +87,9 @@ class SweepTable:
         title += f", {left / 60:.0f} min left" if left != float("inf") else ""
         table = Table(title=title, title_justify="left")
         for name in ("trial", "status", objective.name, "epochs", "time [s]", "values"):
-            table.add_column(name, justify="right" if name in (objective.name, "epochs", "time [s]") else "left")
+            table.add_column(
+                name, justify="right" if name in (objective.name, "epochs", "time [s]") else "left"
+            )
         for worker, trial in sorted(self.oracle.ongoing_trials.items()):
             epoch, value, seconds = self._progress(trial.trial_id)
             values = _short(trial.hyperparameters.values)
@@ -93,7 +101,12 @@ class SweepTable:
             seconds = f"{record.seconds.get('total', 0):.0f}"
             note = last_line(record.message) if record.status == FAILED else _short(record.values)
             table.add_row(
-                record.trial, f"[{style}]{record.status.lower()}", score, str(record.epochs or ""), seconds, note
+                record.trial,
+                f"[{style}]{record.status.lower()}",
+                score,
+                str(record.epochs or ""),
+                seconds,
+                note,
             )
         return table
 
@@ -103,7 +116,9 @@ class SweepTable:
             return "", "", ""
         progress = read_progress(parts[-1])
         values = progress.get("history", {}).get(self.sweep.objective.monitor, [])
-        seconds = time.time() - (parts[-1] / "log.txt").stat().st_ctime if (parts[-1] / "log.txt").exists() else 0
+        seconds = (
+            time.time() - (parts[-1] / "log.txt").stat().st_ctime if (parts[-1] / "log.txt").exists() else 0
+        )
         return str(progress.get("epoch", "")), f"{values[-1]:.5g}" if values else "", f"{seconds:.0f}"
 
 

@@ -41,7 +41,7 @@ class DurableOracle:
         self.began = time.monotonic()
         self.stopped, self.gave_up = "", False
         self.losses: dict[str, int] = {}
-        self.verbose = 0  # type: ignore[misc]
+        self.verbose = 0
 
     # ---- one file, replaced in one step
 
@@ -49,7 +49,7 @@ class DurableOracle:
         """Replace ``oracle.json``."""
         state = {
             "state": self.get_state(),  # type: ignore[attr-defined]
-            "trials": [trial.get_state() for trial in self.trials.values()],  # type: ignore[attr-defined]
+            "trials": [trial.get_state() for trial in self.trials.values()],
             "seconds": self.seconds_used,
             "losses": self.losses,
         }
@@ -279,11 +279,13 @@ def make_oracle(
     return oracle
 
 
-def recover(oracle: Any, records: Iterable[Record], objective: Objective) -> list[str]:
+def recover(
+    oracle: Any, records: Iterable[Record], objective: Objective, elsewhere: bool = False
+) -> list[str]:
     """Settle what was running when a search was killed.
 
-    A trial whose folder is complete has ended, whatever the oracle knew of it; the others are queued again.
-    Gives the numbers of those.
+    A trial whose folder is complete has ended, whatever the oracle knew of it; the others are queued again,
+    unless they ran elsewhere and may do so still. Gives the numbers of those queued.
     """
     ended = {record.trial: record for record in records}
     queued = []
@@ -292,10 +294,11 @@ def recover(oracle: Any, records: Iterable[Record], objective: Objective) -> lis
         if trial.status != _RUNNING:
             oracle.ongoing_trials.pop(tuner_id)  # killed between two steps of ending it
         elif record is not None and (
-            record.status in (COMPLETED, PRUNED, INFEASIBLE) or record.attempt == oracle.attempt(trial.trial_id)
+            record.status in (COMPLETED, PRUNED, INFEASIBLE)
+            or record.attempt == oracle.attempt(trial.trial_id)
         ):
             oracle.finish(record, objective)
-        else:
+        elif not elsewhere:
             queued.append(oracle.hand_back(tuner_id))
     return queued
 

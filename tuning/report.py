@@ -39,10 +39,25 @@ def trials_csv(sweep: Sweep, records: Sequence[Record]) -> str:
     metrics = sorted({n for r in records for n in r.metrics} - {sweep.objective.name})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head = ["trial", "status", sweep.objective.name, "executions", "epochs", "total_s", "training_s", "overhead_s"]
+    head = [
+        "trial",
+        "status",
+        sweep.objective.name,
+        "executions",
+        "epochs",
+        "total_s",
+        "training_s",
+        "overhead_s",
+    ]
     writer.writerow([*head, "worker", *values, *metrics, "message"])
     for r in records:
-        row: list[Any] = [r.trial, r.status, "" if r.score is None else repr(r.score), len(r.executions), r.epochs]
+        row: list[Any] = [
+            r.trial,
+            r.status,
+            "" if r.score is None else repr(r.score),
+            len(r.executions),
+            r.epochs,
+        ]
         row += [f"{r.seconds[k]:.3f}" if k in r.seconds else "" for k in ("total", "training", "overhead")]
         row += [r.worker, *(_text(r.values[n]) if n in r.values else "" for n in values)]
         row += [repr(r.metrics[n]) if n in r.metrics else "" for n in metrics]
@@ -54,11 +69,16 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
     """The report as a page with everything in it."""
     objective = sweep.objective
     counts = {s: sum(r.status == s for r in records) for s in _COLOURS}
-    summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items() if count) or "no trial"
+    summary = (
+        ", ".join(f"{count} {status.lower()}" for status, count in counts.items() if count) or "no trial"
+    )
     unfinished = sweep.unfinished()
     facts = [
         ("Search", f"{sweep.tune.algorithm}, objective {objective.name} ({objective.direction})"),
-        ("Trials", summary + (f", {len(unfinished)} unfinished ({', '.join(unfinished)})" if unfinished else "")),
+        (
+            "Trials",
+            summary + (f", {len(unfinished)} unfinished ({', '.join(unfinished)})" if unfinished else ""),
+        ),
         ("Ended", stopped or "not ended"),
         ("Time in trials", f"{sum(r.seconds.get('total', 0) for r in records) / 60:.1f} min"),
         ("Overhead per trial", _median_overhead(records)),
@@ -243,7 +263,7 @@ def _svg(figure: Any) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "e2e-tf"}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return f"<div class=scroll>{text[text.index('<svg'):]}</div>"
+    return f"<div class=scroll>{text[text.index('<svg') :]}</div>"
 
 
 def _names(records: Sequence[Record]) -> list[str]:

@@ -99,7 +99,7 @@ def tune(
         sweep.trials.mkdir(exist_ok=True)
         write_json(folder / "sweep.json", document)
         _tidy(sweep)
-        oracle = _oracle(sweep, hyperparameters)
+        oracle = _oracle(sweep, hyperparameters, elsewhere=bool(chief))
         try:
             if chief or workers > 1:
                 from tuning.distributed import serve
@@ -173,11 +173,13 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
         objective = make_objective(sweep.tune.objective, sweep.tune.direction)
         code = nursery.run(Request("", {}, part, sweep.tune, objective), every=0.05)
         if not (part / "space.json").is_file():
-            log = (part / "log.txt").read_text(errors="replace") if (part / "log.txt").is_file() else ""
             raise InputError(
-                f"the HyperModel cannot build a model to show its parameters (status {code}): {log.strip()[-2000:]}"
+                f"the HyperModel cannot build a model to show its parameters: {describe_exit(code or 0)}"
             )
-        hp = keras_tuner.HyperParameters.from_config(read_json(part / "space.json"))
+        found = read_json(part / "space.json")
+        if "error" in found:
+            raise InputError(f"the HyperModel cannot build a model to show its parameters: {found['error']}")
+        hp = keras_tuner.HyperParameters.from_config(found)
     if not any(len({p.random_sample(seed) for seed in range(50)}) > 1 for p in hp.space):
         raise InputError("the space is empty: the HyperModel asks for no parameter with more than one value")
     return hp, {
@@ -186,7 +188,7 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
     }
 
 
-def _oracle(sweep: Sweep, hyperparameters: Any) -> Any:
+def _oracle(sweep: Sweep, hyperparameters: Any, elsewhere: bool) -> Any:
     from tuning.oracles import make_oracle, recover
 
     defaults = {p.name: p.default for p in hyperparameters.space}
@@ -198,7 +200,7 @@ def _oracle(sweep: Sweep, hyperparameters: Any) -> Any:
         max_epochs=1 if sweep.config is None else sweep.config.training.epochs,
         defaults=defaults,
     )
-    recover(oracle, sweep.records(), sweep.objective)
+    recover(oracle, sweep.records(), sweep.objective, elsewhere)
     oracle.save()
     return oracle
 
@@ -264,7 +266,7 @@ def run_trials(
             continue
         record = _run_one(source, sweep, nursery, trial, environment, asked)
         if record is None:
-            return
+            continue  # ended from outside: time is up, or the chief has given the trial to someone else
         source.finish(record)
         ended(record)
 

@@ -138,9 +138,13 @@ class Parameter:
     def declare(self, hp: Any, default: Any = None) -> None:
         """Register the parameter with Keras Tuner; ``default`` is where a search starts, if acceptable."""
         given = self.encode(default) if default is not None and self.accepts(default) else None
-        scope = {} if self.parent is None else {"parent_name": self.parent[0], "parent_values": [*self.parent[1]]}
+        scope = (
+            {} if self.parent is None else {"parent_name": self.parent[0], "parent_values": [*self.parent[1]]}
+        )
         if self.choices:
-            hp.Choice(self.name, [self.encode(c) for c in self.choices], ordered=False, default=given, **scope)
+            hp.Choice(
+                self.name, [self.encode(c) for c in self.choices], ordered=False, default=given, **scope
+            )
             return
         sampling = "log" if self.log else "linear"
         make = hp.Int if self.is_integer else hp.Float

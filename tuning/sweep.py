@@ -133,7 +133,9 @@ class Sweep:
         Raises:
             NoTrialCompleted: there is none; the message holds the first traceback.
         """
-        completed = [record for record in self.records() if record.status == COMPLETED and record.score is not None]
+        completed = [
+            record for record in self.records() if record.status == COMPLETED and record.score is not None
+        ]
         if not completed:
             raise NoTrialCompleted(self.why_nothing_completed())
         objective = self.objective
@@ -147,7 +149,10 @@ class Sweep:
         """One sentence, and the first traceback."""
         records = self.records()
         counts = {status: sum(r.status == status for r in records) for status in (FAILED, INFEASIBLE, PRUNED)}
-        text = ", ".join(f"{count} {status.lower()}" for status, count in counts.items() if count) or "none ended"
+        text = (
+            ", ".join(f"{count} {status.lower()}" for status, count in counts.items() if count)
+            or "none ended"
+        )
         first = next((r for r in records if r.status == FAILED), None) or next(iter(records), None)
         message = f"no trial of {self.folder} completed ({text})"
         return message if first is None else f"{message}; trial {first.trial}:\n{first.message.rstrip()}"

@@ -27,7 +27,9 @@ def compile_model(model: Any, config: RunConfig, jets: int) -> None:
     """Compile a model as ``e2e_tf.fit`` does, for a training part of so many jets."""
     options = config.training
     steps = -(-jets // options.batch_size)
-    rate: Any = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps, alpha=0.01)
+    rate: Any = keras.optimizers.schedules.CosineDecay(
+        options.learning_rate, options.epochs * steps, alpha=0.01
+    )
     if getattr(options, "schedule", "cosine") == "constant":
         rate = options.learning_rate
     optimizer = keras.optimizers.get(
@@ -145,7 +147,9 @@ class EpochLog(keras.callbacks.Callback):
     @property
     def best_metrics(self) -> dict[str, float]:
         """The quantities of the best epoch."""
-        return {name: values[self.best_epoch] for name, values in self.history.items()} if self.history else {}
+        return (
+            {name: values[self.best_epoch] for name, values in self.history.items()} if self.history else {}
+        )
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._started = time.perf_counter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import shutil
 import signal
@@ -72,7 +71,13 @@ def run_request(hypermodel: Any, request: Request) -> None:
     _forget_console()
     faulthandler.enable()
     if not request.trial:
-        write_json(request.part / "space.json", _space_of(hypermodel))
+        try:
+            space = _space_of(hypermodel)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+            space = {"error": what}
+        write_json(request.part / "space.json", space)
         return
     try:
         _limit_tensorflow(request.tune.threads)
@@ -127,7 +132,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
 
     hp = HyperParameters.from_config(request.hyperparameters)
     ours = isinstance(hypermodel, RunHyperModel)
-    values = hypermodel.space.values(hp) if ours else _public(hp.values)
+    values = hypermodel.space.values(hp) if ours else {}
     config = hypermodel.configure(values).model_dump(mode="json") if ours else None
     tune, objective = request.tune, request.objective
     executions: list[dict[str, Any]] = []
@@ -143,7 +148,9 @@ def _run(hypermodel: Any, request: Request) -> Record:
             status, message = INFEASIBLE, str(reason)
             # Worse than any value of a usable model, and the worse the farther away, to lead the search back.
             score = -reason.excess if objective.direction == "max" else 1e6 * reason.excess
-            executions = [{"metrics": {**reason.metrics, objective.name: score}, "history": {}, "best_epoch": -1}]
+            executions = [
+                {"metrics": {**reason.metrics, objective.name: score}, "history": {}, "best_epoch": -1}
+            ]
             break
         executions.append(entry)
         training += log.seconds
@@ -168,7 +175,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
     record = Record(
         request.trial,
         status,
-        values,
+        values or _public(hp.values),
         score=score,
         metrics=metrics,
         executions=executions,
@@ -218,7 +225,10 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     )
     extra: dict[str, Any] = {}
     if hyperband:
-        extra = {"epochs": int(hp.values["tuner/epochs"]), "initial_epoch": int(hp.values["tuner/initial_epoch"])}
+        extra = {
+            "epochs": int(hp.values["tuner/epochs"]),
+            "initial_epoch": int(hp.values["tuner/initial_epoch"]),
+        }
     started = time.perf_counter()
     outcome = hypermodel.fit(hp, model, callbacks=[log], **extra)
     if not log.seconds:  # a HyperModel that trains without Keras's callbacks
@@ -276,26 +286,18 @@ def _limit_tensorflow(threads: int) -> None:
 
 def _space_of(hypermodel: Any) -> dict[str, Any]:
     """The space of any HyperModel, all conditions switched on in turn, as Keras Tuner finds it."""
-    import keras_tuner
+    from types import SimpleNamespace
 
-    hp = keras_tuner.HyperParameters()
+    from keras_tuner.engine.base_tuner import BaseTuner
+    from keras_tuner.oracles import RandomSearchOracle
+
+    oracle = RandomSearchOracle(objective="val_loss")
     if hasattr(hypermodel, "declare_hyperparameters"):
+        hp = oracle.get_space()
         hypermodel.declare_hyperparameters(hp)
-    tried: set[str] = set()
-    pending: list[dict[str, Any]] = [{}]
-    while pending:
-        hp.values = {**{p.name: p.default for p in hp.space if not p.conditions}, **pending.pop()}
-        hp.ensure_active_values()
-        hypermodel.build(hp)
-        for parameter in [*hp.space]:
-            for condition in parameter.conditions:
-                value = condition.values[0]
-                key = json.dumps([condition.name, value])
-                if key not in tried:
-                    tried.add(key)
-                    pending.append({condition.name: value})
-    hp.values = {}
-    return dict(hp.get_config())
+        oracle.update_space(hp)
+    BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=hypermodel))
+    return dict(oracle.get_space().get_config(), values={})
 
 
 def _write_events(folder: Path, record: Record, hp: Any) -> None:

@@ -28,7 +28,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, sha256
 from e2e_tf.progress import status, track
 
-__all__ = ["ConvertReport", "convert"]
+__all__ = ["ConvertReport", "convert", "reader_options", "recipe_for"]
 
 PIECE = 2000  # units of an input (jets, events, images) in a part
 _OWN = "e2e_tf"
@@ -152,6 +152,59 @@ def convert(
     return report
 
 
+def reader_options(items: Sequence[str]) -> dict[str, Any]:
+    """Arguments of a reader from ``name=value``: numbers, ``true`` and ``false``, lists with commas, text.
+
+    Raises:
+        InputError: an item is not like that.
+    """
+    options: dict[str, Any] = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"an option of a reader must be name=value, got {item!r}")
+        values = [_value(part.strip()) for part in text.split(",")]
+        options[name] = values if len(values) > 1 else values[0]
+    return options
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+def recipe_for(
+    inputs: Sequence[str | os.PathLike[str]],
+    edges: str = "",
+    nodes: str = "",
+    max_nodes: int = 0,
+    reader: str = "",
+    options: Mapping[str, Any] | None = None,
+    on_error: str = "stop",
+) -> GraphRecipe:
+    """A recipe in which what is left open follows the first input that can be read.
+
+    Raises:
+        InputError: no input can be read, or the recipe cannot be.
+    """
+    check_on_error(on_error)
+    problem: InputError | None = None
+    for path in map(Path, inputs):
+        try:
+            name, _ = _look(path, reader, options or {})
+            found = _default_recipe(path, name, options or {})
+        except InputError as error:
+            if on_error == "stop":
+                raise
+            problem = problem or error
+            continue
+        return replace(found, edges=edges or found.edges, nodes=nodes or found.nodes, max_nodes=max_nodes)
+    raise InputError(f"none of the {len(inputs)} inputs can be read: {problem}")
+
+
 def _plan(
     inputs: Sequence[str | os.PathLike[str]],
     recipe: GraphRecipe | None,
@@ -164,6 +217,7 @@ def _plan(
 ) -> tuple[dict[str, Any], list[_Task], GraphRecipe]:
     """What a conversion consists of: the same for the same inputs, whoever runs it."""
     found: list[dict[str, Any]] = []
+    recipe = recipe or recipe_for(inputs, reader=reader, options=options, on_error=on_error)
     with status(f"Looking at {len(inputs)} file{'s' if len(inputs) > 1 else ''}"):
         for path in map(Path, inputs):
             try:
@@ -176,9 +230,7 @@ def _plan(
             found.append(
                 {"path": str(path.resolve()), "reader": name, "count": count, "sha256": sha256(path)}
             )
-            if recipe is None:
-                recipe = _default_recipe(path, name, options)
-    if not found or recipe is None:
+    if not found:
         raise InputError(f"none of the {len(inputs)} inputs can be read: {next(iter(report.files.values()))}")
     plan = {
         "inputs": found,

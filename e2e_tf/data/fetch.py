@@ -159,7 +159,7 @@ def _record(url: str, folder: Path) -> tuple[RemoteFile, ...]:
             for entry in document["files"]
         )
     except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(url, folder, error) from error
+        raise _unreachable(url.replace("/api/", "/"), folder, error) from error
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
@@ -185,8 +185,8 @@ def _unreachable(url: str, folder: Path, error: BaseException) -> InputError:
     host = urllib.parse.urlsplit(url).hostname
     reason = getattr(error, "reason", error)
     return InputError(
-        f"{host} cannot be reached ({reason}); on a machine without a network, download {url} elsewhere and put "
-        f"the file into {folder}"
+        f"{host} cannot be reached ({reason}); without a network, download {url} on another machine and "
+        f"put the file into {folder}"
     )
 
 
@@ -368,12 +368,12 @@ def _members(archive: Path) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:
             for member in tape:
                 if member.isdir():
                     continue
-                content = tape.extractfile(member) if member.isreg() else None
-                if content is None:
+                file = tape.extractfile(member) if member.isreg() else None
+                if file is None:
                     raise InputError(
                         f"{archive} holds {member.name!r}, which is a link or a device; only files are unpacked"
                     )
-                yield _inside(archive, member.name), content
+                yield _inside(archive, member.name), file
     else:
         raise InputError(f"{archive} is neither a zip nor a tar archive")
 

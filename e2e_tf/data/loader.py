@@ -98,7 +98,8 @@ class DisjointLoader:
         seed: of the order.
         node_budget: end a batch before it has more than this many nodes, however few graphs that are (a graph
             that alone has more is a batch of its own); 0 for no limit.
-        pad: pad batches to few shapes, see :func:`pad_batch`; padding has weight 0.
+        pad: pad batches to few shapes, see :func:`pad_batch`; padding has weight 0. Keras divides a batch's loss
+            by its rows, padding included, which makes it smaller by about a ninth.
         class_weight: factor by label, for labels of one integer per graph.
         shard: ``(i, n)``: give only the i-th of n workers' share of each epoch; the shares are disjoint, all of
             them together are the whole epoch, and the order is that of the same seed everywhere.

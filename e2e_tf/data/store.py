@@ -81,7 +81,7 @@ class _Column:
         self.dtype, self.shape = dtype, shape
         self.waiting: list[np.ndarray] = []
         self.buffered = 0
-        self.length = 0
+        self.length = self.room = 0
         self.jobs: list[tuple[int, Future[bytes] | bytes]] = []
 
     def append(self, values: np.ndarray) -> None:
@@ -108,8 +108,10 @@ class _Column:
 
     def _write(self) -> None:
         start, job = self.jobs.pop(0)
-        if self.dataset.shape[0] < start + self.rows:
-            self.dataset.resize(start + self.rows, axis=0)
+        if self.room < start + self.rows:
+            # In large steps: a resize costs as much as a chunk. finish() cuts off what was not needed.
+            self.room = max(8 * self.rows, 2 * self.room)
+            self.dataset.resize(self.room, axis=0)
         content = job if isinstance(job, bytes) else job.result()
         self.dataset.id.write_direct_chunk((start, *(0 for _ in self.shape)), content)
 

@@ -19,6 +19,7 @@ BACKBONES: dict[str, tuple[str, int]] = {
     "efficientnetb2": ("EfficientNetB2", 32),
 }
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red
 _IMAGENET_VARIANCE = (0.229**2, 0.224**2, 0.225**2)
 
 
@@ -80,9 +81,8 @@ def scaled(name: str, image: Any) -> Any:
             mean=_IMAGENET_MEAN, variance=_IMAGENET_VARIANCE, name="standardise"
         )(unit)
     # ResNet50: blue, green, red, centred and not scaled.
-    mean = tuple(255 * value for value in reversed(_IMAGENET_MEAN))
     flipped = keras.ops.flip(image, axis=-1)
-    return keras.layers.Normalization(mean=mean, variance=(1.0, 1.0, 1.0), name="standardise")(flipped)
+    return keras.layers.Normalization(mean=_CAFFE_MEAN, variance=(1.0, 1.0, 1.0), name="standardise")(flipped)
 
 
 def _short(error: BaseException) -> str:

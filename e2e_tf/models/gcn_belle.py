@@ -78,7 +78,8 @@ def gcn_belle(n_features: int, n_globals: int, settings: GCNBelle | None = None,
             f"not {s.kind_column}"
         )
     inputs = disjoint_inputs(n_features, n_globals)
-    x, a, mask = DisjointToBlocks(name="blocks")(
+    # Kinds are whole numbers up to some hundreds, which bfloat16 does not hold.
+    x, a, mask = DisjointToBlocks(name="blocks", dtype="float32")(
         [inputs["x"], inputs["senders"], inputs["receivers"], inputs["n_node"]]
     )
     a = NormalizedAdjacency(name="adjacency")([x, a])

@@ -105,9 +105,10 @@ def particle_attention(
         raise InputError(f"pairs must be columns of x, 0 to {n_features - 1}, not {columns}")
     inputs = disjoint_inputs(n_features, n_globals, {"p4": 4} if s.pairs == "p4" else None)
     x = inputs["x"]
+    exact = None if s.pairs == "graph" else "float32"  # momenta lose their digits in a shorter type
     if s.pairs == "p4":  # they travel with the features, so that one layer makes all blocks
-        x = keras.layers.Concatenate(name="features_and_p4")([x, inputs["p4"]])
-    x, a, mask = DisjointToBlocks(name="blocks")(
+        x = keras.layers.Concatenate(name="features_and_p4", dtype="float32")([x, inputs["p4"]])
+    x, a, mask = DisjointToBlocks(name="blocks", dtype=exact)(
         [x, inputs["senders"], inputs["receivers"], inputs["n_node"]]
     )
     if s.pairs == "graph":

@@ -98,8 +98,9 @@ def particle_net(
     inputs = disjoint_inputs(n_features, n_globals, {"points": 2} if points_input else None)
     x = inputs["x"]
     if points_input:  # they travel with the features, so that one layer makes all blocks
-        x = keras.layers.Concatenate(name="features_and_points")([x, inputs["points"]])
-    to_blocks = DisjointToBlocks(name="blocks")
+        x = keras.layers.Concatenate(name="features_and_points", dtype="float32")([x, inputs["points"]])
+    # Places that are close to each other are one in a shorter type.
+    to_blocks = DisjointToBlocks(name="blocks", dtype=None if s.coordinates == "graph" else "float32")
     x, a, mask = to_blocks([x, inputs["senders"], inputs["receivers"], inputs["n_node"]])
     points = None
     if points_input:

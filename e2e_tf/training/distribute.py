@@ -11,6 +11,7 @@ import numpy as np
 
 from e2e_tf.data.loader import DisjointLoader, model_inputs
 from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphBatch
 
 __all__ = ["choose_strategy", "distributed_fit"]
 
@@ -52,9 +53,8 @@ def distributed_fit(
     """Train a compiled model on every replica of a strategy; the losses are those of one process.
 
     Every batch of the loader is cut into one part per replica, and each part counts by its graphs, so the
-    gradient of a step is that of the whole batch. ``model.fit`` cannot do this: it first averages one batch
-    over the replicas, which have different numbers of nodes, and on several workers it takes the mean of the
-    scalar loss along an axis that it does not have.
+    gradient of a step is that of the whole batch. ``model.fit`` of Keras 3 cannot do this: before it starts it
+    averages one batch over the replicas, which fails for inputs by name and for parts of different size.
 
     Args:
         model: built within ``strategy.scope()`` and compiled with one loss by name; the same everywhere.
@@ -87,6 +87,8 @@ def distributed_fit(
             f"graphs in batches of {loader.batch_size} leave one of {rest or loader.batch_size}"
         )
     loss_of = keras.losses.get(model.loss)
+    with strategy.scope():  # the optimizer's variables cannot be made within a step on several replicas
+        model.optimizer.build(model.trainable_variables)
 
     def step(inputs: Any, label: Any, weight: Any, share: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -136,7 +138,9 @@ def _distributed(loader: DisjointLoader, strategy: Any, epoch: int) -> Any:
                 index = pieces[replica]
                 weight = np.ones(len(index), np.float32) if loader.weight is None else loader.weight[index]
                 share = np.float32(1 / len(batch))
-                yield model_inputs(loader.graphs.take(index)), loader.label[index], weight, share
+                graphs = loader.graphs
+                piece = graphs.take(index) if isinstance(graphs, GraphBatch) else graphs.batch(index)
+                yield model_inputs(piece), loader.label[index], weight, share
 
     def pipeline(context: Any) -> Any:
         first = next(parts(0, 1))

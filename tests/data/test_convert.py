@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.data import convert as module
-from e2e_tf.data.convert import convert
+from e2e_tf.data.convert import convert, reader_options, recipe_for
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import write_jets
 from e2e_tf.data.store import GraphStore
@@ -278,3 +278,26 @@ def test_a_dead_worker_is_one_sentence(inputs, tmp_path, monkeypatch):
         convert(paths, tmp_path / "g.h5", RECIPE, piece=10, processes=2)
     assert time.perf_counter() - started < 60
     assert not (tmp_path / "g.h5").exists()
+
+
+def test_options_of_a_reader_from_text():
+    found = reader_options(["channels=ecal, hcal,track", "split=test", "n=3", "flag=true", "x=0.5"])
+    assert found == {
+        "channels": ["ecal", "hcal", "track"],
+        "split": "test",
+        "n": 3,
+        "flag": True,
+        "x": 0.5,
+    }
+    with pytest.raises(InputError, match="an option of a reader must be name=value, got 'split'"):
+        reader_options(["split"])
+
+
+def test_what_is_left_open_follows_the_first_readable_input(inputs, tmp_path):
+    _, paths = inputs
+    assert recipe_for(paths, edges="knn:5").edges == "knn:5"
+    assert recipe_for(paths, nodes="candidates", max_nodes=7) == GraphRecipe(nodes="candidates", max_nodes=7)
+    (tmp_path / "x.h5").write_bytes(b"")
+    assert recipe_for([tmp_path / "x.h5", *paths], on_error="skip").nodes == "hits"
+    with pytest.raises(InputError, match=r"x\.h5"):
+        recipe_for([tmp_path / "x.h5", *paths])

@@ -215,8 +215,8 @@ def test_no_network(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     message = (
-        rf"127\.0\.0\.1 cannot be reached \(.*refused.*\); on a machine without a network, download "
-        rf"http://127\.0\.0\.1:{port}/a elsewhere and put the file into"
+        rf"127\.0\.0\.1 cannot be reached \(.*refused.*\); without a network, download "
+        rf"http://127\.0\.0\.1:{port}/a on another machine and put the file into"
     )
     with pytest.raises(InputError, match=message):
         download(RemoteFile("a.h5", f"http://127.0.0.1:{port}/a"), tmp_path, attempts=2, pause=0)

@@ -395,7 +395,7 @@ def check_compiled(layer: Any, form: Form, atol: float) -> None:
 
 def check_onnx(layer: Any, form: Form, tolerance: float = 1e-5) -> None:
     """ONNX Runtime gives the same, for other sizes and for graphs without nodes too."""
-    session, structure = onnx_session(layer, form)
+    session = onnx_session(layer, form)
     names = [f"in{i}" for i in range(len(shapes(form)))]
     taken = {i.name for i in session.get_inputs()}
     for graphs in (STANDARD, OTHER, EMPTY, OTHER.alone(1)):
@@ -412,7 +412,7 @@ def check_onnx(layer: Any, form: Form, tolerance: float = 1e-5) -> None:
         )
 
 
-def onnx_session(layer: Any, form: Form, opset: int = 18) -> tuple[Any, Any]:
+def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
     """An ONNX Runtime session of a layer, its inputs named ``in0``, ``in1``, ..."""
     import onnxruntime
     import tf2onnx
@@ -430,10 +430,9 @@ def onnx_session(layer: Any, form: Form, opset: int = 18) -> tuple[Any, Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
+    return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return session, structure
 
 
 def check_half(

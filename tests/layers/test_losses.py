@@ -193,6 +193,7 @@ def test_a_compiled_model_reloads_with_its_losses(tmp_path):
     inputs = keras.Input((None, 4))
     model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(inputs))
     model.compile("adam", ObjectCondensation(q_min=0.3))
+    model.optimizer.build(model.trainable_variables)
     x = np.ones((2, 5, 4), np.float32)
     model.save(tmp_path / "model.keras")
     (again,) = fresh_process().run(tmp_path / "model.keras", [x])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +329,31 @@ def test_missing_inputs_are_named() -> None:
 def test_public_names() -> None:
     for name in e2e_tf.models.__all__:
         assert hasattr(e2e_tf.models, name)
+
+
+@pytest.fixture
+def bfloat16() -> Iterator[None]:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("bfloat16")
+def test_mixed_precision_keeps_kinds_and_momenta(batch: Any) -> None:
+    whole = batch([3], F, 0)
+    whole["x"][:, -1] = 512
+    model = build_model("gcn_belle", F, 0, {"units": 8})
+    table = np.zeros((541, 8), np.float32)
+    table[513] = 1  # bfloat16 cannot tell 512 from 513
+    model.get_layer("embedding").set_weights([table])
+    score = np.asarray(model(whole))
+    assert score.dtype == np.float32
+    whole["x"][:, -1] = 513
+    assert np.abs(np.asarray(model(whole)) - score).max() > 1e-4
+
+    model = build_model("particle_attention", F, 0, SMALL["particle_attention"] | {"pairs": "p4"})
+    p4 = np.array([[50, 1.0, 1.0, 0], [40, 1.001, 1.0, 0], [30, 1.0, 1.002, 0]], np.float32)
+    pairs = keras.Model(model.inputs, model.get_layer("pairs").output)
+    inputs = whole | {"p4": p4}
+    found = np.asarray(pairs([inputs[tensor.name] for tensor in model.inputs])).astype(np.float32)
+    assert found[0, 0, 1, 2] == pytest.approx(np.log(0.001), rel=0.01)

@@ -68,7 +68,6 @@ def test_backbones_classify_drawn_events(tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(loaded({"image": image}), score, rtol=1e-5)
-    assert any("dense" in str(loss) or loss is not None for loss in model.losses)
     penalty = 0.01 * float(np.sum(model.get_layer("dense").kernel.numpy() ** 2))
     np.testing.assert_allclose(float(sum(model.losses)), penalty, rtol=1e-5)
 
@@ -104,15 +103,15 @@ def test_pretrained_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_quark_gluon_cnn_overfits_32_images() -> None:
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    settings = {"size": [16, 16], "filters": [8, 16], "depth": 1, "dense": [16], "dropout": 0.0}
+    settings = {"size": [12, 12], "filters": [16], "depth": 1, "dense": [16], "dropout": 0.0, "kernel": 3}
     model = build_model("quark_gluon_cnn", 3, 2, settings)
     inputs = {
-        "image": rng.exponential(size=(32, 16, 16, 3)).astype(np.float32),
+        "image": rng.exponential(size=(32, 12, 12, 3)).astype(np.float32),
         "u": rng.normal(size=(32, 2)).astype(np.float32),
     }
     label = rng.integers(0, 2, (32, 1)).astype(np.float32)
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", jit_compile=False)
-    model.fit(inputs, label, batch_size=32, epochs=120, verbose=0)
+    model.fit(inputs, label, batch_size=32, epochs=80, verbose=0)
     assert model.train_on_batch(inputs, label) < 0.05
     base = np.asarray(model(inputs))
     assert np.abs(np.asarray(model(inputs | {"u": -inputs["u"]})) - base).max() > 1e-3
@@ -121,11 +120,14 @@ def test_quark_gluon_cnn_overfits_32_images() -> None:
 def test_egamma_reads_both_channels() -> None:
     model = build_model("egamma_hybrid", 2, 0, None, {"score": Head()})
     image = np.random.default_rng(0).uniform(0, 1, (2, 32, 32, 2)).astype(np.float32)
-    base = np.asarray(model({"image": image})["score"])
+    # An EfficientNet without training flattens everything, so look at what enters it.
+    front = keras.Model(model.inputs, model.get_layer("reduce").output)
+    base = np.asarray(front([image]))
+    assert base.shape == (2, 32, 32, 3)
     for channel in (0, 1):
         other = image.copy()
         other[..., channel] = 0
-        assert np.abs(np.asarray(model({"image": other})["score"]) - base).max() > 1e-7
+        assert np.abs(np.asarray(front([other])) - base).max() > 1e-3
     assert model.get_layer("dense").units == 256
     assert model.get_layer("reduce").filters == 3
 

@@ -5,6 +5,7 @@ Arguments: a file with a graph and the weights of each case, named and shaped as
 
 import json
 import sys
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ batch = torch.from_numpy(data["graph_id"].astype(np.int64))
 
 def mlp(sizes):
     parts = []
-    for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+    for i, (a, b) in enumerate(pairwise(sizes)):
         parts += [nn.ReLU()] if i else []
         parts += [nn.Linear(a, b)]
     return nn.Sequential(*parts)

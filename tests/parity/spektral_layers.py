@@ -44,7 +44,7 @@ for name, case in json.loads(str(data["cases"])).items():
     trained, fixed = values[: case["trainable"]], values[case["trainable"] :]
     for group, arrays in ((layer.trainable_weights, trained), (layer.non_trainable_weights, fixed)):
         assert [tuple(w.shape) for w in group] == [a.shape for a in arrays], name
-        for weight, array in zip(group, arrays):
+        for weight, array in zip(group, arrays, strict=True):
             weight.assign(array)
     results[name] = np.array(layer(inputs))
 np.savez(sys.argv[2], **results)

@@ -19,7 +19,7 @@ def prepared(tau_folder):
 
 def test_splits_share_no_event_and_lose_no_jet(prepared, tau_folder):
     parts = [set(part.jets.event.tolist()) for part in (prepared.train, prepared.validation, prepared.test)]
-    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert sum(map(len, parts)) == len(set.union(*parts))
     assert set.union(*parts) == set(read_jets(tau_folder / "tau.h5").event.tolist())
     assert sum(len(p.jets) for p in (prepared.train, prepared.validation, prepared.test)) == 400
 

@@ -35,7 +35,10 @@ class Harness:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "harness.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(HERE / "harness.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
@@ -51,7 +54,12 @@ class Harness:
     def start(self, cwd: Path, *argv: object, **environment: str) -> Command:
         self.started += 1
         log = cwd / f"command-{self.started}.log"
-        request = {"cwd": str(cwd), "argv": [str(a) for a in argv], "log": str(log), "environment": environment}
+        request = {
+            "cwd": str(cwd),
+            "argv": [str(a) for a in argv],
+            "log": str(log),
+            "environment": environment,
+        }
         return Command(self, self.ask(what="start", **request)["pid"], log)
 
     def run(self, cwd: Path, *argv: object, timeout: float = 60, **environment: str) -> tuple[int, str]:

@@ -63,7 +63,7 @@ if __name__ == "__main__":
     saved = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     import grpc  # noqa: F401
-    import matplotlib.figure
+    import matplotlib.figure  # noqa: F401
     import sklearn.ensemble
     import sklearn.inspection  # noqa: F401
 

@@ -25,7 +25,9 @@ def test_search_finds_better_than_it_began(harness, tmp_path, toy, algorithm):
     assert records[0].values == {"x": 0.0, "n": 1, "kind": "a"}
     for record in records:
         x, n = record.values["x"], record.values["n"]
-        assert record.metrics["val_auc"] == pytest.approx(1 - (x - 0.3) ** 2 - 0.01 * n + 0.001 * (record.epochs - 1))
+        assert record.metrics["val_auc"] == pytest.approx(
+            1 - (x - 0.3) ** 2 - 0.01 * n + 0.001 * (record.epochs - 1)
+        )
         assert record.seconds["overhead"] < 3
     assert (tmp_path / "sweep" / "sweep.html").is_file()
     assert len((tmp_path / "sweep" / "trials.csv").read_text().splitlines()) == 1 + len(records)
@@ -174,7 +176,9 @@ def test_another_search_refuses_the_folder(harness, tmp_path, toy):
     assert harness.run(tmp_path, "tune", toy(trials=2), "-o", "sweep")[0] == 0
     before = open_sweep(tmp_path / "sweep").records()
     error = _refused(harness, tmp_path, toy(algorithm="bayesian", trials=2), "-o", "sweep")
-    assert error.startswith("sweep holds a sweep of another search, it differs in tune.algorithm: 'random' there")
+    assert error.startswith(
+        "sweep holds a sweep of another search, it differs in tune.algorithm: 'random' there"
+    )
     error = _refused(harness, tmp_path, toy("Conditional", trials=2), "-o", "sweep")
     assert "it differs in tune.hypermodel" in error
     assert open_sweep(tmp_path / "sweep").records() == before

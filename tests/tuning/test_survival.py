@@ -12,7 +12,10 @@ TRIALS = 24
 
 def completed(sweep):
     """Trials that have ended, with a number that no second run would give again."""
-    return {p.parent.name: json.loads(p.read_text())["metrics"]["nonce"] for p in sweep.glob("trials/[0-9]*/result.json")}
+    return {
+        p.parent.name: json.loads(p.read_text())["metrics"]["nonce"]
+        for p in sweep.glob("trials/[0-9]*/result.json")
+    }
 
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian"])

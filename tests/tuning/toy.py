@@ -76,7 +76,7 @@ class Conditional(Toy):
 
     def build(self, hp):
         model = {"x": hp.Float("x", 0, 1), "n": 1, "kind": hp.Choice("kind", ["a", "b"])}
-        if model["kind"] == "b":
-            with hp.conditional_scope("kind", ["b"]):
+        with hp.conditional_scope("kind", ["b"]):
+            if model["kind"] == "b":
                 model["x"] += 0 * hp.Int("y", 1, 3)
         return model

@@ -60,23 +60,29 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
   const auto size = static_cast<std::size_t>(out.count);
   if (raw.count("pt") && jets.columns.count("pt")) {
     const float pt = std::max(detail::jet_value(jets, "pt", jet), 1e-6f);
-    for (const float value : raw["pt"]) q["pt_fraction"].push_back(value / pt);
+    auto& fraction = q["pt_fraction"];  // there even if the jet is empty
+    for (const float value : raw["pt"]) fraction.push_back(value / pt);
   }
-  if (raw.count("deta") && raw.count("dphi"))
-    for (std::size_t i = 0; i < size; ++i) q["delta_r"].push_back(std::hypot(raw["deta"][i], raw["dphi"][i]));
+  if (raw.count("deta") && raw.count("dphi")) {
+    auto& distance = q["delta_r"];
+    for (std::size_t i = 0; i < size; ++i) distance.push_back(std::hypot(raw["deta"][i], raw["dphi"][i]));
+  }
   if (raw.count("pdg_id")) {
     const std::pair<const char*, float> kinds[] = {{"is_charged_hadron", 211}, {"is_neutral_hadron", 130},
                                                    {"is_photon", 22},          {"is_electron", 11},
                                                    {"is_muon", 13}};
-    for (const auto& [name, code] : kinds)
-      for (const float id : raw["pdg_id"]) q[name].push_back(std::fabs(id) == code ? 1.f : 0.f);
+    for (const auto& [name, code] : kinds) {
+      auto& is_kind = q[name];
+      for (const float id : raw["pdg_id"]) is_kind.push_back(std::fabs(id) == code ? 1.f : 0.f);
+    }
   }
   for (const std::string name : {"d0", "dz"})
     if (raw.count(name + "_error") && raw.count(name)) {
       q.erase(name + "_error");
+      auto& significance = q[name + "_significance"];
       for (std::size_t i = 0; i < size; ++i) {
         const float error = raw[name + "_error"][i];
-        q[name + "_significance"].push_back(error > 0 ? raw[name][i] / error : 0.f);
+        significance.push_back(error > 0 ? raw[name][i] / error : 0.f);
       }
     }
   if (q.count("pt")) out.weight = q["pt"];

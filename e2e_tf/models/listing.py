@@ -1,0 +1,74 @@
+"""Tables of the models on the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from e2e_tf.errors import InputError
+from e2e_tf.models import MODELS, ModelEntry
+
+__all__ = ["input_needs", "list_models"]
+
+_INPUTS = {
+    "graph": "x (n, F), senders, receivers (n_edges,), n_node (B,)",
+    "image": "image (B, H, W, C)",
+    "dense": "x (B, F)",
+}
+_ALSO = {
+    "particle_net": 'points (n, 2) with coordinates = "points"',
+    "particle_net_lite": 'points (n, 2) with coordinates = "points"',
+    "particle_attention": 'p4 (n, 4) with pairs = "p4"',
+    "graph_net": "features (N, F), adj_matrix (N, N) instead with padded_nodes = N",
+}
+
+
+def input_needs(name: str) -> str:
+    """The inputs of a model in one line.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if name not in MODELS:
+        raise InputError(f"model must be one of {', '.join(MODELS)}, not {name!r}")
+    line = f"{_INPUTS[MODELS[name].inputs]}; u (B, G) if G > 0"
+    return f"{line}; {_ALSO[name]}" if name in _ALSO else line
+
+
+def list_models(name: str = "") -> None:
+    """Print all models, or the settings of one with their defaults.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if Console().is_terminal else 110)
+    if name:
+        needs, entry = input_needs(name), MODELS[name]
+        console.print(f"{name}: {entry.summary}", markup=False)
+        console.print(f"inputs: {needs}", markup=False)
+        console.print(f"weights: {_weights(entry)}", markup=False)
+        for field in dataclasses.fields(entry.settings):
+            console.print(f"  {field.name} = {_toml(getattr(entry.settings(), field.name))}", markup=False)
+        return
+    table = Table(title="Models; 'e2e-tf models NAME' shows the settings", title_justify="left")
+    for column in ("model", "what", "inputs", "weights"):
+        table.add_column(column, justify="right" if column == "weights" else "left")
+    for model, entry in MODELS.items():
+        table.add_row(model, entry.summary, entry.inputs, _weights(entry))
+    console.print(table)
+
+
+def _weights(entry: ModelEntry) -> str:
+    features, more = entry.example
+    return f"{entry.weights:,} (F = {features}, G = {more})"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -1,0 +1,357 @@
+"""The C++ builder and runners give what Python gives, with sanitizers on."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deploy
+from deploy.candidates import write_candidates
+from deploy.interface import JetBatch, edges_feeds
+from deploy.padded import padded_feeds, padded_preprocess
+from e2e_tf.data.graphs import candidate_quantities, graphs_of, hit_quantities
+from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
+from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.errors import InputError
+from e2e_tf.training.run import Run, open_run, write_json
+
+CPP = Path(deploy.__file__).parent / "cpp"
+HEADERS = CPP / "build" / "headers" / "usr"
+
+
+def compile_tools(folder: Path, targets: list[str], *options: str) -> Path:
+    for tool in ("cmake", "make", os.environ.get("CXX", "c++")):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    flags = ["-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O1"]
+    made = subprocess.run(
+        ["cmake", "-S", CPP, "-B", folder, *flags, *options], capture_output=True, text=True
+    )
+    if "NLOHMANN_JSON_INCLUDE" in made.stderr:
+        pytest.skip("nlohmann-json is not installed")
+    assert made.returncode == 0, made.stderr
+    for target in targets:
+        built = subprocess.run(
+            ["cmake", "--build", folder, "--target", target], capture_output=True, text=True
+        )
+        assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of ``e2e_tf_build`` and ``e2e_tf_fuzz``, built with the address and undefined-behaviour sanitizers."""
+    folder = tmp_path_factory.mktemp("sanitized")
+    return compile_tools(
+        folder, ["e2e_tf_build", "e2e_tf_fuzz"], "-DE2E_TF_SANITIZE=ON", "-DE2E_TF_RUNNERS=OFF"
+    )
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``e2e_tf_run`` with TensorFlow, and ONNX Runtime where its headers are."""
+    folder = tmp_path_factory.mktemp("runner")
+    roots = {}
+    for name in ("tensorflow", "onnxruntime"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations
+        roots[name] = spec.submodule_search_locations[0]
+    headers = os.environ.get("ONNXRUNTIME_ROOT", str(HEADERS))
+    options = [
+        f"-DTENSORFLOW_ROOT={roots['tensorflow']}",
+        f"-DONNXRUNTIME_ROOT={roots['onnxruntime']};{headers}",
+    ]
+    return compile_tools(folder, ["e2e_tf_run"], *options) / "e2e_tf_run"
+
+
+def random_jets(n: int, seed: int, most: int = 24) -> Jets:
+    """Jets with candidates and hits: ties, coincident nodes, nodes across the seam of φ, empty jets."""
+    rng = np.random.default_rng(seed)
+    counts = np.where(rng.random(n) < 0.05, 0, rng.integers(0, most + 1, n))
+    rows = int(counts.sum())
+    owner = np.repeat(np.arange(n), counts)
+    kind = rng.integers(0, 4, n)[owner]
+    spread = rng.choice([0.05, 0.3, 3.0], n)[owner]
+    deta, dphi = (rng.normal(0, spread), rng.normal(0, spread))
+    grid = rng.integers(-3, 4, (2, rows)) * 0.125
+    deta, dphi = np.where(kind == 0, grid[0], deta), np.where(kind == 0, grid[1], dphi)
+    deta, dphi = np.where(kind == 1, 0.1, deta), np.where(kind == 1, -0.2, dphi)
+    dphi = np.where(kind == 2, np.pi - 0.05 + 0.1 * rng.random(rows), dphi)
+    dphi = (dphi + np.pi) % (2 * np.pi) - np.pi
+    columns: dict[str, Any] = {
+        "pt": rng.choice([0.0, 0.5, 1.0, 2.0, 80.0], rows) * rng.choice([1.0, 1.37], rows),
+        "energy": rng.exponential(5, rows),
+        "deta": deta,
+        "dphi": dphi,
+        "charge": rng.integers(-1, 2, rows),
+        "d0": rng.normal(0, 0.1, rows),
+        "dz": rng.normal(0, 3, rows),
+        "d0_error": rng.choice([0.0, 0.01, 0.2], rows),
+        "dz_error": rng.choice([0.0, 0.3], rows),
+    }
+    columns = {name: values.astype(np.float32) for name, values in columns.items()}
+    columns["pdg_id"] = rng.choice([211, -211, 130, 22, 11, -13], rows).astype(np.int32)
+    hits = {}
+    empty = rng.random(n) < 0.05
+    eta, phi = rng.uniform(-2, 2, n), rng.uniform(-np.pi, np.pi, n)
+    for channel, side in (("track", CRYSTALS), ("ecal", CRYSTALS), ("hcal", TOWERS)):
+        found = rng.integers(0, most // 2 + 1, n)
+        found[empty | (rng.random(n) < 0.1)] = 0
+        spots = int(found.sum())
+        middle = rng.choice([side // 2, 2, side - 3], n).repeat(found)
+        row, column = (np.clip(middle + rng.integers(-4, 5, spots), 0, side - 1) for _ in range(2))
+        value = rng.choice([0.0, 0.25, 1.5, 7.0], spots) * rng.choice([1.0, 1.37], spots)
+        cells = {"cell": (row * side + column).astype(np.int32), "value": value.astype(np.float32)}
+        hits[channel] = Ragged.from_counts(cells, found)
+    ieta, iphi = window_corner(eta, phi)
+    jet = {"pt": rng.exponential(30, n), "mass": rng.exponential(3, n), "eta": eta, "phi": phi}
+    return Jets(
+        jets={k: v.astype(np.float32) for k, v in jet.items()} | {"ieta": ieta, "iphi": iphi},
+        event=np.arange(n),
+        weight=np.ones(n, np.float32),
+        hits=hits,
+        candidates=Ragged.from_counts(columns, counts),
+    )
+
+
+def built(tool: Path, preprocess: Path, jets: Path, out: Path, batch: int) -> list[dict[str, np.ndarray]]:
+    done = subprocess.run([tool, preprocess, jets, out, str(batch)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    content = out.read_bytes()
+    batches: list[dict[str, np.ndarray]] = []
+    at = 0
+    while at < len(content):
+        (length,) = struct.unpack_from("<I", content, at)
+        name = content[at + 4 : at + 4 + length].decode()
+        at += 4 + length
+        (rank,) = struct.unpack_from("<I", content, at)
+        shape = struct.unpack_from(f"<{rank}q", content, at + 4)
+        at += 4 + 8 * rank
+        values = np.frombuffer(content, "<f4", int(np.prod(shape)), at).reshape(shape)
+        at += 4 * values.size
+        if not batches or name in batches[-1]:
+            batches.append({})
+        batches[-1][name] = values
+    return batches
+
+
+def compare(tool: Path, run: Run, jets: Jets, folder: Path, padded: bool, batch: int = 64) -> int:
+    """Tensors of C++ and of Python on the same jets; the number of edges compared."""
+    document = padded_preprocess(run.preprocess) if padded else run.preprocess.to_dict()
+    write_json(folder / "preprocess.json", document)
+    write_candidates(folder / "jets.bin", jets, force=True)
+    found = built(tool, folder / "preprocess.json", folder / "jets.bin", folder / "out.bin", batch)
+    graphs = graphs_of(jets, run.preprocess)
+    assert len(found) == -(-len(jets) // batch)
+    edges = 0
+    for i, tensors in enumerate(found):
+        part = graphs.take(np.arange(i * batch, min((i + 1) * batch, len(jets))))
+        if padded:
+            size = max(int(part.graphs.n_node.max()), 1)
+            expected = padded_feeds(JetBatch(part.graphs, part.positions), size)
+        else:
+            expected = edges_feeds(part.graphs)
+            edges += part.graphs.senders.size
+        assert tensors.keys() == expected.keys()
+        for name, values in expected.items():
+            assert tensors[name].shape == values.shape
+            # One unit in the last place of a logarithm; indices, positions and masks are the same bits.
+            atol = 1e-6 if name in ("x", "features", "u") else 0
+            np.testing.assert_allclose(tensors[name], values, rtol=0, atol=atol, err_msg=name)
+    return edges
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "count", "limit"),
+    [
+        ("candidates", "knn:3+radius:0.2+delaunay", 10_000, 15),
+        ("hits", "knn:3+delaunay", 1_500, 0),
+        ("hits", "grid8+radius:0.05", 300, 12),
+        ("candidates", "full", 200, 0),
+    ],
+)
+def test_random_jets_give_the_same_edges_and_features(
+    sanitized: Path,
+    make_run: Callable[..., Path],
+    tmp_path: Path,
+    nodes: str,
+    edges: str,
+    count: int,
+    limit: int,
+) -> None:
+    run = open_run(make_run(tmp_path / "run", nodes=nodes, edges=edges, max_nodes=limit))
+    assert compare(sanitized / "e2e_tf_build", run, random_jets(count, 11), tmp_path, False) > 10 * count
+
+
+def test_random_jets_give_the_same_padded_tensors(
+    sanitized: Path, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    compare(sanitized / "e2e_tf_build", open_run(runs["padded"]), random_jets(2000, 12), tmp_path, True)
+
+
+@pytest.mark.parametrize("kind", ["padded", "edges"])
+def test_the_shipped_sample_gives_the_same_tensors(
+    sanitized: Path, runs: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.samples import sample_path
+
+    if not sample_path("tau").is_file():
+        pytest.skip("the shipped sample is absent")
+    jets = read_jets(sample_path("tau")).take(np.arange(500))
+    compare(sanitized / "e2e_tf_build", open_run(runs[kind]), jets, tmp_path, kind == "padded")
+
+
+def test_other_coordinates_wrap_where_they_are_called_phi(
+    sanitized: Path, make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = open_run(make_run(tmp_path / "run", edges="knn:4", coordinates=("dphi", "deta", "dz"), max_nodes=0))
+    assert compare(sanitized / "e2e_tf_build", run, random_jets(300, 13), tmp_path, False) > 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["graph"].update(edges="knn:0"), "positive number"),
+        (lambda d: d["graph"].update(edges="voronoi"), "must be made of knn"),
+        (lambda d: d["x"]["var_infos"]["deta"].update(transform="sqrt"), "the transform must be identity"),
+        (lambda d: d["x"]["var_infos"].pop("deta"), "not a preprocess.json"),
+        (lambda d: d["x"]["var_infos"]["deta"].update(pad=9.0), "must lie between its bounds"),
+        (lambda d: d["x"]["var_infos"]["deta"].update(raw="spin"), "there is no input spin"),
+        (lambda d: d["graph"].update(nodes="tracks"), "must be hits or candidates, not tracks"),
+    ],
+)
+def test_a_damaged_preprocess_json_ends_with_2(
+    sanitized: Path, runs: dict[str, Path], tmp_path: Path, change: Callable[[Any], Any], message: str
+) -> None:
+    document = open_run(runs["edges"]).preprocess.to_dict()
+    change(document)
+    (tmp_path / "preprocess.json").write_text(json.dumps(document))
+    write_candidates(tmp_path / "jets.bin", random_jets(3, 1))
+    tool = sanitized / "e2e_tf_build"
+    done = subprocess.run(
+        [tool, tmp_path / "preprocess.json", tmp_path / "jets.bin", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("cut", [0, 7, 12, 100, -1])
+def test_a_truncated_file_of_jets_ends_with_2(
+    sanitized: Path, runs: dict[str, Path], tmp_path: Path, cut: int
+) -> None:
+    write_candidates(tmp_path / "jets.bin", random_jets(3, 1))
+    (tmp_path / "short.bin").write_bytes((tmp_path / "jets.bin").read_bytes()[:cut])
+    done = subprocess.run(
+        [
+            sanitized / "e2e_tf_build",
+            runs["edges"] / "preprocess.json",
+            tmp_path / "short.bin",
+            tmp_path / "out",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "file of jets" in done.stderr
+
+
+def test_mutated_input_gives_errors_or_tensors(
+    sanitized: Path, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    corpus = []
+    write_candidates(tmp_path / "jets.bin", random_jets(4, 2, most=6))
+    for kind, run in runs.items():
+        preprocess = open_run(run).preprocess
+        document = padded_preprocess(preprocess) if kind == "padded" else preprocess.to_dict()
+        path = tmp_path / f"{kind}.seed"
+        path.write_bytes(json.dumps(document).encode() + b"\0" + (tmp_path / "jets.bin").read_bytes())
+        corpus.append(path)
+    done = subprocess.run([sanitized / "e2e_tf_fuzz", "4000", "7", *corpus], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("kind", ["padded", "edges"])
+@pytest.mark.parametrize("backend", ["onnx", "tf", "savedmodel"])
+def test_scores_are_those_of_keras(
+    runner: Path, handoffs: dict[str, Path], runs: dict[str, Path], tmp_path: Path, kind: str, backend: str
+) -> None:
+    from e2e_tf.training.evaluate import predict
+
+    jets = random_jets(300, 14)
+    write_candidates(tmp_path / "jets.bin", jets)
+    command = [runner, "--backend", backend, "--threads", "8", "--batch", "7", "--repeat", "6"]
+    done = subprocess.run(
+        [*command, "--scores", tmp_path / "scores.bin", handoffs[kind], tmp_path / "jets.bin"],
+        capture_output=True,
+        text=True,
+    )
+    if "built without" in done.stderr:
+        pytest.skip("ONNX Runtime's headers are absent; 'make -C deploy/cpp headers' fetches them")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["jets"], report["outputs"], report["threads"]) == (1800, 1, 8)
+    assert report["growth_kib"] < 20_000
+    run = open_run(runs[kind])
+    expected = predict(run.model(), graphs_of(jets, run.preprocess))
+    found = np.fromfile(tmp_path / "scores.bin", "<f4").reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "usage: e2e_tf_run"),
+        (["--backend", "tpu", "HANDOFF", "JETS"], "the backend must be onnx, tf or savedmodel, not 'tpu'"),
+        (
+            ["--backend", "tf", "--threads", "0", "HANDOFF", "JETS"],
+            "--threads must be a positive integer, not '0'",
+        ),
+        (["--backend", "tf", "--threads", "-1", "HANDOFF", "JETS"], "not '-1'"),
+        (["--backend", "tf", "HANDOFF", "none.bin"], "there is no file of jets none.bin"),
+        (["--backend", "tf", "--colour", "red", "HANDOFF", "JETS"], "unknown option --colour"),
+    ],
+)
+def test_the_runner_explains_bad_input(
+    runner: Path, handoffs: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    write_candidates(tmp_path / "jets.bin", random_jets(2, 1))
+    names = {"HANDOFF": str(handoffs["padded"]), "JETS": str(tmp_path / "jets.bin")}
+    done = subprocess.run([runner, *(names.get(a, a) for a in arguments)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_integers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
+    jets = random_jets(2, 1)
+    wrong = Jets(
+        jets=dict(jets.jets) | {"run": np.array([1, 2**24 + 1])}, event=jets.event, weight=jets.weight
+    )
+    with pytest.raises(InputError, match="the column run holds integers beyond 2"):
+        write_candidates(tmp_path / "x.bin", wrong)
+    assert not (tmp_path / "x.bin").exists()
+
+
+def test_the_random_jets_have_what_they_promise() -> None:
+    jets = random_jets(200, 11)
+    quantities, n_node = candidate_quantities(jets)
+    assert n_node.min() == 0
+    assert quantities["dphi"].max() > 3.1
+    assert quantities["dphi"].min() < -3.1
+    _, n_hits, _ = hit_quantities(jets)
+    assert n_hits.min() == 0
+    assert n_hits.max() > 10

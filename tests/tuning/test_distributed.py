@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import pytest
+
+from e2e_tf.errors import InputError
+from tuning.distributed import parse_address
+from tuning.sweep import COMPLETED, FAILED, open_sweep
+
+
+@pytest.fixture
+def address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def running(sweep):
+    """Worker of each running trial, as the chief last wrote it."""
+    path = sweep / "oracle.json"
+    return json.loads(path.read_text())["state"]["ongoing_trials"] if path.exists() else {}
+
+
+def test_a_killed_worker_loses_no_trial(harness, tmp_path, toy, address):
+    path = toy("Slow", trials=14, worker_timeout=2)
+    chief = harness.start(tmp_path, "tune", path, "-o", "sweep", "--chief", address)
+    workers = [
+        harness.start(tmp_path, "tune", "-o", "sweep", "--chief", address, "--worker") for _ in range(2)
+    ]
+    sweep = tmp_path / "sweep"
+    end = time.monotonic() + 60
+    while len(list(sweep.glob("trials/[0-9]*"))) < 4 or len(running(sweep)) < 2:
+        assert time.monotonic() < end, chief.output + workers[0].output + workers[1].output
+        time.sleep(0.02)
+    name = next(name for name in running(sweep) if name.endswith(f"-{workers[1].pid}"))
+    workers[1].kill()
+    lost = running(sweep).get(name)
+    assert workers[1].wait() == -9
+    assert workers[0].wait(90) == 0, workers[0].output
+    assert chief.wait(30) == 0, chief.output
+    result = open_sweep(sweep)
+    records = result.records()
+    assert [r.trial for r in records] == [f"{i:04d}" for i in range(14)]
+    assert {r.status for r in records} == {COMPLETED}
+    assert result.unfinished() == []
+    by_worker = {r.worker for r in records}
+    assert len(by_worker) == 2
+    assert "is gone; trial" in chief.output
+    if lost is not None:  # it was in the middle of one, which the other then ran
+        assert result.record(lost).worker != name
+    # Floats travel as 32 bits; what was proposed is what was tried.
+    trials = json.loads((sweep / "oracle.json").read_text())["trials"]
+    proposed = {t["trial_id"]: t["hyperparameters"]["values"] for t in trials}
+    assert {r.trial: r.values for r in records} == proposed
+    scores = {t["trial_id"]: t["score"] for t in trials}
+    assert {r.trial: r.score for r in records} == scores
+
+
+def test_workers_of_this_machine(harness, tmp_path, toy):
+    code, output = harness.run(
+        tmp_path, "tune", toy("Moody", trials=12, max_failures=12), "-o", "s", "--workers", 2
+    )
+    assert code == 0, output
+    sweep = open_sweep(tmp_path / "s")
+    assert len(sweep.records()) == 12
+    assert {r.worker for r in sweep.records()} == {"worker-0", "worker-1"}
+    assert {r.status for r in sweep.records()} == {COMPLETED, FAILED}
+    assert all(
+        "Traceback" in r.message or "SIGKILL" in r.message for r in sweep.records() if r.status == FAILED
+    )
+
+
+def test_a_killed_chief_is_found_again(harness, tmp_path, toy, address):
+    path = toy("Slow", trials=8, worker_timeout=3, chief_timeout=30)
+    argv = ("tune", path, "-o", "sweep", "--chief", address)
+    chief = harness.start(tmp_path, *argv)
+    worker = harness.start(tmp_path, "tune", "-o", "sweep", "--chief", address, "--worker")
+    sweep = tmp_path / "sweep"
+    end = time.monotonic() + 60
+    while len(list(sweep.glob("trials/[0-9]*"))) < 2:
+        assert time.monotonic() < end, chief.output + worker.output
+        time.sleep(0.02)
+    chief.kill()
+    assert chief.wait() == -9
+    before = {r.trial: r for r in open_sweep(sweep).records()}
+    chief = harness.start(tmp_path, *argv)
+    assert chief.wait(60) == 0, chief.output
+    assert worker.wait(30) == 0, worker.output
+    records = {r.trial: r for r in open_sweep(sweep).records()}
+    assert len(records) == 8
+    assert {trial: records[trial] for trial in before} == before
+
+
+def test_an_objective_that_is_not_logged_stops_chief_and_worker(harness, tmp_path, toy, address):
+    chief = harness.start(tmp_path, "tune", toy(objective="val_f1"), "-o", "sweep", "--chief", address)
+    worker = harness.start(tmp_path, "tune", "-o", "sweep", "--chief", address, "--worker")
+    said = "error: tune.objective must be one of what the model logs, val_auc, nonce, not 'val_f1'"
+    assert worker.wait() == 2
+    assert said in worker.output
+    assert chief.wait() == 2
+    assert said in chief.output
+
+
+def test_unreachable_chief(tmp_path, address, toy):
+    from tuning.distributed import work
+
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text(
+        json.dumps(
+            {"format": "e2e-tf sweep", "config": {}, "tune": {"hypermodel": "toy:Toy"}, "base": str(tmp_path)}
+        )
+    )
+    with pytest.raises(InputError, match=f"no chief answers at {address}; start it with"):
+        work(tmp_path / "sweep", address, connect=0.5)
+
+
+def test_port_in_use(harness, tmp_path, toy):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        code, output = harness.run(tmp_path, "tune", toy(), "-o", "sweep", "--chief", address)
+    assert code == 2
+    assert f"error: the chief cannot listen at {address}; is the port in use?" in output
+
+
+@pytest.mark.parametrize("text", ["", "host", ":80", "host:", "host:port", "host:0", "host:70000"])
+def test_bad_address(text):
+    with pytest.raises(InputError, match=r"must be HOST:PORT, such as 127\.0\.0\.1:8000, not"):
+        parse_address(text)
+
+
+def test_address():
+    assert parse_address("node7:8000") == ("node7", 8000)
