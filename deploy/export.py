@@ -190,8 +190,8 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     graph = frozen.graph.as_graph_def()
     if graph.library.function:
-        names = ", ".join(sorted(f.signature.name for f in graph.library.function))
-        raise InputError(f"the model holds control flow or custom objects that cannot be frozen: {names}")
+        found = ", ".join(sorted(f.signature.name for f in graph.library.function))
+        raise InputError(f"the model holds control flow or custom objects that cannot be frozen: {found}")
     names = [tensor.op.name for tensor in frozen.inputs]
     (output,) = frozen.outputs
     node = graph.node.add()
@@ -206,8 +206,8 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
                 and node.attr.get(attribute.name) == attribute.default_value
             ):
                 del node.attr[attribute.name]
-        for name in [name for name in node.attr if name.startswith("_")]:
-            del node.attr[name]
+        for private in [name for name in node.attr if name.startswith("_")]:
+            del node.attr[private]
     graph.versions.min_consumer = 0
     return graph, names
 

@@ -95,7 +95,11 @@ def _features(norm: Normalisation, rows: int, rng: np.random.Generator, kind: st
 def adversarial_batches(
     preprocess: Preprocess, k: int, rng: np.random.Generator, link: Link
 ) -> Iterator[tuple[str, Any]]:
-    """Named batches: no jet with nodes, one node, fewer than k, the limit and one more, ties, odd values, B of 1 to 64."""
+    """Named batches that break runtimes.
+
+    No nodes, one node, fewer than k, the limit and one more, ties, values at their bounds or from NaN and
+    infinities, and batches of every size from 1 to 64.
+    """
     limit = preprocess.max_nodes or 120
     sizes = {
         "no nodes": [0],
@@ -106,8 +110,8 @@ def adversarial_batches(
         "exactly the limit": [limit],
         "the limit and one more": [limit + 1, 1],
     }
-    for name, n_node in sizes.items():
-        yield name, random_batch(preprocess, np.array(n_node), rng, link)
+    for name, counts in sizes.items():
+        yield name, random_batch(preprocess, np.array(counts), rng, link)
     for points in ("coincident", "grid"):
         n_node = np.array([0, 1, 2, k, k + 1, 30, min(limit, 49)])
         yield f"{points} points", random_batch(preprocess, n_node, rng, link, points=points)

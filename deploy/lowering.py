@@ -372,7 +372,7 @@ class _Graph:
                 nodes.append(node)
                 continue
             scaled = self._new("scaled")
-            factor = self._constant(np.float32(slope).reshape(()), "slope")
+            factor = self._constant(np.array(slope, np.float32), "slope")
             nodes.append(
                 onnx.helper.make_node("Mul", [node.input[0], factor], [scaled], name=self._new("leak"))
             )
@@ -405,9 +405,9 @@ class _Graph:
         renamed: dict[str, str] = {}
         seen: dict[Any, str] = {}
         for name, values in self.constants.items():
-            key = (values.dtype.str, values.shape, values.tobytes())
-            if seen.setdefault(key, name) != name:
-                renamed[name] = seen[key]
+            content = (values.dtype.str, values.shape, values.tobytes())
+            if seen.setdefault(content, name) != name:
+                renamed[name] = seen[content]
         kept = []
         first: dict[Any, Any] = {}
         for node in self.nodes:
@@ -437,6 +437,7 @@ class _Graph:
 
 def int8_weights(model: Any) -> Any:
     """The model with dynamic int8 quantisation of its products with weights, float32 in and out."""
+    import logging
     import tempfile
     from pathlib import Path
 
@@ -446,10 +447,14 @@ def int8_weights(model: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         source.write_bytes(model.SerializeToString())
-        # Only products with weights: attention and adjacency products would be quantised per call.
-        quantize_dynamic(
-            source, target, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
-        )
+        # The quantiser advises on the root logger to run a preprocessing that has been done here already.
+        logging.disable(logging.WARNING)
+        try:
+            # Only products with weights: attention and adjacency products would be quantised per call.
+            options = {"MatMulConstBOnly": True}
+            quantize_dynamic(source, target, weight_type=QuantType.QInt8, extra_options=options)
+        finally:
+            logging.disable(logging.NOTSET)
         small = onnx.load(target)
     small.ir_version = model.ir_version
     del small.opset_import[:]

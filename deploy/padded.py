@@ -123,8 +123,8 @@ def adjacency(points: Any, present: Any, rules: list[tuple[str, float]], wraps: 
 
     slot = tf.range(tf.shape(points)[2])
     pair = present[:, :, None] & present[:, None, :] & (slot[:, None] != slot[None, :])
-    linked = None
-    distance = None
+    linked: Any = None
+    distance: Any = None
     if any(name != "full" for name, _ in rules):
         for d, period in enumerate(wraps):
             column = tf.cast(points[:, d, :], tf.float64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 TOLERANCE = 1e-5
+_BACKENDS = {"onnx": "onnx", "tf": "frozen_graph", "savedmodel": "saved_model"}  # of the runner
 _EAGER = 8  # jets in a batch up to which Keras is called eagerly
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 
@@ -118,7 +121,13 @@ def read_handoff_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
         raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error
 
 
-def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -> list[Agreement]:
+def verify(
+    folder: str | os.PathLike[str],
+    *,
+    jets: int = 1000,
+    seed: int = 0,
+    runner: str | os.PathLike[str] | None = None,
+) -> list[Agreement]:
     """Score random and adversarial jets with every runtime and compare with Keras.
 
     Random jets have 0 to 120 nodes (or the hand-off's limit) and the hand-off's own graph; features cover the
@@ -130,9 +139,11 @@ def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -
         folder: the hand-off.
         jets: number of random jets, at least 1,000 make a proof.
         seed: of all jets.
+        runner: ``e2e_tf_run``, to compare also what C++ makes of raw jets of the shipped sample, with each of its
+            backends.
 
     Raises:
-        InputError: the hand-off is damaged, or ``jets`` is not positive.
+        InputError: the hand-off is damaged, ``jets`` is not positive, or the runner fails.
     """
     folder = Path(folder)
     if jets < 1:
@@ -162,7 +173,64 @@ def verify(folder: str | os.PathLike[str], *, jets: int = 1000, seed: int = 0) -
             at = int(difference.argmax())
             if difference[at] >= worst[name][0]:
                 worst[name] = (float(difference[at]), int(batch.graphs.n_node[at]))
-    return [Agreement(name, scored, *worst[name]) for name in found]
+    agreements = [Agreement(name, scored, *worst[name]) for name in found]
+    if runner is not None:
+        agreements += _cpp(folder, manifest, preprocess, reference, Path(runner), jets)
+    return agreements
+
+
+def _cpp(
+    folder: Path,
+    manifest: dict[str, Any],
+    preprocess: Preprocess,
+    reference: Callable[[JetBatch], np.ndarray],
+    runner: Path,
+    jets: int,
+) -> list[Agreement]:
+    """From raw jets to scores in C++, against Python's features, edges and Keras."""
+    from deploy.candidates import write_candidates
+    from e2e_tf.data.graphs import graphs_of
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.samples import sample_path
+
+    if not runner.is_file():
+        raise InputError(f"there is no runner {runner}; 'make -C deploy/cpp' builds it")
+    raw = read_jets(sample_path("tau"))
+    raw = raw.take(np.arange(min(jets, len(raw))))
+    graphs = graphs_of(raw, preprocess)
+    expected = reference(JetBatch(graphs.graphs, graphs.positions))
+    made = []
+    with tempfile.TemporaryDirectory() as scratch:
+        file, scores = Path(scratch) / "jets.bin", Path(scratch) / "scores.bin"
+        write_candidates(file, raw)
+        for backend, key in _BACKENDS.items():
+            if key not in manifest["formats"]:
+                continue
+            command = [runner, "--backend", backend, "--scores", scores, folder, file]
+            done = subprocess.run(
+                [str(part) for part in command], capture_output=True, text=True, check=False
+            )
+            if "was built without" in done.stderr:
+                continue
+            if done.returncode:
+                raise InputError(
+                    f"{runner} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+                )
+            found = np.fromfile(scores, "<f4")
+            if found.size != expected.size:
+                raise InputError(f"{runner} gave {found.size} scores for {expected.size}")
+            difference = np.abs(found.reshape(expected.shape) - expected).max(axis=1)
+            difference = np.where(np.isfinite(difference), difference, np.inf)
+            at = int(difference.argmax())
+            made.append(
+                Agreement(
+                    f"C++ from raw jets, {backend}",
+                    len(raw),
+                    float(difference[at]),
+                    int(graphs.graphs.n_node[at]),
+                )
+            )
+    return made
 
 
 def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[str, np.ndarray]:

@@ -148,12 +148,13 @@ def verify(
     handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
     jets: Annotated[int, typer.Option(help="Number of jets.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the jets.")] = 0,
+    runner: Annotated[Path | None, typer.Option(help="e2e_tf_run, to prove C++ on raw jets too.")] = None,
 ) -> None:
     """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores."""
     from deploy.verify import verify as prove
     from e2e_tf.training.report import agreement_table
 
-    if not agreement_table(prove(handoff, jets=jets, seed=seed)):
+    if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner)):
         raise typer.Exit(1)
 
 
@@ -243,9 +244,12 @@ def fetch(
     name: Annotated[str, typer.Argument(help="Name of a public data set; 'list' shows them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Existing folder.")] = Path(),
     files: Annotated[str, typer.Option(help="Only files that fit this pattern, such as 'test*'.")] = "*",
+    unpack: Annotated[
+        bool, typer.Option("--unpack", help="Unpack archives, each into a new folder of its name.")
+    ] = False,
 ) -> None:
     """Download a public data set, or go on with a download that stopped."""
-    from e2e_tf.data.fetch import DATASETS
+    from e2e_tf.data.fetch import DATASETS, extract
     from e2e_tf.data.fetch import fetch as run
     from e2e_tf.training.report import say
 
@@ -255,6 +259,9 @@ def fetch(
         return
     for path, checked in run(name, output, files=files):
         say(f"{path}" if checked else f"{path} (its publisher gives no checksum)")
+        if unpack and path.name.endswith((".zip", ".tar", ".tgz", ".tar.gz")):
+            target = path.with_name(path.name.partition(".")[0])
+            say(f"{len(extract(path, target))} files in {target}")
 
 
 @app.command()
@@ -265,6 +272,37 @@ def models(
     from e2e_tf.models.listing import list_models
 
     list_models(name)
+
+
+@app.command()
+def triton(
+    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
+    form: Annotated[str, typer.Option(help="onnx, saved_model or frozen_graph.")] = "onnx",
+    force: Force = False,
+) -> None:
+    """Write a Triton model repository of a hand-off, for SONIC."""
+    from deploy.triton import triton as write
+    from e2e_tf.training.report import say
+
+    say(f"Model repository in {write(handoff, output, name=name, form=form, force=force)}")
+
+
+@app.command()
+def candidates(
+    jets: Annotated[Path, typer.Argument(help="File of jets, in any format that 'fit' reads.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New file for the C++ runner.")],
+    force: Force = False,
+) -> None:
+    """Write raw jets for the C++ runner e2e_tf_run."""
+    from deploy.candidates import write_candidates
+    from e2e_tf.training.prepare import load_jets
+    from e2e_tf.training.report import say
+
+    found, _ = load_jets(str(jets))
+    write_candidates(output, found, force=force)
+    say(f"{len(found)} jets in {output}")
 
 
 def main() -> None:

@@ -155,7 +155,13 @@ def _file(sweep: Sweep, record: Record) -> None:
         write_json(part / "result.json", record.to_dict())
 
 
-def serve(oracle: Any, sweep: Sweep, address: str, environments: Sequence[Mapping[str, str]] = ()) -> None:
+def serve(
+    oracle: Any,
+    sweep: Sweep,
+    address: str,
+    environments: Sequence[Mapping[str, str]] = (),
+    make: Callable[[], Any] | None = None,
+) -> None:
     """Serve trials until the budget is used up and every trial is accounted for.
 
     Args:
@@ -163,6 +169,7 @@ def serve(oracle: Any, sweep: Sweep, address: str, environments: Sequence[Mappin
         sweep: the sweep.
         address: ``HOST:PORT`` to listen at; empty for a free port of this machine.
         environments: environment variables of the workers to start here, one each.
+        make: gives them the HyperModel; None takes what the sweep's own files name.
 
     Raises:
         InputError: the address cannot be used.
@@ -173,7 +180,7 @@ def serve(oracle: Any, sweep: Sweep, address: str, environments: Sequence[Mappin
     host, port = parse_address(address) if address else ("127.0.0.1", _free_port())
     # Processes first: gRPC starts threads, and what has threads cannot be forked.
     started = {
-        f"worker-{i}": _start_worker(sweep.folder, f"{host}:{port}", f"worker-{i}", environment)
+        f"worker-{i}": _start_worker(sweep.folder, f"{host}:{port}", f"worker-{i}", environment, make)
         for i, environment in enumerate(environments)
     }
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=[("grpc.so_reuseport", 0)])
@@ -241,23 +248,32 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_worker(folder: Path, address: str, name: str, environment: Mapping[str, str]) -> Any:
+def _start_worker(
+    folder: Path, address: str, name: str, environment: Mapping[str, str], make: Callable[[], Any] | None
+) -> Any:
     context: Any = multiprocessing.get_context("fork" if may_fork() else "spawn")
     process = context.Process(
-        target=_worker_process, args=(folder, address, name, dict(environment), os.getpid()), name=name
+        target=_worker_process, args=(folder, address, name, dict(environment), os.getpid(), make), name=name
     )
     process.start()
     return process
 
 
-def _worker_process(folder: Path, address: str, name: str, environment: dict[str, str], parent: int) -> None:
+def _worker_process(
+    folder: Path,
+    address: str,
+    name: str,
+    environment: dict[str, str],
+    parent: int,
+    make: Callable[[], Any] | None,
+) -> None:
     import signal
     import sys
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     console().quiet = True
     try:
-        work(folder, address, name=name, environment=environment, parent=parent)
+        work(folder, address, name=name, environment=environment, parent=parent, make=make)
     except (InputError, RuntimeError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         os._exit(2 if isinstance(error, InputError) else 1)
@@ -369,6 +385,7 @@ def work(
     environment: Mapping[str, str] | None = None,
     connect: float = 60.0,
     parent: int | None = None,
+    make: Callable[[], Any] | None = None,
 ) -> None:
     """Run trials for a chief until it has no more.
 
@@ -379,6 +396,7 @@ def work(
         environment: environment variables of the trials, see :func:`tuning.devices.pin`.
         connect: how long to wait for the chief [s].
         parent: the process that started this worker, which ends with it.
+        make: gives the HyperModel; None takes what the sweep's own files name.
 
     Raises:
         InputError: no chief answers, it searches another space, or the folder cannot be used.
@@ -390,7 +408,7 @@ def work(
         import_quietly(["tuning.hypermodels"])
     folder = Path(folder)
     # The nursery is forked before gRPC starts its threads, so it finds out about the sweep by itself.
-    with Nursery(partial(_hypermodel_in, folder, end), _PRELOAD) as nursery:
+    with Nursery(make or partial(_hypermodel_in, folder, end), _PRELOAD) as nursery:
         name = name or f"{socket.gethostname()}-{os.getpid()}"
         with grpc.insecure_channel(address) as plain:
             try:

@@ -15,6 +15,7 @@ from typing import Any
 import keras_tuner
 
 from e2e_tf.config import GraphConfig, RunConfig, TrainingConfig, make_config
+from e2e_tf.data.schema import HIT_FEATURES
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
 from e2e_tf.models import MODELS, model_settings
@@ -101,13 +102,18 @@ class RunHyperModel(keras_tuner.HyperModel):
             "model": {key: given for key, given in model.items() if key in settings or key in self.SHAPES},
             "training": training,
         }
-        if any(name == "knn" for name, _ in GraphSpec.parse(self.config.graph.edges).parts):
-            document["graph"] = {"k": {"low": 4, "high": 16, "step": 4}}
+        graph = self.config.graph
+        edges = dict.fromkeys([str(GraphSpec.parse(graph.edges)), "knn:8", "knn:8+delaunay", "delaunay"])
+        document["graph"] = {"edges": [*edges], "k": {"low": 4, "high": 16, "step": 4}}
+        if graph.nodes == "hits":  # energies and positions alone, without the derivatives of the image
+            plain = [feature.raw for feature in HIT_FEATURES[:5]]
+            document["graph"]["node_features"] = [list(graph.node_features), plain]
         return document
 
     def defaults(self) -> dict[str, Any]:
         """The value that the configuration itself has for each parameter, where it has one."""
         flat = {f"graph.{key}": value for key, value in self.config.graph.model_dump().items()}
+        flat["graph.edges"] = str(GraphSpec.parse(self.config.graph.edges))
         flat |= {f"training.{key}": value for key, value in self.config.training.model_dump().items()}
         settings = dataclasses.asdict(model_settings(self.config.model_name, self.config.model_settings))
         flat |= {f"model.{key}": value for key, value in settings.items()}
@@ -422,7 +428,7 @@ def _imported(name: str, base: Path) -> Callable[[], Any]:
     if not colon or not module or not attribute:
         raise InputError(f"tune.hypermodel must be 'module:Class', not {name!r}")
     if str(base) not in sys.path:  # a module beside the configuration
-        sys.path.append(str(base))
+        sys.path.insert(0, str(base))
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

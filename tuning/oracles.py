@@ -97,6 +97,8 @@ class DurableOracle:
     def create_trial(self, tuner_id: str) -> Any:
         """The next trial for someone: one to run again first, then a new one."""
         if self.halted:
+            if tuner_id in self.ongoing_trials:  # type: ignore[attr-defined]
+                self.hand_back(tuner_id)  # cut by the end of the time; run again if there is more
             self.tuner_ids.discard(tuner_id)  # type: ignore[attr-defined]
             return keras_tuner.engine.trial.Trial(self.get_space(), "", _STOPPED)  # type: ignore[attr-defined]
         return super().create_trial(tuner_id)  # type: ignore[misc]

@@ -112,6 +112,7 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
     )
 
 
+_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#1c2733}
 h2{margin-top:1.8em;border-bottom:1px solid #d5dde5}table{border-collapse:collapse;font-size:13px}
@@ -205,7 +206,9 @@ def _parallel(records: Sequence[Record], objective: str) -> str:
         ends = dict(zip(column, given, strict=True))
         shown = ends if len(ends) <= 6 else {key: ends[key] for key in (min(ends), max(ends))}
         for height, value in shown.items():
-            axes.text(place + 0.03, height, _text(value), fontsize=6.5, va="center", color="#425466")
+            axes.text(
+                place + 0.03, height, _text(value), fontsize=6.5, va="center", color="#425466", bbox=_BOX
+            )
     axes.set_xlim(-0.2, len(scaled) - 0.5)
     axes.set_ylim(-0.05, 1.05)
     axes.axis("off")

@@ -87,6 +87,10 @@ def tune(
         make_objective(options.objective, options.direction, LOGGED)
     else:
         make_objective(options.objective, options.direction)
+    if chief and hypermodel is not None:
+        raise InputError(
+            "workers on other machines cannot get a HyperModel that is an object; name its class in tune.hypermodel"
+        )
     sweep = Sweep(folder, run, options, root)
     with status("Loading TensorFlow"):
         import_quietly(["keras_tuner", "tuning.hypermodels", "tuning.oracles"])
@@ -104,7 +108,7 @@ def tune(
             if chief or workers > 1:
                 from tuning.distributed import serve
 
-                serve(oracle, sweep, chief, environments)
+                serve(oracle, sweep, chief, environments, make)
             else:
                 _search(oracle, sweep, make, environments[0])
             shutil.rmtree(folder / "cache", ignore_errors=True)

@@ -163,7 +163,7 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
         jets=columns(lambda p: p.jets),
         event=np.concatenate([p.event for p in parts]),
         weight=np.concatenate([p.weight for p in parts]),
-        label=None if first.label is None else np.concatenate([p.label for p in parts]),  # type: ignore[misc]
+        label=None if first.label is None else np.concatenate([p.label for p in parts]),
         truth=columns(lambda p: p.truth),
         hits={channel: ragged(lambda p, c=channel: p.hits[c]) for channel in first.hits},
         candidates=None if first.candidates is None else ragged(lambda p: p.candidates),

@@ -132,7 +132,7 @@ class DisjointLoader:
         drop_remainder: bool = False,
         index: np.ndarray | None = None,
         preprocess: Preprocess | None = None,
-        buffer: int = 16384,
+        buffer: int = 8192,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")

@@ -331,7 +331,7 @@ class GraphStore:
         InputError: the file is missing, truncated or of another format, or its offsets disagree.
     """
 
-    def __init__(self, path: str | os.PathLike[str], cache: int = 40960) -> None:
+    def __init__(self, path: str | os.PathLike[str], cache: int = 20480) -> None:
         import h5py
 
         self.path = Path(path)
@@ -352,6 +352,7 @@ class GraphStore:
         self.cache = cache
         self._blocks: OrderedDict[int, GraphBatch] = OrderedDict()
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def _open(self) -> None:
         file = self._file
@@ -441,17 +442,16 @@ class GraphStore:
         )
 
     def _block(self, number: int) -> GraphBatch:
-        with self._lock:
+        with self._loading:  # or two threads that need the same chunk would both read it
             if number in self._blocks:
                 self._blocks.move_to_end(number)
                 return self._blocks[number]
-        start = number * self.chunk
-        block = self.slice(start, min(start + self.chunk, self.n_graph))
-        with self._lock:
-            self._blocks[number] = block
-            while len(self._blocks) > max(1, self.cache // self.chunk):
+            while len(self._blocks) >= max(1, self.cache // self.chunk):
                 self._blocks.popitem(last=False)
-        return block
+            start = number * self.chunk
+            block = self.slice(start, min(start + self.chunk, self.n_graph))
+            self._blocks[number] = block
+            return block
 
     def batch(self, index: Any) -> GraphBatch:
         """The given graphs in the given order.

@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from e2e_tf.cli import app
 from e2e_tf.data import convert as module
 from e2e_tf.data.convert import convert, reader_options, recipe_for
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
@@ -301,3 +303,22 @@ def test_what_is_left_open_follows_the_first_readable_input(inputs, tmp_path):
     assert recipe_for([tmp_path / "x.h5", *paths], on_error="skip").nodes == "hits"
     with pytest.raises(InputError, match=r"x\.h5"):
         recipe_for([tmp_path / "x.h5", *paths])
+
+
+def test_the_commands(inputs, tmp_path):
+    _, paths = inputs
+    output, plot = tmp_path / "g.h5", tmp_path / "g.png"
+    run = CliRunner().invoke
+    arguments = ["convert", *map(str, paths), "-o", str(output), "--graph", "grid8", "--max-nodes", "9"]
+    found = run(app, arguments, catch_exceptions=False)
+    assert found.exit_code == 0
+    assert "38 graphs of 38 jets" in found.stdout
+    with GraphStore(output) as store:
+        assert (store.recipe.edges, store.recipe.max_nodes) == ("grid8", 9)
+        assert store.n_node.max() == 9
+    found = run(app, ["inspect", str(output), "--plot", str(plot)], catch_exceptions=False)
+    assert "graphs, 38 entries" in found.stdout
+    assert plot.stat().st_size > 1000
+    assert "jetnet: JetNet, 30 particles" in run(app, ["fetch", "list"], catch_exceptions=False).stdout
+    with pytest.raises(InputError, match="there is no data set 'cats'"):
+        run(app, ["fetch", "cats", "-o", str(tmp_path)], catch_exceptions=False)

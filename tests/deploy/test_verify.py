@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from deploy.verify import TOLERANCE, Agreement, open_handoff, verify
+from deploy.interface import link
+from deploy.jets import random_batch
+from deploy.verify import TOLERANCE, Agreement, feeds_of, open_handoff, read_handoff_preprocess, verify
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 
@@ -37,6 +42,49 @@ def test_all_runtimes_agree_with_keras(handoffs: dict[str, Path], kind: str) -> 
         assert agreement.passed
         assert agreement.difference <= TOLERANCE
         assert agreement.jets >= 2000  # batches of every size from 1 to 64 are among them
+
+
+@pytest.fixture(scope="module")
+def scorers(handoffs: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
+    """Keras and ONNX Runtime of each hand-off."""
+    from deploy import verify as module
+
+    made = {}
+    for kind, folder in handoffs.items():
+        manifest = open_handoff(folder)
+        made[kind] = (
+            read_handoff_preprocess(folder),
+            manifest,
+            module._keras(folder),
+            module._onnx(folder, manifest["formats"]["onnx"]),
+        )
+    return made
+
+
+@pytest.mark.parametrize("kind", ["padded", "edges"])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    n_node=st.lists(st.integers(0, 21), min_size=20, max_size=40),
+    seed=st.integers(0, 2**32 - 1),
+    points=st.sampled_from(["random", "coincident", "grid"]),
+    features=st.sampled_from(["random", "bounds", "raw"]),
+    extra=st.integers(0, 3),
+)
+def test_any_graphs_score_alike(  # at least 60 x 20 graphs of each kind, 2,400 in all
+    scorers: dict[str, tuple[Any, ...]],
+    kind: str,
+    n_node: list[int],
+    seed: int,
+    points: str,
+    features: str,
+    extra: int,
+) -> None:
+    preprocess, manifest, keras, onnx_runtime = scorers[kind]
+    rng = np.random.default_rng(seed)
+    batch = random_batch(preprocess, np.array(n_node), rng, link, points=points, features=features)
+    expected = keras(batch)
+    found = onnx_runtime(feeds_of(batch, manifest, extra)).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
 def test_a_model_with_another_weight_is_caught(copy: Path) -> None:

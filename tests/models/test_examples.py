@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ SCRIPTS = [
     "fit_erum_images airshower",
     "fit_event_images",
 ]
+# A minute and more, most of it spent on tracing the training of a deep image network.
+SLOW = {"fit_electron_photon", "fit_event_images"}
 
 
 def test_all_examples_are_run() -> None:
@@ -34,6 +37,8 @@ def test_all_examples_are_run() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, *arguments = script.split()
+    if name in SLOW and not os.environ.get("E2E_TF_SLOW_EXAMPLES"):
+        pytest.skip("set E2E_TF_SLOW_EXAMPLES=1 to run it")
     monkeypatch.setattr(sys, "argv", [name, *arguments, "--entries", "60", "--epochs", "1"])
     monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
     keras.utils.set_random_seed(1)

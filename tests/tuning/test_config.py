@@ -8,7 +8,7 @@ from tuning.config import BUDGET, TuneConfig, make_tune_config, read_tune_config
 
 def test_read(tmp_path):
     path = tmp_path / "c.toml"
-    path.write_text('seed = 4\n[tune]\ntrials = 7\n[tune.space.model]\ndropout = [0.0, 0.1]\n')
+    path.write_text("seed = 4\n[tune]\ntrials = 7\n[tune.space.model]\ndropout = [0.0, 0.1]\n")
     run, tune = read_tune_config(path)
     assert run.seed == 4
     assert tune.trials == 7
@@ -31,7 +31,10 @@ def test_the_budget_is_of_known_keys():
     [
         ({"trails": 3}, "here: unknown key 'tune.trails'; accepted here: algorithm, objective"),
         ({"trials": 0}, "here: tune.trials: input should be greater than or equal to 1, not 0"),
-        ({"algorithm": "grid"}, "tune.algorithm: input should be 'random', 'hyperband' or 'bayesian', not 'grid'"),
+        (
+            {"algorithm": "grid"},
+            "tune.algorithm: input should be 'random', 'hyperband' or 'bayesian', not 'grid'",
+        ),
         ({"minutes": -1}, "tune.minutes: input should be greater than 0, not -1"),
         ({"space": 3}, "tune.space: input should be a valid dictionary, not 3"),
     ],

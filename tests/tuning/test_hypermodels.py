@@ -28,7 +28,8 @@ def test_the_usual_space_of_every_model(tmp_path, name):
     hp = keras_tuner.HyperParameters()
     hypermodel.declare_hyperparameters(hp)
     names = set(hypermodel.space.parameters)
-    assert {"training.learning_rate", "training.optimizer", "training.batch_size", "graph.k"} <= names
+    assert {"training.learning_rate", "training.optimizer", "training.batch_size"} <= names
+    assert {"graph.k", "graph.edges", "graph.node_features"} <= names
     for seed in range(40):
         for parameter in hp.space:
             hp.values[parameter.name] = parameter.random_sample(1000 * seed + len(parameter.name))
@@ -36,7 +37,10 @@ def test_the_usual_space_of_every_model(tmp_path, name):
         values = hypermodel.space.values(hp)
         config = hypermodel.configure(values)
         assert config.training.batch_size == values["training.batch_size"]
-        assert config.graph.edges == f"knn:{values['graph.k']}+delaunay"
+        if values["graph.edges"] == "knn:8+delaunay":
+            assert config.graph.edges == f"knn:{values['graph.k']}+delaunay"
+        else:
+            assert config.graph.edges == (f"knn:{values['graph.k']}" if "graph.k" in values else "delaunay")
 
 
 def test_the_first_trial_of_gat_cheb_is_its_default(tmp_path):
@@ -94,7 +98,9 @@ def test_k_counts_only_with_nearest_neighbours(tmp_path):
     hypermodel = make(tmp_path, space=space)
     hp = keras_tuner.HyperParameters()
     hypermodel.declare_hyperparameters(hp)
-    assert hypermodel.configure({"graph.edges": "knn:8+delaunay", "graph.k": 5}).graph.edges == "knn:5+delaunay"
+    assert (
+        hypermodel.configure({"graph.edges": "knn:8+delaunay", "graph.k": 5}).graph.edges == "knn:5+delaunay"
+    )
     hp.values["graph.edges"] = "delaunay"
     hp.ensure_active_values()
     values = hypermodel.space.values(hp)
@@ -112,9 +118,17 @@ def test_node_features(tmp_path):
 @pytest.mark.parametrize(
     ("run", "tune", "said"),
     [
-        ({}, {"space": {"model": {"cheb_order": [0, 3]}}}, "tune.space.model.cheb_order has 0: cheb_order must be"),
+        (
+            {},
+            {"space": {"model": {"cheb_order": [0, 3]}}},
+            "tune.space.model.cheb_order has 0: cheb_order must be",
+        ),
         ({}, {"space": {"training": {"batch_size": [64, -1]}}}, "tune.space.training.batch_size has -1"),
-        ({}, {"space": {"graph": {"edges": ["knn:8", "knn:x"]}}}, "tune.space.graph.edges has 'knn:x': knn needs"),
+        (
+            {},
+            {"space": {"graph": {"edges": ["knn:8", "knn:x"]}}},
+            "tune.space.graph.edges has 'knn:x': knn needs",
+        ),
         (
             {"graph": {"edges": "delaunay"}},
             {"space": {"graph": {"k": [4, 8]}}},

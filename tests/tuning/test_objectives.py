@@ -8,7 +8,13 @@ from tuning.objectives import LOGGED, make_objective
 
 @pytest.mark.parametrize(
     ("name", "direction"),
-    [("val_auc", "max"), ("val_loss", "min"), ("loss", "min"), ("rejection@0.7", "max"), ("latency_ms", "min")],
+    [
+        ("val_auc", "max"),
+        ("val_loss", "min"),
+        ("loss", "min"),
+        ("rejection@0.7", "max"),
+        ("latency_ms", "min"),
+    ],
 )
 def test_direction_follows_from_the_name(name, direction):
     assert make_objective(name).direction == direction
@@ -30,12 +36,18 @@ def test_best_is_the_first_of_equals():
     assert not make_objective("val_auc").better(0.2, 0.2)
 
 
-@pytest.mark.parametrize("name", ["rejection@", "rejection@1.5", "rejection@0", "rejection@0.0", "rejection@x"])
+@pytest.mark.parametrize(
+    "name", ["rejection@", "rejection@1.5", "rejection@0", "rejection@0.0", "rejection@x"]
+)
 def test_bad_efficiency(name):
-    with pytest.raises(InputError, match=r"needs a signal efficiency between 0 and 1, such as rejection@0\.7, not"):
+    with pytest.raises(
+        InputError, match=r"needs a signal efficiency between 0 and 1, such as rejection@0\.7, not"
+    ):
         make_objective(name)
 
 
 def test_not_logged():
-    with pytest.raises(InputError, match=r"what the model logs, val_auc, val_loss, auc, loss, or rej.*not 'val_f1'"):
+    with pytest.raises(
+        InputError, match=r"what the model logs, val_auc, val_loss, auc, loss, or rej.*not 'val_f1'"
+    ):
         make_objective("val_f1", known=LOGGED)

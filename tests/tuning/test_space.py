@@ -63,7 +63,10 @@ def test_a_parent_decides():
     from dataclasses import replace
 
     space = SearchSpace(
-        [replace(child, parent=("graph.edges", ("knn:8",))), Parameter.parse("graph.edges", ["knn:8", "full"])]
+        [
+            replace(child, parent=("graph.edges", ("knn:8",))),
+            Parameter.parse("graph.edges", ["knn:8", "full"]),
+        ]
     )
     hp = keras_tuner.HyperParameters()
     space.declare(hp)
@@ -80,7 +83,10 @@ def test_a_parent_decides():
         ({"model": {}}, "the space is empty"),
         ({"model": {"order": [3]}}, "the space is empty"),
         ({"modle": {}}, "unknown section 'tune.space.modle'; accepted: model, training"),
-        ({"model": {"depth": [1, 2]}}, "unknown parameter 'tune.space.model.depth'; accepted: channels, dropout"),
+        (
+            {"model": {"depth": [1, 2]}},
+            "unknown parameter 'tune.space.model.depth'; accepted: channels, dropout",
+        ),
         ({"model": 3}, "tune.space.model must be a table of parameters, not 3"),
         ({"model": {"order": 3}}, "must be a list of choices or a range such as {low = 1, high = 5}, not 3"),
         ({"model": {"order": "35"}}, "must be a list of choices or a range"),

@@ -161,8 +161,12 @@ def test_a_model_that_is_too_slow_is_rejected_untrained(harness, folder):
 
 
 def test_hyperband_goes_on_where_a_trial_ended(harness, folder):
-    text = CONFIG.replace("epochs = 2", "epochs = 3").replace("trials = 2", 'trials = 9\nalgorithm = "hyperband"')
-    (folder / "hyperband.toml").write_text(text + '[tune.space.training]\nlearning_rate = {low = 1e-4, high = 1e-2}\n')
+    text = CONFIG.replace("epochs = 2", "epochs = 3").replace(
+        "trials = 2", 'trials = 4\nalgorithm = "hyperband"'
+    )
+    (folder / "hyperband.toml").write_text(
+        text + "[tune.space.training]\nlearning_rate = {low = 1e-4, high = 1e-2}\n"
+    )
     code, output = harness.run(folder, "tune", "hyperband.toml", "-o", "hyperband", timeout=400)
     assert code == 0, output
     sweep = open_sweep(folder / "hyperband")
@@ -192,9 +196,15 @@ def test_rejection_as_objective(harness, folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (SPACE.replace("gat_width", "gat_depth"), "unknown parameter 'tune.space.model.gat_depth'; accepted: channels"),
+        (
+            SPACE.replace("gat_width", "gat_depth"),
+            "unknown parameter 'tune.space.model.gat_depth'; accepted: channels",
+        ),
         ("[tune.space]", "the space is empty"),
-        ("[tune.space.data]\njet_pt = [1, 2]", "unknown section 'tune.space.data'; accepted: graph, model, training"),
+        (
+            "[tune.space.data]\njet_pt = [1, 2]",
+            "unknown section 'tune.space.data'; accepted: graph, model, training",
+        ),
         ("[tune.space.training]\noptimizer = []", "tune.space.training.optimizer has no choices"),
     ],
 )
@@ -210,4 +220,7 @@ def test_unknown_objective(harness, folder):
     (folder / "bad.toml").write_text(CONFIG.replace("trials = 2", 'objective = "val_f1"'))
     code, output = harness.run(folder, "tune", "bad.toml", "-o", "bad")
     assert code == 2
-    assert "tune.objective must be one of what the model logs, val_auc, val_loss, auc, loss, or rejection@" in output
+    assert (
+        "tune.objective must be one of what the model logs, val_auc, val_loss, auc, loss, or rejection@"
+        in output
+    )

@@ -1,0 +1,117 @@
+"""A Triton model repository of a hand-off, for SONIC.
+
+::
+
+    <name>/config.pbtxt      tensors, dynamic batching
+    <name>/1/model.onnx      or model.savedmodel/, model.graphdef
+    <name>/preprocess.json   for the client, which fills the tensors
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from deploy.verify import open_handoff
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_folder
+
+__all__ = ["PLATFORMS", "triton"]
+
+# format of the hand-off -> (Triton's platform or backend line, file name in the version folder)
+PLATFORMS = {
+    "onnx": ('backend: "onnxruntime"', "model.onnx"),
+    "saved_model": ('platform: "tensorflow_savedmodel"', "model.savedmodel"),
+    "frozen_graph": ('platform: "tensorflow_graphdef"', "model.graphdef"),
+}
+_PREFERRED = (16, 64, 200)  # batches that CMS clients send: per-jet taggers 16, ParticleNet up to 200
+
+
+def triton(
+    handoff: str | os.PathLike[str],
+    repository: str | os.PathLike[str],
+    *,
+    name: str = "e2e_tagger",
+    form: str = "onnx",
+    max_batch_size: int = 500,
+    preferred: Sequence[int] = _PREFERRED,
+    force: bool = False,
+) -> Path:
+    """Write a Triton model repository.
+
+    A padded hand-off is batched by the server: jets that are padded to the same length join one batch, so nothing
+    is ragged. An edges hand-off carries its own batch of graphs in one request and is not batched further.
+
+    Args:
+        handoff: a hand-off folder.
+        repository: new folder.
+        name: of the model.
+        form: ``onnx``, ``saved_model`` or ``frozen_graph``.
+        max_batch_size: most jets in a batch, padded only.
+        preferred: batch sizes that the server tries to make.
+        force: replace an existing folder.
+
+    Raises:
+        InputError: the hand-off is damaged or lacks the form, or an argument is not acceptable.
+    """
+    handoff, repository = Path(handoff), Path(repository)
+    manifest = open_handoff(handoff)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
+        raise InputError(f"the name of a Triton model must be letters, digits, _, - and ., not {name!r}")
+    if form not in PLATFORMS or form not in manifest["formats"]:
+        has = [key for key in PLATFORMS if key in manifest["formats"]]
+        raise InputError(f"the form must be one that the hand-off holds ({', '.join(has)}), not {form!r}")
+    if max_batch_size < 1 or any(not 1 <= size <= max_batch_size for size in preferred):
+        raise InputError(
+            f"batches must be positive and preferred ones at most {max_batch_size}, not {list(preferred)}"
+        )
+    with new_folder(repository, force) as part:
+        version = part / name / "1"
+        version.mkdir(parents=True)
+        info = manifest["formats"][form]
+        source = handoff / info.get("file", info.get("folder", ""))
+        target = version / PLATFORMS[form][1]
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copyfile(source, target)
+        shutil.copyfile(handoff / "preprocess.json", part / name / "preprocess.json")
+        config = config_pbtxt(manifest, name, form, max_batch_size, preferred)
+        (part / name / "config.pbtxt").write_text(config, "utf-8")
+    return repository
+
+
+def config_pbtxt(
+    manifest: dict[str, Any], name: str, form: str, max_batch_size: int, preferred: Sequence[int]
+) -> str:
+    """``config.pbtxt`` in protobuf's text form; Triton's own names for tensors of each form."""
+    padded = manifest["interface"] == "padded"
+    info = manifest["formats"][form]
+
+    def tensor(entry: dict[str, Any], names: dict[str, str]) -> str:
+        # A signature is served under its own names, a graph under those of its nodes.
+        served = entry["name"] if form == "saved_model" else names[entry["name"]].removesuffix(":0")
+        dims = [str(size) if isinstance(size, int) else "-1" for size in entry["shape"][1 if padded else 0 :]]
+        return f'  {{ name: "{served}" data_type: TYPE_FP32 dims: [ {", ".join(dims)} ] }}'
+
+    lines = [f'name: "{name}"', PLATFORMS[form][0], f"max_batch_size: {max_batch_size if padded else 0}"]
+    for key, entries, names in (
+        ("input", manifest["inputs"], info["inputs"]),
+        ("output", manifest["outputs"], info["outputs"]),
+    ):
+        body = ",\n".join(tensor(entry, names) for entry in entries)
+        lines.append(f"{key} [\n{body}\n]")
+    if padded:
+        sizes = ", ".join(map(str, preferred))
+        lines.append(
+            f"dynamic_batching {{ preferred_batch_size: [ {sizes} ] max_queue_delay_microseconds: 1000 }}"
+        )
+    # One thread for each instance, as in CMSSW; the server scales by instances.
+    lines.append("instance_group [ { kind: KIND_CPU count: 1 } ]")
+    if form == "onnx":
+        lines.append('parameters { key: "intra_op_thread_count" value { string_value: "1" } }')
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,79 @@
+"""The Triton model repository."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.triton import PLATFORMS, triton
+from e2e_tf.errors import InputError
+
+
+def parsed(path: Path) -> Any:
+    """``config.pbtxt`` by Triton's own schema."""
+    found = importlib.util.find_spec("tritonclient")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("tritonclient is not installed")
+    # The schema alone: the client around it needs a network stack of its own.
+    source = Path(found.submodule_search_locations[0]) / "grpc" / "model_config_pb2.py"
+    spec = importlib.util.spec_from_file_location("model_config_pb2", source)
+    assert spec is not None
+    assert spec.loader is not None
+    schema = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(schema)
+    from google.protobuf import text_format
+
+    return text_format.Parse(path.read_text("utf-8"), schema.ModelConfig())
+
+
+@pytest.mark.parametrize("form", sorted(PLATFORMS))
+@pytest.mark.parametrize("kind", ["padded", "edges"])
+def test_the_config_is_what_the_server_expects(
+    handoffs: dict[str, Path], tmp_path: Path, form: str, kind: str
+) -> None:
+    folder = triton(handoffs[kind], tmp_path / "repository", form=form) / "e2e_tagger"
+    assert (folder / "1" / PLATFORMS[form][1]).exists()
+    assert (folder / "preprocess.json").is_file()
+    config = parsed(folder / "config.pbtxt")
+    assert config.name == "e2e_tagger"
+    assert all(tensor.data_type == 11 for tensor in [*config.input, *config.output])  # TYPE_FP32
+    shapes = {tensor.name: list(tensor.dims) for tensor in [*config.input, *config.output]}
+    if kind == "padded":
+        assert shapes == {"points": [2, -1], "features": [16, -1], "mask": [1, -1], "u": [2, 1], "score": [1]}
+        assert config.max_batch_size == 500
+        assert list(config.dynamic_batching.preferred_batch_size) == [16, 64, 200]
+    else:
+        assert shapes == {
+            "x": [1, -1, 17],
+            "edge_index": [1, 2, -1],
+            "batch": [1, -1],
+            "u": [1, -1, 2],
+            "score": [1, -1, 1],
+        }
+        assert config.max_batch_size == 0
+        assert not config.HasField("dynamic_batching")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "a/b"}, "must be letters, digits"),
+        ({"form": "tensorrt"}, r"the hand-off holds \(onnx, saved_model, frozen_graph\), not 'tensorrt'"),
+        ({"max_batch_size": 8}, "preferred ones at most 8"),
+        ({"max_batch_size": 0, "preferred": ()}, "batches must be positive"),
+    ],
+)
+def test_bad_options_leave_nothing(
+    handoffs: dict[str, Path], tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        triton(handoffs["padded"], tmp_path / "repository", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_repository_is_kept(handoffs: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exists already"):
+        triton(handoffs["padded"], tmp_path)
