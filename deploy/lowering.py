@@ -80,39 +80,39 @@ def _first(error: Exception) -> str:
 
 
 def optimise(model: Any, samples: Sequence[Feeds]) -> Any:
-    """The same function in fewer nodes.
+    """The same function in fewer nodes; the model as it is where simplifying would change what it computes.
 
     Args:
         model: ``onnx.ModelProto``.
         samples: inputs of all the sizes that matter, the smallest included; shapes are observed on them.
-
-    Raises:
-        InputError: the smaller graph gives other numbers than the original.
     """
     import onnx
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-    original = model
-    model = _runtime_basic(model)
-    graph = _Graph(model)
+    try:
+        smaller = _simplified(model, samples)
+        onnx.checker.check_model(smaller, full_check=True)
+        same = all(_same(_run(model, feeds), _run(smaller, feeds)) for feeds in samples)
+    except (runtime.Fail, runtime.InvalidGraph, runtime.RuntimeException, onnx.checker.ValidationError):
+        same = False
+    return smaller if same else model
+
+
+def _simplified(model: Any, samples: Sequence[Feeds]) -> Any:
+    graph = _Graph(_runtime_basic(model))
     for _ in range(3):
         graph.observe(samples)
         graph.simplify()
-    model = _runtime_basic(graph.model())
-    model.ir_version = original.ir_version
-    del model.opset_import[:]
-    model.opset_import.extend(original.opset_import)
-    del model.graph.value_info[:]
-    onnx.checker.check_model(model, full_check=True)
-    for feeds in samples:
-        before, after = _run(original, feeds), _run(model, feeds)
-        if before.shape != after.shape or not np.allclose(
-            before, after, rtol=0, atol=_TOLERANCE, equal_nan=True
-        ):
-            raise InputError(
-                f"lowering changed the scores by {np.abs(before - after).max(initial=0):.2g}; this model cannot be "
-                f"simplified, please report it"
-            )
-    return model
+    smaller = _runtime_basic(graph.model())
+    smaller.ir_version = model.ir_version
+    del smaller.opset_import[:]
+    smaller.opset_import.extend(model.opset_import)
+    del smaller.graph.value_info[:]
+    return smaller
+
+
+def _same(before: np.ndarray, after: np.ndarray) -> bool:
+    return before.shape == after.shape and np.allclose(before, after, rtol=0, atol=_TOLERANCE, equal_nan=True)
 
 
 def float16_weights(model: Any) -> Any:

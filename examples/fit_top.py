@@ -30,7 +30,9 @@ def batches(rows):
 def dataset(rows):
     first = next(batches(rows))
     spec = tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), first)
-    return tf.data.Dataset.from_generator(lambda: batches(rows), output_signature=spec).prefetch(2)
+    return tf.data.Dataset.from_generator(lambda: batches(rows), output_signature=spec).apply(
+        tf.data.experimental.assert_cardinality(max(1, len(rows) // 128))
+    )
 
 
 model = build_model("particle_attention", len(raw.node_features), 2, {"pairs": "p4", "blocks": 2})

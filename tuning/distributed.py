@@ -406,9 +406,11 @@ def work(
     end = time.monotonic() + connect
     with status("Loading TensorFlow"):
         import_quietly(["tuning.hypermodels"])
+    from tuning.hypermodels import RunHyperModel
+
     folder = Path(folder)
     # The nursery is forked before gRPC starts its threads, so it finds out about the sweep by itself.
-    with Nursery(make or partial(_hypermodel_in, folder, end), _PRELOAD) as nursery:
+    with Nursery(make or partial(_hypermodel_in, folder, end), RunHyperModel.PRELOAD) as nursery:
         name = name or f"{socket.gethostname()}-{os.getpid()}"
         with grpc.insecure_channel(address) as plain:
             try:
@@ -428,9 +430,6 @@ def work(
 
                 write_json(folder / "refused.json", {"message": str(error)})
                 raise
-
-
-_PRELOAD = ("e2e_tf.layers", "e2e_tf.training.checkpoint", "tuning.training", "sklearn.metrics")
 
 
 def _hypermodel_in(folder: Path, end: float) -> Any:

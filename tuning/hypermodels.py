@@ -58,7 +58,15 @@ class RunHyperModel(keras_tuner.HyperModel):
     #: The usual space of the model's own settings, besides dropout.
     USUAL: Mapping[str, Any] = MappingProxyType({})
     #: Modules worth importing before trials are forked.
-    PRELOAD = ("e2e_tf.layers", "e2e_tf.training.checkpoint", "tuning.training", "sklearn.metrics")
+    PRELOAD = (
+        "e2e_tf.layers",
+        "e2e_tf.training.fit",
+        "e2e_tf.training.metrics",
+        "sklearn.metrics",
+        "tensorboard.plugins.hparams.summary_v2",
+        "tensorboard.summary.writer.event_file_writer",
+        "tuning.training",
+    )
 
     def __init__(self, config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> None:
         super().__init__(name=config.model_name)
@@ -178,6 +186,19 @@ class RunHyperModel(keras_tuner.HyperModel):
     def data(self, config: RunConfig) -> TrialData:
         """The splits of a configuration, shared by the trials with the same graph."""
         return trial_data(config, self.base, self.cache)
+
+    def warm_up(self) -> None:
+        """Build the graphs of the configuration itself and draw a batch, before trials are forked.
+
+        Compiled graph code is loaded once for all of them, and a sample that cannot be used shows at once.
+
+        Raises:
+            InputError: as :func:`e2e_tf.training.prepare.prepare`.
+        """
+        from e2e_tf.data.loader import DisjointLoader
+
+        graphs = self.data(self.config).train.graphs
+        next(DisjointLoader(graphs, batch_size=8, bucket=True, shuffle=True).batches())
 
     def build(self, hp: Any) -> Any:
         """The compiled model of one trial; reads its data on the way."""

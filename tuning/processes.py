@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
+from e2e_tf.errors import InputError
+from e2e_tf.progress import console
+from e2e_tf.training.run import write_json
 from tuning.trial import Request, run_request
 
 __all__ = ["Nursery", "import_quietly", "may_fork"]
@@ -145,9 +148,20 @@ def _nursery(pipe: Any, inherited: Any, make: Callable[[], Any], preload: tuple[
         inherited.close()
     with contextlib.suppress(ImportError):
         import_quietly(preload)
-    hypermodel = make()
+    console().quiet = True  # the terminal belongs to the table of the search
+    refused = ""
+    try:
+        hypermodel = make()
+        if hasattr(hypermodel, "warm_up"):
+            hypermodel.warm_up()
+    except InputError as error:
+        hypermodel, refused = None, str(error)
     fork: Any = multiprocessing.get_context("fork")
     for request in _requests(pipe):
+        if refused:
+            write_json(request.part / "refused.json", {"message": refused})
+            pipe.send(0)
+            continue
         child = fork.Process(target=_child, args=(pipe, hypermodel, request), name="e2e-tf-trial")
         child.start()
         while True:

@@ -11,9 +11,13 @@ import sys
 import time
 
 
+RUNNING = set()
+
+
 def start(request):
     pid = os.fork()
     if pid:
+        RUNNING.add(pid)
         return {"pid": pid}
     code = 70
     try:
@@ -49,6 +53,7 @@ def wait(request):
     while time.monotonic() < end:
         pid, status = os.waitpid(request["pid"], os.WNOHANG)
         if pid:
+            RUNNING.discard(pid)
             return {"code": os.waitstatus_to_exitcode(status)}
         time.sleep(0.01)
     return {"code": None}
@@ -80,3 +85,5 @@ if __name__ == "__main__":
         request = json.loads(line)
         answer = {"start": start, "wait": wait, "kill": kill}[request["what"]](request)
         print(json.dumps(answer), flush=True)
+    for pid in RUNNING:  # what a failed test has left
+        os.kill(pid, signal.SIGKILL)

@@ -216,6 +216,16 @@ def test_bad_spaces(harness, folder, text, said):
     assert not (folder / "bad").exists()
 
 
+def test_a_sample_that_cannot_be_used(harness, folder):
+    (folder / "bad.toml").write_text(CONFIG.replace("few.h5", "absent.h5") + SPACE)
+    for extra in ((), ("--workers", 2)):
+        code, output = harness.run(folder, "tune", "bad.toml", "-o", "absent", *extra)
+        assert code == 2
+        assert "e2e-tf: error: there is no sample" in output
+        assert "absent.h5" in output
+        assert open_sweep(folder / "absent").records() == []
+
+
 def test_unknown_objective(harness, folder):
     (folder / "bad.toml").write_text(CONFIG.replace("trials = 2", 'objective = "val_f1"'))
     code, output = harness.run(folder, "tune", "bad.toml", "-o", "bad")
