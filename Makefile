@@ -9,7 +9,7 @@ OUT ?= $(ROOT)/demo_out
 TESTS ?= tests
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)/constraints.txt
 
-.PHONY: demo test lint minimums constraints clean
+.PHONY: demo test lint minimums cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
@@ -34,6 +34,10 @@ $(VENV)/.installed-dev: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)
 	@echo "Installing e2e-tf, TensorFlow and what the tests need into .venv (once, two or three minutes)"
 	cd "$(ROOT)" && $(INSTALL) -e '.[dev]'
 	@touch "$@" "$(VENV)/.installed"
+
+# The C++ builder and runners, against the libraries of the TensorFlow and ONNX Runtime wheels.
+cpp: $(VENV)/.installed
+	$(MAKE) -C "$(ROOT)/deploy/cpp" PYTHON=$(BIN)/python
 
 # The lowest versions that pyproject.toml allows, in an environment of their own.
 minimums: $(VENV)/.installed-dev

@@ -85,14 +85,21 @@ def optimise(model: Any, samples: Sequence[Feeds]) -> Any:
     Args:
         model: ``onnx.ModelProto``.
         samples: inputs of all the sizes that matter, the smallest included; shapes are observed on them.
+
+    Raises:
+        InputError: the model as converted does not run on one of the samples.
     """
     import onnx
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
     try:
+        expected = [_run(model, feeds) for feeds in samples]
+    except (runtime.Fail, runtime.InvalidGraph, runtime.RuntimeException) as error:
+        raise InputError(f"ONNX Runtime cannot run this model as converted: {_first(error)}") from error
+    try:
         smaller = _simplified(model, samples)
         onnx.checker.check_model(smaller, full_check=True)
-        same = all(_same(_run(model, feeds), _run(smaller, feeds)) for feeds in samples)
+        same = all(_same(e, _run(smaller, f)) for e, f in zip(expected, samples, strict=True))
     except (runtime.Fail, runtime.InvalidGraph, runtime.RuntimeException, onnx.checker.ValidationError):
         same = False
     return smaller if same else model

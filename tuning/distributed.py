@@ -184,6 +184,7 @@ def serve(
         for i, environment in enumerate(environments)
     }
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), options=[("grpc.so_reuseport", 0)])
+    finished = False
     try:
         with SweepTable(sweep, oracle) as table:
             servicer = _Servicer(oracle, sweep, table.ended)
@@ -201,9 +202,10 @@ def serve(
                 servicer.seen[name] = time.monotonic()
             server.start()
             _watch(servicer, oracle, sweep, started, table.refresh)
+            finished = True
     finally:
         for process in started.values():
-            process.join(15)
+            process.join(15 if finished else 0)  # otherwise an interrupt, or an error: nothing to wait for
             if process.is_alive():
                 process.kill()
                 process.join()

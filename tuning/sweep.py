@@ -267,10 +267,12 @@ def locked(folder: Path, wait: float = 20.0) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError as error:
+            except BlockingIOError as error:
                 if time.monotonic() > end:
                     raise InputError(
                         f"another process searches in {folder}; wait for it, or choose another folder"
                     ) from error
                 time.sleep(0.1)
+            except OSError:
+                break  # a file system without locks; it is then up to the user
         yield

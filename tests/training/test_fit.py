@@ -90,11 +90,7 @@ def test_an_unfinished_run_of_another_configuration_is_refused(trained, tau_fold
 
 
 def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
-    text = (
-        (tau_folder / "tiny.toml")
-        .read_text()
-        .replace("epochs = 2", "epochs = 40\npatience = 1")
-    )
+    text = (tau_folder / "tiny.toml").read_text().replace("epochs = 2", "epochs = 40\npatience = 1")
     (tau_folder / "stop.toml").write_text(text)
     run = fit(tau_folder / "stop.toml", tmp_path / "run")
     history = json.loads((run.folder / "history.json").read_text())["val_auc"]

@@ -52,3 +52,16 @@ def test_refused_file(tmp_path, text, said):
         read_tune_config(tmp_path / "c.toml")
     with pytest.raises(InputError, match="there is no configuration"):
         read_tune_config(tmp_path / "absent.toml")
+
+
+def test_the_example_is_a_search_that_its_model_accepts(tmp_path):
+    from pathlib import Path
+
+    from tuning.hypermodels import make_hypermodel
+
+    run, tune = read_tune_config(Path(__file__).parents[2] / "examples" / "tune_tau.toml")
+    hypermodel = make_hypermodel(run, tune, tmp_path, tmp_path / "cache")
+    assert {"model.gat_layers", "model.cheb_order", "training.learning_rate"} <= set(
+        hypermodel.space.parameters
+    )
+    assert tune.minutes == 30

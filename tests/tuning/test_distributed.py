@@ -32,12 +32,16 @@ def test_a_killed_worker_loses_no_trial(harness, tmp_path, toy, address):
     ]
     sweep = tmp_path / "sweep"
     end = time.monotonic() + 60
-    while len(list(sweep.glob("trials/[0-9]*"))) < 4 or len(running(sweep)) < 2:
+    while True:  # until the second worker is in the middle of a trial
         assert time.monotonic() < end, chief.output + workers[0].output + workers[1].output
-        time.sleep(0.02)
-    name = next(name for name in running(sweep) if name.endswith(f"-{workers[1].pid}"))
+        lost, name = next(
+            ((t, n) for n, t in running(sweep).items() if n.endswith(f"-{workers[1].pid}")), ("none", "")
+        )
+        early = len(list(sweep.glob("trials/[0-9]*"))) < 4
+        if not early and list(sweep.glob(f"trials/.{lost}.*.part/progress.json")):
+            break
+        time.sleep(0.01)
     workers[1].kill()
-    lost = running(sweep).get(name)
     assert workers[1].wait() == -9
     assert workers[0].wait(90) == 0, workers[0].output
     assert chief.wait(30) == 0, chief.output
@@ -48,9 +52,8 @@ def test_a_killed_worker_loses_no_trial(harness, tmp_path, toy, address):
     assert result.unfinished() == []
     by_worker = {r.worker for r in records}
     assert len(by_worker) == 2
-    assert "is gone; trial" in chief.output
-    if lost is not None:  # it was in the middle of one, which the other then ran
-        assert result.record(lost).worker != name
+    assert f"Worker {name} is gone; trial {lost} waits for another" in chief.output
+    assert result.record(lost).worker != name
     # Floats travel as 32 bits; what was proposed is what was tried.
     trials = json.loads((sweep / "oracle.json").read_text())["trials"]
     proposed = {t["trial_id"]: t["hyperparameters"]["values"] for t in trials}

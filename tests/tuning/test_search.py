@@ -216,3 +216,29 @@ def test_two_searches_in_one_folder(harness, tmp_path, toy):
     # What the killed search had started ends by itself and frees the folder.
     with locked(tmp_path / "sweep", wait=10):
         pass
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_leaves_a_sweep_to_continue(harness, tmp_path, toy, workers):
+    import os
+    import signal
+    import time
+
+    path, sweep = toy("Slower", trials=4), tmp_path / "sweep"
+    command = harness.start(tmp_path, "tune", path, "-o", "sweep", "--workers", workers)
+    while not list(sweep.glob("trials/[0-9]*")):
+        assert command.wait(0.05) is None, command.output
+    began = time.monotonic()
+    os.kill(command.pid, signal.SIGINT)
+    assert command.wait(20) == 130, command.output
+    assert time.monotonic() - began < 10
+    assert "interrupted; the same command goes on from sweep" in command.output
+    assert (sweep / "sweep.html").exists()
+    before = open_sweep(sweep).records()
+    assert {r.status for r in before} == {COMPLETED}
+    assert len(before) < 4
+    code, output = harness.run(tmp_path, "tune", path, "-o", "sweep", "--workers", workers)
+    assert code == 0, output
+    after = {r.trial: r for r in open_sweep(sweep).records()}
+    assert sorted(after) == ["0000", "0001", "0002", "0003"]
+    assert [after[r.trial] for r in before] == before
