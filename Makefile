@@ -5,7 +5,7 @@ ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
 VENV := $(ROOT)/.venv
 BIN := $(VENV)/bin
-OUT ?= $(ROOT)/demo_out
+OUT ?= demo_out
 TESTS ?= tests
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(ROOT)/constraints.txt
 
