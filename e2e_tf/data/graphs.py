@@ -221,7 +221,9 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
         out["delta_r"] = np.hypot(out["deta"], out["dphi"])
     if "pdg_id" in columns:
         kind = np.abs(columns["pdg_id"])
-        out |= {f"is_{name}": (kind == code).astype(np.float32) for name, code in _PARTICLE_KINDS.items()}
+        for name, code in _PARTICLE_KINDS.items():
+            if f"is_{name}" not in columns:  # a reader that knows kaons and protons has said it better
+                out[f"is_{name}"] = (kind == code).astype(np.float32)
     for name in ("d0", "dz"):
         if f"{name}_error" in columns:
             error = out.pop(f"{name}_error")

@@ -151,6 +151,24 @@ def test_the_coordinates_may_have_any_dimension(make_jets):
     assert one.graphs.n_edge.tolist() == [n * (n - 1) for n in one.graphs.n_node]
 
 
+def test_a_readers_own_particle_flags_stay():
+    """A charged kaon is a charged hadron to its reader, whatever the particle-flow codes say."""
+    columns = {
+        "pt": np.ones(2, np.float32),
+        "pdg_id": np.array([321, 22], np.int16),
+        "is_charged_hadron": np.array([1, 0], np.float32),
+    }
+    jets = Jets(
+        {"pt": np.ones(1)},
+        np.zeros(1, int),
+        np.ones(1),
+        candidates=Ragged.from_counts(columns, np.array([2])),
+    )
+    quantities, _ = candidate_quantities(jets)
+    assert quantities["is_charged_hadron"].tolist() == [1, 0]
+    assert quantities["is_photon"].tolist() == [0, 1]
+
+
 def test_phi_wraps_in_graphs_of_candidates():
     def jet(dphi: list[float]) -> Jets:
         columns = {"deta": np.zeros(3, np.float32), "dphi": np.array(dphi, np.float32)}
