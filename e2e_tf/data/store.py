@@ -113,7 +113,10 @@ class _Column:
             self.room = max(8 * self.rows, 2 * self.room)
             self.dataset.resize(self.room, axis=0)
         content = job if isinstance(job, bytes) else job.result()
-        self.dataset.id.write_direct_chunk((start, *(0 for _ in self.shape)), content)
+        # h5py before 3.16 writes chunks without its global lock (h5py pull request 2764), and HDF5 is not
+        # thread-safe: stores that several threads of a process write would break each other.
+        with _hdf5_lock():
+            self.dataset.id.write_direct_chunk((start, *(0 for _ in self.shape)), content)
 
     def finish(self) -> None:
         rest = np.concatenate(self.waiting) if self.waiting else np.empty((0, *self.shape), self.dtype)
@@ -125,6 +128,12 @@ class _Column:
         while self.jobs:
             self._write()
         self.dataset.resize(length, axis=0)
+
+
+def _hdf5_lock() -> Any:
+    from h5py._objects import phil
+
+    return phil
 
 
 class StoreWriter:
