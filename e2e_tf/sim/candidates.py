@@ -1,7 +1,7 @@
 """Particle-flow-like candidates: tracks, and calorimeter clusters of what left no track.
 
 What this does not do: neutral hadrons hidden under charged ones are found as if they stood alone, and there
-are no fake tracks and no pileup.
+are no fake tracks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import PITCH
-from e2e_tf.sim.detector import CMS
+from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
 from e2e_tf.sim.response import Deposits, Particles, Tracks, hadron_response, propagate
 
@@ -46,7 +46,12 @@ class Candidates:
 
 
 def reconstruct(
-    rng: np.random.Generator, particles: Particles, tracks: Tracks, deposits: Deposits, vertex_z: np.ndarray
+    rng: np.random.Generator,
+    particles: Particles,
+    tracks: Tracks,
+    deposits: Deposits,
+    vertex_z: np.ndarray,
+    detector: Detector = CMS,
 ) -> Candidates:
     """Candidates of generated particles from their own tracks and deposits.
 
@@ -56,6 +61,7 @@ def reconstruct(
         tracks: their tracks.
         deposits: of what is left of them behind the material; ``origin`` points to rows of ``particles``.
         vertex_z: float64 (events,), z of the primary vertices [m].
+        detector: its numbers.
     """
     count = len(particles)
     kind = np.abs(particles.pdg_id)
@@ -65,8 +71,10 @@ def reconstruct(
     charged = _charged(particles, tracks, kind)
     # A muon or electron without a track is not found at all; its deposit is left to the hits.
     lost = ~tracks.found & (kind != 13) & (kind != 11)
-    photons = _photons(rng, particles, np.flatnonzero(lost & (kind == 22)), ecal, vertex_z)
-    hadrons = _neutral_hadrons(rng, particles, np.flatnonzero(lost & (kind != 22)), ecal + hcal, vertex_z)
+    photons = _photons(rng, particles, np.flatnonzero(lost & (kind == 22)), ecal, vertex_z, detector)
+    hadrons = _neutral_hadrons(
+        rng, particles, np.flatnonzero(lost & (kind != 22)), ecal + hcal, vertex_z, detector
+    )
     parts = (charged, photons, hadrons)
     order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
     names = ("event", "pdg_id", "charge", "momentum", "d0", "dz", "d0_error", "dz_error")
@@ -98,13 +106,20 @@ def _neutral(event: np.ndarray, kind: int, momentum: np.ndarray) -> Candidates:
 
 
 def _photons(
-    rng: np.random.Generator, particles: Particles, rows: np.ndarray, ecal: np.ndarray, vertex_z: np.ndarray
+    rng: np.random.Generator,
+    particles: Particles,
+    rows: np.ndarray,
+    ecal: np.ndarray,
+    vertex_z: np.ndarray,
+    detector: Detector,
 ) -> Candidates:
     chosen = particles.take(rows)
-    energy = ecal[rows] + CMS.photon_noise * rng.standard_normal(len(rows))
-    face = propagate(chosen.charge, chosen.momentum, chosen.vertex, CMS.ecal_radius, CMS.ecal_half_length)
+    energy = ecal[rows] + detector.photon_noise * rng.standard_normal(len(rows))
+    face = propagate(
+        chosen.charge, chosen.momentum, chosen.vertex, detector.ecal_radius, detector.ecal_half_length
+    )
     # Showers whose peaks fall into the same block of crystals make one cluster (energetic neutral pions).
-    block = CMS.photon_merge_crystals * PITCH
+    block = detector.photon_merge_crystals * PITCH
     key = np.stack([chosen.event, np.floor(face.eta / block), np.floor(face.phi / block)], 1).astype(np.int64)
     visible = np.maximum(energy, 0.0) * face.reached
     keys, cluster = np.unique(key, axis=0, return_inverse=True)
@@ -115,12 +130,12 @@ def _photons(
     event = keys[:, 0]
     centre[:, 2] -= vertex_z[event]
     _, eta, phi = pt_eta_phi(centre)
-    floor, stochastic = CMS.photon_direction_resolution
+    floor, stochastic = detector.photon_direction_resolution
     spread = np.hypot(floor, stochastic / np.sqrt(np.maximum(total, 0.05)))
     eta = eta + spread * rng.standard_normal(len(total))
     phi = phi + spread * rng.standard_normal(len(total))
     pt = total / np.cosh(eta)
-    found = pt > CMS.photon_min_pt
+    found = pt > detector.photon_min_pt
     return _neutral(event[found], 22, four_momentum(pt[found], eta[found], phi[found], 0.0))
 
 
@@ -130,17 +145,22 @@ def _neutral_hadrons(
     rows: np.ndarray,
     deposit: np.ndarray,
     vertex_z: np.ndarray,
+    detector: Detector,
 ) -> Candidates:
     chosen = particles.take(rows)
     measured = deposit[rows]
     # Calibration: undo the mean response at the energy it leads to (two steps are close enough).
-    energy = measured / hadron_response(measured / hadron_response(np.maximum(measured, 0.1)))
-    face = propagate(chosen.charge, chosen.momentum, chosen.vertex, CMS.ecal_radius, CMS.ecal_half_length)
+    energy = measured / hadron_response(
+        measured / hadron_response(np.maximum(measured, 0.1), detector), detector
+    )
+    face = propagate(
+        chosen.charge, chosen.momentum, chosen.vertex, detector.ecal_radius, detector.ecal_half_length
+    )
     toward = face.position.copy()
     toward[:, 2] -= vertex_z[chosen.event]
     _, eta, phi = pt_eta_phi(toward)
-    eta = eta + CMS.neutral_direction_resolution * rng.standard_normal(len(rows))
-    phi = phi + CMS.neutral_direction_resolution * rng.standard_normal(len(rows))
-    found = face.reached & (measured > CMS.neutral_min_deposit)
+    eta = eta + detector.neutral_direction_resolution * rng.standard_normal(len(rows))
+    phi = phi + detector.neutral_direction_resolution * rng.standard_normal(len(rows))
+    found = face.reached & (measured > detector.neutral_min_deposit)
     momentum = four_momentum(energy / np.cosh(eta), eta, phi, 0.0)
     return _neutral(chosen.event[found], 130, momentum[found])

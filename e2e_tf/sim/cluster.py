@@ -11,7 +11,15 @@ from e2e_tf.data.grid import delta_phi
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.pythia import Events, import_extra
 
-__all__ = ["HadronicTaus", "ReconstructedJets", "cluster_jets", "hadronic_taus", "match_taus"]
+__all__ = [
+    "HadronicTaus",
+    "ReconstructedJets",
+    "children",
+    "cluster_jets",
+    "hadronic_taus",
+    "match_nearest",
+    "match_taus",
+]
 
 _MAX_PI0 = 4
 
@@ -101,12 +109,12 @@ def hadronic_taus(events: Events) -> HadronicTaus:
     rows, momenta, modes = [], [], []
     kinds = np.abs(events.pdg_id)
     for row in np.flatnonzero((kinds == 15) & (events.status < 0)):
-        children = _children(events, int(row))
-        neutrinos = children[kinds[children] == 16]
+        daughters = children(events, int(row))
+        neutrinos = daughters[kinds[daughters] == 16]
         # A tau that radiates is its own daughter and has no neutrino yet.
-        if not len(neutrinos) or np.isin(kinds[children], (11, 13)).any():
+        if not len(neutrinos) or np.isin(kinds[daughters], (11, 13)).any():
             continue
-        prongs, pi0 = _count_hadrons(events, children)
+        prongs, pi0 = _count_hadrons(events, daughters)
         rows.append(row)
         momenta.append(events.momentum[row] - events.momentum[neutrinos].sum(0))
         modes.append(5 * (prongs - 1) + min(pi0, _MAX_PI0))
@@ -117,7 +125,8 @@ def hadronic_taus(events: Events) -> HadronicTaus:
     )
 
 
-def _children(events: Events, row: int) -> np.ndarray:
+def children(events: Events, row: int) -> np.ndarray:
+    """int64: rows of the daughters of a row."""
     first, last = events.daughters[row]
     return np.arange(first, last + 1) if first else np.zeros(0, np.int64)
 
@@ -132,24 +141,38 @@ def _count_hadrons(events: Events, rows: np.ndarray) -> tuple[int, int]:
         elif events.status[row] > 0:
             prongs += kind in (211, 321)
         else:
-            deeper = _count_hadrons(events, _children(events, int(row)))
+            deeper = _count_hadrons(events, children(events, int(row)))
             prongs, pi0 = prongs + deeper[0], pi0 + deeper[1]
     return prongs, pi0
 
 
 def match_taus(jets: ReconstructedJets, taus: HadronicTaus, distance: float) -> np.ndarray:
     """int64 (jets,): the nearest tau of the same event within ΔR ``distance``, or −1."""
-    result = np.full(len(jets), -1)
-    if not len(taus):
-        return result
-    order = np.argsort(taus.event, kind="stable")
-    first = np.searchsorted(taus.event[order], jets.event)
-    counts = np.searchsorted(taus.event[order], jets.event, side="right") - first
-    jet = np.repeat(np.arange(len(jets)), counts)
-    tau = order[ranges(first, counts)]
     _, eta, phi = pt_eta_phi(taus.momentum)
-    away = np.hypot(jets.eta[jet] - eta[tau], delta_phi(jets.phi[jet], phi[tau]))
+    return match_nearest(jets, taus.event, eta, phi, distance)
+
+
+def match_nearest(
+    jets: ReconstructedJets, event: np.ndarray, eta: np.ndarray, phi: np.ndarray, distance: float
+) -> np.ndarray:
+    """int64 (jets,): the nearest object of the same event within ΔR ``distance``, or −1.
+
+    Args:
+        jets: the jets.
+        event: int64 (n,), of each object.
+        eta, phi: float64 (n,), of each object [rad].
+        distance: largest ΔR.
+    """
+    result = np.full(len(jets), -1)
+    if not len(event):
+        return result
+    order = np.argsort(event, kind="stable")
+    first = np.searchsorted(event[order], jets.event)
+    counts = np.searchsorted(event[order], jets.event, side="right") - first
+    jet = np.repeat(np.arange(len(jets)), counts)
+    target = order[ranges(first, counts)]
+    away = np.hypot(jets.eta[jet] - eta[target], delta_phi(jets.phi[jet], phi[target]))
     for pair in np.argsort(-away, kind="stable"):  # the nearest is written last
         if away[pair] < distance:
-            result[jet[pair]] = tau[pair]
+            result[jet[pair]] = target[pair]
     return result

@@ -16,12 +16,21 @@ from scipy.special import erf, ndtr, ndtri
 from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.sim.cluster import ReconstructedJets
-from e2e_tf.sim.detector import CMS
+from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import ranges
 from e2e_tf.sim.precision import round_mantissa
 from e2e_tf.sim.response import Deposits, Impact
 
-__all__ = ["Grid", "jet_hits", "near_windows", "share_among_cells"]
+__all__ = [
+    "CRYSTAL_GRID",
+    "TOWER_GRID",
+    "Grid",
+    "collect",
+    "jet_hits",
+    "near_windows",
+    "read_out",
+    "share_among_cells",
+]
 
 _WINDOW_REACH = (
     CRYSTALS // 2 + TOWER + 8
@@ -99,7 +108,7 @@ def share_among_cells(centre: np.ndarray, sigma: np.ndarray, half: int) -> tuple
     return first, shares / shares.sum(1, keepdims=True)
 
 
-def _collect(
+def collect(
     grid: Grid,
     event: np.ndarray,
     face: tuple[np.ndarray, np.ndarray],
@@ -124,36 +133,37 @@ def _collect(
     return cells, np.bincount(inverse, weight[used], minlength=len(cells))
 
 
-def _read_out(
+def read_out(
     rng: np.random.Generator,
     grid: Grid,
     events: int,
     cells: tuple[np.ndarray, np.ndarray],
     noise: tuple[float, float],
     threshold: tuple[float, float],
+    detector: Detector,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Noise and thresholds (barrel, endcap) [GeV]; also the few cells that noise alone fires."""
     keys, energy = cells
-    endcap = _in_endcap(grid, keys)
+    endcap = _in_endcap(grid, keys, detector)
     measured = energy + np.where(endcap, *noise[::-1]) * rng.standard_normal(len(energy))
     kept = measured > np.where(endcap, *threshold[::-1])
     # Noise alone: how many cells pass is Poisson distributed, where is uniform, how high a Gaussian's tail.
     whole = events * grid.rows * grid.columns
-    tail = ndtr(-CMS.empty_cell_sigmas)
+    tail = ndtr(-detector.empty_cell_sigmas)
     fired = np.unique(rng.integers(0, whole, rng.poisson(whole * tail)))
     sigmas = -ndtri(tail * (1 - rng.random(len(fired))))
-    height = sigmas * np.where(_in_endcap(grid, fired), *noise[::-1])
+    height = sigmas * np.where(_in_endcap(grid, fired, detector), *noise[::-1])
     _, row, _ = grid.split(fired)
-    covered = np.abs(row + 0.5) * grid.size * PITCH < CMS.calorimeter_max_eta
+    covered = np.abs(row + 0.5) * grid.size * PITCH < detector.calorimeter_max_eta
     alone = covered & ~np.isin(fired, keys)
     all_keys = np.concatenate([keys[kept], fired[alone]])
     order = np.argsort(all_keys, kind="stable")
     return all_keys[order], np.concatenate([measured[kept], height[alone]])[order]
 
 
-def _in_endcap(grid: Grid, keys: np.ndarray) -> np.ndarray:
+def _in_endcap(grid: Grid, keys: np.ndarray, detector: Detector) -> np.ndarray:
     _, row, _ = grid.split(keys)
-    return np.abs(row + 0.5) * grid.size * PITCH > CMS.ecal_barrel_eta
+    return np.abs(row + 0.5) * grid.size * PITCH > detector.ecal_barrel_eta
 
 
 def _windows(
@@ -190,6 +200,7 @@ def jet_hits(
     corner: tuple[np.ndarray, np.ndarray],
     tracks: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     deposits: Deposits,
+    detector: Detector = CMS,
 ) -> dict[str, Ragged]:
     """Hits of every jet's window.
 
@@ -201,6 +212,7 @@ def jet_hits(
         tracks: event, pT [GeV], η and φ [rad] at the vertex of every track; a track counts where it points at
             the vertex, unbent.
         deposits: of all particles of these events.
+        detector: its numbers.
 
     Returns:
         ``track`` (summed pT), ``ecal`` and ``hcal`` (energy) [GeV]: ``cell`` int16, ``value`` float32.
@@ -212,15 +224,15 @@ def jet_hits(
     track_cells = cells, np.bincount(inverse, pt, minlength=len(cells))
 
     electromagnetic = np.isin(np.abs(deposits.particles.pdg_id), (11, 13, 22))
-    crystal_profile = np.where(electromagnetic[:, None], CMS.em_profile, CMS.hadron_ecal_profile)
-    tower_profile = np.broadcast_to(CMS.hcal_profile, crystal_profile.shape)
+    crystal_profile = np.where(electromagnetic[:, None], detector.em_profile, detector.hadron_ecal_profile)
+    tower_profile = np.broadcast_to(detector.hcal_profile, crystal_profile.shape)
 
     def shower_cells(
         grid: Grid, energy: np.ndarray, least: float, face: Impact, profile: np.ndarray, half: int
     ) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(energy > least)
         rows = rows[near_windows(deposits.particles.event[rows], face.eta[rows], face.phi[rows], jets)]
-        return _collect(
+        return collect(
             grid,
             deposits.particles.event[rows],
             (face.eta[rows], face.phi[rows]),
@@ -231,8 +243,18 @@ def jet_hits(
 
     crystals = shower_cells(CRYSTAL_GRID, deposits.ecal, 0.02, deposits.ecal_face, crystal_profile, 3)
     towers = shower_cells(TOWER_GRID, deposits.hcal, 0.05, deposits.hcal_face, tower_profile, 2)
-    ecal = _read_out(rng, CRYSTAL_GRID, events, crystals, CMS.ecal_noise, CMS.ecal_threshold)
-    hcal = _read_out(rng, TOWER_GRID, events, towers, (CMS.hcal_noise,) * 2, (CMS.hcal_threshold,) * 2)
+    ecal = read_out(
+        rng, CRYSTAL_GRID, events, crystals, detector.ecal_noise, detector.ecal_threshold, detector
+    )
+    hcal = read_out(
+        rng,
+        TOWER_GRID,
+        events,
+        towers,
+        (detector.hcal_noise,) * 2,
+        (detector.hcal_threshold,) * 2,
+        detector,
+    )
     channels: Mapping[str, tuple[Grid, tuple[np.ndarray, np.ndarray]]] = {
         "track": (CRYSTAL_GRID, track_cells),
         "ecal": (CRYSTAL_GRID, ecal),

@@ -10,7 +10,7 @@ import numpy as np
 
 from e2e_tf.errors import InputError
 
-__all__ = ["PROCESSES", "EventGenerator", "Events", "Process", "Source", "import_extra"]
+__all__ = ["MINIMUM_BIAS", "PROCESSES", "EventGenerator", "Events", "Process", "Source", "import_extra"]
 
 _MAX_SEED = 900_000_000  # Pythia's own limit
 
@@ -33,11 +33,13 @@ class Source:
         name: what the events are.
         label: 1 for signal, 0 for background.
         cards: Pythia settings on top of the common ones.
+        flavours: what a jet's flavour must be among; empty where flavour does not matter.
     """
 
     name: str
     label: int
     cards: tuple[str, ...]
+    flavours: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class Process:
         visible_pt: range of the visible tau pT [GeV] of signal jets.
         max_eta: limit on |η| of the jet and of the visible tau.
         radius: anti-kT distance parameter.
-        match: largest ΔR between a jet and its visible tau.
+        match: largest ΔR between a jet and what it stands for: a visible tau, a parton of the hard scatter, or
+            every quark of a top's decay.
+        truth: ``tau``, ``flavour`` or ``top``.
+        candidate_radius: candidates up to this ΔR from the jet axis are kept.
+        subtract_pileup: with pileup, leave out tracks of other vertices, correct pT by area, and ask for a jet of
+            the hard scatter under a background jet.
     """
 
     sources: tuple[Source, ...]
@@ -59,7 +66,61 @@ class Process:
     max_eta: float
     radius: float
     match: float
+    truth: str = "tau"
+    candidate_radius: float = 0.5
+    subtract_pileup: bool = True
 
+
+_HADRONIC_TAUS = (
+    "15:offIfAny = 11 13",
+    # The massless-fermion matrix element for the spin correlation, above this mass: the taus' polarisation is
+    # kept and events come more than twice as fast.
+    "TauDecays:mMinForZ = 10",
+)
+# Flat in pT rather than steeply falling; event weights undo it.
+_FLAT = ("PhaseSpace:bias2Selection = on", "PhaseSpace:bias2SelectionPow = 4.5")
+_SOFT_QCD_JETS = Source(
+    "QCD jets",
+    0,
+    (
+        "HardQCD:all = on",
+        "PhaseSpace:pTHatMin = 12",
+        "PhaseSpace:pTHatMax = 80",
+        *_FLAT,
+        "PhaseSpace:bias2SelectionRef = 20",
+    ),
+)
+_MEDIUM_PT = (
+    "PhaseSpace:pTHatMin = 25",
+    "PhaseSpace:pTHatMax = 260",
+    *_FLAT,
+    "PhaseSpace:bias2SelectionRef = 50",
+)
+_Z_TO_MUONS = ("WeakZ0:gmZmode = 2", "23:onMode = off", "23:onIfAny = 13")
+# Of HardQCD:all only what can leave a quark, or a gluon: the others would be thrown away.
+_TO_BOTH = ("HardQCD:qg2qg = on",)
+_TO_QUARKS = (
+    *_TO_BOTH,
+    "HardQCD:gg2qqbar = on",
+    "HardQCD:qq2qq = on",
+    "HardQCD:qqbar2qqbarNew = on",
+    "HardQCD:gg2ccbar = on",
+    "HardQCD:qqbar2ccbar = on",
+    "HardQCD:gg2bbbar = on",
+    "HardQCD:qqbar2bbbar = on",
+)
+_TO_GLUONS = (*_TO_BOTH, "HardQCD:gg2gg = on", "HardQCD:qqbar2gg = on")
+# As in the public top-tagging reference set (Zenodo 2603256): 14 TeV, no multiple interactions.
+_REFERENCE_TOP = (
+    "Beams:eCM = 14000",
+    "PartonLevel:MPI = off",
+    "PhaseSpace:pTHatMin = 500",
+    "PhaseSpace:pTHatMax = 750",
+)
+_QUARKS = (1, 2, 3, 4, 5)
+_GLUON = (21,)
+
+MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 
 PROCESSES = {
     "tau": Process(
@@ -72,31 +133,88 @@ PROCESSES = {
                     "PhaseSpace:mHatMin = 30",
                     "23:onMode = off",
                     "23:onIfAny = 15",
-                    "15:offIfAny = 11 13",
-                    # The massless-fermion matrix element for the spin correlation, above this mass: the taus'
-                    # polarisation is kept and events come more than twice as fast.
-                    "TauDecays:mMinForZ = 10",
+                    *_HADRONIC_TAUS,
                 ),
             ),
-            Source(
-                "QCD jets",
-                0,
-                (
-                    "HardQCD:all = on",
-                    "PhaseSpace:pTHatMin = 12",
-                    "PhaseSpace:pTHatMax = 80",
-                    # Flat in pT rather than steeply falling; event weights undo it.
-                    "PhaseSpace:bias2Selection = on",
-                    "PhaseSpace:bias2SelectionPow = 4.5",
-                    "PhaseSpace:bias2SelectionRef = 20",
-                ),
-            ),
+            _SOFT_QCD_JETS,
         ),
         jet_pt=(10.0, 50.0),
         visible_pt=(10.0, 50.0),
         max_eta=2.3,
         radius=0.4,
         match=0.2,
+    ),
+    "wtau": Process(
+        sources=(
+            Source(
+                "W -> tau nu, the tau to hadrons",
+                1,
+                ("WeakSingleBoson:ffbar2W = on", "24:onMode = off", "24:onIfAny = 15", *_HADRONIC_TAUS),
+            ),
+            _SOFT_QCD_JETS,
+        ),
+        jet_pt=(10.0, 50.0),
+        visible_pt=(10.0, 50.0),
+        max_eta=2.3,
+        radius=0.4,
+        match=0.2,
+    ),
+    "z_jet": Process(
+        sources=(
+            Source(
+                "Z -> mu mu with a quark",
+                1,
+                ("WeakBosonAndParton:qg2gmZq = on", *_Z_TO_MUONS, *_MEDIUM_PT),
+                _QUARKS,
+            ),
+            Source(
+                "Z -> mu mu with a gluon",
+                0,
+                ("WeakBosonAndParton:qqbar2gmZg = on", *_Z_TO_MUONS, *_MEDIUM_PT),
+                _GLUON,
+            ),
+        ),
+        jet_pt=(30.0, 200.0),
+        visible_pt=(0.0, 0.0),
+        max_eta=2.0,
+        radius=0.4,
+        match=0.3,
+        truth="flavour",
+    ),
+    "dijet": Process(
+        sources=(
+            Source("quark jets of dijets", 1, (*_TO_QUARKS, *_MEDIUM_PT), _QUARKS),
+            Source("gluon jets of dijets", 0, (*_TO_GLUONS, *_MEDIUM_PT), _GLUON),
+        ),
+        jet_pt=(30.0, 200.0),
+        visible_pt=(0.0, 0.0),
+        max_eta=2.0,
+        radius=0.4,
+        match=0.3,
+        truth="flavour",
+    ),
+    "top": Process(
+        sources=(
+            Source(
+                "top pairs, both tops to hadrons",
+                1,
+                (
+                    "Top:gg2ttbar = on",
+                    "Top:qqbar2ttbar = on",
+                    "24:onMode = off",
+                    "24:onIfAny = 1 2 3 4 5",
+                    *_REFERENCE_TOP,
+                ),
+            ),
+            Source("QCD jets", 0, ("HardQCD:all = on", *_REFERENCE_TOP)),
+        ),
+        jet_pt=(550.0, 650.0),
+        visible_pt=(0.0, 0.0),
+        max_eta=2.0,
+        radius=0.8,
+        match=0.8,
+        truth="top",
+        candidate_radius=0.8,
     ),
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2e_tf.sim.detector import CMS
+from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.pythia import Events
 
@@ -125,9 +125,9 @@ class Deposits:
     hcal_face: Impact
 
 
-def collision_points(rng: np.random.Generator, events: int) -> np.ndarray:
+def collision_points(rng: np.random.Generator, events: int, detector: Detector = CMS) -> np.ndarray:
     """float64 (events,): z of the primary vertices [m], spread along the beam."""
-    return CMS.beam_spot_sigma_z * rng.standard_normal(events)
+    return detector.beam_spot_sigma_z * rng.standard_normal(events)
 
 
 def visible_particles(events: Events, vertex_z: np.ndarray) -> Particles:
@@ -222,7 +222,7 @@ def _arc_to_cylinder(
     return np.where(np.abs(cosine) < 1, np.minimum(*steps) * np.abs(bend), np.inf)
 
 
-def pass_material(rng: np.random.Generator, particles: Particles) -> Particles:
+def pass_material(rng: np.random.Generator, particles: Particles, detector: Detector = CMS) -> Particles:
     """Photon conversions and bremsstrahlung of electrons in the tracker.
 
     Returns:
@@ -231,14 +231,14 @@ def pass_material(rng: np.random.Generator, particles: Particles) -> Particles:
         particle.
     """
     pt, eta, _ = pt_eta_phi(particles.momentum)
-    thickness = np.interp(np.abs(eta), CMS.material_eta, CMS.material_x0)
+    thickness = np.interp(np.abs(eta), detector.material_eta, detector.material_x0)
     kind = np.abs(particles.pdg_id)
 
     lost = rng.random(len(pt)) < 1 - np.exp(-7 / 9 * thickness)
     converted = (kind == 22) & lost & (pt > 0.05)
     photons = particles.take(np.flatnonzero(converted))
     share = rng.random(len(photons))
-    birth = _point_on_way(rng, photons)
+    birth = _point_on_way(rng, photons, detector)
     legs = [
         Particles(
             photons.event,
@@ -253,9 +253,9 @@ def pass_material(rng: np.random.Generator, particles: Particles) -> Particles:
 
     electron_rows = np.flatnonzero(kind == 11)
     electrons = particles.take(electron_rows)
-    depth = thickness[electron_rows] * CMS.bremsstrahlung_x0_share
+    depth = thickness[electron_rows] * detector.bremsstrahlung_x0_share
     radiated = 1 - np.exp(-depth * rng.exponential(1.0, len(electrons)))
-    where = _point_on_way(rng, electrons)
+    where = _point_on_way(rng, electrons, detector)
     # The photon leaves along the electron's direction at that point: turned by twice the chord's angle.
     before = pt_eta_phi(electrons.momentum)[2]
     chord = np.arctan2(where[:, 1], where[:, 0])
@@ -293,9 +293,9 @@ def pass_material(rng: np.random.Generator, particles: Particles) -> Particles:
     )
 
 
-def _point_on_way(rng: np.random.Generator, particles: Particles) -> np.ndarray:
+def _point_on_way(rng: np.random.Generator, particles: Particles, detector: Detector) -> np.ndarray:
     """A random point of the particles' paths inside the tracker material, float64 (n, 3) [m]."""
-    radius = rng.uniform(*CMS.material_radii, len(particles))
+    radius = rng.uniform(*detector.material_radii, len(particles))
     pt = np.maximum(np.hypot(particles.momentum[:, 0], particles.momentum[:, 1]), 1e-6)
     direction = particles.momentum[:, :2] / pt[:, None]
     half_angle = np.arcsin(np.clip(radius * particles.charge * CURVATURE / (2 * pt), -0.9, 0.9))
@@ -305,33 +305,38 @@ def _point_on_way(rng: np.random.Generator, particles: Particles) -> np.ndarray:
     point[:, 1] += radius * (direction[:, 0] * sine + direction[:, 1] * cosine)
     point[:, 2] += radius * particles.momentum[:, 2] / pt
     # Forward particles leave the tracker through its end: their material is nearer.
-    beyond = np.abs(point[:, 2]) > 0.9 * CMS.ecal_half_length
+    beyond = np.abs(point[:, 2]) > 0.9 * detector.ecal_half_length
     near = np.where(beyond, 0.25, 1.0)[:, None]
     return particles.vertex + (point - particles.vertex) * near
 
 
-def measure_tracks(rng: np.random.Generator, particles: Particles, vertex_z: np.ndarray) -> Tracks:
+def measure_tracks(
+    rng: np.random.Generator, particles: Particles, vertex_z: np.ndarray, detector: Detector = CMS
+) -> Tracks:
     """Efficiency and resolution of the tracker.
 
     Args:
         rng: the chunk's random numbers.
         particles: generated particles, or legs of conversions with the place where they were born.
         vertex_z: float64 (events,), z of the primary vertices [m].
+        detector: its numbers.
     """
     pt, eta, phi = pt_eta_phi(particles.momentum)
     kind = np.abs(particles.pdg_id)
-    efficiency = np.where(pt < CMS.track_low_pt, CMS.track_efficiency_low_pt, CMS.track_efficiency)
     efficiency = np.where(
-        kind == 11, CMS.electron_efficiency, np.where(kind == 13, CMS.muon_efficiency, efficiency)
+        pt < detector.track_low_pt, detector.track_efficiency_low_pt, detector.track_efficiency
+    )
+    efficiency = np.where(
+        kind == 11, detector.electron_efficiency, np.where(kind == 13, detector.muon_efficiency, efficiency)
     )
     # Fewer layers are left for what is born further out.
     birth = np.hypot(particles.vertex[:, 0], particles.vertex[:, 1])
-    efficiency = efficiency * np.clip(1 - birth / CMS.conversion_track_radius, 0, 1)
-    seen = (particles.charge != 0) & (pt > CMS.track_min_pt) & (np.abs(eta) < CMS.track_max_eta)
+    efficiency = efficiency * np.clip(1 - birth / detector.conversion_track_radius, 0, 1)
+    seen = (particles.charge != 0) & (pt > detector.track_min_pt) & (np.abs(eta) < detector.track_max_eta)
 
-    constant, slope, linear = CMS.track_pt_resolution
+    constant, slope, linear = detector.track_pt_resolution
     spread = np.hypot(constant + slope * np.abs(eta), linear * pt)
-    spread = spread * np.where(kind == 11, CMS.electron_pt_resolution_factor, 1.0)
+    spread = spread * np.where(kind == 11, detector.electron_pt_resolution_factor, 1.0)
 
     px, py, pz = (particles.momentum[:, i] for i in range(3))
     safe = np.maximum(pt, 1e-6)
@@ -342,9 +347,9 @@ def measure_tracks(rng: np.random.Generator, particles: Particles, vertex_z: np.
     )
     d0 = 100 * (y * px - x * py) / safe
     dz = 100 * (z - (x * px + y * py) / safe * pz / safe)
-    floor, scattering = CMS.d0_resolution_cm
+    floor, scattering = detector.d0_resolution_cm
     d0_error = np.hypot(floor, scattering * np.sqrt(np.cosh(eta)) / safe)
-    floor, scattering = CMS.dz_resolution_cm
+    floor, scattering = detector.dz_resolution_cm
     dz_error = np.hypot(floor, scattering * np.cosh(eta) / safe)
 
     count = len(pt)
@@ -352,8 +357,8 @@ def measure_tracks(rng: np.random.Generator, particles: Particles, vertex_z: np.
     return Tracks(
         found=found,
         pt=pt * np.maximum(1 + spread * rng.standard_normal(count), 0.2),
-        eta=eta + CMS.track_eta_resolution * rng.standard_normal(count),
-        phi=phi + CMS.track_phi_resolution * rng.standard_normal(count),
+        eta=eta + detector.track_eta_resolution * rng.standard_normal(count),
+        phi=phi + detector.track_phi_resolution * rng.standard_normal(count),
         d0=d0 + d0_error * rng.standard_normal(count),
         dz=dz + dz_error * rng.standard_normal(count),
         d0_error=d0_error,
@@ -361,26 +366,37 @@ def measure_tracks(rng: np.random.Generator, particles: Particles, vertex_z: np.
     )
 
 
-def hadron_response(energy: np.ndarray) -> np.ndarray:
+def hadron_response(energy: np.ndarray, detector: Detector = CMS) -> np.ndarray:
     """Mean share of a hadron's energy that the calorimeters measure; the softer the hadron, the less.
 
     Args:
         energy: float (n,) [GeV].
+        detector: its numbers.
 
     Returns:
         float64 (n,), relative to the response to electrons.
     """
-    loss = CMS.response_loss * np.maximum(energy, 0.1) ** -CMS.response_power
-    return np.maximum(1 - loss, CMS.response_min)
+    loss = detector.response_loss * np.maximum(energy, 0.1) ** -detector.response_power
+    return np.maximum(1 - loss, detector.response_min)
 
 
-def impact_on_calorimeters(rng: np.random.Generator, particles: Particles) -> Deposits:
+def impact_on_calorimeters(
+    rng: np.random.Generator, particles: Particles, detector: Detector = CMS
+) -> Deposits:
     """Follow particles to both calorimeters and draw what they leave there, before sharing among cells."""
     ecal_face = propagate(
-        particles.charge, particles.momentum, particles.vertex, CMS.ecal_radius, CMS.ecal_half_length
+        particles.charge,
+        particles.momentum,
+        particles.vertex,
+        detector.ecal_radius,
+        detector.ecal_half_length,
     )
     hcal_face = propagate(
-        particles.charge, particles.momentum, particles.vertex, CMS.hcal_radius, CMS.hcal_half_length
+        particles.charge,
+        particles.momentum,
+        particles.vertex,
+        detector.hcal_radius,
+        detector.hcal_half_length,
     )
     kind = np.abs(particles.pdg_id)
     electromagnetic = (kind == 22) | (kind == 11)
@@ -388,26 +404,26 @@ def impact_on_calorimeters(rng: np.random.Generator, particles: Particles) -> De
     energy = np.maximum(particles.momentum[:, 3], 1e-3)
     count = len(energy)
 
-    spread = np.hypot(CMS.ecal_stochastic / np.sqrt(energy), CMS.ecal_constant)
+    spread = np.hypot(detector.ecal_stochastic / np.sqrt(energy), detector.ecal_constant)
     shower = energy * np.maximum(1 + spread * rng.standard_normal(count), 0.0)
 
-    spread = np.hypot(CMS.hadron_stochastic / np.sqrt(energy), CMS.hadron_constant)
-    shape = np.minimum(spread, CMS.hadron_max_spread) ** -2
+    spread = np.hypot(detector.hadron_stochastic / np.sqrt(energy), detector.hadron_constant)
+    shape = np.minimum(spread, detector.hadron_max_spread) ** -2
     # A gamma distribution has the wanted mean and width and no negative energies: nothing to cut away, so the
     # mean response stays what was asked for.
-    hadron = energy * hadron_response(energy) * rng.gamma(shape) / shape
-    passing = rng.random(count) < CMS.mip_probability
-    ionisation = rng.gamma(*CMS.mip_energy, count)
-    share = rng.beta(*CMS.ecal_share, count)
+    hadron = energy * hadron_response(energy, detector) * rng.gamma(shape) / shape
+    passing = rng.random(count) < detector.mip_probability
+    ionisation = rng.gamma(*detector.mip_energy, count)
+    share = rng.beta(*detector.ecal_share, count)
     hadron_ecal = np.where(passing, np.minimum(ionisation, hadron), hadron * share)
 
-    muon_ecal = np.minimum(rng.gamma(*CMS.muon_ecal, count), energy)
-    muon_hcal = np.minimum(rng.gamma(*CMS.muon_hcal, count), energy)
+    muon_ecal = np.minimum(rng.gamma(*detector.muon_ecal, count), energy)
+    muon_hcal = np.minimum(rng.gamma(*detector.muon_hcal, count), energy)
     ecal = np.where(electromagnetic, shower, np.where(muon, muon_ecal, hadron_ecal))
     hcal = np.where(electromagnetic, 0.0, np.where(muon, muon_hcal, hadron - hadron_ecal))
     # A soft hadron that reaches the ECAL but curls up before the HCAL has nothing left for it.
-    ecal_seen = ecal_face.reached & (np.abs(ecal_face.eta) < CMS.calorimeter_max_eta)
-    hcal_seen = ecal_seen & hcal_face.reached & (np.abs(hcal_face.eta) < CMS.calorimeter_max_eta)
+    ecal_seen = ecal_face.reached & (np.abs(ecal_face.eta) < detector.calorimeter_max_eta)
+    hcal_seen = ecal_seen & hcal_face.reached & (np.abs(hcal_face.eta) < detector.calorimeter_max_eta)
     return Deposits(
         particles, np.where(ecal_seen, ecal, 0.0), np.where(hcal_seen, hcal, 0.0), ecal_face, hcal_face
     )

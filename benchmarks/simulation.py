@@ -1,0 +1,332 @@
+"""The simulation judged: its speed, and its jets beside real 2012 jets.
+
+usage: python benchmarks/simulation.py --data ../shared/data --out simulation_out
+
+Prints the Markdown that stands in docs/simulation.md. ``--only speed`` needs no data. The plots go to
+``--out``; simulated jets that are there already are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, TOWERS, delta_phi
+from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
+from e2e_tf.data.readers import READERS
+from e2e_tf.data.schema import CHANNELS
+from e2e_tf.sim import egamma
+from e2e_tf.sim.detector import DETECTORS
+from e2e_tf.sim.pileup import POOL_EVENTS, minimum_bias
+from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Process, Source
+from e2e_tf.sim.simulate import BATCH_EVENTS, PROCESS_NAMES, Chunk, Pileup, simulate_chunk, simulate_events
+
+HERE = Path(__file__).parent
+# Triggered by jets and taus; the other two public files are full of electrons and photons that count as jets.
+COLLISIONS = ("BJetPlusX_Run2012C_0.ig", "TauParked_Run2012C_0.ig")
+PILEUP_2012 = 16.0  # 11 reconstructed vertices an event, at an efficiency of about 0.7
+# What both sides must pass to be compared: above every threshold and noise of the public collections.
+LEAST = {"track": 0.8, "ecal": 0.2, "hcal": 2.0}
+RADIUS, MAX_ETA = 0.4, 0.8  # the window of the comparison stays inside the public barrel towers, |η| < 1.26
+PT_BINS = ((50.0, 100.0), (100.0, 300.0))
+PT_STEPS = (
+    50.0,
+    60.0,
+    75.0,
+    100.0,
+    130.0,
+    180.0,
+    300.0,
+)  # simulated jets get the pT spectrum of the real ones
+JETS_2012 = Process(
+    sources=(
+        Source(
+            "QCD jets at 8 TeV",
+            0,
+            (
+                "Beams:eCM = 8000",
+                "HardQCD:all = on",
+                "PhaseSpace:pTHatMin = 30",
+                "PhaseSpace:pTHatMax = 320",
+                "PhaseSpace:bias2Selection = on",
+                "PhaseSpace:bias2SelectionPow = 4.5",
+                "PhaseSpace:bias2SelectionRef = 60",
+            ),
+        ),
+    ),
+    jet_pt=(50.0, 300.0),
+    visible_pt=(0.0, 0.0),
+    max_eta=MAX_ETA,
+    radius=0.7,
+    match=0.3,
+    subtract_pileup=False,  # as in the public collection of jets
+)
+STAGES = {
+    "Pythia: start": "EventGenerator.__init__",
+    "Pythia: events": "EventGenerator.next",
+    "tracks": "measure_tracks",
+    "material": "pass_material",
+    "calorimeters": "impact_on_calorimeters",
+    "candidates": "reconstruct",
+    "jets": "cluster_jets",
+    "hits": "jet_hits",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "simulation_out")
+    parser.add_argument("--only", choices=("speed", "validation"))
+    parser.add_argument("--jets", type=int, default=100, help="jets of each class for the speed")
+    parser.add_argument("--validation-jets", type=int, default=600, help="simulated jets per detector")
+    parser.add_argument("--process", action="append", help="measure only this one; may be given again")
+    options = parser.parse_args()
+    if options.only != "validation":
+        speed(options.jets, options.process)
+    if options.only != "speed":
+        options.out.mkdir(exist_ok=True)
+        validation(options.data / "ispy", options.out, options.validation_jets)
+
+
+def speed(jets: int, processes: list[str] | None) -> None:
+    """Processor time per jet of every process, extrapolated to whole chunks, and where it goes."""
+    print(
+        "| process | ms per jet: signal | background | jets/s on one core, both classes | CPU s for 200,000 jets |"
+    )
+    print("|---|---|---|---|---|")
+    cases = [(name, 0.0) for name in processes or PROCESS_NAMES]
+    if processes is None:
+        minimum_bias(1, POOL_EVENTS)  # made once, not for every chunk
+        cases.append(("tau", 20.0))
+    for name, pileup in cases:
+        cost = {}
+        for source in (0, 1):
+            label = source if name == egamma.PROCESS else PROCESSES[name].sources[source].label
+            start = time.process_time()
+            if name == egamma.PROCESS:
+                egamma.simulate_chunk(1, source, 0, 250)
+            else:
+                simulate_chunk(Chunk(name, 1, source, 0, 250, pileup))
+            cost[label] = (time.process_time() - start) / 250
+        mean = (cost[0] + cost[1]) / 2
+        title = f"{name}, pileup {pileup:g}" if pileup else name
+        print(f"| {title} | {1e3 * cost[1]:.1f} | {1e3 * cost[0]:.1f} | {1 / mean:.0f} | {2e5 * mean:.0f} |")
+
+    if processes is not None:
+        return
+    print("\n| share of the processor time, `tau` | signal | background |\n|---|---|---|")
+    shares = [profile(source, jets) for source in (0, 1)]
+    for stage in (*STAGES, "the rest"):
+        print(f"| {stage} | {shares[0][stage]:.0%} | {shares[1][stage]:.0%} |")
+
+
+def profile(source: int, jets: int) -> dict[str, float]:
+    profiler = cProfile.Profile(time.process_time)
+    profiler.enable()
+    simulate_chunk(Chunk("tau", 1, source, 0, jets))
+    profiler.disable()
+    table = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    total = sum(entry[2] for entry in table.values())
+    spent = {}
+    for stage, name in STAGES.items():
+        function = name.rpartition(".")[2]
+        module = "pythia.py" if "." in name else ".py"
+        spent[stage] = (
+            sum(
+                entry[3]
+                for (file, _, found), entry in table.items()
+                if found == function and "/sim/" in file.replace("\\", "/") and file.endswith(module)
+            )
+            / total
+        )
+    return spent | {"the rest": 1 - sum(spent.values())}
+
+
+def validation(data: Path, out: Path, wanted: int) -> None:
+    """Hits of real and simulated jets side by side."""
+    read = READERS["ispy"].read
+    real = concatenate_jets([read(data / name, min_pt=50.0, max_abs_eta=MAX_ETA) for name in COLLISIONS])
+    sides = {"real 2012": real}
+    for name in DETECTORS:
+        path = out / f"qcd_{name}_{wanted}.h5"
+        if not path.exists():
+            write_jets(path, jets_2012(name, wanted))
+        sides[name] = like(read_jets(path), real)
+    for low, high in PT_BINS:
+        chosen = {
+            name: jets.take((jets.jets["pt"] > low) & (jets.jets["pt"] < high))
+            for name, jets in sides.items()
+        }
+        table(f"{low:g}-{high:g}", chosen)
+    plots(sides, out)
+    completeness(read, data)
+
+
+def completeness(read: Callable[..., Jets], data: Path) -> None:
+    """What is seen of a jet, by its pT: where the public collections stop holding what the detector saw."""
+    real = concatenate_jets([read(data / name, min_pt=10.0, max_abs_eta=MAX_ETA) for name in COLLISIONS])
+    with as_file(files("e2e_tf.data") / "samples" / "tau.h5") as path:
+        shipped = read_jets(path)
+    made = shipped.take((shipped.label == 0) & (np.abs(shipped.jets["eta"]) < MAX_ETA))
+    print(
+        "\n| jets | pT [GeV] | number | without ECAL hit | without HCAL hit | tracks / pT | ECAL / pT | HCAL / pT |\n"
+        "|---|---|---|---|---|---|---|---|"
+    )
+    for name, jets in (("real 2012", real), ("shipped QCD", made)):
+        for low, high in ((10, 20), (20, 30), (30, 50), (50, 100), (100, 300)):
+            part = jets.take((jets.jets["pt"] > low) & (jets.jets["pt"] < high))
+            if not len(part):
+                continue
+            count, total = per_jet(part)
+            seen = total.sum(0) / part.jets["pt"].astype(np.float64).sum()
+            empty = (count == 0).mean(0)
+            print(
+                f"| {name} | {low}-{high} | {len(part)} | {empty[1]:.0%} | {empty[2]:.0%} | "
+                + " | ".join(f"{value:.2f}" for value in seen)
+                + " |"
+            )
+
+
+def jets_2012(detector: str, wanted: int) -> Jets:
+    """QCD jets under the conditions of 2012, unweighted in pT so that both bins are filled."""
+    source = JETS_2012.sources[0]
+    rng = np.random.default_rng(2012)
+    generator = EventGenerator(source.cards, 2012)
+    pileup = Pileup(np.random.default_rng(16), minimum_bias(2012, 500), PILEUP_2012)
+    parts: list[Jets] = []
+    first = 0
+    while sum(map(len, parts)) < wanted:
+        events = generator.next(BATCH_EVENTS)
+        parts.append(simulate_events(rng, JETS_2012, source, events, first, DETECTORS[detector], pileup))
+        first += BATCH_EVENTS
+    return concatenate_jets([part for part in parts if len(part)])
+
+
+def like(jets: Jets, real: Jets) -> Jets:
+    """Simulated jets with weights that give them the pT spectrum of the real jets: triggers shape theirs."""
+    step = np.digitize(jets.jets["pt"], PT_STEPS)
+    wanted = np.bincount(np.digitize(real.jets["pt"], PT_STEPS), minlength=len(PT_STEPS) + 1)
+    made = np.bincount(step, minlength=len(PT_STEPS) + 1)
+    return replace(jets, weight=(wanted / np.maximum(made, 1))[step].astype(np.float32))
+
+
+def near_hits(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Owner, energy or pT and transverse energy of the hits around the axis and above the threshold."""
+    hits = jets.hits[channel]
+    cells, side = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
+    owner = hits.owner
+    eta = ((hits["cell"] // cells + 0.5) * side + jets.jets["ieta"][owner]) * PITCH
+    phi = ((hits["cell"] % cells + 0.5) * side + jets.jets["iphi"][owner]) * PITCH
+    away = np.hypot(eta - jets.jets["eta"][owner], delta_phi(phi, jets.jets["phi"][owner]))
+    taken = (away < RADIUS) & (hits["value"] > LEAST[channel])
+    value = hits["value"][taken].astype(np.float64)
+    return owner[taken], value, value / (1.0 if channel == "track" else np.cosh(eta[taken]))
+
+
+def per_jet(jets: Jets) -> tuple[np.ndarray, np.ndarray]:
+    """float64 (n, 3) numbers of hits and summed transverse energies [GeV], in the order of ``CHANNELS``."""
+    found = [near_hits(jets, channel) for channel in CHANNELS]
+    count = [np.bincount(owner, minlength=len(jets)) for owner, _, _ in found]
+    total = [np.bincount(owner, transverse, minlength=len(jets)) for owner, _, transverse in found]
+    return np.stack(count, 1).astype(np.float64), np.stack(total, 1)
+
+
+def averages(count: np.ndarray, total: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    numbers = np.average(count, axis=0, weights=weight)
+    sums = (total * weight[:, None]).sum(0)
+    result = {f"{channel} hits": value for channel, value in zip(CHANNELS, numbers, strict=True)}
+    return result | {
+        f"{channel} share": value for channel, value in zip(CHANNELS, sums / sums.sum(), strict=True)
+    }
+
+
+def table(title: str, sides: dict[str, Jets]) -> None:
+    names = list(sides)
+    print(
+        f"\n| jets of {title} GeV | "
+        + " | ".join(names)
+        + " | "
+        + " | ".join(f"{n} / real" for n in names[1:])
+        + " |"
+    )
+    print("|---" * (2 * len(names)) + "|")
+    columns = {}
+    for name, jets in sides.items():
+        count, total = per_jet(jets)
+        rng = np.random.default_rng(0)
+        # Jets are drawn anew for the errors.
+        drawn = [rng.integers(0, len(jets), len(jets)) for _ in range(200)]
+        again = [averages(count[rows], total[rows], jets.weight[rows]) for rows in drawn]
+        value = averages(count, total, jets.weight)
+        columns[name] = {key: (value[key], float(np.std([a[key] for a in again]))) for key in value}
+    print(
+        "| jets | " + " | ".join(str(len(jets)) for jets in sides.values()) + " |" + " |" * (len(names) - 1)
+    )
+    for key in columns[names[0]]:
+        digits = 3 if key.endswith("share") else 1
+        cells = [f"{columns[n][key][0]:.{digits}f} ± {columns[n][key][1]:.{digits}f}" for n in names]
+        true, error = columns[names[0]][key]
+        for name in names[1:]:
+            made, own = columns[name][key]
+            ratio = made / true
+            cells.append(f"{ratio:.2f} ± {ratio * np.hypot(own / made, error / true):.2f}")
+        print(f"| {key} | " + " | ".join(cells) + " |")
+
+
+def plots(sides: dict[str, Jets], out: Path) -> None:
+    """Multiplicities, shares and spectra, each side normalised to one jet."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(3, 3, figsize=(11, 9), layout="constrained")
+    for name, jets in sides.items():
+        count, total = per_jet(jets)
+        share = total / np.maximum(total.sum(1, keepdims=True), 1e-9)
+        style = {"color": "black", "marker": "o", "ms": 3} if name == "real 2012" else {"lw": 1.5}
+        for column, channel in enumerate(CHANNELS):
+            _, energy, _ = near_hits(jets, channel)
+            owner = near_hits(jets, channel)[0]
+            top = {"track": 40, "ecal": 240, "hcal": 36}[channel]
+            rows = (
+                (count[:, column], jets.weight, np.linspace(0, top, 13), f"{channel} hits per jet"),
+                (share[:, column], jets.weight, np.linspace(0, 1, 13), f"{channel} share of the energy"),
+                (
+                    energy,
+                    jets.weight[owner],
+                    np.geomspace(LEAST[channel], 100 * LEAST[channel], 16),
+                    f"{channel} hit {'pT' if channel == 'track' else 'energy'} [GeV]",
+                ),
+            )
+            for row, (values, weight, edges, label) in enumerate(rows):
+                height, _ = np.histogram(values, edges, weights=weight)
+                middle = np.sqrt(edges[1:] * edges[:-1]) if row == 2 else (edges[1:] + edges[:-1]) / 2
+                height = height / jets.weight.sum() / (np.diff(edges) if row == 2 else 1.0)
+                axis = axes[row, column]
+                axis.plot(middle, height, label=name, **style)
+                axis.set_xlabel(label)
+                if row == 2:
+                    axis.set_xscale("log")
+                    axis.set_yscale("log")
+    axes[0, 0].set_ylabel("jets")
+    axes[1, 0].set_ylabel("jets")
+    axes[2, 0].set_ylabel("hits per jet and GeV")
+    axes[0, 0].legend()
+    figure.savefig(out / "simulation_2012.png", dpi=90)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Pileup: minimum-bias events laid over the hard scatter, and what reconstruction does about them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+from e2e_tf.data.grid import delta_phi
+from e2e_tf.sim.candidates import Candidates
+from e2e_tf.sim.detector import CMS, Detector
+from e2e_tf.sim.kinematics import pt_eta_phi, ranges
+from e2e_tf.sim.pythia import MINIMUM_BIAS, EventGenerator
+from e2e_tf.sim.response import Deposits, Particles, Tracks, visible_particles
+
+__all__ = [
+    "POOL_EVENTS",
+    "Pool",
+    "density",
+    "from_primary_vertex",
+    "join_deposits",
+    "join_particles",
+    "join_tracks",
+    "minimum_bias",
+    "overlay",
+    "pool_columns",
+    "pool_of_columns",
+]
+
+POOL_EVENTS = 2000  # every use is turned in φ and mirrored in z at random, so few are enough
+MAX_DZ_CM = 0.1  # CMS keeps charged hadrons of the primary vertex; 1 mm or three standard deviations here
+_BATCH = 200
+_DENSITY_CELLS = (8, 12)  # cells in η and φ, each about 0.55 × 0.52
+_DENSITY_MAX_ETA = 2.2
+
+_Part = TypeVar("_Part", Particles, Tracks)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Minimum-bias events at the middle of the detector.
+
+    Attributes:
+        particles: of all events, by rising event; ``event`` is the number in the pool.
+        offsets: int64 (events + 1); rows ``offsets[i]:offsets[i + 1]`` are event ``i``.
+    """
+
+    particles: Particles
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@lru_cache(maxsize=1)
+def minimum_bias(seed: int, events: int) -> Pool:
+    """Inelastic collisions for pileup; the same seed and number give the same pool.
+
+    Raises:
+        InputError: the extra ``sim`` is not installed.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"minimum bias"),))
+    generator = EventGenerator(MINIMUM_BIAS, int(sequence.generate_state(1)[0]))
+    parts, made = [], 0
+    while made < events:
+        batch = generator.next(min(_BATCH, events - made))
+        particles = visible_particles(batch, np.zeros(len(batch)))
+        parts.append(replace(particles, event=particles.event + made))
+        made += len(batch)
+    joined = Particles(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Particles))
+    )
+    return Pool(joined, np.searchsorted(joined.event, np.arange(events + 1)))
+
+
+def pool_columns(pool: Pool) -> dict[str, np.ndarray]:
+    """The pool as flat columns, to keep it."""
+    names = {field.name: getattr(pool.particles, field.name) for field in fields(Particles)}
+    return {"offsets": pool.offsets, **names}
+
+
+def pool_of_columns(columns: Mapping[str, np.ndarray]) -> Pool:
+    """The pool of :func:`pool_columns`."""
+    return Pool(Particles(*(columns[field.name] for field in fields(Particles))), columns["offsets"])
+
+
+def overlay(
+    rng: np.random.Generator, pool: Pool, events: int, mean: float, detector: Detector = CMS
+) -> tuple[Particles, np.ndarray]:
+    """Pileup particles of some events.
+
+    Args:
+        rng: random numbers.
+        pool: where collisions are taken from, with repetition.
+        events: number of events.
+        mean: of the Poisson distribution of the number of collisions.
+        detector: its luminous region.
+
+    Returns:
+        The particles, each collision at its own z, and int64 (events,) the number of collisions.
+    """
+    number = rng.poisson(mean, events)
+    total = int(number.sum())
+    chosen = rng.integers(0, len(pool), total)
+    z = detector.beam_spot_sigma_z * rng.standard_normal(total)
+    angle = rng.uniform(0, 2 * np.pi, total)
+    mirror = rng.choice([-1.0, 1.0], total)
+
+    counts = pool.offsets[chosen + 1] - pool.offsets[chosen]
+    collision = np.repeat(np.arange(total), counts)
+    taken = pool.particles.take(ranges(pool.offsets[chosen], counts))
+    momentum, vertex = taken.momentum.copy(), taken.vertex.copy()
+    cosine, sine = np.cos(angle)[collision], np.sin(angle)[collision]
+    for vectors in (momentum, vertex):
+        x, y = vectors[:, 0].copy(), vectors[:, 1].copy()
+        vectors[:, 0], vectors[:, 1] = x * cosine - y * sine, x * sine + y * cosine
+        vectors[:, 2] *= mirror[collision]
+    vertex[:, 2] += z[collision]
+    particles = Particles(
+        np.repeat(np.arange(events), number)[collision],
+        taken.pdg_id,
+        taken.charge,
+        momentum,
+        vertex,
+        np.arange(len(taken)),
+    )
+    return particles, number
+
+
+def join_particles(first: Particles, second: Particles, shift: int) -> Particles:
+    """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
+    joined = _join(first, second)
+    return replace(joined, origin=np.concatenate([first.origin, second.origin + shift]))
+
+
+def join_tracks(first: Tracks, second: Tracks) -> Tracks:
+    """Both, one after the other."""
+    return _join(first, second)
+
+
+def join_deposits(first: Deposits, second: Deposits, shift: int) -> Deposits:
+    """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
+    faces = []
+    for name in ("ecal_face", "hcal_face"):
+        one, other = getattr(first, name), getattr(second, name)
+        faces.append(
+            type(one)(*(np.concatenate([getattr(f, x.name) for f in (one, other)]) for x in fields(one)))
+        )
+    return Deposits(
+        join_particles(first.particles, second.particles, shift),
+        np.concatenate([first.ecal, second.ecal]),
+        np.concatenate([first.hcal, second.hcal]),
+        *faces,
+    )
+
+
+def _join(first: _Part, second: _Part) -> _Part:
+    columns = [
+        np.concatenate([getattr(part, field.name) for part in (first, second)]) for field in fields(first)
+    ]
+    return type(first)(*columns)
+
+
+def from_primary_vertex(candidates: Candidates) -> np.ndarray:
+    """int8 (n,): 1 for tracks from the hard scatter's vertex, 0 for other tracks, −1 where no track tells."""
+    near = np.abs(candidates.dz) < np.maximum(MAX_DZ_CM, 3 * candidates.dz_error)
+    return np.where(candidates.charge == 0, -1, near).astype(np.int8)
+
+
+def density(event: np.ndarray, momentum: np.ndarray, events: int) -> np.ndarray:
+    """float64 (events,): median pT per area of a grid in η and φ, the pileup left under a jet [GeV].
+
+    Args:
+        event: int64 (n,), of each candidate.
+        momentum: float64 (n, 4), of the candidates that jets are made of [GeV].
+        events: number of events.
+    """
+    pt, eta, phi = pt_eta_phi(momentum)
+    rows, columns = _DENSITY_CELLS
+    row = np.floor((eta / _DENSITY_MAX_ETA + 1) / 2 * rows).astype(np.int64)
+    column = (
+        np.floor((delta_phi(phi, np.zeros_like(phi)) / np.pi + 1) / 2 * columns).astype(np.int64) % columns
+    )
+    inside = (row >= 0) & (row < rows)
+    cell = (event * rows + row) * columns + column
+    total = np.bincount(cell[inside], pt[inside], minlength=events * rows * columns)
+    area = (2 * _DENSITY_MAX_ETA / rows) * (2 * np.pi / columns)
+    return np.median(total.reshape(events, rows * columns), axis=1) / area
