@@ -2,25 +2,28 @@
 
 ::
 
-    python benchmarks/tuning.py overhead           time per trial outside training
-    python benchmarks/tuning.py workers            two workers against one, one thread each
+    python benchmarks/tuning.py scaling            two workers against one, one thread each, and the time per
+                                                   trial outside training; five minutes on two idle cores
     python benchmarks/tuning.py sweep FOLDER       the search of examples/tune_tau.toml, 30 minutes on two cores
     python benchmarks/tuning.py confirm FOLDER     its best configuration against the default, five seeds, test part
 
-Each prints a Markdown table. ``workers`` needs two cores that nothing else uses. ``confirm`` trains both
-configurations on training and validation part together, for as many epochs as their best had in a training of
-the sweep (the default is the sweep's first trial), and judges them on the test part, which the sweep never saw.
+Each prints Markdown; all but the first go on where they were stopped. ``confirm`` trains as ``e2e-tf fit`` does: on
+the training part, with the epoch that the validation part likes best; the split stays, the seed chooses the
+weights and the order. The default is the sweep's first trial. The test part, which no trial ever saw, judges.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,59 +33,95 @@ import numpy as np
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
 from e2e_tf.config import make_config  # noqa: E402
+from e2e_tf.files import new_file  # noqa: E402
+from e2e_tf.progress import track  # noqa: E402
+from e2e_tf.training.run import read_json, write_json  # noqa: E402
 from tuning import open_sweep, tune  # noqa: E402
-from tuning.retrain import train_on_all  # noqa: E402
-from tuning.sweep import Record, Sweep  # noqa: E402
+from tuning.sweep import COMPLETED, Record, Sweep  # noqa: E402
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "tune_tau.toml"
-SPACE = {"training": {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}}}
+RATES = {"training": {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}}}
+GRAPHS = {"graph": {"k": {"low": 4, "high": 12}}}
 
 
 def table(head: list[str], rows: list[list[str]]) -> None:
     """Print Markdown."""
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for row in rows:
-        print("| " + " | ".join(row) + " |")
+        print("| " + " | ".join(row) + " |", flush=True)
 
 
-def short_sweep(
-    folder: Path, trials: int, workers: int, epochs: int = 2, graph: bool = False
-) -> tuple[float, Sweep]:
-    """Seconds of a search over learning rates, from the start of the first trial to the end of the last."""
+class Watch:
+    """Seconds of a block, and how many cores other programs kept busy meanwhile."""
+
+    def __enter__(self) -> Watch:
+        self._before = time.perf_counter(), self._busy(), self._own()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        began, busy, own = self._before
+        self.seconds = time.perf_counter() - began
+        self.others = max(0.0, (self._busy() - busy - (self._own() - own)) / self.seconds)
+
+    @staticmethod
+    def _busy() -> float:
+        """Processor seconds of the whole machine since it started."""
+        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+    @staticmethod
+    def _own() -> float:
+        """Processor seconds of this process and of all that it has waited for."""
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def short_sweep(space: dict[str, Any], trials: int, workers: int, epochs: int) -> tuple[list[Record], Watch]:
+    """A random search over a small space with the default model, one thread per trial."""
     config = make_config({"data": {"sample": "tau"}, "training": {"epochs": epochs}})
-    space: dict[str, Any] = dict(SPACE)
-    if graph:
-        space["graph"] = {"k": {"low": 4, "high": 12}}
     settings = {"trials": trials, "threads": 1, "space": space}
-    sweep = tune(config, folder, settings=settings, workers=workers)
-    records = sweep.records()
-    began = min(record.started for record in records)
-    return max(r.started + r.seconds["total"] for r in records) - began, sweep
+    with tempfile.TemporaryDirectory() as name, Watch() as watch:
+        records = tune(config, Path(name) / "sweep", settings=settings, workers=workers).records()
+    assert all(record.status == COMPLETED for record in records)
+    return records, watch
 
 
-def overhead(trials: int) -> None:
-    """Seconds per trial outside training."""
+def scaling(trials: int, epochs: int) -> None:
+    """The same budget with one worker and with two; seconds per trial outside training."""
+    if trials < 4:
+        raise SystemExit(f"--trials must be at least 4, two for each worker, not {trials}")
+    # The workers come last: gRPC leaves threads behind, after which processes start more slowly.
+    runs = {
+        "one worker": short_sweep(RATES, trials, 1, epochs),
+        "one worker, every trial another graph": short_sweep(GRAPHS, trials // 2, 1, 1),
+        "two workers": short_sweep(RATES, trials, 2, epochs),
+    }
+    searching, rows = {}, []
+    for name in ("one worker", "two workers"):
+        records, watch = runs[name]
+        end = max(r.started + r.seconds["total"] for r in records)
+        searching[name] = end - min(r.started for r in records)
+        cpu = sum(r.seconds["cpu"] for r in records)
+        numbers = [f"{value:.1f}" for value in (searching[name], watch.seconds, cpu)]
+        rows.append([name, str(len(records)), *numbers, f"{watch.others:.2f}"])
+    head = ["", "trials", "first start to last end [s]", "whole command [s]", "processor time of trials [s]"]
+    table([*head, "cores busy with other programs"], rows)
+    whole = runs["one worker"][1].seconds / runs["two workers"][1].seconds
+    ratio = searching["one worker"] / searching["two workers"]
+    print(f"\nTwo workers finish {ratio:.2f} times sooner, the whole command {whole:.2f} times.\n")
     rows = []
-    for graph, what in ((False, "same graph"), (True, "k of the graph varies")):
-        with tempfile.TemporaryDirectory() as name:
-            _, sweep = short_sweep(Path(name) / "sweep", trials, 1, epochs=1, graph=graph)
-            records = sweep.records()
-        spent = [record.seconds["overhead"] for record in records]
-        rest = spent[1:]
-        rows.append(
-            [what, str(trials), f"{spent[0]:.2f}", f"{statistics.median(rest):.2f}", f"{max(rest):.2f}"]
-        )
-    table(["trials", "number", "first [s]", "median of the others [s]", "longest of the others [s]"], rows)
-
-
-def workers(trials: int) -> None:
-    """The same budget with one worker and with two, one thread each."""
-    times = []
-    for count in (1, 2):
-        with tempfile.TemporaryDirectory() as name:
-            times.append(short_sweep(Path(name) / "sweep", trials, count)[0])
-    head = ["trials", "one worker [s]", "two workers [s]", "ratio", "load of the machine before"]
-    table(head, [[str(trials), f"{times[0]:.0f}", f"{times[1]:.0f}", f"{times[0] / times[1]:.2f}", LOAD]])
+    for name, (records, watch) in runs.items():
+        rest = sorted(records, key=lambda record: record.started)
+        # Until the first trial of each worker starts, its data are read and its graphs are built.
+        workers = len({record.worker for record in records})
+        rest = rest[workers:]
+        wall = [record.seconds["overhead"] for record in rest]
+        cpu = [record.seconds["cpu_overhead"] for record in rest]
+        first = max(record.seconds["overhead"] for record in records if record not in rest)
+        numbers = [statistics.median(wall), max(wall), statistics.median(cpu), max(cpu), watch.others]
+        rows.append([name, f"{first:.1f}", *(f"{value:.2f}" for value in numbers)])
+    head = ["outside training, per trial", "first [s]", "others, median [s]", "longest [s]"]
+    table([*head, "processor, median [s]", "longest [s]", "cores busy with other programs"], rows)
 
 
 def sweep(folder: Path, minutes: float | None) -> None:
@@ -92,71 +131,156 @@ def sweep(folder: Path, minutes: float | None) -> None:
     config, settings = read_tune_config(EXAMPLE)
     if minutes is not None:
         settings = settings.model_copy(update={"minutes": minutes})
-    started = time.perf_counter()
-    found = tune(config, folder, settings=settings, workers=2)
-    best, first = found.best(), found.records()[0]
+    with Watch() as watch:
+        found = tune(config, folder, settings=settings, workers=2)
+    records = found.records()
     rows = [
-        [name, r.trial, f"{r.score:.4f}", str(r.values)] for name, r in (("default", first), ("best", best))
+        [name, r.trial, f"{r.score:.4f}", str(r.values)]
+        for name, r in (("default", records[0]), ("best", found.best()))
     ]
     table(["configuration", "trial", "validation AUC", "values"], rows)
+    cpu = sum(record.seconds.get("cpu", 0.0) for record in records)
+    seconds = read_json(folder / "oracle.json")["seconds"]
     print(
-        f"\n{len(found.records())} trials in {(time.perf_counter() - started) / 60:.1f} min; load before: {LOAD}"
+        f"\n{len(records)} trials in {seconds / 60:.1f} min with {cpu / 60:.1f} min of processor time; other programs "
+        f"kept {watch.others:.1f} cores busy"
     )
 
 
-def confirm(folder: Path, seeds: int) -> None:
+def confirm(folder: Path, seeds: int, workers: int) -> None:
     """Best and default on the test part."""
     found = open_sweep(folder)
-    best, first = found.best(), found.records()[0]
-    rows = []
-    means = {}
-    for name, record in (("default", first), ("tuned", best)):
-        values = test_aucs(found, record, folder.with_name(f"{folder.name}-{name}"), seeds)
-        means[name] = np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values))
-        assert record.score is not None
-        each = ", ".join(f"{value:.4f}" for value in values)
-        rows.append([name, f"{record.score:.4f}", f"{means[name][0]:.4f} ± {means[name][1]:.4f}", each])
-    table(["configuration", "validation AUC", f"test AUC, mean of {seeds} seeds ± its error", "each"], rows)
-    difference = means["tuned"][0] - means["default"][0]
-    error = np.hypot(means["tuned"][1], means["default"][1])
-    print(f"\ntuned - default = {difference:+.4f} ± {error:.4f} on the test part")
-    assert best.config is not None
-    print(json.dumps({key: best.config[key] for key in ("graph", "model", "training")}, indent=1))
+    chosen = {"default": found.records()[0], "tuned": found.best()}
+    place = folder.with_name(f"{folder.name}-confirm")
+    place.mkdir(exist_ok=True)
+    jobs = [(record.trial, seed) for seed in range(1, seeds + 1) for record in chosen.values()]
+    left = [job for job in jobs if not _result(place, *job).is_file()]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        tasks = [
+            pool.submit(train_one, folder, trial, seed, _result(place, trial, seed)) for trial, seed in left
+        ]
+        for task in track(tasks, f"Training {len(left)} of {len(jobs)}"):
+            task.result()
+    rows, scores = [], {}
+    for name, record in chosen.items():
+        paths = [_result(place, record.trial, seed) for seed in range(1, seeds + 1)]
+        results = [read_json(path) for path in paths]
+        scores[name] = np.array([np.load(path.with_suffix(".npy")) for path in paths])
+        validation, test = (np.array([r[key] for r in results]) for key in ("val_auc", "test_auc"))
+        each = ", ".join(f"{value:.4f}" for value in test)
+        row = [name, record.trial, f"{record.score:.4f}", _mean(validation), _mean(test), each]
+        rows.append([*row, str(results[0]["parameters"])])
+    head = ["configuration", "trial", "validation AUC in the sweep", f"validation AUC, {seeds} seeds"]
+    table([*head, f"test AUC, {seeds} seeds", "each", "weights"], rows)
+    difference, error, spread = compare(found, chosen["default"], scores["default"], scores["tuned"])
+    print(
+        f"\nOn the test part tuned - default = {difference:+.4f}; standard error {spread:.4f} from the seeds, "
+        f"{error:.4f} from resampling the test jets (the same for both configurations)"
+    )
+    best = chosen["tuned"].config
+    assert best is not None
+    print(json.dumps({key: best[key] for key in ("graph", "model", "training")}, indent=1))
 
 
-def test_aucs(found: Sweep, record: Record, folder: Path, seeds: int) -> list[float]:
-    """AUC on the test part for each seed, weighted as in ``e2e-tf evaluate``."""
-    from e2e_tf.training.metrics import roc_auc
+def compare(
+    found: Sweep, record: Record, before: np.ndarray, after: np.ndarray
+) -> tuple[float, float, float]:
+    """Mean difference in test AUC of scores (seeds, jets), its bootstrap error and its error from the seeds."""
+    from e2e_tf.training.metrics import bootstrap, roc_auc
     from e2e_tf.training.prepare import prepare
-    from tuning.training import scores
 
     assert record.config is not None
+    test = prepare(make_config(record.config), found.base).test
+
+    def differences(label: np.ndarray, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        columns = index.astype(int)
+        aucs = [[roc_auc(label, row[columns], weight) for row in scores] for scores in (before, after)]
+        return np.subtract(aucs[1], aucs[0])
+
+    index = np.arange(len(test.label), dtype=np.float64)
+    each = differences(test.label, index, test.weight)
+    error = bootstrap(
+        lambda *jets: differences(*jets).mean(), test.label, index, test.weight, groups=test.jets.event
+    )
+    # The same seed does not make the two alike, so this is the error of a difference of two means.
+    spread = np.std(
+        [[roc_auc(test.label, r, test.weight) for r in s] for s in (before, after)], axis=1, ddof=1
+    )
+    return float(each.mean()), float(error), float(np.hypot(*spread) / np.sqrt(len(each)))
+
+
+def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
+    """Train the configuration of a trial with another seed and store its scores of the test part."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from e2e_tf.models import build_model
+    from e2e_tf.training.metrics import roc_auc
+    from e2e_tf.training.prepare import prepare
+    from tuning.cache import Part
+    from tuning.training import EpochLog, compile_model, fit_model, scores
+
+    found = open_sweep(folder)
+    record = found.record(trial)
+    assert record is not None
+    assert record.config is not None
     config = make_config(record.config)
-    epochs = 1 + record.executions[0]["best_epoch"]
-    runs = train_on_all(config, found.base, folder, epochs=epochs, seeds=seeds, force=True)
-    test = prepare(config, found.base).test
-    return [roc_auc(test.label, scores(run.model(), test.graphs.graphs), test.weight) for run in runs]
+    prepared = prepare(config, found.base)
+    train, validation = (
+        Part(part.graphs.graphs, part.label, part.weight) for part in (prepared.train, prepared.validation)
+    )
+    graphs = train.graphs
+    keras.utils.set_random_seed(seed)
+    widths = graphs.x.shape[1], 0 if graphs.u is None else graphs.u.shape[1]
+    model = build_model(config.model_name, *widths, config.model_settings)
+    compile_model(model, config, graphs.n_graph)
+    log = EpochLog(found.objective)
+    fit_model(model, config, train, validation, callbacks=[log], seed=seed)
+    test = prepared.test
+    found_scores = scores(model, test.graphs.graphs)
+    with new_file(result.with_suffix(".npy"), force=True) as part, open(part, "wb") as file:
+        np.save(file, found_scores)
+    document = {
+        "trial": trial,
+        "seed": seed,
+        "best_epoch": log.best_epoch,
+        "val_auc": log.best_metrics["val_auc"],
+        "test_auc": roc_auc(test.label, found_scores, test.weight),
+        "parameters": int(model.count_params()),
+    }
+    write_json(result, document)
 
 
-LOAD = f"{os.getloadavg()[0]:.1f}"
+def _result(place: Path, trial: str, seed: int) -> Path:
+    return place / f"{trial}-{seed}.json"
+
+
+def _mean(values: np.ndarray) -> str:
+    return f"{values.mean():.4f} ± {values.std(ddof=1) / np.sqrt(len(values)):.4f}"
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("overhead").add_argument("--trials", type=int, default=6)
-    commands.add_parser("workers").add_argument("--trials", type=int, default=6)
+    command = commands.add_parser("scaling")
+    command.add_argument("--trials", type=int, default=6)
+    command.add_argument("--epochs", type=int, default=2)
     command = commands.add_parser("sweep")
     command.add_argument("folder", type=Path)
     command.add_argument("--minutes", type=float)
     command = commands.add_parser("confirm")
     command.add_argument("folder", type=Path)
     command.add_argument("--seeds", type=int, default=5)
-    chosen = parser.parse_args()
-    if chosen.command == "sweep":
-        sweep(chosen.folder, chosen.minutes)
-    elif chosen.command == "confirm":
-        confirm(chosen.folder, chosen.seeds)
+    command.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    if given.command == "scaling":
+        scaling(given.trials, given.epochs)
+    elif given.command == "sweep":
+        sweep(given.folder, given.minutes)
     else:
-        {"overhead": overhead, "workers": workers}[chosen.command](chosen.trials)
+        confirm(given.folder, given.seeds, given.workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def run(
     """
     if output is None:
         raise InputError("give the folder with -o: of the sweep, or with --retrain of the new run")
+    # Batch systems send SIGTERM before they kill: the report is written, as for Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if retrain is not None:
             if config is not None or chief or worker or workers != 1:
@@ -50,6 +53,8 @@ def run(
     except KeyboardInterrupt:
         print(f"e2e-tf: interrupted; the same command goes on from {output}", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _search(config: Path | None, output: Path, workers: int, chief: str) -> None:

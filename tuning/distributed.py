@@ -273,6 +273,7 @@ def _worker_process(
     import sys
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     console().quiet = True
     try:
         work(folder, address, name=name, environment=environment, parent=parent, make=make)

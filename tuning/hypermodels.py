@@ -70,6 +70,11 @@ class RunHyperModel(keras_tuner.HyperModel):
 
     def __init__(self, config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> None:
         super().__init__(name=config.model_name)
+        if config.outputs:
+            names = ", ".join(config.outputs)
+            raise InputError(
+                f"a search is for one score of the label; leave out the sections [outputs], here {names}"
+            )
         self.config, self.tune, self.base, self.cache = config, tune, base, cache
         self.objective = make_objective(tune.objective, tune.direction, LOGGED)
         # None in the configuration takes the usual space; an empty table is a mistake that parse() reports.
@@ -102,10 +107,9 @@ class RunHyperModel(keras_tuner.HyperModel):
         training: dict[str, Any] = {
             "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
             "optimizer": ["rmsprop", "adam"],
+            "schedule": ["cosine", "constant"],
             "batch_size": [32, 64, 128],
         }
-        if "schedule" in TrainingConfig.model_fields:
-            training["schedule"] = ["cosine", "constant"]
         document: dict[str, Any] = {
             "model": {key: given for key, given in model.items() if key in settings or key in self.SHAPES},
             "training": training,
@@ -309,7 +313,7 @@ class GATChebHyperModel(RunHyperModel):
             "cheb_order": {"low": 2, "high": 5},
             "dense_layers": {"low": 1, "high": 3},
             "dense_width": [64, 128, 256],
-            "pooling": ["mean", "max", "sum"],
+            "pooling": ["mean", "sum", "mean+max", "mean+max+sum", "attention+max+sum"],
         }
     )
     _REPLACES = (

@@ -33,7 +33,7 @@ def importance(records: Sequence[Record], seed: int = 0) -> dict[str, float]:
     if not varied:
         return {}
     x = np.stack([columns[i] for i in varied], axis=1)
-    forest = RandomForestRegressor(200, min_samples_leaf=2, random_state=seed).fit(x, score)
+    forest = RandomForestRegressor(100, min_samples_leaf=2, random_state=seed).fit(x, score)
     drop = permutation_importance(forest, x, score, n_repeats=10, random_state=seed).importances_mean
     drop = np.maximum(drop, 0)
     total = drop.sum()

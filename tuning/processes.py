@@ -144,6 +144,7 @@ def describe_exit(code: int) -> str:
 
 def _nursery(pipe: Any, inherited: Any, make: Callable[[], Any], preload: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if inherited is not None:
         inherited.close()
     with contextlib.suppress(ImportError):

@@ -59,7 +59,9 @@ def trials_csv(sweep: Sweep, records: Sequence[Record]) -> str:
             r.epochs,
         ]
         row += [f"{r.seconds[k]:.3f}" if k in r.seconds else "" for k in ("total", "training", "overhead")]
-        row += [r.worker, *(_text(r.values[n]) if n in r.values else "" for n in values)]
+        # All digits, unlike on the page: who runs the configuration again wants the same.
+        given = [r.values.get(n, "") for n in values]
+        row += [r.worker, *(repr(v) if isinstance(v, float) else _text(v) for v in given)]
         row += [repr(r.metrics[n]) if n in r.metrics else "" for n in metrics]
         writer.writerow([*row, _last_line(r.message)])
     return out.getvalue()

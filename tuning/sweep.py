@@ -54,7 +54,8 @@ class Record:
         executions: per training its ``metrics``, ``history`` and ``best_epoch``.
         config: the run configuration; None for a HyperModel of the user's own.
         message: why it failed, was pruned or rejected; a traceback where there was one.
-        seconds: ``total``, ``training`` and ``overhead`` [s].
+        seconds: ``total``, ``training`` and ``overhead``, and of the processor time of the trial's process ``cpu``
+            and ``cpu_overhead``, what is not training [s].
         epochs: epochs trained, of all executions together.
         attempt: how often it had been tried before.
         started: when [s since 1970].

@@ -15,6 +15,7 @@ from e2e_tf.config import RunConfig
 from e2e_tf.data.loader import DisjointLoader, model_inputs
 from e2e_tf.files import new_file
 from e2e_tf.graph import GraphBatch
+from e2e_tf.training import fit
 from e2e_tf.training.callbacks import LoaderEpoch
 from tuning.cache import Part
 from tuning.objectives import Objective
@@ -25,23 +26,7 @@ __all__ = ["EpochLog", "compile_model", "fit_model", "scores"]
 
 def compile_model(model: Any, config: RunConfig, jets: int) -> None:
     """Compile a model as ``e2e_tf.fit`` does, for a training part of so many jets."""
-    options = config.training
-    steps = -(-jets // options.batch_size)
-    rate: Any = keras.optimizers.schedules.CosineDecay(
-        options.learning_rate, options.epochs * steps, alpha=0.01
-    )
-    if getattr(options, "schedule", "cosine") == "constant":
-        rate = options.learning_rate
-    optimizer = keras.optimizers.get(
-        {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
-    )
-    optimizer.learning_rate = rate
-    model.compile(
-        optimizer=optimizer,
-        loss="binary_crossentropy",
-        weighted_metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
-        jit_compile=False,
-    )
+    fit.compile_model(model, config.training, -(-jets // config.training.batch_size))
 
 
 def fit_model(
@@ -140,9 +125,9 @@ class EpochLog(keras.callbacks.Callback):
         self.history: dict[str, list[float]] = {key: [*values] for key, values in (history or {}).items()}
         self.best_epoch = -1
         self.pruned = ""
-        self.seconds = 0.0
+        self.seconds, self.cpu_seconds = 0.0, 0.0
         self._weights: list[np.ndarray] | None = None
-        self._started: float | None = None
+        self._started: tuple[float, float] | None = None
 
     @property
     def best_metrics(self) -> dict[str, float]:
@@ -152,7 +137,7 @@ class EpochLog(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._started = time.perf_counter()
+        self._started = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Note the epoch; a HyperModel without Keras may call it itself and look at :attr:`pruned`."""
@@ -180,7 +165,8 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         if self._started is not None:
-            self.seconds += time.perf_counter() - self._started
+            self.seconds += time.perf_counter() - self._started[0]
+            self.cpu_seconds += time.process_time() - self._started[1]
             self._started = None
         model = getattr(self, "_model", None)
         if model is None:

@@ -137,7 +137,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
     tune, objective = request.tune, request.objective
     executions: list[dict[str, Any]] = []
     status, message = COMPLETED, ""
-    training = 0.0
+    training, cpu_training = 0.0, 0.0
     initial = int(hp.values.get("tuner/initial_epoch", 0))
     best_score: float | None = None
     for execution in range(tune.executions):
@@ -154,6 +154,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
             break
         executions.append(entry)
         training += log.seconds
+        cpu_training += log.cpu_seconds
         score = entry["metrics"][objective.name]
         if best_score is None or objective.better(score, best_score):
             best_score = score
@@ -171,7 +172,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
         error = ValueError(f"the objective {objective.name} is not a number")
         error.executions = executions  # type: ignore[attr-defined]
         raise error
-    total = time.time() - request.started
+    total, cpu = time.time() - request.started, time.process_time()
     record = Record(
         request.trial,
         status,
@@ -181,7 +182,13 @@ def _run(hypermodel: Any, request: Request) -> Record:
         executions=executions,
         config=config,
         message=message,
-        seconds={"total": total, "training": training, "overhead": total - training},
+        seconds={
+            "total": total,
+            "training": training,
+            "overhead": total - training,
+            "cpu": cpu,
+            "cpu_overhead": cpu - cpu_training,
+        },
         epochs=sum(max((len(c) for c in e["history"].values()), default=0) for e in executions),
         attempt=request.attempt,
         started=request.started,
@@ -229,10 +236,10 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
             "epochs": int(hp.values["tuner/epochs"]),
             "initial_epoch": int(hp.values["tuner/initial_epoch"]),
         }
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     outcome = hypermodel.fit(hp, model, callbacks=[log], **extra)
     if not log.seconds:  # a HyperModel that trains without Keras's callbacks
-        log.seconds = time.perf_counter() - started
+        log.seconds, log.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     metrics = _metrics(outcome, log, objective)
     try:
         objective.require(metrics)

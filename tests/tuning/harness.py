@@ -4,11 +4,13 @@ Reads one JSON request per line from standard input and answers each with one li
 says that it is ready.
 """
 
+import importlib
 import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 RUNNING = set()
 
@@ -67,17 +69,22 @@ if __name__ == "__main__":
     del sys.path[0]  # the toy is found beside a configuration, as a user's own would be
     saved = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    import grpc  # noqa: F401
-    import matplotlib.figure  # noqa: F401
-    import sklearn.ensemble
-    import sklearn.inspection  # noqa: F401
+    import numpy as np
 
-    import tuning.distributed
-    import tuning.report
-    import tuning.retrain
-    import tuning.search
-    import tuning.training  # noqa: F401
+    from e2e_tf.data.graphs import GraphRecipe, build_graphs
+    from e2e_tf.training.prepare import load_jets
+    from tuning.config import TuneConfig
+    from tuning.hypermodels import RunHyperModel
+    from tuning.report import sweep_html
+    from tuning.sweep import COMPLETED, Record, Sweep
 
+    for module in ("grpc", "tuning.distributed", "tuning.retrain", *RunHyperModel.PRELOAD):
+        importlib.import_module(module)
+    # Compiled graph code, fonts and a forest are loaded on first use: once here, not in every command.
+    jets, _ = load_jets("tau")
+    build_graphs(jets.take(np.arange(20)), GraphRecipe(edges="knn:4"))
+    records = [Record(str(i), COMPLETED, {"x": i}, i, executions=[{"history": {"y": [i]}}]) for i in range(8)]
+    sweep_html(Sweep(Path(), None, TuneConfig(objective="y"), Path()), records)
     os.dup2(saved, 2)
     print("ready", flush=True)
     for line in sys.stdin:

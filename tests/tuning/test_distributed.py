@@ -117,17 +117,29 @@ def test_an_objective_that_is_not_logged_stops_chief_and_worker(harness, tmp_pat
     assert said in chief.output
 
 
-def test_unreachable_chief(tmp_path, address, toy):
-    from tuning.distributed import work
+def test_unreachable_chief(tmp_path, address, toy, monkeypatch, capsys):
+    from functools import partial
 
-    (tmp_path / "sweep").mkdir()
-    (tmp_path / "sweep" / "sweep.json").write_text(
-        json.dumps(
-            {"format": "e2e-tf sweep", "config": {}, "tune": {"hypermodel": "toy:Toy"}, "base": str(tmp_path)}
-        )
-    )
-    with pytest.raises(InputError, match=f"no chief answers at {address}; start it with"):
-        work(tmp_path / "sweep", address, connect=0.5)
+    import tuning.distributed
+    from e2e_tf.cli import main
+
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    document = {"format": "e2e-tf sweep", "config": {}, "tune": {"hypermodel": "toy:Toy"}}
+    (sweep / "sweep.json").write_text(json.dumps({**document, "base": str(tmp_path)}))
+    (sweep / "trials" / "0000").mkdir(parents=True)
+    (sweep / "trials" / "0000" / "result.json").write_text("{}")
+    before = {path: path.read_bytes() for path in sweep.rglob("*") if path.is_file()}
+    monkeypatch.setattr(tuning.distributed, "work", partial(tuning.distributed.work, connect=0.5))
+    argv = ["e2e-tf", "tune", "-o", str(sweep), "--chief", address, "--worker"]
+    monkeypatch.setattr("sys.argv", argv)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    start = f"start it with 'e2e-tf tune CONFIG -o SWEEP --chief {address}'"
+    assert said == [f"e2e-tf: error: no chief answers at {address}; {start}"]
+    assert {path: path.read_bytes() for path in sweep.rglob("*") if path.is_file()} == before
 
 
 def test_port_in_use(harness, tmp_path, toy):

@@ -56,6 +56,8 @@ def test_the_first_trial_of_gat_cheb_is_its_default(tmp_path):
     assert tuple(settings["cheb_channels"]) == default.cheb_channels
     assert tuple(settings["dense"]) == default.dense
     assert settings["cheb_order"] == default.cheb_order
+    assert settings["pooling"] == default.pooling == "mean"
+    assert {"model.pooling", "training.schedule"} <= set(hypermodel.space.parameters)
     plain = make_config({})
     assert (config.graph, config.training, config.data) == (plain.graph, plain.training, plain.data)
 
@@ -138,6 +140,11 @@ def test_node_features(tmp_path):
             {},
             {"space": {"model": {"gat_width": [8, 16], "channels": [[8], [16]]}}},
             "tune.space.model has 'gat_width' and 'channels', which set the same; give one of them",
+        ),
+        (
+            {"outputs": {"mode": {"kind": "multiclass", "column": "mode", "classes": [0, 1]}}},
+            {},
+            "a search is for one score of the label; leave out the sections [outputs], here mode",
         ),
         ({}, {"objective": "val_f1"}, "tune.objective must be one of what the model logs"),
         ({}, {"hypermodel": "toy"}, "tune.hypermodel must be 'module:Class', not 'toy'"),

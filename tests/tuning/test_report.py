@@ -14,7 +14,7 @@ from tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, NoTrialCompleted
 
 def record(number, status=COMPLETED, score=None, **more):
     values = {
-        "training.learning_rate": 10.0 ** -(1 + number % 4),
+        "training.learning_rate": 7.654321 * 10.0 ** -(1 + number % 4),
         "model.channels": [8, 16],
         "kind": "ab"[number % 2],
     }
@@ -95,7 +95,7 @@ def test_csv(sweep):
     assert [row["status"] for row in rows] == [r.status for r in MIXED]
     assert float(rows[3]["val_auc"]) == MIXED[3].score
     assert rows[3]["model.channels"] == "[8, 16]"
-    assert float(rows[3]["training.learning_rate"]) == 1e-4
+    assert float(rows[3]["training.learning_rate"]) == MIXED[3].values["training.learning_rate"]
     assert float(rows[3]["overhead_s"]) == pytest.approx(1.3)
     assert rows[12]["message"] == "ValueError: a & b < c"
     assert rows[12]["val_auc"] == ""

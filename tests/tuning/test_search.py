@@ -92,7 +92,7 @@ def test_an_undefined_objective_is_a_failure(harness, tmp_path, toy):
 
 
 def test_pruning(harness, tmp_path, toy):
-    code, output = harness.run(tmp_path, "tune", toy(trials=16, prune_after=2), "-o", "sweep")
+    code, output = harness.run(tmp_path, "tune", toy(trials=10, prune_after=2), "-o", "sweep")
     assert code == 0, output
     sweep = open_sweep(tmp_path / "sweep")
     pruned = [r for r in sweep.records() if r.status == PRUNED]
@@ -145,7 +145,7 @@ def test_time_budget(harness, tmp_path, toy):
 
 
 def test_conditional_parameters_of_a_foreign_hypermodel(harness, tmp_path, toy):
-    code, output = harness.run(tmp_path, "tune", toy("Conditional", trials=8), "-o", "sweep")
+    code, output = harness.run(tmp_path, "tune", toy("Conditional", trials=6), "-o", "sweep")
     assert code == 0, output
     records = open_sweep(tmp_path / "sweep").records()
     assert {r.values["kind"] for r in records} == {"a", "b"}
@@ -218,27 +218,27 @@ def test_two_searches_in_one_folder(harness, tmp_path, toy):
         pass
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupt_leaves_a_sweep_to_continue(harness, tmp_path, toy, workers):
+@pytest.mark.parametrize(("workers", "name"), [(1, "SIGTERM"), (2, "SIGINT")])
+def test_an_interrupt_leaves_a_sweep_to_continue(harness, tmp_path, toy, workers, name):
     import os
     import signal
     import time
 
-    path, sweep = toy("Slower", trials=4), tmp_path / "sweep"
+    path, sweep = toy("Slow", trials=6), tmp_path / "sweep"
     command = harness.start(tmp_path, "tune", path, "-o", "sweep", "--workers", workers)
     while not list(sweep.glob("trials/[0-9]*")):
         assert command.wait(0.05) is None, command.output
     began = time.monotonic()
-    os.kill(command.pid, signal.SIGINT)
+    os.kill(command.pid, getattr(signal, name))
     assert command.wait(20) == 130, command.output
     assert time.monotonic() - began < 10
     assert "interrupted; the same command goes on from sweep" in command.output
     assert (sweep / "sweep.html").exists()
     before = open_sweep(sweep).records()
     assert {r.status for r in before} == {COMPLETED}
-    assert len(before) < 4
+    assert len(before) < 6
     code, output = harness.run(tmp_path, "tune", path, "-o", "sweep", "--workers", workers)
     assert code == 0, output
     after = {r.trial: r for r in open_sweep(sweep).records()}
-    assert sorted(after) == ["0000", "0001", "0002", "0003"]
+    assert sorted(after) == [f"{i:04d}" for i in range(6)]
     assert [after[r.trial] for r in before] == before

@@ -18,8 +18,8 @@ split = [0.5, 0.25, 0.25]
 edges = "knn:4"
 [model]
 name = "gat_cheb"
-channels = [4, 8]
-heads = [1, 2]
+channels = [4]
+heads = [1]
 cheb_channels = [4]
 cheb_order = 2
 dense = [8]
@@ -31,11 +31,20 @@ learning_rate = 0.01
 trials = 2
 threads = 1
 """
+# Quicker to trace, where the point is not the model.
+QUICK = CONFIG.replace(
+    CONFIG[CONFIG.index("name =") : CONFIG.index("[training]")],
+    'name = "deep_sets"\nphi = [4]\ndense = [4]\n',
+)
 SPACE = """
 [tune.space.model]
 gat_width = [4, 8]
 [tune.space.graph]
 k = { low = 3, high = 5 }
+"""
+PHI = """
+[tune.space.model]
+phi = [[4], [8]]
 """
 
 
@@ -67,13 +76,30 @@ def test_trials(sweep):
     assert second.values != first.values
     assert second.config["graph"]["edges"] == f"knn:{second.values['graph.k']}"
     width = second.values["model.gat_width"]
-    assert list(second.config["model"]["channels"]) == [width, 2 * width]
+    assert list(second.config["model"]["channels"]) == [width]
     for record in (first, second):
         assert record.epochs == 2
         assert len(record.curve("val_auc")) == len(record.curve("loss")) == 2
         assert record.score == max(record.curve("val_auc"))
         assert 0 < record.seconds["training"] < record.seconds["total"]
     assert not (sweep.folder / "cache").exists()
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("cosine", 1e-4), ("constant", 1e-2)])
+def test_schedules(schedule, last):
+    import keras
+
+    from e2e_tf.config import make_config
+    from tuning.training import compile_model
+
+    training = {"learning_rate": 0.01, "epochs": 5, "batch_size": 32, "schedule": schedule}
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    compile_model(model, make_config({"training": training}), jets=100)
+    rates = []
+    for step in (0, 5 * 4):  # 100 jets are 4 batches
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    assert rates == pytest.approx([0.01, last])
 
 
 def test_a_trial_is_the_training_that_fit_does(sweep, folder):
@@ -137,9 +163,11 @@ def test_retrain_evaluate_export(sweep, harness, folder):
         assert len(history["loss"]) == 1 + best.executions[0]["best_epoch"]
         assert "val_loss" not in history
     assert not np.array_equal(runs[0].model().get_weights()[0], runs[1].model().get_weights()[0])
-    code, output = harness.run(folder, "evaluate", "best", timeout=240)
-    assert code == 0, output
-    code, output = harness.run(folder, "export", "best", "-o", "handoff", timeout=240)
+    from e2e_tf.training.evaluate import evaluate
+
+    judged = evaluate(folder / "best", bootstraps=10, baselines=False)
+    assert 0.3 < judged["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] <= 1
+    code, output = harness.run(folder, "export", "best", "-o", "handoff", "--formats", "onnx", timeout=240)
     assert code == 0, output
     assert (folder / "handoff" / "manifest.json").is_file()
     code, output = harness.run(folder, "tune", "--retrain", "sweep", "-o", "best")
@@ -148,7 +176,7 @@ def test_retrain_evaluate_export(sweep, harness, folder):
 
 
 def test_a_model_that_is_too_slow_is_rejected_untrained(harness, folder):
-    text = CONFIG.replace("trials = 2", "trials = 1\nlatency_ms = 0.001") + SPACE
+    text = QUICK.replace("trials = 2", "trials = 1\nlatency_ms = 0.001") + PHI
     (folder / "slow.toml").write_text(text)
     code, output = harness.run(folder, "tune", "slow.toml", "-o", "slow", timeout=240)
     assert code == 1, output
@@ -160,9 +188,9 @@ def test_a_model_that_is_too_slow_is_rejected_untrained(harness, folder):
     assert "more than the 0.001 ms allowed" in output
 
 
-def test_hyperband_goes_on_where_a_trial_ended(harness, folder):
-    text = CONFIG.replace("epochs = 2", "epochs = 3").replace(
-        "trials = 2", 'trials = 4\nalgorithm = "hyperband"'
+def test_hyperband_goes_on_where_a_trial_ended_and_maximises_a_rejection(harness, folder):
+    text = QUICK.replace(
+        "trials = 2", 'trials = 3\nalgorithm = "hyperband"\nfactor = 2\nobjective = "rejection@0.7"'
     )
     (folder / "hyperband.toml").write_text(
         text + "[tune.space.training]\nlearning_rate = {low = 1e-4, high = 1e-2}\n"
@@ -179,18 +207,12 @@ def test_hyperband_goes_on_where_a_trial_ended(harness, folder):
         before = records[values[record.trial]["tuner/trial_id"]]
         assert record.values == before.values
         assert record.initial_epoch == before.epochs == 1
-        assert record.epochs == 3
+        assert record.epochs == 2
         assert record.curve("val_auc")[:1] == before.curve("val_auc")
-
-
-def test_rejection_as_objective(harness, folder):
-    text = CONFIG.replace("trials = 2", 'trials = 1\nobjective = "rejection@0.7"') + SPACE
-    (folder / "rejection.toml").write_text(text)
-    code, output = harness.run(folder, "tune", "rejection.toml", "-o", "rejection", timeout=240)
-    assert code == 0, output
-    (record,) = open_sweep(folder / "rejection").records()
-    assert record.score == record.metrics["rejection@0.7"] >= 1
-    assert 0.3 < record.metrics["val_auc"] <= 1
+    for record in records.values():
+        assert record.score == record.metrics["rejection@0.7"] >= 1
+        assert 0.3 < record.metrics["val_auc"] <= 1
+    assert sweep.best().score == max(record.score for record in records.values())
 
 
 @pytest.mark.parametrize(

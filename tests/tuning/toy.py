@@ -28,7 +28,7 @@ class Toy:
 
 
 class Slow(Toy):
-    seconds = 0.15
+    seconds = 0.12
 
 
 class Slower(Toy):
