@@ -1,8 +1,9 @@
 """Speed of the loader against Spektral's and PyTorch Geometric's, scaling of the conversion, memory of an epoch.
 
 Run ``python benchmarks/data.py``; it prints Markdown tables. Both sides of a comparison take turns in the same
-run on the same graphs; wall time counts, because a loader works in the background of a training. PyTorch
-Geometric is in no extra of this package: give ``--pyg`` a Python that has it. ``--jets 1000000`` measures the
+run on the same graphs; wall time counts, because a loader works in the background of a training. Spektral
+is a dependency, PyTorch Geometric is not: ``sh tests/parity/make_envs.sh`` makes
+an environment with it, give ``--pyg`` its Python. ``--jets 1000000`` measures the
 epoch of the full size, which needs some 6 GB of disk in ``--folder``.
 """
 
@@ -17,7 +18,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +52,18 @@ def exhaust(items: Iterable[Any]) -> None:
         pass
 
 
-def fastest(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Wall seconds of each side: the least of the rounds, in which all take turns, after one that warms up."""
-    best = dict.fromkeys(sides, float("inf"))
+def fastest(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Wall and processor seconds of each side: the least of the rounds, in which all take turns, after one that
+    warms up. A side that runs elsewhere returns its processor seconds."""
+    best = dict.fromkeys(sides, (float("inf"), float("inf")))
     for turn in range(rounds + 1):
         for name, side in sides.items():
-            start = time.perf_counter()
-            side()
+            start, used = time.perf_counter(), time.process_time()
+            elsewhere = side()
+            wall, used = time.perf_counter() - start, time.process_time() - used
             if turn:
-                best[name] = min(best[name], time.perf_counter() - start)
+                cpu = elsewhere if isinstance(elsewhere, float) else used
+                best[name] = min(best[name][0], wall), min(best[name][1], cpu)
     return best
 
 
@@ -103,18 +108,18 @@ for x, s, r, start, u, y in parts:
     edge_index = torch.from_numpy(np.stack([s, r]).astype(np.int64) - start)
     graphs.append(Data(x=torch.from_numpy(x), edge_index=edge_index, u=torch.from_numpy(u)[None],
                        y=torch.tensor([float(y)])))
-best = float("inf")
-for turn in range(int(sys.argv[2]) + 1):
-    start = time.perf_counter()
+print("ready", flush=True)
+for _ in sys.stdin:
+    start = time.process_time()
     for _ in DataLoader(graphs, batch_size=128, shuffle=True):
         pass
-    if turn:
-        best = min(best, time.perf_counter() - start)
-print(best)
+    print(time.process_time() - start, flush=True)
 """
 
 
-def pyg_seconds(graphs: GraphBatch, label: np.ndarray, python: str, rounds: int) -> float:
+@contextmanager
+def pyg_side(graphs: GraphBatch, label: np.ndarray, python: str) -> Iterator[Callable[[], object]]:
+    """An epoch in a process of its own, which waits while others have their turn."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graphs.npz"
         np.savez(
@@ -127,10 +132,19 @@ def pyg_seconds(graphs: GraphBatch, label: np.ndarray, python: str, rounds: int)
             u=graphs.u,
             label=label,
         )
-        found = subprocess.run(
-            [python, "-c", PYG, str(path), str(rounds)], check=True, capture_output=True, text=True
-        )
-    return float(found.stdout.split()[-1])
+        command = [python, "-c", PYG, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            told, answers = process.stdin, process.stdout
+            assert told is not None  # both are pipes
+            assert answers is not None
+            if not answers.readline():
+                raise SystemExit(f"{python} cannot run PyTorch Geometric; see the message above")
+
+            def run() -> float:
+                print(file=told, flush=True)
+                return float(answers.readline())
+
+            yield run
 
 
 def benchmark_loader(count: int, rounds: int, pyg: str) -> list[list[str]]:
@@ -143,13 +157,15 @@ def benchmark_loader(count: int, rounds: int, pyg: str) -> list[list[str]]:
         "this library, NumPy": lambda: exhaust(loader.batches(loader.epoch)),
         "Spektral DisjointLoader": spektral_side(graphs, label),
     }
-    seconds = fastest(sides, rounds)
-    if pyg:
-        seconds["PyTorch Geometric DataLoader"] = pyg_seconds(graphs, label, pyg, rounds)
-    ours = seconds["this library, tf.data"]
+    with pyg_side(graphs, label, pyg) if pyg else nullcontext() as side:
+        if side is not None:
+            sides["PyTorch Geometric DataLoader"] = side
+        seconds = fastest(sides, rounds)
+    wall, cpu = seconds["this library, tf.data"]
     targets = {"Spektral DisjointLoader": "10", "PyTorch Geometric DataLoader": "4"}
     return [
-        [name, f"{count / s:,.0f}", f"{s / ours:.1f}", targets.get(name, "")] for name, s in seconds.items()
+        [name, f"{count / own[0]:,.0f}", f"{own[0] / wall:.1f}", f"{own[1] / cpu:.1f}", targets.get(name, "")]
+        for name, own in seconds.items()
     ]
 
 
@@ -162,32 +178,61 @@ def benchmark_conversion(copies: int, rounds: int, folder: Path) -> list[list[st
         parts.append(type(sample)(**{**vars(sample), "event": event}))
     source = folder / "many.h5"
     write_jets(source, concatenate_jets(parts), force=True)
-    best = {1: float("inf"), 2: float("inf")}
+    found: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _ in range(rounds):
-        for processes in best:
+        for processes, runs in found.items():
             start = time.perf_counter()
-            # The command itself, so that the workers' start and imports count.
-            subprocess.run(
+            # A process of its own, so that the workers' start and imports count.
+            done = subprocess.run(
                 [sys.executable, "-c", _CONVERT, str(source), str(folder / "out.h5"), str(processes)],
                 check=True,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                text=True,
             )
-            best[processes] = min(best[processes], time.perf_counter() - start)
+            runs.append({**json.loads(done.stdout), "wall": time.perf_counter() - start})
     count = len(sample) * copies
+    least = {n: {key: min(run[key] for run in runs) for key in runs[0]} for n, runs in found.items()}
     rows = []
-    for processes, seconds in best.items():
-        name = f"{processes} process{'es' if processes > 1 else ''}"
-        target = "1.7" if processes == 2 else ""
-        rows.append([name, f"{count / seconds:,.0f}", f"{best[1] / seconds:.2f}", target])
+    for processes, run in least.items():
+        # On idle cores: what is serial one after the other, the rest side by side.
+        idle = run["serial"] + (run["cpu"] - run["serial"]) / processes
+        rows.append(
+            [
+                f"{processes} process{'es' if processes > 1 else ''}, {count:,} jets",
+                f"{count / run['wall']:,.0f}",
+                f"{least[1]['wall'] / run['wall']:.2f}",
+                f"{run['cpu']:.1f}",
+                f"{run['serial'] / run['cpu']:.1%}",
+                f"{least[1]['cpu'] / idle:.2f}",
+                "1.7" if processes == 2 else "",
+            ]
+        )
     return rows
 
 
 _CONVERT = """
-import sys
-from e2e_tf.data.convert import convert
+import json, resource, sys, time
+from e2e_tf.data import convert as module
 from e2e_tf.data.graphs import GraphRecipe
+
+run, marks = module._run, []
+
+def marked(*arguments):
+    marks.append(time.process_time())
+    yield from run(*arguments)
+    marks.append(time.process_time())
+
+def cpu(who):
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
 if __name__ == "__main__":
-    convert([sys.argv[1]], sys.argv[2], GraphRecipe(), processes=int(sys.argv[3]), force=True)
+    module._run = marked
+    module.convert([sys.argv[1]], sys.argv[2], GraphRecipe(), processes=int(sys.argv[3]), force=True)
+    # Serial is what this process does before there are workers and when all parts are made.
+    serial = marks[0] + time.process_time() - marks[1]
+    total = cpu(resource.RUSAGE_SELF) + cpu(resource.RUSAGE_CHILDREN)
+    print(json.dumps({"cpu": total, "serial": serial}))
 """
 
 _EPOCH = """
@@ -264,7 +309,7 @@ def main() -> None:
     parser.add_argument("--graphs", type=int, default=8192, help="graphs of the loaders")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement")
     parser.add_argument("--pyg", default="", help="a Python with PyTorch Geometric")
-    parser.add_argument("--copies", type=int, default=16, help="copies of the sample to convert")
+    parser.add_argument("--copies", type=int, default=24, help="copies of the sample to convert")
     parser.add_argument("--jets", type=int, default=100_000, help="jets of the epoch from disk")
     parser.add_argument("--folder", type=Path, default=None, help="where the stores go meanwhile")
     parser.add_argument("--only", choices=("loader", "conversion", "memory"), help="only one of the tables")
@@ -273,10 +318,20 @@ def main() -> None:
     try:
         if options.only in (None, "loader"):
             rows = benchmark_loader(options.graphs, options.rounds, options.pyg)
-            table([f"loader, 20-120 nodes, k = 8, batch {BATCH}", "graphs/s", "time ratio", "target"], rows)
+            table(
+                [
+                    f"loader, 20-120 nodes, k = 8, batch {BATCH}",
+                    "graphs/s",
+                    "time ratio",
+                    "CPU ratio",
+                    "target",
+                ],
+                rows,
+            )
         if options.only in (None, "conversion"):
             rows = benchmark_conversion(options.copies, min(3, options.rounds), folder)
-            table(["conversion, knn:8+delaunay", "jets/s", "speed-up", "target"], rows)
+            head = ["jets/s", "speed-up", "CPU [s]", "serial", "speed-up by CPU time", "target"]
+            table(["conversion, knn:8+delaunay", *head], rows)
         if options.only in (None, "memory"):
             rows = benchmark_memory(options.jets, folder)
             table(["epoch from disk, jets", "store [GiB]", "jets/s", "peak memory [GiB]", "limit"], rows)

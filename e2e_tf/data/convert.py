@@ -7,19 +7,24 @@ interrupted. The output appears under its name only when it is complete.
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.duplicates import fingerprints, mixed
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers.common import Report, check_on_error
@@ -145,9 +150,11 @@ def convert(
     open_tasks = [task for task in tasks if not _is_done(task)]
     report.resumed = len(tasks) - len(open_tasks)
     description = f"Converting {len(open_tasks)} of {len(tasks)} parts"
-    for _ in track(_run(open_tasks, processes, scheduler), description, total=len(open_tasks)):
-        pass
-    _join(tasks, output, recipe, plan, report, on_error, processes, force)
+    # One process compresses where it works, so that it takes one core; several leave that to threads.
+    threads = processes if processes > 1 or scheduler else 0
+    with closing(_in_order(tasks, open_tasks, _run(open_tasks, processes, scheduler))) as ready:
+        parts = track(ready, description, total=len(tasks))
+        _Join(output, recipe, plan, report, on_error, threads, folder).run(parts)
     shutil.rmtree(folder)
     return report
 
@@ -338,7 +345,7 @@ def _run(tasks: list[_Task], processes: int, scheduler: str) -> Iterator[int]:
     else:
         # Spawned, not forked: a fork copies the threads' locks of whoever called.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(processes, len(tasks)), context, _end_with_parent) as pool:
             waiting = {pool.submit(_make_part, task) for task in tasks}
             try:
                 while waiting:
@@ -351,6 +358,18 @@ def _run(tasks: list[_Task], processes: int, scheduler: str) -> Iterator[int]:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is killed: nobody would tell it to."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_dask(tasks: list[_Task], address: str) -> Iterator[int]:
@@ -387,10 +406,14 @@ def _make_part(task: _Task) -> int:
         "replaced": report.replaced,
         "sample": dict(sample.attributes),
     }
-    with new_file(task.identity, force=True) as part, open(part, "wb") as file:
-        np.save(file, _identity(data), allow_pickle=False)
-    most = int(data.graphs.n_node.max(initial=0))
-    with new_store(task.part, data, recipe, most, attributes=attributes, compressed=False, force=True) as out:
+    with new_file(task.identity, force=True) as part:
+        # Through memory: of a full disk np.save says only how many values did not fit.
+        content = io.BytesIO()
+        np.save(content, _identity(data), allow_pickle=False)
+        part.write_bytes(content.getvalue())
+    with new_store(
+        task.part, data, recipe, _most(data), attributes=attributes, compressed=False, force=True
+    ) as out:
         out.append(data)
     return task.number
 
@@ -414,122 +437,180 @@ def _failure(part: Path) -> dict[str, Any] | None:
     return found
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """uint64 to uint64, one to one, every output bit depends on all input bits (SplitMix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
 def _identity(data: GraphData) -> np.ndarray:
-    """uint64 (B,): a fingerprint of each jet, of its event number, columns and nodes (in any order); 0 for a
-    jet of which nothing is known."""
-    graphs = data.graphs
-    golden = np.uint64(0x9E3779B97F4A7C15)
-
-    def rows(columns: Sequence[np.ndarray]) -> np.ndarray:
-        total = np.zeros(len(columns[0]), np.uint64)
-        for column in columns:
-            bits = np.ascontiguousarray(column, np.float32).view(np.uint32).astype(np.uint64)
-            total = _mixed(total + bits + golden)
-        return total
-
-    node = _mixed(rows(list(graphs.x.T)))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(node, dtype=np.uint64)])
-    offsets = graphs.node_offsets
-    total = sums[offsets[1:]] - sums[offsets[:-1]]
-    columns = [data.jets[name] for name in sorted(data.jets)]
-    known = (graphs.n_node > 0) | (len(columns) > 0)
-    total = _mixed(total + data.event.astype(np.int64).view(np.uint64) * golden)
-    if columns:
-        total = _mixed(total + rows(columns))
-    return np.where(known, total, np.uint64(0))
+    """uint64 (B,): a fingerprint of each jet and its event number; 0 for a jet of which nothing is known."""
+    prints = fingerprints(data)
+    own = mixed(prints + data.event.astype(np.int64).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return np.where(prints == 0, np.uint64(0), own)
 
 
-def _join(
-    tasks: list[_Task],
-    output: Path,
-    recipe: GraphRecipe,
-    plan: dict[str, Any],
-    report: ConvertReport,
-    on_error: str,
-    threads: int,
-    force: bool,
-) -> None:
-    """Join the parts in order, without jets that had come before."""
-    like: GraphData | None = None
-    most = 0
-    samples: list[dict[str, Any]] = []
-    good: list[_Task] = []
+def _in_order(
+    tasks: list[_Task], open_tasks: list[_Task], ready: Iterator[int]
+) -> Generator[_Task, None, None]:
+    """The tasks in order, each as soon as its part and those before are there."""
+    missing = {task.number for task in open_tasks}
     for task in tasks:
+        while task.number in missing:
+            missing.discard(next(ready))
+        yield task
+    for _ in ready:  # lets the workers end
+        pass
+
+
+class _Wider(Exception):
+    """A part has more nodes in a graph than the type of the edges of the store counts."""
+
+
+class _Join:
+    """Joins the parts in order while others are still being made, without jets that had come before."""
+
+    def __init__(
+        self,
+        output: Path,
+        recipe: GraphRecipe,
+        plan: dict[str, Any],
+        report: ConvertReport,
+        on_error: str,
+        threads: int,
+        folder: Path,
+    ) -> None:
+        self.output, self.recipe, self.plan, self.report = output, recipe, plan, report
+        self.on_error, self.threads, self.folder = on_error, threads, folder
+
+    def run(self, tasks: Iterator[_Task]) -> None:
+        """Write the store.
+
+        Raises:
+            InputError: no part can be used, jets occur twice (with ``on_error="stop"``), parts have other
+                columns than the first, or the store cannot be written.
+        """
+        taken: list[_Task] = []
+
+        def remembered() -> Iterator[_Task]:
+            for task in tasks:
+                taken.append(task)
+                yield task
+
+        coming = remembered()
+        most = 0
+        while True:
+            try:
+                self._write(chain(list(taken), coming), most)
+                return
+            except _Wider as found:  # rare: most parts are as large as the first
+                most = found.args[0]
+
+    def _write(self, tasks: Iterator[_Task], most: int) -> None:
+        self.before: list[_Task] = []
+        self.seen: list[np.ndarray] = []
+        self.counts = ConvertReport()
+        self.samples: list[dict[str, Any]] = []
+        held: list[GraphData] = []
+        for task in tasks:
+            data = self._take(task)
+            if data is not None:
+                held.append(data)
+                if len(data):
+                    break
+        if not held:
+            raise InputError(f"no piece of the inputs can be used: {next(iter(self.counts.skipped))}")
+        # The columns of the store are those of the first part that has a jet, or of the first of all.
+        like = held[-1] if len(held[-1]) else held[0]
+        room = 256 ** np.min_scalar_type(max(0, most - 1, _most(held[-1]) - 1)).itemsize
+        attributes: dict[str, Any] = {}
+        with new_store(
+            self.output,
+            like.take(np.arange(min(1, len(like)))),
+            self.recipe,
+            room,
+            attributes=attributes,
+            threads=self.threads,
+            force=True,  # convert() has looked
+            folder=self.folder,
+        ) as writer:
+            for data in chain(held, (d for d in map(self._take, tasks) if d is not None)):
+                if _most(data) > room:
+                    raise _Wider(_most(data))
+                writer.append(_cast(data, like))
+            attributes |= self._attributes()
+        for name in ("graphs", "read", "duplicates", "skipped", "replaced"):
+            setattr(self.report, name, getattr(self.counts, name))
+
+    def _take(self, task: _Task) -> GraphData | None:
+        """The graphs of a part that have not come before; None of a part that could not be made."""
         failure = _failure(task.part)
         if failure is not None:
-            report.skipped[failure["failed"]] = report.skipped.get(failure["failed"], 0) + failure["units"]
-            continue
+            skipped = self.counts.skipped
+            skipped[failure["failed"]] = skipped.get(failure["failed"], 0) + failure["units"]
+            return None
         with GraphStore(task.part) as store:
-            most = max(most, int(store.n_node.max(initial=0)))
-            if like is None or (len(store) and not len(like)):
-                like = store.take(np.arange(min(1, len(store))))
-            report.read += store.attributes["read"]
-            for kind, counts in (("skipped", report.skipped), ("replaced", report.replaced)):
+            data = store.read()
+            self.counts.read += store.attributes["read"]
+            for kind, counts in (("skipped", self.counts.skipped), ("replaced", self.counts.replaced)):
                 for name, number in store.attributes[kind].items():
                     counts[name] = counts.get(name, 0) + number
             if task.start == 0:
-                samples.append(store.attributes["sample"])
-        good.append(task)
-    if like is None:
-        raise InputError(f"no piece of the inputs can be used: {next(iter(report.skipped))}")
-    attributes: dict[str, Any] = {
-        "sources": [
-            {
-                "file": Path(entry["path"]).name,
-                "reader": entry["reader"],
-                "units": entry["count"],
-                "sha256": entry["sha256"],
-            }
-            for entry in plan["inputs"]
-        ],
-        "samples": samples,
-        "options": plan["options"],
-    }
-    fresh = _fresh(good, on_error)
-    report.duplicates = int(sum(np.count_nonzero(~part) for part in fresh))
-    with (
-        status(f"Joining {len(good)} parts"),
-        new_store(output, like, recipe, most, attributes=attributes, threads=threads, force=force) as writer,
-    ):
-        for task, first in zip(good, fresh, strict=True):
-            with GraphStore(task.part) as store:
-                data = _cast(store.read(), like)
-            writer.append(data if first.all() else data.take(np.flatnonzero(first)))
-            report.graphs += int(np.count_nonzero(first))
-        attributes["report"] = {
-            "graphs": report.graphs,
-            "read": report.read,
-            "skipped": report.skipped,
-            "replaced": report.replaced,
-            "duplicates": report.duplicates,
-            "files": sorted(report.files),
+                self.samples.append(store.attributes["sample"])
+        fresh = self._fresh(task)
+        self.counts.graphs += int(np.count_nonzero(fresh))
+        self.counts.duplicates += int(np.count_nonzero(~fresh))
+        return data if fresh.all() else data.take(np.flatnonzero(fresh))
+
+    def _fresh(self, task: _Task) -> np.ndarray:
+        """bool (B,): jets of a part that have not come before."""
+        identity = np.load(task.identity, allow_pickle=False)
+        unique, first, back = np.unique(identity, return_index=True, return_inverse=True)
+        fresh = first[back] == np.arange(len(identity))
+        for known in self.seen:
+            place = np.searchsorted(known, identity)
+            fresh &= known[np.minimum(place, len(known) - 1)] != identity
+        fresh |= identity == 0  # nothing is known of such a jet
+        if self.on_error == "stop" and not fresh.all():
+            self._stop(task, identity, int(np.argmin(fresh)))
+        self.before.append(task)
+        if len(unique):
+            self.seen.append(unique)
+        # Sorted runs, each more than twice the next: few to search, and nothing is sorted often.
+        while len(self.seen) > 1 and len(self.seen[-2]) <= 2 * len(self.seen[-1]):
+            self.seen[-2:] = [np.sort(np.concatenate(self.seen[-2:]))]
+        return fresh
+
+    def _stop(self, task: _Task, identity: np.ndarray, row: int) -> None:
+        earlier = next(
+            (t for t in self.before if identity[row] in np.load(t.identity, allow_pickle=False)), task
+        )
+        raise InputError(
+            f"every jet may occur once, but {Path(task.path).name} repeats jets of {Path(earlier.path).name}; "
+            f"leave out the repeated input, or give --on-error skip to drop repeated jets and count them"
+        )
+
+    def _attributes(self) -> dict[str, Any]:
+        counts = self.counts
+        return {
+            "sources": [
+                {
+                    "file": Path(entry["path"]).name,
+                    "reader": entry["reader"],
+                    "units": entry["count"],
+                    "sha256": entry["sha256"],
+                }
+                for entry in self.plan["inputs"]
+            ],
+            "samples": self.samples,
+            "options": self.plan["options"],
+            "report": {
+                "graphs": counts.graphs,
+                "read": counts.read,
+                "skipped": counts.skipped,
+                "replaced": counts.replaced,
+                "duplicates": counts.duplicates,
+                "files": sorted(self.report.files),
+            },
         }
 
 
-def _fresh(tasks: list[_Task], on_error: str) -> list[np.ndarray]:
-    """Per part bool (B,): jets that have not come before."""
-    parts = [np.load(task.identity, allow_pickle=False) for task in tasks]
-    everything = np.concatenate(parts)
-    _, first, back = np.unique(everything, return_index=True, return_inverse=True)
-    fresh = (first[back] == np.arange(len(everything))) | (everything == 0)
-    ends = np.cumsum([len(part) for part in parts])
-    if on_error == "stop" and not fresh.all():
-        again = int(np.argmin(fresh))
-        where = [int(np.searchsorted(ends, row, "right")) for row in (again, first[back[again]])]
-        later, earlier = (Path(tasks[part].path).name for part in where)
-        raise InputError(
-            f"every jet may occur once, but {np.count_nonzero(~fresh)} occur again, the first of them in "
-            f"{later} after {earlier}; leave out the repeated input, or give --on-error skip to drop repeated "
-            f"jets and count them"
-        )
-    return np.split(fresh, ends[:-1])
+def _most(data: GraphData) -> int:
+    return int(data.graphs.n_node.max(initial=0))
 
 
 def _cast(data: GraphData, like: GraphData) -> GraphData:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from e2e_tf.data.readers.images import Images
 
 __all__ = [
+    "TRUTH",
     "GraphData",
     "GraphRecipe",
     "build_graphs",
@@ -50,6 +51,8 @@ __all__ = [
     "with_candidate_quantities",
 ]
 
+TRUTH = "truth_"
+"""Before the names of columns of truth among those of jets, which may have the same names."""
 _PARTICLE_KINDS = {"charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "electron": 11, "muon": 13}
 
 
@@ -105,9 +108,11 @@ class GraphData:
         event: int64 (B,).
         weight: float32 (B,).
         label: int8 (B,) or None.
-        jets: jet columns, (B,) each.
+        jets: jet columns, (B,) each; truth has the prefix ``truth_``, as in ``truth_decay_mode``, and is an input
+            of a model only where ``jet_features`` names it.
         node_features, jet_features: what the columns of ``x`` and ``u`` are.
         positions: float32 (n, 2), η and φ of the nodes relative to the jet axis [rad], NaN where unknown.
+        p4: float32 (n, 4), pT [GeV], η, φ [rad] and mass [GeV] of the nodes; None where unknown.
     """
 
     graphs: GraphBatch
@@ -118,6 +123,7 @@ class GraphData:
     node_features: tuple[Feature, ...]
     jet_features: tuple[Feature, ...]
     positions: np.ndarray
+    p4: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.event)
@@ -135,7 +141,22 @@ class GraphData:
             label=None if self.label is None else self.label[index],
             jets={name: column[index] for name, column in self.jets.items()},
             positions=self.positions[rows],
+            p4=None if self.p4 is None else self.p4[rows],
         )
+
+    def node_inputs(self) -> dict[str, np.ndarray]:
+        """Quantities of the nodes that some models take beside ``x``, those that are known.
+
+        Returns:
+            ``points`` float32 (n, 2): Δη, Δφ to the jet axis [rad]; ``p4`` float32 (n, 4): pT [GeV], η, φ [rad],
+            mass [GeV]. Neither is normalised.
+        """
+        known: dict[str, np.ndarray] = {}
+        if not np.isnan(self.positions).any():
+            known["points"] = self.positions
+        if self.p4 is not None:
+            known["p4"] = self.p4
+        return known
 
     def fit_preprocess(self, recipe: GraphRecipe) -> Preprocess:
         """Normalisation fitted on these jets, which must be the training split only."""
@@ -279,7 +300,7 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     Raises:
         InputError: the sample lacks what the recipe asks for; the message names it.
     """
-    lattice = None
+    lattice = p4 = None
     if (recipe.nodes == "pixels") == isinstance(jets, Jets):
         have = "jets, whose nodes are hits or candidates" if isinstance(jets, Jets) else "images of pixels"
         raise InputError(f"nodes are {recipe.nodes!r}, but this sample has {have}")
@@ -291,10 +312,12 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         quantities, n_node, lattice = hit_quantities(jets)
         known = HIT_FEATURES
         weight = quantities["track_pt"] + quantities["ecal_energy"] + quantities["hcal_energy"]
+        p4 = _hit_momenta(jets, quantities, n_node)
     else:
         quantities, n_node = candidate_quantities(jets)
         known = CANDIDATE_FEATURES
         weight = quantities.get("pt", quantities.get("ptrel"))
+        p4 = _candidate_momenta(jets, quantities, n_node)
     if recipe.max_nodes and n_node.max(initial=0) > recipe.max_nodes:
         if weight is None:
             raise InputError("max_nodes needs candidates with a column 'pt' to tell the leading ones")
@@ -302,6 +325,7 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         owner = np.repeat(np.arange(len(n_node)), n_node)
         quantities = {name: values[keep] for name, values in quantities.items()}
         lattice = None if lattice is None else lattice[keep]
+        p4 = None if p4 is None else p4[keep]
         n_node = np.bincount(owner[keep], minlength=len(n_node)).astype(np.int32)
     names = recipe.node_features or tuple(
         [feature.raw for feature in known if feature.raw in quantities]
@@ -312,8 +336,9 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         raise InputError(f"graphs need at least one quantity of the {recipe.nodes}; this sample has none")
     features = select_features(known, names, quantities)
     x = np.stack([_transformed(f, quantities[f.raw]) for f in features], axis=1)
-    jet_features = select_features(JET_FEATURES, recipe.jet_features, jets.jets)
-    u = np.stack([_transformed(f, jets.jets[f.raw]) for f in jet_features], axis=1) if jet_features else None
+    columns = {**jets.jets, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
+    jet_features = select_features(JET_FEATURES, recipe.jet_features, columns)
+    u = np.stack([_transformed(f, columns[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
     senders, receivers = _linked(recipe, quantities, n_node, lattice)
     if "deta" in quantities and "dphi" in quantities:
@@ -333,11 +358,37 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         event=jets.event,
         weight=jets.weight,
         label=jets.label,
-        jets=dict(jets.jets),
+        jets=columns,
         node_features=features,
         jet_features=jet_features,
         positions=positions,
+        p4=p4,
     )
+
+
+def _hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray) -> np.ndarray:
+    """float32 (n, 4): massless deposits, tracks with their pT and energies with theirs."""
+    owner = np.repeat(np.arange(len(n_node)), n_node)
+    eta = quantities["deta"] + jets.jets["eta"][owner]
+    phi = delta_phi(quantities["dphi"].astype(np.float64), -jets.jets["phi"][owner].astype(np.float64))
+    energy = quantities["ecal_energy"] + quantities["hcal_energy"]
+    pt = quantities["track_pt"] + energy / np.cosh(eta)
+    return np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32)
+
+
+def _candidate_momenta(
+    jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray
+) -> np.ndarray | None:
+    """float32 (n, 4): massless where the sample has no ``mass`` of candidates; None without pT or places."""
+    if not {"pt", "deta", "dphi"} <= set(quantities):
+        return None
+    owner = np.repeat(np.arange(len(n_node)), n_node)
+    eta, phi = quantities["deta"].astype(np.float64), quantities["dphi"].astype(np.float64)
+    if {"eta", "phi"} <= set(jets.jets):
+        eta = eta + jets.jets["eta"][owner]
+        phi = delta_phi(phi, -jets.jets["phi"][owner].astype(np.float64))
+    mass = quantities.get("mass", np.zeros(len(owner), np.float32))
+    return np.stack([quantities["pt"], eta, phi, mass], axis=1).astype(np.float32)
 
 
 def _linked(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
 from e2e_tf.data.schema import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.store import GRAPHS_FORMAT, GraphStore
@@ -23,6 +24,7 @@ _UNITS = {feature.raw: feature.unit for feature in (*HIT_FEATURES, *JET_FEATURES
     "visible_pt": "GeV",
     "visible_mass": "GeV",
     "visible_phi": "rad",
+    **{f"truth_visible_{name}": unit for name, unit in (("pt", "GeV"), ("mass", "GeV"), ("phi", "rad"))},
     **dict.fromkeys(("d0", "d0_error", "dz", "dz_error"), "cm"),
 }
 
@@ -93,8 +95,8 @@ def _format(path: Path) -> str:
 
     try:
         with h5py.File(path) as file:
-            return str(file.attrs.get("format", ""))
-    except OSError:
+            return format_of(file)
+    except DAMAGE:
         return ""
 
 

@@ -23,14 +23,20 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.hdf5 import DAMAGE, attributes_of, format_of, new_group, new_hdf5, set_attributes
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
 
 __all__ = ["JETS_FORMAT", "Jets", "Ragged", "concatenate_jets", "read_jets", "write_jets"]
 
 JETS_FORMAT = "e2e-tf jets"
 JETS_FORMAT_VERSION = 1
-_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
+# A chunk that does not shrink is stored without gzip and its checksum, hence fletcher32.
+_FILTERS: dict[str, Any] = {
+    "compression": "gzip",
+    "compression_opts": 6,
+    "shuffle": True,
+    "fletcher32": True,
+}
 
 
 @dataclass(frozen=True)
@@ -175,29 +181,33 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
     """Write jets to HDF5; the same jets give the same bytes.
 
     Raises:
-        InputError: ``path`` exists and ``force`` is false.
+        InputError: ``path`` exists and ``force`` is false, or it cannot be written (a full disk).
     """
-    import h5py
-
-    with new_file(path, force) as part, h5py.File(part, "w") as file:
-        file.attrs["format"] = JETS_FORMAT
-        file.attrs["format_version"] = JETS_FORMAT_VERSION
-        file.attrs["attributes"] = json.dumps(jets.attributes, sort_keys=True)
-        for name, column in jets.jets.items():
-            file.create_dataset(f"jets/{name}", data=column, **_COMPRESSION)
-        for name, column in jets.truth.items():
-            file.create_dataset(f"truth/{name}", data=column, **_COMPRESSION)
-        file.create_dataset("event", data=jets.event, **_COMPRESSION)
-        file.create_dataset("weight", data=jets.weight, **_COMPRESSION)
+    with new_hdf5(path, force) as file:
+        set_attributes(
+            file,
+            {
+                "format": JETS_FORMAT,
+                "format_version": JETS_FORMAT_VERSION,
+                "attributes": json.dumps(jets.attributes, sort_keys=True),
+            },
+        )
+        columns: dict[str, np.ndarray] = {"event": jets.event, "weight": jets.weight}
         if jets.label is not None:
-            file.create_dataset("label", data=jets.label, **_COMPRESSION)
-        groups = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
+            columns["label"] = jets.label
+        groups: dict[str, Mapping[str, np.ndarray]] = {"jets": jets.jets, "truth": jets.truth}
+        if jets.hits:
+            groups["hits"] = {}
+        ragged = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
         if jets.candidates is not None:
-            groups["candidates"] = jets.candidates
-        for group, ragged in groups.items():
-            file.create_dataset(f"{group}/offset", data=ragged.offsets, **_COMPRESSION)
-            for name, column in ragged.columns.items():
-                file.create_dataset(f"{group}/{name}", data=column, **_COMPRESSION)
+            ragged["candidates"] = jets.candidates
+        groups |= {name: {"offset": rows.offsets, **rows.columns} for name, rows in ragged.items()}
+        for group, members in groups.items():
+            if members or group != "truth":
+                new_group(file, group)
+            columns |= {f"{group}/{name}": column for name, column in members.items()}
+        for name, column in columns.items():
+            file.create_dataset(name, data=column, **_FILTERS)
 
 
 def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = None) -> Jets:
@@ -214,7 +224,7 @@ def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = N
         raise InputError(f"there is no sample {path}")
     try:
         with h5py.File(path) as file:
-            found = file.attrs.get("format", "no format attribute")
+            found = format_of(file) or "no format attribute"
             if found != JETS_FORMAT:
                 raise InputError(
                     f"{path} is not a file of jets: its format must be {JETS_FORMAT!r}, it has {found!r}"
@@ -227,8 +237,7 @@ def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = N
             jets = _read(file, start, stop)
     except InputError as error:
         raise error if str(path) in str(error) else InputError(f"{path} is damaged: {error}") from error
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        # h5py raises any of these where bytes were damaged.
+    except DAMAGE as error:
         raise InputError(f"{path} cannot be read, it is truncated or damaged ({error})") from error
     _check_values(path, jets)
     return jets
@@ -257,7 +266,7 @@ def _read(file: Any, start: int, stop: int | None) -> Jets:
         truth=columns(file["truth"]) if "truth" in file else {},
         hits={name: ragged(group) for name, group in file["hits"].items()} if "hits" in file else {},
         candidates=ragged(file["candidates"]) if "candidates" in file else None,
-        attributes=json.loads(file.attrs["attributes"]),
+        attributes=json.loads(attributes_of(file)["attributes"]),
     )
 
 

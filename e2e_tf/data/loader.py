@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["DisjointLoader", "model_inputs", "pad_batch", "padded_size"]
 
 
-def model_inputs(batch: GraphBatch) -> dict[str, np.ndarray]:
-    """What the library's models take: ``x``, ``senders``, ``receivers``, ``n_node``, and ``u`` if there is."""
+def model_inputs(batch: GraphBatch, nodes: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """What models take: ``x``, ``senders``, ``receivers``, ``n_node``, and ``edge_features`` and ``u`` if there are.
+
+    Args:
+        batch: the graphs.
+        nodes: further quantities of their nodes by name, (n, width) each, such as ``points`` or ``p4``.
+    """
     inputs = {"x": batch.x, "senders": batch.senders, "receivers": batch.receivers, "n_node": batch.n_node}
+    if batch.edge_features is not None:
+        inputs["edge_features"] = batch.edge_features
     if batch.u is not None:
         inputs["u"] = batch.u
-    return inputs
+    return {**inputs, **(nodes or {})}
 
 
 def padded_size(size: int) -> int:
@@ -89,8 +96,9 @@ class DisjointLoader:
 
     Args:
         graphs: all graphs, a batch in memory or an open store.
-        label: (B,) or (B, outputs), or None to predict (of a store: its own labels).
-        weight: float32 (B,) sample weights, or None for 1.
+        label: (B,) or (B, outputs), such arrays by name of the output, or None to predict (of a store: its own
+            labels).
+        weight: float32 (B,) sample weights, with labels by name also such arrays by the same names, or None for 1.
         batch_size: graphs in a batch; the last one may be smaller.
         shuffle: shuffle in every epoch.
         bucket: batch graphs of similar size together (the shuffled index is sorted by size within runs of 16
@@ -108,6 +116,9 @@ class DisjointLoader:
         index: integers; only these graphs.
         preprocess: normalise ``x`` and ``u`` of every batch (for a store, which holds them unscaled).
         buffer: graphs of a store that are shuffled together.
+        nodes: further quantities of all nodes by name, (n, width) each, in the order of the nodes of ``graphs``,
+            such as ``points`` and ``p4`` of :meth:`e2e_tf.data.graphs.GraphData.node_inputs`.
+        inputs: names of the inputs to give, those of a model; None gives all there are.
 
     Raises:
         InputError: lengths disagree or an argument is out of its range.
@@ -118,8 +129,8 @@ class DisjointLoader:
     def __init__(
         self,
         graphs: GraphBatch | GraphStore,
-        label: np.ndarray | None = None,
-        weight: np.ndarray | None = None,
+        label: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        weight: np.ndarray | Mapping[str, np.ndarray] | None = None,
         *,
         batch_size: int = 128,
         shuffle: bool = False,
@@ -133,6 +144,8 @@ class DisjointLoader:
         index: np.ndarray | None = None,
         preprocess: Preprocess | None = None,
         buffer: int = 8192,
+        nodes: Mapping[str, np.ndarray] | None = None,
+        inputs: Iterable[str] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")
@@ -148,15 +161,47 @@ class DisjointLoader:
         if label is None:
             label = getattr(graphs, "label", None)
         for name, values in (("label", label), ("weight", weight)):
-            if values is not None and len(values) != count:
-                raise InputError(f"{name} must have one entry per graph ({count}), it has {len(values)}")
+            parts = values if isinstance(values, Mapping) else {"": values}
+            for output, part in parts.items():
+                if part is not None and len(part) != count:
+                    where = f"{name} of {output}" if output else name
+                    raise InputError(f"{where} must have one entry per graph ({count}), it has {len(part)}")
         if weight is not None and label is None:
             raise InputError("weight needs label: without labels there is nothing to weight")
+        if isinstance(weight, Mapping) and not (isinstance(label, Mapping) and set(weight) == set(label)):
+            names = ", ".join(label) if isinstance(label, Mapping) else "no names"
+            raise InputError(
+                f"weight by name must have the names of label, it has {', '.join(weight)}; label has {names}"
+            )
         self.graphs = graphs
-        self.weight = _weights(label, weight, class_weight)
-        self.label = None if label is None else np.asarray(label, np.float32).reshape(count, -1)
-        if pad and self.label is not None and self.weight is None:
-            self.weight = np.ones(count, np.float32)
+        self.label: Any = None
+        self.weight: Any = None
+        if label is not None:
+            self.label = _each(label, lambda part: np.asarray(part, np.float32).reshape(count, -1))
+        if isinstance(label, Mapping):
+            if class_weight is not None:
+                raise InputError("class_weight needs labels of one integer per graph, not labels by name")
+            if weight is not None or pad:
+                ones = np.ones(count, np.float32)
+                given = weight if isinstance(weight, Mapping) else {name: weight for name in label}
+                self.weight = {
+                    name: ones if given[name] is None else np.asarray(given[name], np.float32)
+                    for name in label
+                }
+        else:
+            assert not isinstance(weight, Mapping)  # refused above
+            self.weight = _weights(label, weight, class_weight)
+            if pad and self.label is not None and self.weight is None:
+                self.weight = np.ones(count, np.float32)
+        self.nodes = dict(nodes or {})
+        self._starts = np.concatenate([[0], np.cumsum(graphs.n_node, dtype=np.int64)])
+        for name, values in self.nodes.items():
+            if np.ndim(values) != 2 or len(values) != self._starts[-1]:
+                raise InputError(
+                    f"nodes must have rows of shape (n, width) for every node ({self._starts[-1]}), {name} has "
+                    f"shape {np.shape(values)}"
+                )
+        self.inputs = None if inputs is None else list(inputs)
         self.index = np.arange(count) if index is None else np.asarray(index)
         if self.index.ndim != 1 or (self.index.size and self.index.dtype.kind not in "iu"):
             raise InputError(
@@ -254,22 +299,49 @@ class DisjointLoader:
             batch = replace(batch, x=self.preprocess.node_features(batch.x), u=u)
         return batch
 
-    def _item(self, index: np.ndarray) -> tuple[GraphBatch, np.ndarray | None, np.ndarray | None]:
+    def node_rows(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """The further node quantities of the given graphs in the given order, float32 (n, width) by name."""
+        if not self.nodes:
+            return {}
+        counts = self.graphs.n_node[index].astype(np.int64)
+        ends = np.cumsum(counts)
+        rows = np.arange(counts.sum()) + np.repeat(self._starts[index] - (ends - counts), counts)
+        return {name: np.asarray(values[rows], np.float32) for name, values in self.nodes.items()}
+
+    def _item(self, index: np.ndarray) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
         batch = self._graphs(index)
-        label = None if self.label is None else self.label[index]
-        weight = None if self.weight is None else self.weight[index]
+        nodes = self.node_rows(index)
+        label = _each(self.label, lambda part: part[index])
+        weight = _each(self.weight, lambda part: part[index])
         if self.pad:
             batch = pad_batch(batch, padded_size(len(index)) if self.node_budget else self.batch_size)
-            more = batch.n_graph - len(index)
-            label = None if label is None else np.concatenate([label, np.zeros((more, label.shape[1]), "f4")])
-            weight = None if weight is None else np.concatenate([weight, np.zeros(more, np.float32)])
-        return batch, label, weight
+            more, slots = batch.n_graph - len(index), len(batch.x) - int(self.graphs.n_node[index].sum())
+            nodes = {k: np.concatenate([v, np.zeros((slots, v.shape[1]), "f4")]) for k, v in nodes.items()}
+            label = _each(label, lambda part: np.concatenate([part, np.zeros((more, part.shape[1]), "f4")]))
+            weight = _each(weight, lambda part: np.concatenate([part, np.zeros(more, np.float32)]))
+        return batch, nodes, label, weight
+
+    def _arrays(self, index: np.ndarray) -> tuple[Any, ...]:
+        """The batch as Keras takes it."""
+        batch, nodes, label, weight = self._item(index)
+        inputs = model_inputs(batch, nodes)
+        if self.inputs is not None:
+            missing = [name for name in self.inputs if name not in inputs]
+            if missing:
+                raise InputError(
+                    f"the model needs the inputs {', '.join(self.inputs)}; these graphs have {', '.join(inputs)} "
+                    f"and lack {', '.join(missing)}"
+                )
+            inputs = {name: inputs[name] for name in self.inputs}
+        return tuple(part for part in (inputs, label, weight) if part is not None)
 
     def batches(self, epoch: int = 0) -> Iterator[tuple[Any, ...]]:
-        """The batches of an epoch as NumPy arrays: ``(inputs,)``, ``(inputs, label)`` or with the weight."""
+        """The batches of an epoch as NumPy arrays: ``(inputs,)``, ``(inputs, label)`` or with the weight.
+
+        Labels and weights are dictionaries where the loader was given labels by name.
+        """
         for index in self._plan(epoch):
-            batch, label, weight = self._item(index)
-            yield tuple(a for a in (model_inputs(batch), label, weight) if a is not None)
+            yield self._arrays(index)
 
     def spektral_batches(self, epoch: int = 0, sparse: str = "tensorflow") -> Iterator[tuple[Any, ...]]:
         """The same batches for models of Spektral's layers: ``(x, a, i)`` with ``e`` and ``u``, label, weight.
@@ -277,15 +349,14 @@ class DisjointLoader:
         See :meth:`e2e_tf.graph.GraphBatch.to_spektral`.
         """
         for index in self._plan(epoch):
-            batch, label, weight = self._item(index)
+            batch, _, label, weight = self._item(index)
             yield tuple(a for a in (batch.to_spektral(sparse), label, weight) if a is not None)
 
     def dataset(self) -> Any:
         """A ``tf.data.Dataset`` of one epoch with prefetch; each new iteration is the next epoch."""
         import tensorflow as tf
 
-        example = self._item(self.index[:0])
-        structure = tuple(a for a in (model_inputs(example[0]), *example[1:]) if a is not None)
+        structure = self._arrays(self.index[:0])
         flat = tf.nest.flatten(structure)
         dtypes = [array.dtype for array in flat]
 
@@ -294,8 +365,7 @@ class DisjointLoader:
             return np.int64(epoch), np.int64(len(self._plan(epoch)))
 
         def fetch(epoch: np.int64, number: np.int64) -> list[np.ndarray]:
-            batch, label, weight = self._item(self._plan(int(epoch))[int(number)])
-            return tf.nest.flatten(tuple(a for a in (model_inputs(batch), label, weight) if a is not None))
+            return tf.nest.flatten(self._arrays(self._plan(int(epoch))[int(number)]))
 
         def load(epoch: Any, number: Any) -> Any:
             tensors = tf.numpy_function(fetch, [epoch, number], dtypes)
@@ -314,6 +384,13 @@ class DisjointLoader:
         if not self.node_budget:
             dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
         return dataset.prefetch(4)
+
+
+def _each(values: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """A change of one array, of each of several by name, or of None."""
+    if isinstance(values, Mapping):
+        return {name: change(part) for name, part in values.items()}
+    return None if values is None else change(values)
 
 
 def _weights(

@@ -14,7 +14,7 @@ A store is one HDF5 file::
     /positions       float32 (n_nodes, 2), η and φ relative to the jet axis [rad]
     /event, /weight  int64 and float32 (B,)
     /label           int8 (B,), optional
-    /jets/<name>     (B,) each
+    /jets/<name>     (B,) each, truth as truth_<name>
 
 Arrays are compressed with gzip, so any HDF5 reads them. Nothing is ever half written under the final name.
 """
@@ -28,7 +28,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe
+from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_room, format_of, new_group, new_hdf5, set_attributes
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.schema import Feature
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
 from e2e_tf.graph import GraphBatch, concatenate
 
 __all__ = ["GRAPHS_FORMAT", "GraphStore", "StoreWriter", "concatenate_graphs", "new_store", "write_store"]
@@ -50,8 +50,6 @@ CHUNK = 1024  # graphs that are read together
 _CHUNK_BYTES = 1 << 18
 _LEVEL = 1  # higher levels cost twice the time for a tenth of the size
 _IN_FLIGHT = 8  # compressed chunks per thread that may wait for their turn
-# Damaged bytes make h5py raise any of these.
-_DAMAGE = (OSError, KeyError, RuntimeError, TypeError, AttributeError, zlib.error)
 
 
 class _Column:
@@ -63,7 +61,7 @@ class _Column:
         name: str,
         dtype: np.dtype,
         width: int | None,
-        pool: ThreadPoolExecutor,
+        pool: ThreadPoolExecutor | None,
         compressed: bool,
     ) -> None:
         shape = () if width is None else (width,)
@@ -100,10 +98,14 @@ class _Column:
 
     def _submit(self, block: np.ndarray) -> None:
         content = block.tobytes()
-        job = self.pool.submit(zlib.compress, content, _LEVEL) if self.compressed else content
+        job: Future[bytes] | bytes
+        if self.compressed and self.pool is not None:
+            job = self.pool.submit(zlib.compress, content, _LEVEL)
+        else:
+            job = zlib.compress(content, _LEVEL) if self.compressed else content
         self.jobs.append((self.length, job))
         self.length += len(block)
-        while len(self.jobs) > _IN_FLIGHT:
+        while len(self.jobs) > (0 if self.pool is None else _IN_FLIGHT):
             self._write()
 
     def _write(self) -> None:
@@ -140,9 +142,9 @@ class StoreWriter:
     """Appends graphs to a new store; made by :func:`new_store`."""
 
     def __init__(
-        self, file: Any, pool: ThreadPoolExecutor, like: GraphData, max_nodes: int, compressed: bool
+        self, file: Any, pool: ThreadPoolExecutor | None, like: GraphData, max_nodes: int, compressed: bool
     ) -> None:
-        self.like, self.max_nodes = like, max_nodes
+        self.file, self.like, self.max_nodes = file, like, max_nodes
         graphs = like.graphs
         index = np.min_scalar_type(max(0, max_nodes - 1))
 
@@ -209,6 +211,7 @@ class StoreWriter:
             if values is None:
                 raise InputError(f"all graphs of a store need {name}, these have none")
             target.append(values)
+        check_room(self.file)
         self._ends += [len(graphs.x), len(graphs.senders)]
 
     def finish(self) -> None:
@@ -229,6 +232,7 @@ def new_store(
     threads: int = 1,
     compressed: bool = True,
     force: bool = False,
+    folder: Path | None = None,
 ) -> Iterator[StoreWriter]:
     """A writer whose file appears under its name when the block ends without an error.
 
@@ -239,9 +243,10 @@ def new_store(
         max_nodes: upper limit of the nodes of any graph; it decides the integer type of edges.
         attributes: settings and provenance (JSON values); entries that the block adds are written too.
         chunk: graphs that are read together.
-        threads: threads that compress; the file does not depend on it.
+        threads: threads that compress, 0 to compress in the calling one; the file does not depend on it.
         compressed: false for a file that is read once and soon gone.
         force: replace what exists.
+        folder: where the file is until it is complete, on the same disk; None takes that of ``path``.
 
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or it cannot be
@@ -253,38 +258,22 @@ def new_store(
         "jet_features": [asdict(f) for f in like.jet_features],
         "recipe": asdict(recipe),
     }
-    try:
-        with (
-            new_file(path, force) as part,
-            ThreadPoolExecutor(threads) as pool,
-            _new_hdf5(part) as file,
-        ):
+    with new_hdf5(path, force, folder) as file:
+        new_group(file, "jets")
+        with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
             writer = StoreWriter(file, pool, like, max_nodes, compressed)
             yield writer
             writer.finish()
-            file.attrs["format"] = GRAPHS_FORMAT
-            file.attrs["format_version"] = GRAPHS_FORMAT_VERSION
-            file.attrs["chunk"] = chunk
-            file.attrs["schema"] = json.dumps(schema, sort_keys=True)
-            file.attrs["attributes"] = json.dumps(attributes, sort_keys=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}") from error
-
-
-def _new_hdf5(path: Path) -> Any:
-    """A new file whose bytes depend on its content only."""
-    import h5py
-
-    # Metadata of version 1.10 have checksums and are read by every HDF5 since; they also have times.
-    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
-    created = h5py.h5p.create(h5py.h5p.FILE_CREATE)
-    created.set_obj_track_times(False)
-    file = h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, fcpl=created, fapl=access))
-    group = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
-    group.set_obj_track_times(False)
-    h5py.h5g.create(file.id, b"jets", gcpl=group)
-    return file
+        set_attributes(
+            file,
+            {
+                "format": GRAPHS_FORMAT,
+                "format_version": GRAPHS_FORMAT_VERSION,
+                "chunk": chunk,
+                "schema": json.dumps(schema, sort_keys=True),
+                "attributes": json.dumps(attributes, sort_keys=True),
+            },
+        )
 
 
 def write_store(
@@ -316,6 +305,7 @@ def concatenate_graphs(parts: Iterable[GraphData]) -> GraphData:
         label=None if first.label is None else np.concatenate([p.label for p in parts]),
         jets={name: np.concatenate([p.jets[name] for p in parts]) for name in first.jets},
         positions=np.concatenate([p.positions for p in parts]),
+        p4=None if any(p.p4 is None for p in parts) else np.concatenate([p.p4 for p in parts]),
     )
 
 
@@ -355,7 +345,7 @@ class GraphStore:
         except InputError as error:
             self._file.close()
             raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
-        except (*_DAMAGE, ValueError) as error:
+        except DAMAGE as error:
             self._file.close()
             raise InputError(f"{path} cannot be read, it is truncated or damaged ({error})") from error
         self.cache = cache
@@ -365,7 +355,7 @@ class GraphStore:
 
     def _open(self) -> None:
         file = self._file
-        found = file.attrs.get("format", "no format attribute")
+        found = format_of(file) or "no format attribute"
         if found != GRAPHS_FORMAT:
             raise InputError(
                 f"{self.path} is not a graph store: its format must be {GRAPHS_FORMAT!r}, it has {found!r}"
@@ -375,13 +365,14 @@ class GraphStore:
             raise InputError(
                 f"{self.path} has format version {version}, this release reads version {GRAPHS_FORMAT_VERSION}"
             )
-        schema = json.loads(file.attrs["schema"])
-        self.attributes: dict[str, Any] = json.loads(file.attrs["attributes"])
+        attributes = attributes_of(file)
+        schema = json.loads(attributes["schema"])
+        self.attributes: dict[str, Any] = json.loads(attributes["attributes"])
         self.node_features = tuple(Feature(**f) for f in schema["node_features"])
         self.jet_features = tuple(Feature(**f) for f in schema["jet_features"])
         recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in schema["recipe"].items()}
         self.recipe = GraphRecipe(**recipe)  # type: ignore[arg-type]
-        self.chunk = int(file.attrs["chunk"])
+        self.chunk = attributes["chunk"]
         self._node_offset = file["node_offset"][()]
         self._edge_offset = file["edge_offset"][()]
         self.event = file["event"][()]
@@ -433,7 +424,7 @@ class GraphStore:
                 features = None
                 if "edge_features" in self._file:
                     features = self._file["edge_features"][edges[0] : edges[1]]
-        except (*_DAMAGE, ValueError) as error:
+        except DAMAGE as error:
             raise InputError(f"{self.path} cannot be read, it is truncated or damaged ({error})") from error
         n_node, n_edge = self.n_node[start:stop], self.n_edge[start:stop]
         starts = np.repeat((self._node_offset[start:stop] - nodes[0]).astype(np.int32), n_edge)
@@ -522,7 +513,7 @@ class GraphStore:
                     return self._file["positions"][low:high][rows - low]
                 unique, back = np.unique(rows, return_inverse=True)
                 return self._file["positions"][unique][back]
-        except (*_DAMAGE, ValueError) as error:
+        except DAMAGE as error:
             raise InputError(f"{self.path} cannot be read, it is truncated or damaged ({error})") from error
 
     def read(self, start: int = 0, stop: int | None = None) -> GraphData:

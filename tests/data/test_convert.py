@@ -10,16 +10,19 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from same import assert_same_graphs
 from typer.testing import CliRunner
 
 from e2e_tf.cli import app
 from e2e_tf.data import convert as module
 from e2e_tf.data.convert import convert, reader_options, recipe_for
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
-from e2e_tf.data.jets import write_jets
+from e2e_tf.data.jets import Ragged, write_jets
 from e2e_tf.data.store import GraphStore
 from e2e_tf.errors import InputError
 
@@ -59,14 +62,49 @@ def test_the_store_holds_the_graphs_of_all_inputs(inputs, tmp_path):
         assert str(tmp_path) not in json.dumps(store.attributes)
 
 
-def test_the_result_does_not_depend_on_processes_or_pieces(inputs, tmp_path):
+def test_the_result_does_not_depend_on_pieces(inputs, tmp_path):
     _, paths = inputs
     convert(paths, tmp_path / "one.h5", RECIPE, piece=10)
-    convert(paths, tmp_path / "two.h5", RECIPE, piece=10, processes=2)
     convert(paths, tmp_path / "all.h5", RECIPE, piece=1000)
-    first = (tmp_path / "one.h5").read_bytes()
-    assert (tmp_path / "two.h5").read_bytes() == first
-    assert (tmp_path / "all.h5").read_bytes() == first
+    assert (tmp_path / "all.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+
+
+def test_a_later_part_may_have_larger_graphs(make_jets, tmp_path):
+    """The type of the edges follows the largest graph, and the parts that were joined before are joined anew."""
+    jets = make_jets(4, empty=(0, 1))
+    counts = np.array([0, 0, 5, 300])
+    columns = {
+        name: np.resize(values, 305) + np.arange(305, dtype=values.dtype)
+        for name, values in jets.candidates.columns.items()
+        if values.dtype == np.float32
+    }
+    jets = replace(jets, candidates=Ragged.from_counts(columns, counts), hits={})
+    write_jets(tmp_path / "a.h5", jets)
+    recipe = GraphRecipe(nodes="candidates", edges="knn:2")
+    report = convert([tmp_path / "a.h5"], tmp_path / "one.h5", recipe, piece=1)
+    assert (report.graphs, report.read) == (4, 4)
+    convert([tmp_path / "a.h5"], tmp_path / "all.h5", recipe)
+    with h5py.File(tmp_path / "one.h5") as file:
+        assert file["senders"].dtype == np.uint16
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "all.h5").read_bytes()
+    with GraphStore(tmp_path / "one.h5") as store:
+        assert_same_graphs(store.read(), replace(build_graphs(jets, recipe), p4=None))
+
+
+def test_truth_is_kept_and_is_no_input(inputs, tmp_path):
+    jets, paths = inputs
+    convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
+    with GraphStore(tmp_path / "graphs.h5") as store:
+        found = store.read()
+        np.testing.assert_array_equal(store.jets["truth_visible_pt"], jets.truth["visible_pt"])
+        names = [f.raw for f in (*store.node_features, *store.jet_features)]
+    assert found.jets["truth_visible_pt"].dtype == np.float32
+    assert not [name for name in names if "truth" in name or "visible" in name]
+    assert found.graphs.u.shape[1] == len(found.jet_features) == 2
+    named = replace(RECIPE, jet_features=("pt", "truth_visible_pt:log"))
+    convert(paths, tmp_path / "named.h5", named)
+    with GraphStore(tmp_path / "named.h5") as store:
+        np.testing.assert_allclose(store.u[:, 1], np.log(jets.truth["visible_pt"]), rtol=1e-6)
 
 
 def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
@@ -97,36 +135,68 @@ def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
     assert names(tmp_path) == ["a.h5", "b.h5", "graphs.h5", "whole.h5"]
 
 
-KILLED = """
-import sys, time
+SLOW = """
+import os, time
+from pathlib import Path
 from e2e_tf.data import convert as module
 from e2e_tf.data.graphs import GraphRecipe
 
 make_part = module._make_part
+
 def slow(task):
-    if task.number == 2:
-        (module.Path(task.folder) / ".part-000002.h5.x.part").write_text("half")
-        print("ready", flush=True)
+    if task.number in (2, 3):
+        Path(task.folder, f".part-{task.number:06d}.h5.x.part").write_text("half")
+        Path(task.folder, "..", f"ready-{task.number}").write_text(str(os.getpid()))
         time.sleep(60)
     return make_part(task)
-module._make_part = slow
-module.convert(sys.argv[2:], sys.argv[1], GraphRecipe(edges="knn:3"), piece=10)
+
+def main(output, *inputs):
+    module._make_part = slow
+    module.convert(inputs, output, GraphRecipe(edges="knn:3"), piece=5, processes=2)
 """
 
 
 def test_a_killed_conversion_leaves_nothing_that_looks_finished(inputs, tmp_path):
+    """Two processes, killed while each has half a part written; two go on."""
     _, paths = inputs
+    convert(paths, tmp_path / "whole.h5", RECIPE)
     output = tmp_path / "graphs.h5"
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(output), *map(str, paths)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "slow.py").write_text(SLOW)
+    command = [
+        sys.executable,
+        "-c",
+        "import slow, sys; slow.main(*sys.argv[1:])",
+        str(output),
+        *map(str, paths),
+    ]
+    ready = [tmp_path / f"ready-{number}" for number in (2, 3)]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(code)}) as process:
+        until(lambda: all(file.exists() and file.read_text() for file in ready))
         os.kill(process.pid, signal.SIGKILL)
-    assert names(tmp_path) == [".graphs.h5.parts", "a.h5", "b.h5"]
-    assert names(tmp_path / ".graphs.h5.parts")[0] == ".part-000002.h5.x.part"
-    report = convert(paths, output, RECIPE, piece=10, resume=True)
+    present = ["a.h5", "b.h5", "code", "ready-2", "ready-3", "whole.h5"]
+    assert names(tmp_path) == [".graphs.h5.parts", *present]
+    workers = [int(file.read_text()) for file in ready]
+    until(lambda: not any(map(alive, workers)))  # or they would sleep on, and write when nobody expects it
+    report = convert(paths, output, RECIPE, piece=5, resume=True, processes=2)
     assert (report.graphs, report.resumed) == (38, 2)
-    assert names(tmp_path) == ["a.h5", "b.h5", "graphs.h5"]
+    assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert names(tmp_path) == sorted([*present, "graphs.h5"])
+
+
+def until(happened) -> None:
+    stop = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < stop
+        time.sleep(0.05)
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
 def test_force_starts_anew(inputs, tmp_path):
@@ -165,8 +235,8 @@ def test_a_repeated_jet_stops_or_is_counted(inputs, make_jets, tmp_path):
     jets, paths = inputs
     write_jets(tmp_path / "c.h5", jets.take(np.array([30, 2, 30])))
     message = (
-        "every jet may occur once, but 3 occur again, the first of them in c.h5 after b.h5; leave out the "
-        "repeated input, or give --on-error skip to drop repeated jets and count them"
+        "every jet may occur once, but c.h5 repeats jets of b.h5; leave out the repeated input, or give "
+        "--on-error skip to drop repeated jets and count them"
     )
     with pytest.raises(InputError, match=re.escape(message)):
         convert([*paths, tmp_path / "c.h5"], tmp_path / "graphs.h5", RECIPE)

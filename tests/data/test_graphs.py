@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import h5py
 import numpy as np
 import pytest
 
+from e2e_tf.config import make_config
 from e2e_tf.data.graphs import (
     GraphRecipe,
     build_graphs,
@@ -18,9 +20,11 @@ from e2e_tf.data.graphs import (
 )
 from e2e_tf.data.grid import PITCH, window_corner
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.readers.images import Images
 from e2e_tf.data.schema import feature_names
 from e2e_tf.errors import InputError
+from e2e_tf.training.prepare import prepare
 
 ARRAYS = ("x", "senders", "receivers", "n_node", "n_edge", "u")
 
@@ -357,3 +361,60 @@ def test_what_the_sample_lacks_is_named(make_jets):
     empty = replace(jets, candidates=Ragged({}, np.zeros(7, np.int64)))
     with pytest.raises(InputError, match="graphs need at least one quantity of the candidates"):
         build_graphs(empty, GraphRecipe(nodes="candidates"))
+
+
+def test_truth_is_kept_beside_the_columns_of_jets(make_jets):
+    jets = make_jets(6)
+    mass = np.arange(6, dtype=np.float32)
+    jets = replace(jets, truth={**jets.truth, "mass": mass, "decay_mode": np.arange(6, dtype=np.int8)})
+    data = build_graphs(jets, GraphRecipe())
+    assert sorted(set(data.jets) - set(jets.jets)) == ["truth_decay_mode", "truth_mass", "truth_visible_pt"]
+    assert data.jets["truth_decay_mode"].dtype == np.int8
+    np.testing.assert_array_equal(data.jets["mass"], jets.jets["mass"])
+    np.testing.assert_array_equal(data.jets["truth_mass"], mass)
+    # Without truth the inputs are the same bits.
+    bare = build_graphs(replace(jets, truth={}), GraphRecipe())
+    np.testing.assert_array_equal(data.graphs.x, bare.graphs.x)
+    np.testing.assert_array_equal(data.graphs.u, bare.graphs.u)
+    named = build_graphs(jets, GraphRecipe(jet_features=("truth_mass",)))
+    np.testing.assert_array_equal(named.graphs.u[:, 0], mass)
+
+
+def test_images_from_a_configuration_to_batches(tmp_path):
+    """Electron and photon images, whose pT is not known, with pixels as nodes."""
+    rng = np.random.default_rng(0)
+    images = np.where(rng.random((60, 32, 32, 1)) < 0.02, rng.exponential(size=(60, 32, 32, 2)), 0)
+    images[7] = 0
+    with h5py.File(tmp_path / "eg.hdf5", "w") as file:
+        file["X"], file["y"] = images.astype(np.float32), (np.arange(60) % 2).astype(np.float32)
+    graph = {"nodes": "pixels", "edges": "grid8+knn:2", "jet_features": [], "max_nodes": 16}
+    data = {"sample": "eg.hdf5", "reweight_pt": False, "split": [0.5, 0.2, 0.3]}
+    config = make_config({"data": data, "graph": graph})
+    prepared = prepare(config, tmp_path)
+    train = prepared.train
+    assert prepared.preprocess.nodes == "pixels"
+    assert [f.raw for f in train.graphs.node_features][:4] == ["energy", "time", "drow", "dcolumn"]
+    np.testing.assert_array_equal(train.label, train.jets.event % 2)
+    loader = DisjointLoader(train.graphs.graphs, train.label, train.weight, batch_size=8)
+    seen = 0
+    for inputs, label, weight in loader.batches():
+        seen += len(label)
+        assert np.isfinite(inputs["x"]).all()
+        assert inputs["n_node"].max() <= 16
+        assert len(weight) == len(inputs["n_node"])
+    assert seen == len(train.jets)
+    everything = [part.graphs for part in (prepared.train, prepared.validation, prepared.test)]
+    empty = [int(g.event[g.graphs.n_node == 0][0]) for g in everything if (g.graphs.n_node == 0).any()]
+    assert empty == [7]
+    photons = prepare(
+        make_config({"data": {**data, "options": {"signal": "photon"}}, "graph": graph}), tmp_path
+    )
+    np.testing.assert_array_equal(photons.train.label, 1 - train.label)
+    with pytest.raises(InputError, match="does not know the pT of its jets; leave out data.jet_pt and set"):
+        prepare(make_config({"data": {"sample": "eg.hdf5"}, "graph": graph}), tmp_path)
+    with pytest.raises(InputError, match="nodes are 'hits', but this sample has images of pixels"):
+        prepare(make_config({"data": data, "graph": {"jet_features": []}}), tmp_path)
+    with pytest.raises(
+        InputError, match="cannot be called like that: got an unexpected keyword argument 'colour'"
+    ):
+        prepare(make_config({"data": {**data, "options": {"colour": 1}}, "graph": graph}), tmp_path)

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+from same import assert_same_jets
 
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, read_jets, write_jets
 from e2e_tf.errors import InputError
-
-
-def assert_same(a: Jets, b: Jets) -> None:
-    def columns(jets: Jets) -> dict[str, np.ndarray]:
-        out = {f"jets/{k}": v for k, v in jets.jets.items()}
-        out |= {f"truth/{k}": v for k, v in jets.truth.items()}
-        out |= {"event": jets.event, "weight": jets.weight}
-        if jets.label is not None:
-            out["label"] = jets.label
-        groups = dict(jets.hits)
-        if jets.candidates is not None:
-            groups["candidates"] = jets.candidates
-        for group, ragged in groups.items():
-            out[f"{group}/offsets"] = ragged.offsets
-            out |= {f"{group}/{k}": v for k, v in ragged.columns.items()}
-        return out
-
-    first, second = columns(a), columns(b)
-    assert sorted(first) == sorted(second)
-    for name, values in first.items():
-        assert values.dtype == second[name].dtype, name
-        np.testing.assert_array_equal(values, second[name], err_msg=name)
-    assert dict(a.attributes) == dict(b.attributes)
 
 
 def test_ragged_take_by_hand():
@@ -61,7 +40,7 @@ def test_columns_of_another_length_are_refused(make_jets):
 def test_take_accepts_indices_and_masks(make_jets):
     jets = make_jets(10)
     mask = jets.jets["pt"] > 100
-    assert_same(jets.take(mask), jets.take(np.flatnonzero(mask)))
+    assert_same_jets(jets.take(mask), jets.take(np.flatnonzero(mask)))
     part = jets.take(np.array([7, 2]))
     assert part.event.tolist() == [3, 1]
     assert part.candidates is not None
@@ -72,13 +51,13 @@ def test_take_accepts_indices_and_masks(make_jets):
 def test_parts_concatenate_to_the_whole(make_jets):
     jets = make_jets(11)
     parts = [jets.take(np.arange(0, 4)), jets.take(np.arange(4, 4)), jets.take(np.arange(4, 11))]
-    assert_same(concatenate_jets(parts), jets)
+    assert_same_jets(concatenate_jets(parts), jets)
 
 
 def test_round_trip(make_jets, tmp_path):
     jets = make_jets(12)
     write_jets(tmp_path / "jets.h5", jets)
-    assert_same(read_jets(tmp_path / "jets.h5"), jets)
+    assert_same_jets(read_jets(tmp_path / "jets.h5"), jets)
     assert [p.name for p in tmp_path.iterdir()] == ["jets.h5"]  # nothing is left beside
 
 
@@ -96,12 +75,13 @@ def test_optional_parts_stay_absent(make_jets, tmp_path):
 def test_no_jets_round_trip(make_jets, tmp_path):
     jets = make_jets(4).take(np.arange(0))
     write_jets(tmp_path / "none.h5", jets)
-    assert_same(read_jets(tmp_path / "none.h5"), jets)
+    assert_same_jets(read_jets(tmp_path / "none.h5"), jets)
 
 
 def test_the_same_jets_give_the_same_bytes(make_jets, tmp_path):
     write_jets(tmp_path / "a.h5", make_jets(12))
     write_jets(tmp_path / "b.h5", read_jets(tmp_path / "a.h5"))
+    time.sleep(1.1)  # HDF5 may record times, in seconds
     write_jets(tmp_path / "c.h5", make_jets(12))
     first = (tmp_path / "a.h5").read_bytes()
     assert (tmp_path / "c.h5").read_bytes() == first
@@ -133,21 +113,6 @@ def test_a_truncated_file_is_refused(make_jets, tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"jets\.h5 cannot be read, it is truncated or damaged"):
             read_jets(path)
-
-
-def test_damaged_content_is_refused_or_harmless(make_jets, tmp_path):
-    """Overwriting a stretch of the file anywhere gives InputError or a file that still reads."""
-    path = tmp_path / "jets.h5"
-    write_jets(path, make_jets(12))
-    whole = path.read_bytes()
-    refused = 0
-    for start in range(0, len(whole) - 64, max(1, len(whole) // 40)):
-        path.write_bytes(whole[:start] + b"\xa5" * 64 + whole[start + 64 :])
-        try:
-            read_jets(path)
-        except InputError:
-            refused += 1
-    assert refused >= 8
 
 
 def test_another_format_is_named(tmp_path):
@@ -212,4 +177,4 @@ def test_a_range_of_jets_is_read_alone(make_jets, tmp_path, start, stop):
     jets = make_jets(12)
     write_jets(tmp_path / "jets.h5", jets)
     expected = jets.take(np.arange(12)[start:stop])
-    assert_same(read_jets(tmp_path / "jets.h5", start, stop), expected)
+    assert_same_jets(read_jets(tmp_path / "jets.h5", start, stop), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.loader import DisjointLoader, model_inputs, pad_batch, padded_size
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphBatch
+from e2e_tf.graph import GraphBatch, knn
+from e2e_tf.training.splits import PtReweighting
 
 N = 50
 
@@ -103,6 +105,44 @@ def test_empty_graphs_at_the_end_of_a_batch_stay(data):
     last = list(loader(data, batch_size=25).batches())[-1]
     assert last[0]["n_node"][-1] == 0
     assert len(last[0]["n_node"]) == len(last[0]["u"]) == len(last[1]) == 25
+
+
+@pytest.mark.parametrize("options", [{"pad": True}, {"node_budget": 60}, {"shard": (1, 2)}])
+def test_edge_features_and_empty_graphs_reach_the_model(data, options):
+    """Graphs without nodes, and with one node and no edge, at the end of batches, through tf.data."""
+    sizes = np.array([3, 0, 1, 4, 2, 1, 0, 5, 1, 0, 0, 0], np.int32)
+    points = np.random.default_rng(0).normal(size=(sizes.sum(), 2)).astype(np.float32)
+    senders, receivers = knn(points, sizes, 2)
+    features = np.arange(len(senders), dtype=np.float32)[:, None]
+    batch = GraphBatch.from_edges(points, senders, receivers, sizes, features, np.arange(12)[:, None])
+    streamed = DisjointLoader(batch, np.arange(12) % 2, batch_size=4, **options)
+    order, start = streamed.order(0), 0
+    for inputs, label, *_ in streamed.dataset().as_numpy_iterator():
+        real = min(len(label), 4, len(order) - start)
+        if "node_budget" in options:
+            real = len(label)
+        mine = order[start : start + real]
+        start += real
+        expected = batch.take(mine)
+        np.testing.assert_array_equal(inputs["n_node"][:real], sizes[mine])
+        np.testing.assert_array_equal(inputs["u"][:real, 0], mine)
+        edges = len(expected.senders)
+        np.testing.assert_array_equal(inputs["edge_features"][:edges], expected.edge_features)
+        np.testing.assert_array_equal(inputs["receivers"][:edges], expected.receivers)
+        assert not inputs["edge_features"][edges:].any()
+        assert len(inputs["n_node"]) == len(inputs["u"]) == len(label)
+    assert start == len(order)
+
+
+def test_weights_in_pt_reach_the_batches(data):
+    pt = data.jets["pt"].astype(np.float64)
+    weights = PtReweighting.fit(pt, data.label, [20, 80, 140, 200]).weights(pt, data.label)
+    seen = np.concatenate([item[2] for item in DisjointLoader(data.graphs, data.label, weights).batches()])
+    for low, high in pairwise([20, 80, 140, 200]):
+        inside = (pt >= low) & (pt < high)
+        signal = seen[inside & (data.label == 1)].sum() / seen[data.label == 1].sum()
+        background = seen[inside & (data.label == 0)].sum() / seen[data.label == 0].sum()
+        assert background == pytest.approx(signal, rel=1e-5)
 
 
 def test_bucketing_batches_similar_sizes(data):
@@ -307,3 +347,63 @@ def test_lengths_must_agree(data):
         DisjointLoader(data.graphs, data.label, data.weight[1:])
     with pytest.raises(InputError, match="weight needs label"):
         DisjointLoader(data.graphs, None, data.weight)
+
+
+def test_labels_weights_and_nodes_by_name(data):
+    """Several outputs and further inputs of the nodes stay with their graphs, with padding and shuffled."""
+    number = np.arange(N, dtype=np.float32)
+    owner = np.repeat(number, data.graphs.n_node)
+    nodes = {
+        "points": np.stack([owner, np.arange(len(owner))], axis=1),
+        "p4": np.ones((len(owner), 4), np.float32),
+    }
+    label, weight = (
+        {"a": number, "b": np.stack([number, -number], axis=1)},
+        {"a": number + 1, "b": number + 2},
+    )
+    options = {"batch_size": 8, "shuffle": True, "nodes": nodes, "inputs": ["n_node", "points", "x"]}
+    for pad in (False, True):
+        made = DisjointLoader(data.graphs, label, weight, pad=pad, **options)
+        seen = []
+        for (inputs, labels, weights), batch in zip(made.dataset(), made.batches(), strict=True):
+            for one, other in zip((inputs, labels, weights), batch, strict=True):
+                assert set(one) == set(other)
+                for name in one:
+                    np.testing.assert_array_equal(one[name], other[name])
+            assert set(inputs) == {"n_node", "points", "x"}
+            real = batch[2]["a"] > 0
+            graph = batch[1]["a"][real, 0]
+            np.testing.assert_array_equal(batch[1]["b"][real], np.stack([graph, -graph], axis=1))
+            np.testing.assert_array_equal(batch[2]["b"][real], graph + 2)
+            counts = batch[0]["n_node"][real]
+            points = batch[0]["points"]
+            assert len(points) == len(batch[0]["x"])
+            np.testing.assert_array_equal(points[: counts.sum(), 0], np.repeat(graph, counts))
+            np.testing.assert_array_equal(
+                batch[0]["x"][: counts.sum()], data.graphs.x[points[: counts.sum(), 1].astype(int)]
+            )
+            assert not points[counts.sum() :].any()
+            seen += graph.astype(int).tolist()
+        assert sorted(seen) == list(range(N))
+    every = next(DisjointLoader(data.graphs, label, number + 1, batch_size=N).batches())
+    np.testing.assert_array_equal(every[2]["b"], number + 1)
+
+
+def test_labels_weights_and_nodes_that_do_not_fit(data):
+    number = np.arange(N, dtype=np.float32)
+    with pytest.raises(InputError, match=r"label of a must have one entry per graph \(50\), it has 3"):
+        DisjointLoader(data.graphs, {"a": np.zeros(3)})
+    with pytest.raises(
+        InputError, match="weight by name must have the names of label, it has b; label has a"
+    ):
+        DisjointLoader(data.graphs, {"a": number}, {"b": number})
+    with pytest.raises(
+        InputError, match="class_weight needs labels of one integer per graph, not labels by name"
+    ):
+        DisjointLoader(data.graphs, {"a": number}, class_weight={0: 1.0})
+    with pytest.raises(
+        InputError, match=r"nodes must have rows .* every node \(\d+\), p4 has shape \(2, 4\)"
+    ):
+        DisjointLoader(data.graphs, nodes={"p4": np.zeros((2, 4))})
+    with pytest.raises(InputError, match=r"needs the inputs x, p4; these graphs have .* and lack p4"):
+        next(DisjointLoader(data.graphs, inputs=["x", "p4"]).batches())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from itertools import pairwise
 import h5py
 import numpy as np
 import pytest
+from same import assert_same_graphs
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.loader import DisjointLoader
@@ -22,22 +22,6 @@ from e2e_tf.errors import InputError
 
 RECIPE = GraphRecipe(nodes="candidates", edges="knn:3", max_nodes=12)
 N = 70
-ARRAYS = ("x", "senders", "receivers", "n_node", "n_edge", "u")
-
-
-def assert_same(a, b):
-    for name in ARRAYS:
-        first, second = getattr(a.graphs, name), getattr(b.graphs, name)
-        assert first.dtype == second.dtype, name
-        np.testing.assert_array_equal(first, second, err_msg=name)
-    for name in ("event", "weight", "label", "positions"):
-        first, second = getattr(a, name), getattr(b, name)
-        assert first.dtype == second.dtype, name
-        np.testing.assert_array_equal(first, second, err_msg=name)
-    assert sorted(a.jets) == sorted(b.jets)
-    for name, values in a.jets.items():
-        np.testing.assert_array_equal(values, b.jets[name])
-    assert (a.node_features, a.jet_features) == (b.node_features, b.jet_features)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +41,7 @@ def test_round_trip(data, path):
         assert len(store) == N
         assert store.recipe == RECIPE
         assert store.attributes == {"made": "by a test"}
-        assert_same(store.read(), data)
+        assert_same_graphs(store.read(), data)
         store.read().graphs.check()
     assert [p.name for p in path.parent.iterdir()] == ["graphs.h5"]
 
@@ -66,8 +50,8 @@ def test_take_gives_the_graphs_in_the_order_asked_for(data, path):
     rng = np.random.default_rng(0)
     with GraphStore(path, cache=32) as store:  # two chunks: the others are read again and again
         for index in (rng.permutation(N), np.array([5, 5, 69, 0]), np.arange(20, 40), np.arange(0)):
-            assert_same(store.take(index), data.take(index))
-        assert_same(concatenate_graphs(store.chunks()), data)
+            assert_same_graphs(store.take(index), data.take(index))
+        assert_same_graphs(concatenate_graphs(store.chunks()), data)
         assert len(store._blocks) <= 2
         with pytest.raises(InputError, match="index must be within the 70 graphs of the store, got 70"):
             store.take(np.array([3, 70]))
@@ -95,7 +79,7 @@ def test_large_arrays_are_written_in_many_chunks(make_jets, tmp_path):
         assert len(file["x"]) > 4 * file["x"].chunks[0]
         assert file["x"].compression == "gzip"
     with GraphStore(tmp_path / "a.h5") as store:
-        assert_same(store.read(), many)
+        assert_same_graphs(store.read(), many)
 
 
 @pytest.mark.parametrize(("most", "dtype"), [(12, "u1"), (256, "u1"), (257, "u2"), (70000, "u4")])
@@ -105,15 +89,17 @@ def test_edges_take_the_smallest_integers(data, tmp_path, most, dtype):
     with h5py.File(tmp_path / "s.h5") as file:
         assert file["senders"].dtype == file["receivers"].dtype == np.dtype(dtype)
     with GraphStore(tmp_path / "s.h5") as store:
-        assert_same(store.read(), data)
+        assert_same_graphs(store.read(), data)
 
 
 def test_the_file_says_what_is_in_it(path):
     with h5py.File(path) as file:
-        assert file.attrs["format"] == "e2e-tf graphs"
-        assert '"unit": "GeV"' in file.attrs["schema"]
-        assert '"transform": "log"' in file.attrs["schema"]
-        assert '"edges": "knn:3"' in file.attrs["schema"]
+        assert file.attrs["format"] == b"e2e-tf graphs"
+        schema = json.loads(file.attrs["schema"])
+    assert {"raw": "energy", "unit": "GeV", "description": "energy", "transform": "log"} in schema[
+        "node_features"
+    ]
+    assert schema["recipe"]["edges"] == "knn:3"
 
 
 def test_no_graphs_and_no_labels(data, tmp_path):
@@ -159,16 +145,6 @@ def test_an_interrupted_writer_leaves_nothing(data, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_one_sentence(data, tmp_path, monkeypatch):
-    def full(self) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("e2e_tf.data.store.StoreWriter.finish", full)
-    with pytest.raises(InputError, match=r"s\.h5 cannot be written: .*No space left on device"):
-        write_store(tmp_path / "s.h5", data, RECIPE)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_graphs_that_do_not_fit_are_refused(data, tmp_path):
     def append(other, most: int = 12) -> None:
         with new_store(tmp_path / "s.h5", data, RECIPE, most) as writer:
@@ -192,23 +168,6 @@ def test_a_damaged_store_is_refused(path, tmp_path):
             GraphStore(other)
     with pytest.raises(InputError, match="there is no file"):
         GraphStore(tmp_path / "none.h5")
-
-
-def test_damage_anywhere_is_noticed_or_harmless(path, data, tmp_path):
-    """A store with overwritten bytes gives InputError or exactly what was written."""
-    whole = path.read_bytes()
-    refused = 0
-    for start in range(0, len(whole) - 16, max(1, len(whole) // 60)):
-        other = tmp_path / f"{start}.h5"
-        other.write_bytes(whole[:start] + b"\xa5" * 16 + whole[start + 16 :])
-        try:
-            with GraphStore(other) as store:
-                found = store.read()
-        except InputError:
-            refused += 1
-        else:
-            assert_same(found, data)
-    assert refused > 20
 
 
 @pytest.mark.parametrize(
@@ -328,7 +287,7 @@ def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
     features = tuple(replace(data.node_features[0], raw=f"f{i}") for i in range(160))
     wide = replace(some, graphs=replace(some.graphs, x=x), node_features=features)
     path = tmp_path / "big.h5"
-    with new_store(path, wide, big, 12, threads=2) as writer:
+    with new_store(path, wide, big, 12, compressed=False) as writer:
         for _ in range(10):
             writer.append(wide)
     assert 10 * x.nbytes > 125e6

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from e2e_tf.data.hdf5 import format_of
 from e2e_tf.data.jets import JETS_FORMAT
 from e2e_tf.data.readers.common import (
     npy_rows,
@@ -82,7 +83,7 @@ def _hdf5(path: Path) -> Content:
             names[name] = getattr(item, "shape", None)
             if not hasattr(item, "shape"):
                 names |= {f"{name}/{inner}": getattr(item[inner], "shape", None) for inner in item}
-        return Content("HDF5", names, frozenset([str(file.attrs.get("format", ""))]))
+        return Content("HDF5", names, frozenset([format_of(file)]))
 
 
 def _npy(path: Path) -> Content:

@@ -138,6 +138,75 @@ def _knn_matrix(columns, n, k, period, loops, matrix, best, values, chosen, star
 
 
 @njit(cache=True, nogil=True)
+def _put(best_index, filled, loops, start, i, senders, receivers, edge):
+    """Write the edges to node i from those in best_index (and itself), senders in ascending order."""
+    if loops:
+        best_index[filled] = i
+        filled += 1
+    for a in range(1, filled):
+        j = best_index[a]
+        b = a
+        while b > 0 and best_index[b - 1] > j:
+            best_index[b] = best_index[b - 1]
+            b -= 1
+        best_index[b] = j
+    for a in range(filled):
+        senders[edge + a] = start + best_index[a]
+        receivers[edge + a] = start + i
+
+
+@njit(cache=True, nogil=True)
+def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, senders, receivers, edge):
+    """Link the k nearest of the other nodes of one large graph.
+
+    Nodes are laid out in the order of one coordinate, and from each the search goes both ways until that
+    coordinate alone is farther away than the k-th neighbour: a sum of squares is never less than one of them,
+    rounding included. The layout makes the search run through memory in order.
+    """
+    order = np.argsort(columns[axis, :n])
+    dimensions = columns.shape[0]
+    laid = np.empty((n, dimensions), np.float64)
+    for p in range(n):
+        for d in range(dimensions):
+            laid[p, d] = columns[d, order[p]]
+    taken = k + (1 if loops else 0)
+    for p in range(n):
+        i = order[p]
+        filled = 0
+        worst = np.inf
+        low = p - 1
+        high = p + 1
+        while low >= 0 or high < n:
+            for side in range(2):
+                q = low if side == 0 else high
+                if q < 0 or q >= n:
+                    continue
+                along = laid[q, axis] - laid[p, axis]
+                if along * along > worst:
+                    if side == 0:
+                        low = -1
+                    else:
+                        high = n
+                    continue
+                if side == 0:
+                    low -= 1
+                else:
+                    high += 1
+                distance = 0.0
+                for d in range(dimensions):
+                    if period[d] > 0:
+                        difference = _difference(laid[q, d], laid[p, d], period[d])
+                    else:
+                        difference = laid[q, d] - laid[p, d]
+                    distance += difference * difference
+                if distance <= worst:
+                    filled = _insert(best, best_index, filled, k, distance, order[q])
+                    if filled == k:
+                        worst = best[k - 1]
+        _put(best_index, filled, loops, start, i, senders, receivers, edge + i * taken)
+
+
+@njit(cache=True, nogil=True)
 def knn(points, offsets, k, period, loops):
     n_graph = len(offsets) - 1
     dimensions = points.shape[1]
@@ -188,39 +257,15 @@ def knn(points, offsets, k, period, loops):
                 edge,
             )
             continue
-        by_order = axis >= 0 and kept < n - 1
-        if by_order:
-            order = np.argsort(columns[axis, :n])
-            rank = np.empty(n, np.int64)
-            for position in range(n):
-                rank[order[position]] = position
-        else:
-            order = np.empty(0, np.int64)
-            rank = np.empty(0, np.int64)
+        if axis >= 0 and kept < n - 1:
+            _knn_sweep(
+                columns, n, kept, axis, period, loops, best, best_index, start, senders, receivers, edge
+            )
+            edge += n * taken
+            continue
         for i in range(n):
             filled = 0
-            if kept > 0 and by_order:
-                centre = columns[axis, i]
-                low = rank[i] - 1
-                high = rank[i] + 1
-                while low >= 0 or high < n:
-                    below = centre - columns[axis, order[low]] if low >= 0 else np.inf
-                    above = columns[axis, order[high]] - centre if high < n else np.inf
-                    near = min(below, above)
-                    if filled == kept and near * near > best[kept - 1]:
-                        break  # a sum of squares is never less than one of them, rounding included
-                    if below <= above:
-                        j = order[low]
-                        low -= 1
-                    else:
-                        j = order[high]
-                        high += 1
-                    distance = 0.0
-                    for d in range(dimensions):
-                        difference = _difference(columns[d, j], columns[d, i], period[d])
-                        distance += difference * difference
-                    filled = _insert(best, best_index, filled, kept, distance, j)
-            elif kept > 0:
+            if kept > 0:
                 _squared_distances(columns, n, i, period, distances)
                 distances[i] = np.inf
                 worst = np.inf
@@ -229,20 +274,8 @@ def knn(points, offsets, k, period, loops):
                         filled = _insert(best, best_index, filled, kept, distances[j], j)
                         if filled == kept:
                             worst = best[kept - 1]
-            if loops:
-                best_index[filled] = i
-                filled += 1
-            for a in range(1, filled):  # senders in ascending order
-                j = best_index[a]
-                b = a
-                while b > 0 and best_index[b - 1] > j:
-                    best_index[b] = best_index[b - 1]
-                    b -= 1
-                best_index[b] = j
-            for a in range(filled):
-                senders[edge] = start + best_index[a]
-                receivers[edge] = start + i
-                edge += 1
+            _put(best_index, filled, loops, start, i, senders, receivers, edge)
+            edge += taken
     return senders, receivers
 
 
