@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 
-__all__ = ["write_candidates"]
+__all__ = ["write_candidates", "write_tensors"]
 
 _MAGIC = b"E2ETFJ01"
 
@@ -42,6 +42,29 @@ def write_candidates(path: str | os.PathLike[str], jets: Jets, force: bool = Fal
         parts += [_name(name), np.ascontiguousarray(table.offsets, "<u8").tobytes(), _columns(table.columns)]
     with new_file(path, force) as part:
         part.write_bytes(b"".join(parts))
+
+
+def write_tensors(
+    path: str | os.PathLike[str], batches: Iterable[Mapping[str, np.ndarray]], force: bool = False
+) -> None:
+    """Write the tensors of batches for ``e2e_tf_run --input tensors``.
+
+    Per batch and tensor, little endian: the name, uint32 rank, int64 lengths, float32 values in C order.
+
+    Args:
+        path: new file.
+        batches: float32 tensors of rank 1 or more by name; the same names in every batch.
+        force: replace an existing file.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false.
+    """
+    with new_file(path, force) as part, part.open("wb") as file:
+        for batch in batches:
+            for name, values in batch.items():
+                shape = np.array(values.shape, "<i8")
+                file.write(_name(name) + struct.pack("<I", len(shape)) + shape.tobytes())
+                file.write(np.ascontiguousarray(values, "<f4").tobytes())
 
 
 def _name(name: str) -> bytes:

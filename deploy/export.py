@@ -10,31 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from deploy.interface import INTERFACES, OUTPUT, TensorInfo, edges_feeds, edges_function, edges_tensors, link
-from deploy.jets import random_batch
+from deploy.interface import (
+    INTERFACES,
+    OUTPUT,
+    TensorInfo,
+    edges_feeds,
+    edges_function,
+    edges_tensors,
+    joined_outputs,
+    link,
+    tensors_function,
+    tensors_infos,
+)
+from deploy.jets import adversarial_batches, random_batch
 from deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from deploy.padded import padded_feeds, padded_function, padded_preprocess, padded_rules, padded_tensors
 from deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_tensorflow, release
 from deploy.quiet import quiet_tensorflow
+from deploy.sources import ModelFile, open_source
+from deploy.tensors import keras_call, tensor_batch
 from e2e_tf import __version__
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, sha256
 from e2e_tf.graph import GraphSpec
 from e2e_tf.progress import status
 from e2e_tf.training.fit import package_versions
-from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.run import Run, read_json, write_json
 
 __all__ = ["FORMATS", "MANIFEST_FORMAT", "default_interface", "export", "freeze"]
 
 FORMATS = ("onnx", "pb", "savedmodel")
-_PARITY_SIZES = (
-    (0,),
-    (1,),
-    (0, 3),
-    (2, 17, 0, 40),
-    (60,),
-    (5, 0, 0),
-)  # nodes of the jets kept as parity vectors
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,9 @@ def export(
     float16_weights: bool = False,
     int8: bool = False,
     fixed: tuple[int, int] | None = None,
+    proof: int = 1000,
 ) -> Path:
-    """Write a hand-off folder.
+    """Write a hand-off folder, and prove it.
 
     ::
 
@@ -71,32 +77,41 @@ def export(
         fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
         model.keras         the Keras model, for the proof
         preprocess.json     inputs, normalisation, graph
-        inputs.npz, outputs.npz   parity vectors: anyone can repeat the proof with them
-        manifest.json       names, shapes, raw tensor names, limits, working points, versions, checksums
+        inputs.npz, outputs.npz   parity vectors, the adversarial jets of the proof and Keras' scores
+        repeat.py           repeats the proof with them and nothing but NumPy and a runtime
+        manifest.json       names, shapes, raw tensor names, limits, working points, versions, tested runtimes,
+                            checksums
 
     The folder appears complete or not at all.
 
     Args:
-        run: a finished run or its folder.
+        run: a finished run or its folder, or a Keras model in a ``.keras`` file; a model on graphs needs the
+            ``preprocess.json`` of its inputs beside it. Outputs of graphs are joined into one ``score``.
         folder: new folder.
         force: replace an existing one.
         cmssw: the oldest release series that must run it, such as ``14_1``.
-        interface: ``edges`` or ``padded``; empty takes ``padded`` where the graph can be built inside.
+        interface: ``edges`` or ``padded``; empty takes ``padded`` where the graph can be built inside. Models
+            that take no graphs have ``tensors``.
         formats: of ``onnx``, ``pb``, ``savedmodel``.
         float16_weights: also write ONNX with weights stored as float16.
-        int8: also write ONNX with weights and products in int8. What either costs is measured and listed.
+        int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
+            ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
+        proof: random jets of a proof (:func:`deploy.verify.verify`) whose result goes into the manifest; 0 leaves
+            it to ``verify(..., write=True)``.
 
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
-            unknown, or ``folder`` exists and ``force`` is false.
+            unknown, ``folder`` exists and ``force`` is false, or a runtime does not agree with Keras.
     """
-    run = run if isinstance(run, Run) else open_run(run)
+    run = run if isinstance(run, Run) else open_source(run)
     target = release(cmssw)
     formats = _formats(formats)
     interface = interface or default_interface(run)
     if interface not in INTERFACES:
-        raise InputError(f"the interface must be {' or '.join(INTERFACES)}, not {interface!r}")
+        raise InputError(f"the interface must be one of {', '.join(INTERFACES)}, not {interface!r}")
+    if interface != "tensors" and run.preprocess.node_features is None:
+        raise InputError(f"a model on tensors without graphs has the interface tensors, not {interface}")
     if fixed is not None and (interface != "padded" or min(fixed) < 1):
         raise InputError(
             f"a fixed shape takes positive (B, N) and the padded interface, not {fixed} and {interface}"
@@ -105,7 +120,14 @@ def export(
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
     with new_folder(folder, force) as part, quiet_tensorflow():
         with status("Freezing the model"):
-            model = run.model()
+            source = run.model()
+            model, columns = joined_outputs(source)
+            if model is source:
+                file = run.file if isinstance(run, ModelFile) else run.folder / "model.keras"
+                (part / "model.keras").write_bytes(file.read_bytes())
+            else:
+                model.save(part / "model.keras")
+            model.save(part / "model.keras")  # before models of its parts are made, which share its layers
             exported = _function(run, model, interface, target)
             graph, names = freeze(exported.function)
             check_tensorflow((node.op for node in graph.node), target)
@@ -132,20 +154,30 @@ def export(
         if fixed is not None:
             with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):
                 entries["fixed"] = _fixed(run, model, fixed, part)
-        (part / "model.keras").write_bytes((run.folder / "model.keras").read_bytes())
         if interface == "padded":
             write_json(part / "preprocess.json", padded_preprocess(run.preprocess))
-        else:
+        elif interface == "edges":
             run.preprocess.write(part / "preprocess.json")
-        _parity(run, exported, graph, part)
+        if (float16_weights or int8) and not isinstance(run, ModelFile):
+            _auc_cost(run, exported, entries, part)
+        _parity(run, exported, model, part)
+        (part / "repeat.py").write_bytes((Path(__file__).parent / "repeat.py").read_bytes())
         manifest = _manifest(run, part, exported, entries, target)
+        manifest["outputs"][0]["columns"] = columns
         check_manifest(manifest)
         write_json(part / "manifest.json", manifest)
+        if proof:
+            _prove(part, proof)
     return Path(folder)
 
 
 def default_interface(run: Run) -> str:
-    """``padded`` where the graph of the run can be built inside the exported one, else ``edges``."""
+    """``padded`` where the graph of the run can be built inside the exported one, else ``edges``.
+
+    ``tensors`` for a model that takes no graphs.
+    """
+    if run.preprocess.node_features is None:
+        return "tensors"
     try:
         padded_rules(run.preprocess)
     except InputError:
@@ -162,6 +194,9 @@ def _formats(formats: Sequence[str]) -> tuple[str, ...]:
 
 
 def _function(run: Run, model: Any, interface: str, target: Release) -> _Function:
+    if interface == "tensors":
+        function = tensors_function(model)
+        return _Function(interface, function, *tensors_infos(model), dict)
     if interface == "padded":
         function = padded_function(model, run.preprocess)
         return _Function(interface, function, *padded_tensors(model, run.preprocess), padded_feeds)
@@ -231,6 +266,15 @@ def _saved_model(graph: Any, names: list[str], folder: Path) -> dict[str, str]:
     return {key: info.name for key, info in [*signature.inputs.items(), *signature.outputs.items()]}
 
 
+def _samples(run: Run, exported: _Function, sizes: Sequence[Sequence[int]], seed: int) -> list[Any]:
+    """Tensors of batches of jets of so many nodes, or of as many entries."""
+    if exported.interface == "tensors":
+        rng = np.random.default_rng(seed)
+        infos = [info.to_dict() for info in exported.inputs]
+        return [tensor_batch(infos, len(n), rng) for n in sizes]
+    return [exported.feeds(batch) for batch in _batches(run, sizes, seed)]
+
+
 def _batches(run: Run, sizes: Sequence[Sequence[int]], seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
     limit = run.preprocess.max_nodes or 120
@@ -250,7 +294,7 @@ def _onnx(
     from deploy import lowering
 
     sizes = [(3, 11, 0, 7, 2), (13, 1, 5), (0, 0), (1,), (2, 3), (17,), (0,)]
-    samples = [exported.feeds(batch) for batch in _batches(run, sizes, 1)]
+    samples = _samples(run, exported, sizes, 1)
     model = lowering.convert(graph, names, OUTPUT, target.opset, target.ir_version)
     check_onnx(model, target)
     model = lowering.optimise(model, samples)
@@ -272,7 +316,7 @@ def _onnx(
         check_onnx(small, target)
         name = f"model_{form}.onnx"
         (part / name).write_bytes(small.SerializeToString(deterministic=True))
-        batches = [exported.feeds(b) for b in _batches(run, [(60, 40, 20, 10, 5, 3, 1, 0)] * 8, 2)]
+        batches = _samples(run, exported, [(60, 40, 20, 10, 5, 3, 1, 0)] * 8, 2)
         cost = lowering.cost(model, small, batches)
         entries[f"onnx_{form}"] = {
             **entry,
@@ -285,58 +329,111 @@ def _onnx(
 
 
 def _fixed(run: Run, model: Any, shape: tuple[int, int], part: Path) -> dict[str, Any]:
-    """The padded function for one (B, N), compiled once by XLA to see that it can be."""
+    """The padded function for one (B, N); what is written is compiled once by XLA and compared."""
     import tensorflow as tf
 
     function = padded_function(model, run.preprocess, shape)
+    graph, names = freeze(function)
+    imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
+    pruned = imported.prune([f"{name}:0" for name in names], f"{OUTPUT}:0")
+    compiled = tf.function(lambda *values: pruned(*values), jit_compile=True, autograph=False)
     (batch,) = _batches(run, [[min(7 + 5 * i, shape[1]) for i in range(shape[0])]], 3)
     feeds = {name: tf.constant(value) for name, value in padded_feeds(batch, shape[1]).items()}
-    compiled = tf.function(lambda **values: function(**values), jit_compile=True, autograph=False)
+    values = [feeds[name] for name in names]
     try:
-        found = compiled(**feeds).numpy()
+        program = compiled.experimental_get_compiler_ir(*values)(stage="hlo")
+        found = compiled(*values).numpy()
     except (tf.errors.OpError, ValueError) as error:
         raise InputError(f"the model cannot be compiled with XLA: {str(error).splitlines()[0]}") from error
     difference = float(np.abs(found - function(**feeds).numpy()).max())
-    graph, names = freeze(function)
     (part / "fixed.pb").write_bytes(graph.SerializeToString())
     return {
         "file": "fixed.pb",
         "batch": shape[0],
         "nodes": shape[1],
         "xla_difference": difference,
+        "xla_instructions": program.count(" = "),
         "inputs": {name: f"{name}:0" for name in names},
         "outputs": {OUTPUT: f"{OUTPUT}:0"},
     }
 
 
-def _parity(run: Run, exported: _Function, graph: Any, part: Path) -> None:
-    """``inputs.npz`` and ``outputs.npz``: tensors of a few batches, ``<batch>/<tensor>``, and Keras' scores."""
+def _auc_cost(run: Run, exported: _Function, entries: dict[str, Any], part: Path) -> None:
+    """Add to the cost of the smaller forms what they cost in ROC-AUC; None where the run's sample has gone."""
+    from deploy.cost import auc_cost
+    from deploy.verify import SMALLER, onnx_runner
+
+    def scorer(key: str) -> Callable[[Any], np.ndarray]:
+        session = onnx_runner(part, entries[key])
+        return lambda batch: session(exported.feeds(batch))
+
+    found = {key: scorer(key) for key in SMALLER if key in entries}
+    try:
+        costs = auc_cost(run, found)
+    except InputError as error:
+        with status(f"What smaller weights cost in ROC-AUC is not known: {error}"):
+            costs = {}
+    for key in found:
+        entries[key]["cost"]["auc"] = costs[key].to_dict() if costs else None
+
+
+def _parity(run: Run, exported: _Function, model: Any, part: Path) -> None:
+    """``inputs.npz`` and ``outputs.npz``: tensors of the adversarial batches, ``<batch>/<tensor>``, Keras' scores."""
+    from deploy.verify import keras_scores
+
+    if exported.interface == "tensors":
+        feeds = _samples(run, exported, [range(n) for n in (1, 2, 5)], 4)
+        given = {f"{i}/{name}": value for i, values in enumerate(feeds) for name, value in values.items()}
+        scores = {f"{i}/{OUTPUT}": np.asarray(keras_call(model, values)) for i, values in enumerate(feeds)}
+        np.savez_compressed(part / "inputs.npz", **given)
+        np.savez_compressed(part / "outputs.npz", **scores)  # type: ignore[arg-type]
+        return
+    k = _neighbours(run) or 1
+    batches = [batch for _, batch in adversarial_batches(run.preprocess, k, np.random.default_rng(4), link)]
+    lead = 1 if exported.interface == "edges" else 0
     inputs: dict[str, np.ndarray] = {}
     outputs: dict[str, np.ndarray] = {}
-    for i, batch in enumerate(_batches(run, _PARITY_SIZES, 4)):
-        feeds = exported.feeds(batch)
-        inputs |= {f"{i}/{name}": value for name, value in feeds.items()}
-        outputs[f"{i}/{OUTPUT}"] = exported.function(**feeds).numpy()
-    np.savez(part / "inputs.npz", **inputs)  # type: ignore[arg-type]
-    np.savez(part / "outputs.npz", **outputs)  # type: ignore[arg-type]
+    for i, (batch, score) in enumerate(zip(batches, keras_scores(model, batches), strict=True)):
+        inputs |= {f"{i}/{name}": value for name, value in exported.feeds(batch).items()}
+        outputs[f"{i}/{OUTPUT}"] = score[None] if lead else score
+    np.savez_compressed(part / "inputs.npz", **inputs)  # type: ignore[arg-type]
+    np.savez_compressed(part / "outputs.npz", **outputs)  # type: ignore[arg-type]
+
+
+def _neighbours(run: Run) -> int | None:
+    """k of the graph, where it is made of nearest neighbours."""
+    k = [int(number or 0) for name, number in GraphSpec.parse(run.preprocess.edges).parts if name == "knn"]
+    return k[0] if k else None
+
+
+def _prove(part: Path, jets: int) -> None:
+    from deploy.verify import verify
+
+    wrong = [found for found in verify(part, jets=jets, write=True) if found.failed]
+    if wrong:
+        raise InputError(
+            f"{wrong[0].runtime} differs from Keras by {wrong[0].difference:.1e} on a jet of {wrong[0].where} nodes, "
+            f"{wrong[0].tolerance:g} is allowed; a hand-off without a proof is written with proof 0"
+        )
 
 
 def _manifest(
     run: Run, folder: Path, exported: _Function, entries: dict[str, Any], target: Release
 ) -> dict[str, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    metrics = run.folder / "metrics.json"
-    judged = (
-        read_json(metrics)["classifiers"][run.config.model_name]["overall"] if metrics.is_file() else None
-    )
-    k = [int(number or 0) for name, number in GraphSpec.parse(run.preprocess.edges).parts if name == "knn"]
+    metrics, graphs, judged = run.folder / "metrics.json", exported.interface != "tensors", None
+    loose = isinstance(run, ModelFile)
+    if metrics.is_file() and not loose:
+        judged = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
     return {
         "format": MANIFEST_FORMAT,
         "format_version": MANIFEST_VERSION,
         "interface": exported.interface,
         "release": target.to_dict(),
         "model": {"name": run.config.model_name, "settings": run.config.model_settings},
-        "graph": {"nodes": run.preprocess.nodes, "edges": run.preprocess.edges, "k": k[0] if k else None},
+        "graph": {"nodes": run.preprocess.nodes, "edges": run.preprocess.edges, "k": _neighbours(run)}
+        if graphs
+        else None,
         "limits": {
             "max_nodes": run.preprocess.max_nodes or None,
             "repeated_edges": exported.interface == "edges" and target.opset >= 16,
@@ -346,12 +443,13 @@ def _manifest(
         "formats": entries,
         "working_points": [] if judged is None else judged["working_points"],
         "auc": None if judged is None else judged["auc"],
+        "tested": [],
         "provenance": {
             "e2e_tf": __version__,
             "versions": package_versions(),
             "seed": run.config.seed,
             "data": run.provenance["data"],
-            "config": run.config.model_dump(mode="json"),
+            "config": None if loose else run.config.model_dump(mode="json"),
         },
         "checksums": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
     }

@@ -6,6 +6,7 @@
     edge_index  (1, 2, E)   senders, receivers, counted over all nodes, as float32
     batch       (1, N)      the graph of each node, rising from 0, as float32
     u           (1, B, G)   graph-level features; B says how many graphs there are
+    n_node      (1, B)      nodes of each graph, as float32, where the model has no graph-level features
     score       (1, B, C)
 
 ``padded``, the form of CMSSW's ParticleNet producers, with the graph built inside::
@@ -15,6 +16,8 @@
     mask        (B, 1, N)   1 for a node, 0 for an empty slot
     u           (B, G, 1)   graph-level features, where the model has any
     score       (B, C)
+
+``tensors``, for models on images and other tensors, has the model's own inputs (B, ...) and score (B, C).
 
 ``cms::Ort`` passes float32 only and takes dimension 0 for the batch, hence the leading one and the indices as
 floats (exact up to 2^24). N and E may be anything, 0 included.
@@ -38,17 +41,22 @@ __all__ = [
     "JetBatch",
     "TensorInfo",
     "block_core",
+    "check_tensors",
     "coordinates",
     "edges_feeds",
     "edges_function",
     "edges_inputs",
     "edges_tensors",
+    "is_graph_model",
+    "joined_outputs",
     "link",
     "on_lattice",
     "periods",
+    "tensors_function",
+    "tensors_infos",
 ]
 
-INTERFACES = ("edges", "padded")
+INTERFACES = ("edges", "padded", "tensors")
 OUTPUT = EDGES_OUTPUT = "score"
 
 _DISJOINT = ("x", "senders", "receivers", "n_node", "u")
@@ -140,7 +148,7 @@ def widths(model: Any, interface: str) -> tuple[int, int]:
         InputError: the model lacks an input of the interface, or has one of another dtype or kind.
     """
     shapes = {tensor.name: tensor.shape for tensor in model.inputs}
-    needed = _DISJOINT if interface == "edges" else _DISJOINT[:-1]
+    needed = _DISJOINT[:-1]
     missing = [name for name in needed if name not in shapes]
     if missing:
         raise InputError(
@@ -152,17 +160,67 @@ def widths(model: Any, interface: str) -> tuple[int, int]:
         raise InputError(
             f"the {interface} interface feeds {', '.join(_DISJOINT)}; this model also wants {', '.join(extra)}"
         )
-    for tensor in model.inputs:
-        if getattr(tensor, "sparse", False):
-            raise InputError(f"inputs must be dense tensors; {tensor.name} of this model is sparse")
-        if str(tensor.dtype) not in ("float32", "int32", "int64"):
-            raise InputError(f"inputs must be numbers; {tensor.name} of this model is {tensor.dtype}")
+    check_tensors(model)
+    return shapes["x"][-1], shapes["u"][-1] if "u" in shapes else 0
+
+
+def check_tensors(model: Any) -> None:
+    """Check that inputs can be passed as float32 and that the output is one of CMSSW's.
+
+    Raises:
+        InputError: naming the tensor that is not.
+    """
+    _check_inputs(model)
     outputs = model.output_shape
     if not isinstance(outputs, tuple) or len(outputs) != 2:
         raise InputError(f"a model must have one output of shape (B, C), this one has {outputs}")
     if str(model.output.dtype) != "float32":
         raise InputError(f"the output must be float32, that of this model is {model.output.dtype}")
-    return shapes["x"][-1], shapes["u"][-1] if "u" in shapes else 0
+
+
+def _check_inputs(model: Any) -> None:
+    for tensor in model.inputs:
+        if getattr(tensor, "sparse", False):
+            raise InputError(f"inputs must be dense tensors; {tensor.name} of this model is sparse")
+        if str(tensor.dtype) not in ("float32", "int32", "int64"):
+            raise InputError(f"inputs must be numbers; {tensor.name} of this model is {tensor.dtype}")
+
+
+def is_graph_model(model: Any) -> bool:
+    """True for a model on disjoint batches."""
+    return {"senders", "receivers", "n_node"} <= {tensor.name for tensor in model.inputs}
+
+
+def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
+    """A model of one output, and how many columns of it each output of ``model`` has.
+
+    Raises:
+        InputError: an output is not (B, C), or an input cannot be passed.
+    """
+    import keras
+
+    _check_inputs(model)
+    outputs = dict(zip(model.output_names, model.outputs, strict=True))
+    for name, tensor in outputs.items():
+        if len(tensor.shape) != 2 or tensor.shape[-1] is None:
+            raise InputError(f"an output must have shape (B, C), {name} of this model has {tensor.shape}")
+    if is_graph_model(model):
+        # Rows of nodes and of edges look like those of graphs until there are some: 3 nodes, 1 edge, 2 graphs.
+        rows = {"senders": 1, "receivers": 1, "n_node": 2, "u": 2}
+        tried = {t.name: np.zeros((rows.get(t.name, 3), *t.shape[1:]), t.dtype) for t in model.inputs}
+        tried["n_node"] += np.array([1, 2], tried["n_node"].dtype)
+        given = model(tried, training=False)
+        given = list(given.values()) if isinstance(given, dict) else [given]
+        for name, values in zip(outputs, given, strict=True):
+            if values.shape[0] != 2:
+                raise InputError(
+                    f"an output must be one of graphs; {name} of this model is one of nodes or edges"
+                )
+    columns = {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
+    if len(outputs) == 1:
+        return model, columns
+    score = keras.layers.Concatenate(name=OUTPUT, dtype="float32")(list(outputs.values()))
+    return keras.Model(model.input, score, name=model.name), columns
 
 
 def edges_tensors(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
@@ -176,27 +234,23 @@ def edges_inputs(n_features: int, n_globals: int) -> list[TensorInfo]:
         TensorInfo("x", (1, "N", n_features)),
         TensorInfo("edge_index", (1, 2, "E")),
         TensorInfo("batch", (1, "N")),
-        TensorInfo("u", (1, "B", n_globals)),
+        TensorInfo("u", (1, "B", n_globals)) if n_globals else TensorInfo("n_node", (1, "B")),
     ]
 
 
 def edges_feeds(batch: GraphBatch) -> dict[str, np.ndarray]:
     """The input tensors of a batch of graphs by name, float32."""
-    if batch.u is None:
-        raise InputError(
-            "the edges interface needs graph-level inputs u: their rows say how many graphs there are"
-        )
     index = np.stack([batch.senders, batch.receivers]).astype(np.float32)
     return {
         "x": batch.x[None],
         "edge_index": index[None],
         "batch": batch.graph_id.astype(np.float32)[None],
-        "u": batch.u[None],
+        **({"n_node": batch.n_node.astype(np.float32)[None]} if batch.u is None else {"u": batch.u[None]}),
     }
 
 
 def block_core(model: Any, interface: str) -> Any:
-    """The part of a model behind its ``DisjointToBlocks`` layer: a function of ``x, a, mask`` and ``u``.
+    """The part of a model behind its ``DisjointToBlocks`` layer: a function of ``x, a, mask, n_node`` and ``u``.
 
     Raises:
         InputError: the model has no such layer, several, or reads its disjoint inputs elsewhere too.
@@ -212,7 +266,8 @@ def block_core(model: Any, interface: str) -> Any:
             f"(model.layout = 'blocks'); this one has {len(found)}"
         )
     x, a, mask = found[0].output
-    inputs = [x, a, mask, *(tensor for tensor in model.inputs if tensor.name == "u")]
+    others = {tensor.name: tensor for tensor in model.inputs}
+    inputs = [x, a, mask, *(others[name] for name in ("n_node", "u") if name in others)]
     try:
         core = keras.Model(inputs, model.output, name="core")
     except ValueError as error:
@@ -221,8 +276,8 @@ def block_core(model: Any, interface: str) -> Any:
             f"layer only; this one also reads them elsewhere"
         ) from error
 
-    def call(x: Any, a: Any, mask: Any, u: Any = None) -> Any:
-        return core([x, a, mask, u][: len(inputs)], training=False)
+    def call(x: Any, a: Any, mask: Any, n_node: Any, u: Any = None) -> Any:
+        return core([x, a, mask, n_node, u][: len(inputs)], training=False)
 
     return call
 
@@ -237,24 +292,27 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
     """
     import tensorflow as tf
 
-    from e2e_tf.layers.ops import block_index, to_blocks
+    from e2e_tf.layers.ops import block_index, exporting, to_blocks
 
     infos = edges_inputs(*widths(model, "edges"))
     core = None if repeated else block_core(model, "edges")
 
-    @tf.function(input_signature=tensor_specs(infos))
-    def score(x: Any, edge_index: Any, batch: Any, u: Any) -> Any:
+    def score(x: Any, edge_index: Any, batch: Any, n_node: Any, u: Any) -> Any:
         graph = tf.cast(batch[0], tf.int32)
-        graphs = tf.range(tf.shape(u)[1])
-        # Counts by comparison, not by a segment sum: no scatter, and nothing breaks when there are no nodes.
-        # One node of no graph is added: older ONNX Runtimes cannot sum over an axis of length 0.
-        owners = tf.concat([graph, [-1]], axis=0)
-        n_node = tf.reduce_sum(tf.cast(graphs[:, None] == owners[None, :], tf.int32), axis=1)
+        if n_node is None:
+            graphs = tf.range(tf.shape(u)[1])
+            # Counts by comparison, not by a segment sum: no scatter, and nothing breaks when there are no nodes.
+            # One node of no graph is added: older ONNX Runtimes cannot sum over an axis of length 0.
+            owners = tf.concat([graph, [-1]], axis=0)
+            n_node = tf.reduce_sum(tf.cast(graphs[:, None] == owners[None, :], tf.int32), axis=1)
+        else:
+            n_node = tf.cast(n_node[0], tf.int32)
+        u = None if u is None else u[0]
         ends = tf.cast(edge_index[0], tf.int32)
         senders, receivers = ends[0], ends[1]
         if core is None:
-            inputs = {"x": x[0], "senders": senders, "receivers": receivers, "n_node": n_node, "u": u[0]}
-            return model(inputs, training=False)[None]
+            inputs = {"x": x[0], "senders": senders, "receivers": receivers, "n_node": n_node}
+            return model(inputs if u is None else inputs | {"u": u}, training=False)[None]
         index, mask = block_index(n_node)
         owner = tf.gather(graph, receivers)
         start = tf.gather(tf.cumsum(n_node, exclusive=True), owner)
@@ -262,9 +320,17 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         size = tf.shape(index)[1]
         empty = tf.zeros(tf.stack([tf.shape(n_node)[0], size, size]))
         a = tf.tensor_scatter_nd_update(empty, where, tf.ones(tf.shape(senders)))
-        return core(to_blocks(x[0], index), a, tf.cast(mask, tf.float32), u[0])[None]
+        with exporting():
+            return core(to_blocks(x[0], index), a, tf.cast(mask, tf.float32), n_node, u)[None]
 
-    return score
+    def with_globals(x: Any, edge_index: Any, batch: Any, u: Any) -> Any:
+        return score(x, edge_index, batch, None, u)
+
+    def with_counts(x: Any, edge_index: Any, batch: Any, n_node: Any) -> Any:
+        return score(x, edge_index, batch, n_node, None)
+
+    chosen = with_globals if infos[-1].name == "u" else with_counts
+    return tf.function(chosen, input_signature=tensor_specs(infos), autograph=False)
 
 
 def tensor_specs(infos: list[TensorInfo]) -> list[Any]:
@@ -275,3 +341,35 @@ def tensor_specs(infos: list[TensorInfo]) -> list[Any]:
         tf.TensorSpec([d if isinstance(d, int) else None for d in info.shape], tf.float32, info.name)
         for info in infos
     ]
+
+
+def tensors_infos(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
+    """The inputs and the output of the ``tensors`` interface.
+
+    Raises:
+        InputError: an input has no fixed shape behind the batch, or cannot be passed as float32.
+    """
+    check_tensors(model)
+    for tensor in model.inputs:
+        if None in tensor.shape[1:] or len(tensor.shape) < 2:
+            raise InputError(
+                f"the tensors interface takes inputs (B, ...) of fixed shape; {tensor.name} of this model has "
+                f"{tensor.shape}"
+            )
+    infos = [TensorInfo(tensor.name, ("B", *tensor.shape[1:])) for tensor in model.inputs]
+    return infos, TensorInfo(OUTPUT, ("B", model.output_shape[-1]))
+
+
+def tensors_function(model: Any) -> Any:
+    """A ``tf.function`` with the ``tensors`` interface around a Keras model."""
+    import tensorflow as tf
+
+    kinds = {tensor.name: tensor.dtype for tensor in model.inputs}
+
+    @tf.function(input_signature=tensor_specs(tensors_infos(model)[0]), autograph=False)
+    def score(*tensors: Any) -> Any:
+        inputs = [tf.cast(t, kind) for t, kind in zip(tensors, kinds.values(), strict=True)]
+        # A model of one input takes the tensor itself.
+        return model(dict(zip(kinds, inputs, strict=True)) if len(inputs) > 1 else inputs[0], training=False)
+
+    return score

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from deploy.interface import JetBatch, on_lattice, periods
 from e2e_tf.data.grid import CRYSTALS
+from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.graph import GraphBatch, edges_per_graph
+from e2e_tf.graph import GraphBatch, GraphSpec, edges_per_graph
 
-__all__ = ["adversarial_batches", "random_batch"]
+__all__ = ["adversarial_batches", "adversarial_jets", "random_batch"]
 
 Link = Callable[[Preprocess, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -121,3 +123,53 @@ def adversarial_batches(
     for count in range(1, 65):
         n_node = rng.integers(0, 12, count)
         yield f"batch of {count}", random_batch(preprocess, n_node, rng, link)
+
+
+def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generator, real: int = 200) -> Jets:
+    """Raw jets for the C++ builder: real ones, and broken ones made from their nodes.
+
+    Of the broken ones, each with no nodes, one, fewer than k, k, one more, the limit and one more: some are
+    ordinary, some have all candidates at one place, some no energy, some NaN, infinities and 1e30 in every
+    quantity but the coordinates, which decide about edges and have to be numbers. Hits must be finite.
+
+    Args:
+        jets: of which the first ``real`` are kept and the others give nodes.
+        preprocess: of the hand-off.
+        rng: source of everything random.
+        real: number of real jets.
+    """
+    k = max([1, *(int(n or 0) for name, n in GraphSpec.parse(preprocess.edges).parts if name == "knn")])
+    limit = preprocess.max_nodes or 120
+    kinds = ("ordinary", "one place", "no energy", "no numbers")
+    sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(kinds))
+    kind = np.repeat(kinds, len(sizes) // len(kinds))
+    first = np.arange(min(real, len(jets)))
+    index = np.concatenate([first, rng.integers(0, len(jets), len(sizes))])
+    made = jets.take(index)
+    tables = dict(made.hits)
+    if made.candidates is not None and jets.candidates is not None:
+        tables["candidates"] = made.candidates
+    where = set(preprocess.coordinates or ("deta", "dphi"))
+    broken = {}
+    for name, table in tables.items():
+        pool = jets.candidates if name == "candidates" else jets.hits[name]
+        assert pool is not None
+        owner = np.repeat(kind, sizes)
+        rows = rng.integers(0, len(pool.owner), int(sizes.sum()))
+        columns = {key: values[rows].copy() for key, values in pool.columns.items()}
+        for key, values in columns.items():
+            if key in ("pt", "energy", "value"):
+                values[owner == "no energy"] = 0
+            if key in where and name == "candidates":
+                values[owner == "one place"] = 0.125
+            if values.dtype.kind == "f" and key not in where and name == "candidates":
+                odd = rng.choice(np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0]), len(values))
+                values[:] = np.where((owner == "no numbers") & (rng.random(len(values)) < 0.3), odd, values)
+            if key == "value" and name != "candidates":
+                values[(owner == "no numbers") & (rng.random(len(values)) < 0.3)] = 1e30
+        kept = table.take(np.arange(len(first)))
+        broken[name] = Ragged.from_counts(
+            {key: np.concatenate([kept.columns[key], values]) for key, values in columns.items()},
+            np.concatenate([kept.counts, sizes]),
+        )
+    return replace(made, hits={c: broken[c] for c in made.hits}, candidates=broken.get("candidates"))

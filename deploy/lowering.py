@@ -29,18 +29,29 @@ def convert(graph: Any, inputs: Sequence[str], output: str, opset: int, ir_versi
         InputError: an operation cannot be lowered to this opset; the message names it.
     """
     import onnx
-    import tf2onnx
+    import tensorflow as tf
+    from tf2onnx import optimizer, tf_loader, tfonnx
 
+    ports = [f"{name}:0" for name in inputs], [f"{output}:0"]
+    # It puts a reshape in the place of two, also where the second keeps dimensions of the first by a 0.
+    passes = {
+        name: made for name, made in optimizer._get_optimizers().items() if name != "remove_back_to_back"
+    }
     try:
-        model, _ = tf2onnx.convert.from_graph_def(
-            graph,
-            name="e2e_tf",
-            input_names=[f"{name}:0" for name in inputs],
-            output_names=[f"{output}:0"],
-            opset=opset,
-            tensors_to_rename={f"{name}:0": name for name in [*inputs, output]},
-            custom_op_handlers={"Select": (_where, []), "SelectV2": (_where, []), "TopKV2": (_top_k, [])},
-        )
+        with tf.Graph().as_default():
+            graph = tf_loader.tf_optimize(*ports, graph)
+        with tf.Graph().as_default() as scope:
+            tf.import_graph_def(graph, name="")
+            lowered = tfonnx.process_tf_graph(
+                scope,
+                continue_on_error=True,
+                opset=opset,
+                input_names=ports[0],
+                output_names=ports[1],
+                tensors_to_rename={f"{name}:0": name for name in [*inputs, output]},
+                custom_op_handlers={"Select": (_where, []), "SelectV2": (_where, []), "TopKV2": (_top_k, [])},
+            )
+        model = optimizer.optimize_graph(lowered, catch_errors=False, optimizers=passes).make_model("e2e_tf")
     except (ValueError, RuntimeError, KeyError) as error:
         raise InputError(f"the model cannot be lowered to ONNX opset {opset}: {_first(error)}") from error
     foreign = sorted(
@@ -202,6 +213,7 @@ class _Graph:
         self.outputs = [value.name for value in model.graph.output]
         self.shapes: dict[str, list[tuple[int, ...]]] = {}
         self.values: dict[str, list[Any]] = {}
+        self.flags: set[str] = set()  # boolean tensors
         self._count = 0
 
     def model(self) -> Any:
@@ -228,6 +240,7 @@ class _Graph:
         inferred = onnx.shape_inference.infer_shapes(probe)
         types = {v.name: v.type for v in [*inferred.graph.value_info, *inferred.graph.output]}
         names = [n for node in self.nodes for n in node.output if n in types and n not in self.outputs]
+        self.flags = {n for n in names if types[n].tensor_type.elem_type == onnx.TensorProto.BOOL}
         probe.graph.output.extend(onnx.helper.make_value_info(name, types[name]) for name in names)
         for value in probe.graph.output[len(self.outputs) :]:
             value.type.tensor_type.ClearField("shape")
@@ -251,7 +264,8 @@ class _Graph:
         self._flat_products()
         self._constant_reshapes()
         self._remove(self._does_nothing)
-        self._leaky_relu()
+        self._unfolded()
+        self._attention_bias()
         self._same_sizes()
         self._merge()
         self._prune()
@@ -265,28 +279,25 @@ class _Graph:
         self.constants[name] = values
         return name
 
+    def _node(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+        import onnx
+
+        return onnx.helper.make_node(op, inputs, outputs, name=self._new(op.lower()), **attributes)
+
     def _producers(self) -> dict[str, Any]:
         return {name: node for node in self.nodes for name in node.output}
 
     def _flat_products(self) -> None:
-        """``reshape(reshape(x, (-1, F)) @ w, (B, N, C))`` is ``x @ w``."""
-        import onnx
-
+        """``reshape(reshape(x, (-1, F)) @ w, (B, N, C))`` is ``x @ w``; with a bias it stays flat, one ``Gemm``."""
         made = self._producers()
         for position, node in enumerate(self.nodes):
             if node.op_type != "Reshape" or node.output[0] not in self.shapes:
                 continue
             product = made.get(node.input[0])
-            if (
-                product is None
-                or product.op_type not in ("MatMul", "Gemm")
-                or product.input[1] not in self.constants
-            ):
+            if product is None or product.op_type != "MatMul" or product.input[1] not in self.constants:
                 continue
             flat = made.get(product.input[0])
             if flat is None or flat.op_type != "Reshape" or flat.input[0] not in self.shapes:
-                continue
-            if product.op_type == "Gemm" and (product.attribute or len(product.input) != 3):
                 continue
             before, after = self.shapes[flat.input[0]], self.shapes[node.output[0]]
             if self.constants[product.input[1]].ndim != 2:
@@ -297,25 +308,7 @@ class _Graph:
                 for b, a in zip(before, after, strict=True)
             ):
                 continue
-            stem = node.name or "product"
-            if product.op_type == "MatMul":
-                self.nodes[position] = onnx.helper.make_node(
-                    "MatMul", [flat.input[0], product.input[1]], [node.output[0]], name=self._new(stem)
-                )
-            else:
-                middle = self._new(stem)
-                self.shapes[middle] = after
-                self.nodes[position] = onnx.helper.make_node(
-                    "MatMul", [flat.input[0], product.input[1]], [middle], name=self._new(stem)
-                )
-                self.nodes.insert(
-                    position + 1,
-                    onnx.helper.make_node(
-                        "Add", [middle, product.input[2]], [node.output[0]], name=self._new(stem)
-                    ),
-                )
-                self._flat_products()
-                return
+            self.nodes[position] = self._node("MatMul", [flat.input[0], product.input[1]], [node.output[0]])
 
     def _constant_reshapes(self) -> None:
         """Dimensions that a reshape keeps are written as 0, one that it infers as -1: no shape is computed."""
@@ -368,26 +361,62 @@ class _Graph:
                 kept.append(node)
         self.nodes = kept
 
-    def _leaky_relu(self) -> None:
-        """``max(x, slope * x)``: ONNX Runtime's maximum uses vector registers, its LeakyRelu does not."""
-        import onnx
+    def _unfolded(self) -> None:
+        """``Unsqueeze(Squeeze(x))`` and the like, which end in the shape they began with, are ``x``."""
+        made = self._producers()
+        first: dict[str, str] = {}  # of a chain of nodes that only name the dimensions anew
+        for node in self.nodes:
+            if node.op_type not in ("Reshape", "Squeeze", "Unsqueeze", "Flatten"):
+                continue
+            start = node.input[0]
+            first[node.output[0]] = first.get(start, start)
+            shape = self.shapes.get(node.output[0])
+            at = start
+            while at in first:
+                at = made[at].input[0]
+                if shape is not None and self.shapes.get(at) == shape and node.output[0] not in self.outputs:
+                    node.op_type = "Identity"
+                    del node.attribute[:], node.input[:]
+                    node.input.append(at)
+                    break
+
+    def _attention_bias(self) -> None:
+        """Of a graph of single edges, ``log(1)`` or the value for "no edge", without a logarithm."""
+        made = self._producers()
+
+        def source(name: str, op: str) -> Any:
+            node = made.get(name)
+            return node if node is not None and node.op_type == op else None
+
+        def constant(name: str, value: float) -> bool:
+            return name in self.constants and bool((self.constants[name] == value).all())
 
         nodes = []
         for node in self.nodes:
-            slope = next((a.f for a in node.attribute if a.name == "alpha"), 0.01)
-            if node.op_type != "LeakyRelu" or not 0 < slope < 1:
-                nodes.append(node)
+            nodes.append(node)
+            if node.op_type != "Where" or node.input[2] not in self.constants:
                 continue
-            scaled = self._new("scaled")
-            factor = self._constant(np.array(slope, np.float32), "slope")
-            nodes.append(
-                onnx.helper.make_node("Mul", [node.input[0], factor], [scaled], name=self._new("leak"))
-            )
-            nodes.append(
-                onnx.helper.make_node(
-                    "Max", [node.input[0], scaled], [node.output[0]], name=self._new("leak")
-                )
-            )
+            some, log = source(node.input[0], "Greater"), source(node.input[1], "Log")
+            inner = source(log.input[0], "Where") if log else None
+            if not some or not inner or inner.input[0] != node.input[0]:
+                continue
+            graph = some.input[0]
+            if not (constant(some.input[1], 0) and inner.input[1] == graph and constant(inner.input[2], 1)):
+                continue
+            looped = source(graph, "Where")
+            if looped is not None and constant(looped.input[1], 1):
+                loops, graph = looped.input[0], looped.input[2]
+            else:
+                loops = ""
+            single = source(graph, "Cast")
+            if single is None or single.input[0] not in self.flags:
+                continue
+            linked = single.input[0]
+            if loops:
+                linked = self._new("linked")
+                nodes.insert(-1, self._node("Or", [loops, single.input[0]], [linked]))
+            zero = self._constant(np.zeros((), np.float32), "zero")
+            nodes[-1] = self._node("Where", [linked, zero, node.input[2]], [node.output[0]])
         self.nodes = nodes
 
     def _same_sizes(self) -> None:

@@ -28,6 +28,9 @@ from e2e_tf.graph import GraphSpec
 __all__ = ["PADDED_RULES", "padded_feeds", "padded_function", "padded_preprocess", "padded_tensors"]
 
 PADDED_RULES = ("knn", "radius", "full")
+# Of an empty slot: its square is finite in float64, and next to it no coordinate in float32 is seen.
+_FAR = 1e150
+_NOWHERE = -1e299  # above -_FAR**2, below any squared distance of float32 coordinates with its sign turned
 _BOUND = (
     1e6  # of a coordinate that does not wrap; far beyond any position, and its square is far from infinite
 )
@@ -83,10 +86,12 @@ def padded_function(
     """
     import tensorflow as tf
 
+    from e2e_tf.layers.ops import exporting
+
     rules = padded_rules(preprocess)
     wraps = periods(preprocess)
-    core = block_core(model, "padded")
     infos, _ = padded_tensors(model, preprocess)
+    core = block_core(model, "padded")
     sizes = dict(zip("BN", shape, strict=True))
     specs = [
         tf.TensorSpec([d if isinstance(d, int) else sizes[d] for d in info.shape], tf.float32, info.name)
@@ -97,18 +102,20 @@ def padded_function(
 
     @tf.function(input_signature=specs, autograph=False)
     def score(points: Any, features: Any, mask: Any, u: Any = None) -> Any:
-        # Nothing that follows likes an axis of length 0.
-        missing = tf.maximum(1 - tf.shape(mask)[2], 0)
         if shape[1] is None:
-            points, features, mask = (
-                tf.pad(values, [[0, 0], [0, 0], [0, missing]]) for values in (points, features, mask)
-            )
-        present = mask[:, 0, :] > 0.5
-        members = tf.cast(present, tf.float32)
+            # Nothing that follows likes an axis of length 0. In int64 and rank 1, as ONNX wants its sizes.
+            missing = tf.maximum(1 - tf.shape(mask, out_type=tf.int64)[2:], 0)
+            paddings = tf.reshape(tf.concat([tf.zeros(5, tf.int64), missing], axis=0), (3, 2))
+            points, features, mask = (tf.pad(values, paddings) for values in (points, features, mask))
+        present = mask > 0.5
         # What lies in an empty slot, NaN included, must not reach a product with 0.
-        features = tf.where(mask > 0.5, features, tf.zeros((), tf.float32))
-        a = adjacency(points, present, rules, wraps)
-        return core(tf.transpose(features, (0, 2, 1)), a, members, None if u is None else u[:, :, 0])
+        features = tf.where(present, features, tf.zeros((), tf.float32))
+        members = tf.cast(present, tf.float32)[:, 0, :]
+        a = adjacency(points, present[:, 0, :], rules, wraps)
+        n_node = tf.cast(tf.reduce_sum(members, axis=1), tf.int32)
+        u = None if u is None else u[:, :, 0]
+        with exporting():
+            return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u)
 
     return score
 
@@ -121,41 +128,59 @@ def adjacency(points: Any, present: Any, rules: list[tuple[str, float]], wraps: 
     """
     import tensorflow as tf
 
-    slot = tf.range(tf.shape(points)[2])
-    pair = present[:, :, None] & present[:, None, :] & (slot[:, None] != slot[None, :])
-    linked: Any = None
-    distance: Any = None
+    size = tf.maximum(tf.shape(points, out_type=tf.int64)[2:], 1)
+    slot = tf.range(tf.cast(size[0], tf.int32))
+    same = slot[:, None] == slot[None, :]
+    near: Any = None
     if any(name != "full" for name, _ in rules):
-        for d, period in enumerate(wraps):
-            column = tf.cast(points[:, d, :], tf.float64)
-            difference = column[:, :, None] - column[:, None, :]
-            if period:
-                # Wrapped coordinates lie within half a period of zero, so a difference within one period.
-                difference = tf.abs(difference)
-                difference = tf.minimum(difference, period - difference)
-            square = difference * difference
-            distance = square if distance is None else distance + square
-        # Finite, where its like in ONNX would be: infinities of either sign are not equal to each other.
-        distance = tf.where(pair, distance, tf.constant(1e300, tf.float64))
+        near = _near(points, present, slot, same, wraps)
+    linked: Any = None
     for name, number in rules:
         if name == "full":
-            found = pair
+            found = present[:, :, None] & present[:, None, :] & ~same
         elif name == "radius":
-            found = distance <= number * number
+            found = near >= -number * number
         else:
-            found = _nearest(distance, int(number), slot)
+            found = _nearest(near, tf.cast(tf.minimum(size, int(number))[0], tf.int32), slot)
         linked = found if linked is None else linked | found
-    return tf.cast(linked & pair, tf.float32)
+    return tf.cast(linked, tf.float32)
 
 
-def _nearest(distance: Any, k: int, slot: Any) -> Any:
+def _near(points: Any, present: Any, slot: Any, same: Any, wraps: list[float | None]) -> Any:
+    """Squared distances float64 (B, N, N) with the sign turned, below ``_NOWHERE`` where there is no pair.
+
+    Empty slots lie far away, from each other too, and a node far from itself: no pair of them has to be masked.
+    """
+    import tensorflow as tf
+
+    far = _FAR * tf.cast(slot + 1, tf.float64)
+    apart = next((d for d, period in enumerate(wraps) if not period), None)
+    away = far * np.array([[float(d == apart)] for d in range(len(wraps))])
+    columns = tf.where(present[:, None, :], tf.cast(points, tf.float64), away)
+    rows = tf.split(columns, len(wraps), axis=1)
+    columns = tf.split(tf.transpose(columns, (0, 2, 1)), len(wraps), axis=2)
+    distance: Any = None
+    for row, column, period in zip(rows, columns, wraps, strict=True):
+        difference = column - row
+        if period:
+            # Wrapped coordinates lie within half a period of zero, so a difference within one period.
+            difference = tf.abs(difference)
+            difference = tf.minimum(difference, period - difference)
+        square = difference * difference
+        distance = square if distance is None else distance + square
+    if apart is None:  # all coordinates wrap, and nothing is far away on them
+        away = tf.where(present, tf.zeros((), tf.float64), far)
+        distance = distance + tf.square(away[:, :, None] - away[:, None, :])
+    return -(_FAR**2) * tf.cast(same, tf.float64) - distance
+
+
+def _nearest(near: Any, k: Any, slot: Any) -> Any:
     """True for the ``k`` senders that come first by (distance, index)."""
     import tensorflow as tf
 
-    farther = -distance
-    top = tf.math.top_k(farther, tf.minimum(k, tf.shape(distance)[-1]))
-    last, last_slot = top.values[..., -1:], top.indices[..., -1:]
-    return (farther > last) | ((farther == last) & (slot <= last_slot))
+    top = tf.math.top_k(near, k)
+    last, last_slot = tf.maximum(top.values[..., -1:], _NOWHERE), top.indices[..., -1:]
+    return (near > last) | ((near == last) & (slot <= last_slot))
 
 
 def padded_feeds(batch: JetBatch, length: int | None = None) -> dict[str, np.ndarray]:

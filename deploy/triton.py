@@ -4,7 +4,7 @@
 
     <name>/config.pbtxt      tensors, dynamic batching
     <name>/1/model.onnx      or model.savedmodel/, model.graphdef
-    <name>/preprocess.json   for the client, which fills the tensors
+    <name>/preprocess.json   for the client, which fills the tensors; not for models on images
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ def triton(
     """Write a Triton model repository.
 
     A padded hand-off is batched by the server: jets that are padded to the same length join one batch, so nothing
-    is ragged. An edges hand-off carries its own batch of graphs in one request and is not batched further.
+    is ragged. So is one of images and other tensors. An edges hand-off carries its own batch of graphs in one
+    request and is not batched further.
 
     Args:
         handoff: a hand-off folder.
         repository: new folder.
         name: of the model.
         form: ``onnx``, ``saved_model`` or ``frozen_graph``.
-        max_batch_size: most jets in a batch, padded only.
+        max_batch_size: most jets in a batch; not for edges.
         preferred: batch sizes that the server tries to make.
         force: replace an existing folder.
 
@@ -79,7 +80,8 @@ def triton(
             shutil.copytree(source, target)
         else:
             shutil.copyfile(source, target)
-        shutil.copyfile(handoff / "preprocess.json", part / name / "preprocess.json")
+        if manifest["interface"] != "tensors":
+            shutil.copyfile(handoff / "preprocess.json", part / name / "preprocess.json")
         config = config_pbtxt(manifest, name, form, max_batch_size, preferred)
         (part / name / "config.pbtxt").write_text(config, "utf-8")
     return repository
@@ -89,23 +91,25 @@ def config_pbtxt(
     manifest: dict[str, Any], name: str, form: str, max_batch_size: int, preferred: Sequence[int]
 ) -> str:
     """``config.pbtxt`` in protobuf's text form; Triton's own names for tensors of each form."""
-    padded = manifest["interface"] == "padded"
+    batched = manifest["interface"] != "edges"
     info = manifest["formats"][form]
 
     def tensor(entry: dict[str, Any], names: dict[str, str]) -> str:
         # A signature is served under its own names, a graph under those of its nodes.
         served = entry["name"] if form == "saved_model" else names[entry["name"]].removesuffix(":0")
-        dims = [str(size) if isinstance(size, int) else "-1" for size in entry["shape"][1 if padded else 0 :]]
+        dims = [
+            str(size) if isinstance(size, int) else "-1" for size in entry["shape"][1 if batched else 0 :]
+        ]
         return f'  {{ name: "{served}" data_type: TYPE_FP32 dims: [ {", ".join(dims)} ] }}'
 
-    lines = [f'name: "{name}"', PLATFORMS[form][0], f"max_batch_size: {max_batch_size if padded else 0}"]
+    lines = [f'name: "{name}"', PLATFORMS[form][0], f"max_batch_size: {max_batch_size if batched else 0}"]
     for key, entries, names in (
         ("input", manifest["inputs"], info["inputs"]),
         ("output", manifest["outputs"], info["outputs"]),
     ):
         body = ",\n".join(tensor(entry, names) for entry in entries)
         lines.append(f"{key} [\n{body}\n]")
-    if padded:
+    if batched:
         sizes = ", ".join(map(str, preferred))
         lines.append(
             f"dynamic_batching {{ preferred_batch_size: [ {sizes} ] max_queue_delay_microseconds: 1000 }}"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import deploy
+
+CPP = Path(deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
 
 
@@ -93,4 +101,45 @@ def handoffs(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     from deploy.export import export
 
     root = tmp_path_factory.mktemp("handoffs")
-    return {kind: export(run, root / kind) for kind, run in runs.items()}
+    return {kind: export(run, root / kind, proof=0) for kind, run in runs.items()}
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What compiling needs, beside the compiler.
+
+    Attributes:
+        headers: folder with ``include/onnxruntime`` and perhaps ``include/nlohmann``; None where they cannot be had.
+        missing: why not.
+        tensorflow, onnxruntime: folders of the Python packages, whose libraries are linked.
+        linker: a flag for a linker that reads TensorFlow's library in a second rather than in four.
+    """
+
+    headers: Path | None
+    missing: str
+    tensorflow: Path
+    onnxruntime: Path
+    linker: str
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """Compiler and libraries; headers that Python packages lack are fetched once, as 'make cpp' does."""
+    for tool in ("cmake", "make", os.environ.get("CXX", "c++")):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    given, missing = os.environ.get("ONNXRUNTIME_ROOT"), ""
+    headers: Path | None = Path(given) if given else CPP / "build" / "headers" / "usr"
+    if not given:
+        command = ["sh", CPP / "headers.sh", CPP / "build" / "headers"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            headers, missing = None, f"ONNX Runtime's headers cannot be had: {done.stderr.strip()[-300:]}"
+    roots = {}
+    for name in ("tensorflow", "onnxruntime"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations
+        roots[name] = Path(spec.submodule_search_locations[0])
+    linker = "-fuse-ld=gold" if shutil.which("ld.gold") else ""
+    return Toolchain(headers, missing, **roots, linker=linker)

@@ -56,10 +56,13 @@ def test_onnx_is_small_and_standard(handoffs: dict[str, Path], kind: str) -> Non
     nodes = onnx.load(handoffs[kind] / "model.onnx").graph.node
     operations = {node.op_type for node in nodes}
     assert {node.domain for node in nodes} == {""}
-    assert not operations & {"Unique", "Loop", "If", "Identity", "LeakyRelu"}
+    assert not operations & {"Unique", "Loop", "If", "Identity", "NonZero", "Compress"}
     assert ("ScatterND" in operations) == (kind == "edges")
     assert len(nodes) < 190
+    constants = {tensor.name for tensor in onnx.load(handoffs[kind] / "model.onnx").graph.initializer}
+    assert not [node.name for node in nodes if node.input and set(node.input) <= constants]  # all folded
     used = {name for node in nodes for name in node.input}
+    assert constants <= used
     outputs = {"score"}
     assert all(set(node.output) & (used | outputs) for node in nodes)
 
@@ -69,7 +72,7 @@ def test_parity_vectors_repeat_the_proof_without_this_library(handoffs: dict[str
     folder = handoffs[kind]
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
-    assert len(outputs.files) == 6
+    assert len(outputs.files) >= 64
     for name in outputs.files:
         batch = name.split("/")[0]
         feeds = {key.split("/")[1]: inputs[key] for key in inputs.files if key.startswith(f"{batch}/")}
@@ -138,7 +141,7 @@ def test_manifest_lists_every_file_and_fits_the_schema(handoffs: dict[str, Path]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"interface": "tree"}, "interface must be one of edges, padded, not 'tree'"),
+        ({"interface": "tree"}, "interface must be one of edges, padded, tensors, not 'tree'"),
         ({"format_version": 2}, "format_version must be 1, not 2"),
         ({"inputs": []}, "inputs must have at least 1 entries, not 0"),
         ({"limits": {"max_nodes": "50"}}, "limits.max_nodes must be integer or null, not '50'"),
@@ -176,7 +179,7 @@ def test_an_existing_folder_is_kept(runs: dict[str, Path], tmp_path: Path) -> No
         ({"cmssw": "9_4"}, "must be a series from 12_1"),
         ({"formats": ("onnx", "tflite")}, "formats must be some of onnx, pb, savedmodel, not tflite"),
         ({"formats": ()}, "not none"),
-        ({"interface": "ragged"}, "must be edges or padded, not 'ragged'"),
+        ({"interface": "ragged"}, "must be one of edges, padded, tensors, not 'ragged'"),
         ({"interface": "edges", "fixed": (1, 10)}, "a fixed shape takes positive"),
         ({"fixed": (0, 10)}, "a fixed shape takes positive"),
         ({"formats": ("pb",), "int8": True}, "add onnx to the formats"),
@@ -200,7 +203,7 @@ def test_a_run_that_is_not_one_is_named(tmp_path: Path) -> None:
 
 
 def test_old_releases_get_old_opsets_and_no_reduction(runs: dict[str, Path], tmp_path: Path) -> None:
-    folder = export(runs["edges"], tmp_path / "old", cmssw="12_4", formats=("onnx",))
+    folder = export(runs["edges"], tmp_path / "old", cmssw="12_4", formats=("onnx",), proof=0)
     model = onnx.load(folder / "model.onnx")
     assert model.opset_import[0].version == 15
     scatters = [node for node in model.graph.node if node.op_type.startswith("Scatter")]
@@ -219,60 +222,14 @@ def test_edge_lists_need_a_reduction_which_old_releases_lack(
     run = make_run(tmp_path / "run", settings={"channels": (4,), "heads": (1,), "layout": "edges"})
     with pytest.raises(InputError, match="CMSSW_12_4 .* ScatterND with reduction=add needs opset 16"):
         export(run, tmp_path / "out", cmssw="12_4", interface="edges")
-    folder = export(run, tmp_path / "out", cmssw="13_1", interface="edges", formats=("onnx",))
+    folder = export(run, tmp_path / "out", cmssw="13_1", interface="edges", formats=("onnx",), proof=0)
+    nodes = onnx.load(folder / "model.onnx").graph.node
+    # Segments are neither sorted nor padded to the largest: that takes one of these.
+    assert not {node.op_type for node in nodes} & {"Unique", "TopK", "Pad", "Loop", "Scan", "NonZero"}
     reductions = {
         attribute.s.decode()
-        for node in onnx.load(folder / "model.onnx").graph.node
+        for node in nodes
         for attribute in node.attribute
         if attribute.name == "reduction"
     }
     assert reductions == {"add", "max"}
-
-
-def test_smaller_forms_and_a_fixed_shape(runs: dict[str, Path], tmp_path: Path) -> None:
-    folder = export(
-        runs["padded"], tmp_path / "out", formats=("onnx",), float16_weights=True, int8=True, fixed=(2, 20)
-    )
-    formats = read(folder)["formats"]
-    inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
-    feeds = {name: inputs[f"3/{name}"] for name in ("points", "features", "mask", "u")}
-    for form, limit in (("onnx_float16", 2e-3), ("onnx_int8", 0.1)):
-        cost = formats[form]["cost"]
-        assert 0 < cost["mean_difference"] <= cost["largest_difference"] < limit
-        assert 0 <= cost["pairs_reordered"] < 0.2
-        session = onnxruntime.InferenceSession(str(folder / formats[form]["file"]))
-        (score,) = session.run(["score"], feeds)
-        assert score.dtype == np.float32
-        np.testing.assert_allclose(score, outputs["3/score"], atol=limit)
-    halves = [t for t in onnx.load(folder / "model_float16.onnx").graph.initializer if t.data_type == 10]
-    assert halves
-    assert formats["fixed"]["xla_difference"] < 1e-5
-    assert (formats["fixed"]["batch"], formats["fixed"]["nodes"]) == (2, 20)
-    assert (folder / "fixed.pb").stat().st_size > 1000
-
-
-def test_a_custom_object_that_cannot_be_frozen_is_refused(
-    make_run: Callable[..., Path], tmp_path: Path
-) -> None:
-    import keras
-    import tensorflow as tf
-
-    from e2e_tf.layers import DisjointToBlocks
-    from e2e_tf.models.gat_cheb import disjoint_inputs
-
-    @keras.saving.register_keras_serializable(package="test")
-    class Python(keras.layers.Layer):
-        def call(self, x: Any) -> Any:
-            y = tf.numpy_function(lambda v: v.mean(axis=1), [x], tf.float32)
-            return tf.ensure_shape(y, (None, x.shape[-1]))
-
-        def compute_output_spec(self, x: Any) -> Any:
-            return keras.KerasTensor((None, x.shape[-1]))
-
-    inputs = disjoint_inputs(16, 2)
-    x, _, _ = DisjointToBlocks()([inputs[k] for k in ("x", "senders", "receivers", "n_node")])
-    model = keras.Model(inputs, keras.layers.Dense(1)(Python()(x)))
-    run = make_run(tmp_path / "run", model=model)
-    with pytest.raises(InputError, match="PyFunc"):
-        export(run, tmp_path / "out")
-    assert not (tmp_path / "out").exists()

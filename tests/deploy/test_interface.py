@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.interface import block_core, edges_feeds, edges_function, edges_tensors, link, periods, widths
+from deploy.interface import (
+    block_core,
+    edges_feeds,
+    edges_function,
+    edges_inputs,
+    edges_tensors,
+    link,
+    periods,
+    widths,
+)
 from deploy.verify import read_handoff_preprocess
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
@@ -40,9 +49,11 @@ def test_feeds_are_float32_with_a_leading_one() -> None:
     assert feeds["batch"].tolist() == [[0, 0, 2]]
 
 
-def test_feeds_without_graph_features_are_refused() -> None:
-    with pytest.raises(InputError, match="needs graph-level inputs u"):
-        edges_feeds(graph([1], [], u=False))
+def test_without_graph_features_the_counts_say_how_many_graphs_there_are() -> None:
+    feeds = edges_feeds(graph([1, 0], [], u=False))
+    assert list(feeds) == ["x", "edge_index", "batch", "n_node"]
+    assert feeds["n_node"].tolist() == [[1, 0]]
+    assert [info.name for info in edges_inputs(3, 0)] == list(feeds)
 
 
 def test_a_model_without_the_inputs_is_refused() -> None:
@@ -50,7 +61,7 @@ def test_a_model_without_the_inputs_is_refused() -> None:
 
     inputs = keras.Input((4,), name="image")
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
-    with pytest.raises(InputError, match="this one has image and lacks x, senders, receivers, n_node, u"):
+    with pytest.raises(InputError, match="this one has image and lacks x, senders, receivers, n_node"):
         edges_tensors(model)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.triton import PLATFORMS, triton
+from deploy.triton import PLATFORMS, config_pbtxt, triton
 from e2e_tf.errors import InputError
 
 
@@ -55,6 +55,23 @@ def test_the_config_is_what_the_server_expects(
         }
         assert config.max_batch_size == 0
         assert not config.HasField("dynamic_batching")
+
+
+def test_images_are_batched_by_the_server(tmp_path: Path) -> None:
+    manifest = {
+        "interface": "tensors",
+        "inputs": [{"name": "image", "dtype": "float32", "shape": ["B", 8, 8, 3]}],
+        "outputs": [{"name": "score", "dtype": "float32", "shape": ["B", 2]}],
+        "formats": {"onnx": {"inputs": {"image": "image"}, "outputs": {"score": "score"}}},
+    }
+    (tmp_path / "config.pbtxt").write_text(config_pbtxt(manifest, "cnn", "onnx", 32, [4, 32]))
+    config = parsed(tmp_path / "config.pbtxt")
+    assert [(t.name, list(t.dims)) for t in (*config.input, *config.output)] == [
+        ("image", [8, 8, 3]),
+        ("score", [2]),
+    ]
+    assert config.max_batch_size == 32
+    assert list(config.dynamic_batching.preferred_batch_size) == [4, 32]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ struct ModelFile {
 class Backend {
 public:
   virtual ~Backend() = default;
+  // Version of the runtime's library.
+  virtual std::string version() const = 0;
   // Scores in C order; may be called from several threads at once.
   virtual std::vector<float> run(const std::vector<Tensor>& tensors) const = 0;
 };

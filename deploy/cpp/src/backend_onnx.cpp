@@ -6,8 +6,11 @@
 namespace e2e_tf {
 namespace {
 
+// Of ONNX Runtime 1.14, which has all that is called here: the library may be older than the headers.
+constexpr int api_version = 14;
+
 const OrtApi* api() {
-  static const OrtApi* found = OrtGetApiBase()->GetApi(ORT_API_VERSION);
+  static const OrtApi* found = OrtGetApiBase()->GetApi(api_version);
   return found;
 }
 
@@ -24,7 +27,7 @@ using Owner = std::unique_ptr<T, void (*)(T*)>;
 class Onnx : public Backend {
 public:
   explicit Onnx(ModelFile model) : model_(std::move(model)) {
-    if (api() == nullptr) throw Error("the ONNX Runtime library is older than the headers it was built with");
+    if (api() == nullptr) throw Error("the ONNX Runtime library must be 1.14 or newer");
     OrtEnv* env = nullptr;
     check(api()->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "e2e_tf", &env));
     env_.reset(env);
@@ -39,6 +42,8 @@ public:
     check(api()->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory));
     memory_.reset(memory);
   }
+
+  std::string version() const override { return OrtGetApiBase()->GetVersionString(); }
 
   std::vector<float> run(const std::vector<Tensor>& tensors) const override {
     std::vector<Owner<OrtValue>> values;

@@ -46,6 +46,8 @@ public:
     TF_DeleteGraph(graph_);
   }
 
+  std::string version() const override { return TF_Version(); }
+
   std::vector<float> run(const std::vector<Tensor>& tensors) const override {
     std::vector<TF_Output> inputs;
     std::vector<TF_Tensor*> values;

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 #include <iterator>
 #include <random>
 
-int main(int argc, char** argv) {
+int fuzz(int argc, char** argv) {
   if (argc < 4) {
     std::cerr << "usage: e2e_tf_fuzz ROUNDS SEED FILE...\n";
     return 2;
@@ -68,4 +68,8 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+#ifndef E2E_TF_CHECK
+int main(int argc, char** argv) { return fuzz(argc, argv); }
+#endif
 #endif

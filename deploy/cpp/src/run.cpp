@@ -1,9 +1,11 @@
-// e2e_tf_run --backend onnx|tf|savedmodel [options] HANDOFF CANDIDATES.bin: scores of raw jets.
+// e2e_tf_run --backend onnx|tf|savedmodel [options] HANDOFF CANDIDATES.bin: scores of raw jets, or, with
+// --input tensors, of batches whose tensors are in the file.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <mutex>
 #include <sstream>
@@ -12,15 +14,16 @@
 #include <nlohmann/json.hpp>
 
 #include "backend.hpp"
+#include "tensors.hpp"
 
 namespace {
 
 constexpr const char* usage =
-    "usage: e2e_tf_run --backend onnx|tf|savedmodel [--threads 8] [--batch 16] [--repeat 1] [--scores OUT.bin] "
-    "HANDOFF CANDIDATES.bin";
+    "usage: e2e_tf_run --backend onnx|tf|savedmodel [--input jets|tensors] [--threads 8] [--batch 16] [--repeat 1] "
+    "[--scores OUT.bin] HANDOFF CANDIDATES.bin";
 
 struct Options {
-  std::string backend, handoff, candidates, scores;
+  std::string backend, handoff, candidates, scores, input = "jets";
   std::size_t threads = 8, batch = 16, repeat = 1;
 };
 
@@ -50,12 +53,15 @@ Options parse(int argc, char** argv) {
     const std::string value = argv[++i];
     if (name == "--backend") out.backend = value;
     else if (name == "--scores") out.scores = value;
+    else if (name == "--input") out.input = value;
     else if (name == "--threads") out.threads = positive(name, value);
     else if (name == "--batch") out.batch = positive(name, value);
     else if (name == "--repeat") out.repeat = positive(name, value);
     else throw e2e_tf::Error("unknown option " + name + "; " + usage);
   }
   if (files.size() != 2 || out.backend.empty()) throw e2e_tf::Error(usage);
+  if (out.input != "jets" && out.input != "tensors")
+    throw e2e_tf::Error("--input must be jets or tensors, not '" + out.input + "'");
   out.handoff = files[0];
   out.candidates = files[1];
   return out;
@@ -94,38 +100,46 @@ long resident_kib() {
   return resident * 4;
 }
 
-void score(const e2e_tf::Builder& builder, const e2e_tf::Backend& backend, const e2e_tf::Jets& jets, const Options& options,
-           std::vector<float>& scores, std::size_t& width) {
+// Batches as tensors, numbered from 0; several threads ask at once. `jets` is 0 where only the model can tell.
+struct Source {
+  std::size_t batches = 0, jets = 0;
+  std::function<std::vector<e2e_tf::Tensor>(std::size_t)> tensors;
+};
+
+Source open_source(const Options& options) {
+  if (options.input == "tensors") {
+    auto stored = std::make_shared<const std::vector<std::vector<e2e_tf::Tensor>>>(
+        e2e_tf::read_tensors(options.candidates));
+    return {stored->size(), 0, [stored](std::size_t i) { return (*stored)[i]; }};
+  }
+  auto builder = std::make_shared<const e2e_tf::Builder>(
+      e2e_tf::Builder::from_file(options.handoff + "/preprocess.json"));
+  auto jets = std::make_shared<const e2e_tf::Jets>(e2e_tf::read_jets(options.candidates));
+  const std::size_t size = options.batch;
+  return {(jets->count + size - 1) / size, jets->count, [=](std::size_t i) {
+            return (*builder)(*jets, i * size, std::min<std::size_t>((i + 1) * size, jets->count));
+          }};
+}
+
+// The scores of every batch; `scores` keeps its memory from one pass to the next.
+void score(const Source& source, const e2e_tf::Backend& backend, std::size_t threads,
+           std::vector<std::vector<float>>& scores) {
+  scores.resize(source.batches);
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
   const auto work = [&] {
     try {
-      for (;;) {
-        const std::size_t first = options.batch * next++;
-        if (first >= jets.count) return;
-        const std::size_t last = std::min<std::size_t>(first + options.batch, jets.count);
-        const auto found = backend.run(builder(jets, first, last));
-        const std::size_t outputs = found.size() / (last - first);
-        {
-          const std::lock_guard<std::mutex> lock(mutex);
-          if (scores.empty()) {
-            width = outputs;
-            scores.resize(jets.count * width);
-          }
-          if (outputs * (last - first) != found.size() || outputs != width)
-            throw e2e_tf::Error("the model gives another number of scores than there are jets");
-        }
-        std::copy(found.begin(), found.end(), scores.begin() + static_cast<std::ptrdiff_t>(first * width));
-      }
+      for (std::size_t i = next++; i < source.batches; i = next++) scores[i] = backend.run(source.tensors(i));
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       failure = std::current_exception();
+      next = source.batches;  // the others stop
     }
   };
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < options.threads; ++i) threads.emplace_back(work);
-  for (auto& thread : threads) thread.join();
+  std::vector<std::thread> workers;
+  for (std::size_t i = 0; i < threads; ++i) workers.emplace_back(work);
+  for (auto& worker : workers) worker.join();
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -134,31 +148,39 @@ void score(const e2e_tf::Builder& builder, const e2e_tf::Backend& backend, const
 int main(int argc, char** argv) {
   try {
     const Options options = parse(argc, argv);
-    const auto builder = e2e_tf::Builder::from_file(options.handoff + "/preprocess.json");
-    const auto jets = e2e_tf::read_jets(options.candidates);
+    const auto source = open_source(options);
     const auto backend = open(options);
-    std::vector<float> scores;
-    std::size_t width = 1;
+    std::vector<std::vector<float>> scores;
     long settled = 0;
     const auto start = std::chrono::steady_clock::now();
     for (std::size_t pass = 0; pass < options.repeat; ++pass) {
-      score(builder, *backend, jets, options, scores, width);
+      score(source, *backend, options.threads, scores);
       if (pass == options.repeat / 4) settled = resident_kib();
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    std::size_t values = 0;
+    for (const auto& batch : scores) values += batch.size();
+    if (source.jets > 0 && values % source.jets != 0)
+      throw e2e_tf::Error("the model gives another number of scores than there are jets");
     if (!options.scores.empty()) {
       std::ofstream file(options.scores, std::ios::binary);
-      file.write(reinterpret_cast<const char*>(scores.data()), static_cast<std::streamsize>(scores.size() * sizeof(float)));
+      for (const auto& batch : scores)
+        file.write(reinterpret_cast<const char*>(batch.data()), static_cast<std::streamsize>(batch.size() * sizeof(float)));
       if (!file.flush()) throw e2e_tf::Error("cannot write " + options.scores);
     }
-    const double total = static_cast<double>(jets.count) * static_cast<double>(options.repeat);
     nlohmann::json report = {{"backend", options.backend},
-                             {"jets", static_cast<std::size_t>(total)},
-                             {"outputs", width},
+                             {"version", backend->version()},
+                             {"batches", source.batches * options.repeat},
+                             {"scores", values * options.repeat},
                              {"threads", options.threads},
-                             {"jets_per_second", total / seconds.count()},
                              {"resident_kib", resident_kib()},
                              {"growth_kib", resident_kib() - settled}};
+    if (source.jets > 0) {
+      const auto total = source.jets * options.repeat;
+      report["jets"] = total;
+      report["outputs"] = values / source.jets;
+      report["jets_per_second"] = static_cast<double>(total) / seconds.count();
+    }
     std::cout << report.dump() << "\n";
   } catch (const std::exception& error) {
     std::cerr << "e2e_tf_run: error: " << error.what() << "\n";

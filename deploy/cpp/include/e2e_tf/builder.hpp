@@ -40,6 +40,7 @@ public:
     }
     auto tensors = preprocess_.padded ? padded(nodes) : edges(nodes);
     if (preprocess_.has_globals) tensors.push_back(globals(jets, first, last));
+    else if (!preprocess_.padded) tensors.push_back(counts(nodes));
     return tensors;
   }
 
@@ -127,6 +128,13 @@ private:
     for (std::int64_t g = 0; g < count; ++g)
       std::fill_n(mask.values.begin() + g * length, std::min<std::int64_t>(nodes[g].count, length), 1.f);
     return {block("points", preprocess_.points.variables), block("features", features.variables), std::move(mask)};
+  }
+
+  // How many jets there are, where no quantities of jets say so.
+  static Tensor counts(const std::vector<Nodes>& nodes) {
+    Tensor out{"n_node", {1, static_cast<std::int64_t>(nodes.size())}, {}};
+    for (const auto& jet : nodes) out.values.push_back(static_cast<float>(jet.count));
+    return out;
   }
 
   Tensor globals(const Jets& jets, std::size_t first, std::size_t last) const {

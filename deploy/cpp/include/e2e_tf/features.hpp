@@ -61,10 +61,12 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
   if (raw.count("pt") && jets.columns.count("pt")) {
     const float pt = std::max(detail::jet_value(jets, "pt", jet), 1e-6f);
     auto& fraction = q["pt_fraction"];  // there even if the jet is empty
+    fraction.clear();                   // what is derived replaces a column of that name, as in Python
     for (const float value : raw["pt"]) fraction.push_back(value / pt);
   }
   if (raw.count("deta") && raw.count("dphi")) {
     auto& distance = q["delta_r"];
+    distance.clear();
     for (std::size_t i = 0; i < size; ++i) distance.push_back(std::hypot(raw["deta"][i], raw["dphi"][i]));
   }
   if (raw.count("pdg_id")) {
@@ -72,6 +74,7 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
                                                    {"is_photon", 22},          {"is_electron", 11},
                                                    {"is_muon", 13}};
     for (const auto& [name, code] : kinds) {
+      if (raw.count(name)) continue;  // whoever knows kaons and protons has said it better
       auto& is_kind = q[name];
       for (const float id : raw["pdg_id"]) is_kind.push_back(std::fabs(id) == code ? 1.f : 0.f);
     }
@@ -80,6 +83,7 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
     if (raw.count(name + "_error") && raw.count(name)) {
       q.erase(name + "_error");
       auto& significance = q[name + "_significance"];
+      significance.clear();
       for (std::size_t i = 0; i < size; ++i) {
         const float error = raw[name + "_error"][i];
         significance.push_back(error > 0 ? raw[name][i] / error : 0.f);

@@ -1,0 +1,370 @@
+"""A CMSSW package of a hand-off: producers for ONNX Runtime and TensorFlow, configuration, data, unit test.
+
+::
+
+    RecoTauTag/E2ETagger/
+      interface/, src/   jets and their candidates to tensors, with the C++ builder
+      plugins/           E2ETaggerONNXProducer, E2ETaggerTFProducer
+      python/            the module with the working points
+      data/              model, preprocess.json, manifest.json
+      test/              unit test, its parity vectors, a cmsRun configuration
+      README.md          how to build and run it
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.profiles import release
+from deploy.verify import open_handoff, read_handoff_preprocess
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_folder
+from e2e_tf.graph import GraphSpec
+
+__all__ = ["CANDIDATE_QUANTITIES", "DERIVED_QUANTITIES", "JET_QUANTITIES", "cmssw_package"]
+
+# What pat::PackedCandidate `c` and its jet `jet` give, by raw name. The tables of the producers are written from it.
+CANDIDATE_QUANTITIES = {
+    "pt": "c.pt()",
+    "energy": "c.energy()",
+    "mass": "c.mass()",
+    "px": "c.px()",
+    "py": "c.py()",
+    "pz": "c.pz()",
+    "eta": "c.eta()",
+    "phi": "c.phi()",
+    "deta": "c.eta() - jet.eta()",
+    "dphi": "reco::deltaPhi(c.phi(), jet.phi())",
+    "ptrel": "c.pt() / std::max(jet.pt(), 1e-6)",
+    "charge": "c.charge()",
+    "is_charged_hadron": "isKind(c, 211)",
+    "is_neutral_hadron": "isKind(c, 130)",
+    "is_photon": "isKind(c, 22)",
+    "is_electron": "isKind(c, 11)",
+    "is_muon": "isKind(c, 13)",
+    "has_track": "c.hasTrackDetails()",
+    "d0": "c.hasTrackDetails() ? c.dxy() : 0.",
+    "d0_error": "c.hasTrackDetails() ? c.dxyError() : 0.",
+    "dz": "c.hasTrackDetails() ? c.dz() : 0.",
+    "dz_error": "c.hasTrackDetails() ? c.dzError() : 0.",
+    "puppiWeight": "c.puppiWeight()",
+    "puppiWeightNoLep": "c.puppiWeightNoLep()",
+    "pvAssocQuality": "c.pvAssociationQuality()",
+    "lostInnerHits": "c.lostInnerHits()",
+}
+# What the builder derives from them.
+DERIVED_QUANTITIES = {
+    "pt_fraction": ("pt",),
+    "delta_r": ("deta", "dphi"),
+    "d0_significance": ("d0", "d0_error"),
+    "dz_significance": ("dz", "dz_error"),
+}
+JET_QUANTITIES = {
+    "pt": "jet.pt()",
+    "mass": "jet.mass()",
+    "eta": "jet.eta()",
+    "phi": "jet.phi()",
+    "energy": "jet.energy()",
+}
+_INTERFACES = ("padded", "edges")
+_SOURCES_ONLY = ("d0_error", "dz_error")  # the builder keeps the significance in their place
+_RULES = ("knn", "radius", "delaunay", "full")  # of the C++ builder, between candidates
+_SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache is sure to be there
+_BACKENDS = {"onnx": "ONNX", "frozen_graph": "TF"}
+_RUNTIMES = {"onnx": "PhysicsTools/ONNXRuntime", "frozen_graph": "PhysicsTools/TensorFlow"}
+_HEADERS = {"onnx": "OnnxBackend", "frozen_graph": "TensorFlowBackend"}
+_PARITY_NUMBERS = 20_000  # in the text file of parity vectors
+_TEMPLATES = (".cc", ".h", ".in", ".md", ".xml")
+
+
+def cmssw_package(
+    handoff: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    package: str = "RecoTauTag/E2ETagger",
+    force: bool = False,
+) -> Path:
+    """Write a CMSSW package that runs a hand-off of candidates.
+
+    Args:
+        handoff: a hand-off folder.
+        folder: new folder, which will hold ``Subsystem/Package``.
+        package: ``Subsystem/Package``.
+        force: replace an existing folder.
+
+    Returns:
+        the folder of the package.
+
+    Raises:
+        InputError: the hand-off is damaged, its graphs or variables cannot be made of what MiniAOD holds, its
+            release has no interface for its formats, or an argument is not acceptable. Nothing is left behind.
+    """
+    handoff, folder = Path(handoff), Path(folder)
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]*/[A-Z][A-Za-z0-9]*", package):
+        raise InputError(
+            f"the package must be Subsystem/Package in letters and digits, such as RecoTauTag/E2ETagger, not "
+            f"{package!r}"
+        )
+    manifest = open_handoff(handoff)
+    if manifest["interface"] not in _INTERFACES or len(manifest["outputs"]) != 1:
+        raise InputError(
+            f"a CMSSW package takes a hand-off of the {' or '.join(_INTERFACES)} interface with one output, not "
+            f"{manifest['interface']} with {len(manifest['outputs'])}"
+        )
+    preprocess = read_handoff_preprocess(handoff)
+    _check(preprocess)
+    backends = _backends(manifest)
+    subsystem, name = package.split("/")
+    label = _label(name)
+    values = {
+        "SUBSYSTEM": subsystem,
+        "PACKAGE": name,
+        "GUARD": f"{subsystem}_{name}",
+        "NAMESPACE": f"{subsystem}_{name}".lower(),
+        "LABEL": label,
+        "RELEASE": manifest["release"]["cmssw"],
+        "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const reco::Candidate& jet"),
+        "JET_QUANTITIES": _table(JET_QUANTITIES, "const reco::Candidate& jet"),
+        "DERIVED_QUANTITIES": ",\n".join(
+            f'          {{"{key}", {{{_strings(sources)}}}}}' for key, sources in DERIVED_QUANTITIES.items()
+        ),
+        **_model_values(manifest, backends),
+        **_text_values(manifest, backends, package),
+    }
+    with new_folder(folder, force) as part:
+        target = part / subsystem / name
+        with as_file(files("deploy") / "cmssw_package") as templates:
+            for source in sorted(path for path in templates.rglob("*") if path.suffix in _TEMPLATES):
+                where = _place(source.relative_to(templates), name, label, backends)
+                if where is not None:
+                    (target / where).parent.mkdir(parents=True, exist_ok=True)
+                    (target / where).write_text(_filled(source.read_text("utf-8"), values), "utf-8")
+        with as_file(files("deploy") / "cpp" / "include" / "e2e_tf") as headers:
+            for header in sorted(headers.glob("*.hpp")):
+                text = header.read_text("utf-8").replace('"e2e_tf/', f'"{package}/interface/')
+                # Two packages in one job may come from different versions of the builder.
+                text = re.sub(r"\bnamespace e2e_tf\b", f"namespace {values['NAMESPACE']}::e2e_tf", text)
+                (target / "interface" / header.name).write_text(text, "utf-8")
+        (target / "data").mkdir()
+        for file in (
+            "manifest.json",
+            "preprocess.json",
+            *(manifest["formats"][key]["file"] for key in backends),
+        ):
+            shutil.copyfile(handoff / file, target / "data" / file)
+        _write_parity(handoff, manifest, target / "test" / "parity.txt")
+    return folder / subsystem / name
+
+
+def _check(preprocess: Preprocess) -> None:
+    """That MiniAOD and the builder give what the model needs."""
+    if preprocess.nodes != "candidates":
+        raise InputError(
+            f"a CMSSW package takes a hand-off whose nodes are candidates; nodes of this one are {preprocess.nodes}, "
+            "which MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window "
+            "around each jet, on the grid of the training"
+        )
+    rules = [name for name, _ in GraphSpec.parse(preprocess.edges).parts]
+    unknown = [name for name in rules if name not in _RULES]
+    if unknown:
+        raise InputError(
+            f"the C++ builder links candidates by {', '.join(_RULES)}; this hand-off needs {', '.join(unknown)}"
+        )
+    known = [n for n in (*CANDIDATE_QUANTITIES, *DERIVED_QUANTITIES) if n not in _SOURCES_ONLY]
+    wanted = [*(f.raw for f in preprocess.node_features.features), *preprocess.coordinates]
+    missing = [f"{raw} of a candidate" for raw in dict.fromkeys(wanted) if raw not in known]
+    if preprocess.jet_features is not None:
+        missing += [
+            f"{f.raw} of a jet" for f in preprocess.jet_features.features if f.raw not in JET_QUANTITIES
+        ]
+    if missing:
+        raise InputError(
+            f"MiniAOD does not give {', '.join(missing)}; a model may use {', '.join(known)} of candidates and "
+            f"{', '.join(JET_QUANTITIES)} of jets"
+        )
+
+
+def _backends(manifest: dict[str, Any]) -> list[str]:
+    """Formats of the hand-off that its release can run in a producer."""
+    target = release(manifest["release"]["cmssw"])
+    found = [key for key in _BACKENDS if key in manifest["formats"]]
+    if target.key < _SESSION_CACHE:
+        found = [key for key in found if key != "frozen_graph"]
+        if not found:
+            raise InputError(
+                f"in CMSSW_{target.name} a package runs ONNX only, tensorflow::SessionCache came later; export the "
+                "hand-off with the format onnx, or for 13_1 or later"
+            )
+    if not found:
+        raise InputError(
+            f"a CMSSW package needs the format onnx or pb; this hand-off holds {', '.join(manifest['formats'])}"
+        )
+    return found
+
+
+def _label(name: str) -> str:
+    """Module label of a plugin's name, as CMSSW makes it: leading capitals but the last one become small."""
+    capitals = len(name) - len(name.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    if 1 < capitals < len(name):
+        capitals -= 1
+    return name[:capitals].lower() + name[capitals:]
+
+
+def _place(path: Path, name: str, label: str, backends: list[str]) -> Path | None:
+    """Where the file of a template goes; None where the hand-off lacks its backend."""
+    for key, suffix in _BACKENDS.items():
+        if path.name in (f"{suffix}Producer.cc", f"{_HEADERS[key]}.h"):
+            if key not in backends:
+                return None
+            return path.with_name(f"{name}{path.name}") if path.suffix == ".cc" else path
+    if path.suffix == ".in":
+        return path.with_name(f"{label}_{path.stem}")
+    return path
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return re.sub(r"@([A-Z_]+?)@", lambda found: values[found[1]], text)
+
+
+def _strings(names: Any) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _table(quantities: dict[str, str], arguments: str) -> str:
+    """Entries of a C++ table of functions; arguments that an expression does not use go without a name."""
+    lines = []
+    for key, expression in quantities.items():
+        used = arguments
+        for variable in ("c", "jet"):
+            if not re.search(rf"\b{variable}\b", expression):
+                used = re.sub(rf"& {variable}\b", "&", used)
+        lines.append(f'        {{"{key}", []({used}) -> double {{ return {expression}; }}}}')
+    return ",\n".join(lines)
+
+
+def _model_values(manifest: dict[str, Any], backends: list[str]) -> dict[str, str]:
+    """What the C++ needs to know of the model's files."""
+    names = [info["name"] for info in manifest["inputs"]]
+    (output,) = (info["name"] for info in manifest["outputs"])
+    values = {"INPUT_NAMES": _strings(names), "SCORE_NAMES": _strings(_scores(manifest))}
+    for key in backends:
+        info, prefix = manifest["formats"][key], _BACKENDS[key]
+        values |= {
+            f"{prefix}_FILE": info["file"],
+            f"{prefix}_INPUTS": _strings(info["inputs"][name] for name in names),
+            f"{prefix}_OUTPUT": info["outputs"][output],
+        }
+    return values
+
+
+def _scores(manifest: dict[str, Any]) -> list[str]:
+    """Names of the columns of the output: ``score``, ``score0`` …, or by the heads of a model with several.
+
+    Names of products are letters and digits.
+    """
+    (output,) = manifest["outputs"]
+    heads = output.get("columns", {})
+    if len(heads) < 2:
+        heads = {"score": output["shape"][-1]}
+    names = []
+    for head, width in heads.items():
+        name = re.sub("[^A-Za-z0-9]", "", head)
+        names += [name] if width == 1 else [f"{name}{i}" for i in range(width)]
+    if len(set(names)) < len(names) or len(names) != output["shape"][-1]:
+        raise InputError(
+            f"the outputs of the model must have different names in letters and digits, not {', '.join(heads)}"
+        )
+    return names
+
+
+def _text_values(manifest: dict[str, Any], backends: list[str], package: str) -> dict[str, str]:
+    """What configuration, build files and README show."""
+    points = manifest["working_points"]
+    score = _scores(manifest)[
+        -1
+    ]  # of the signal, where a model has one output; others have no working points
+    names = [f"eff{100 * point['target']:g}".replace(".", "p") for point in points]
+    rows = [
+        f"| {i} | {label} | {point['threshold']!r} | {point['signal_efficiency']:.3f} "
+        f"| {point['background_efficiency']:.2e} |"
+        for i, (label, point) in enumerate(zip(names, points, strict=True))
+    ]
+    table = [
+        "| bit | name | threshold | signal efficiency | background efficiency |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    indented = "\n".join(f'  <use name="{_RUNTIMES[key]}"/>' for key in backends)
+    name, namespace = package.split("/")[1], package.replace("/", "_").lower()
+    return {
+        "MODEL": str(manifest.get("model", {}).get("name", "unnamed")),
+        "INTERFACE": manifest["interface"],
+        "EDGES": manifest["graph"]["edges"],
+        "PLUGINS": " and ".join(f"`{name}{_BACKENDS[key]}Producer`" for key in backends),
+        "PRODUCTS": "\n".join(
+            f"| `edm::ValueMap<float>`, `{s}` | one value per jet |" for s in _scores(manifest)
+        ),
+        "WORKING_POINTS": "".join(
+            f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{score}"), '
+            f"threshold=cms.double({point['threshold']!r})),"
+            for label, point in zip(names, points, strict=True)
+        )
+        + "\n    " * bool(points),
+        "WORKING_POINT_TABLE": "\n".join(table)
+        if points
+        else "The hand-off has no working points: its run had not been judged. They can be added in the configuration.",
+        "DEFAULT_BACKEND": _BACKENDS[backends[0]],
+        "USE_RUNTIMES": indented,
+        "INCLUDE_BACKENDS": "\n".join(
+            f'#include "{package}/interface/{_HEADERS[key]}.h"' for key in backends
+        ),
+        "RUN_BACKENDS": "\n".join(
+            f"    good = agrees<{namespace}::{_HEADERS[key]}>(batches) && good;" for key in backends
+        ),
+    }
+
+
+def _write_parity(handoff: Path, manifest: dict[str, Any], path: Path) -> None:
+    """The hand-off's parity vectors as text, which the unit test reads without a library."""
+    names = [info["name"] for info in manifest["inputs"]]
+    output = manifest["outputs"][0]["name"]
+    lines = []
+    with np.load(handoff / "inputs.npz") as inputs, np.load(handoff / "outputs.npz") as outputs:
+        batches = _few(inputs, names)
+        lines.append(str(len(batches)))
+        for batch in batches:
+            lines.append(str(len(names)))
+            for name in names:
+                values = inputs[f"{batch}/{name}"]
+                lines.append(" ".join([name, str(values.ndim), *map(str, values.shape)]))
+                lines.append(" ".join(map(_number, values.ravel())))
+            scores = outputs[f"{batch}/{output}"].ravel()
+            lines += [str(scores.size), " ".join(map(_number, scores))]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _few(inputs: Any, names: list[str]) -> list[int]:
+    """Batches with at least one node and not too many numbers together, the first ones."""
+    sizes: dict[int, int] = {}
+    for key in inputs.files:
+        batch = int(key.split("/")[0])
+        sizes[batch] = sizes.get(batch, 0) + inputs[key].size
+    found: list[int] = []
+    for batch in sorted(sizes):
+        empty = any(inputs[f"{batch}/{name}"].size == 0 for name in names[:2])
+        if not empty and sum(sizes[b] for b in found) + sizes[batch] <= _PARITY_NUMBERS:
+            found.append(batch)
+    return found
+
+
+def _number(value: np.float32) -> str:
+    """The shortest text that gives the same float32."""
+    return np.format_float_scientific(value, unique=True, trim="0") if value else "0"

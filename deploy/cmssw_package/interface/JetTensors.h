@@ -1,0 +1,41 @@
+#ifndef @GUARD@_JetTensors_h
+#define @GUARD@_JetTensors_h
+
+// The input tensors of the model, made from jets and their candidates by the builder that the model's hand-off was
+// proved with.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "DataFormats/Candidate/interface/Candidate.h"
+#include "DataFormats/Common/interface/View.h"
+
+namespace @NAMESPACE@ {
+
+  // float32, in C order. No tensor has rank 0, and dimension 0 is the batch.
+  struct Tensors {
+    std::vector<std::string> names;
+    std::vector<std::vector<float>> values;
+    std::vector<std::vector<int64_t>> shapes;
+  };
+
+  class JetTensors {
+  public:
+    // Throws cms::Exception("Configuration") that names every variable of preprocess.json which jets cannot give.
+    explicit JetTensors(const std::string& preprocess);
+    ~JetTensors();
+
+    // Tensors of jets first to last - 1. Jets are pat::Jet (AK4 or AK8) or pat::Tau of MiniAOD.
+    Tensors operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last) const;
+
+  private:
+    struct Implementation;
+    std::unique_ptr<const Implementation> implementation_;
+  };
+
+}  // namespace @NAMESPACE@
+
+#endif

@@ -1,0 +1,137 @@
+#ifndef @GUARD@_TaggerProducer_h
+#define @GUARD@_TaggerProducer_h
+
+// Scores of jets as edm::ValueMap<float>, one per score, and the working points they pass as edm::ValueMap<int>.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "@SUBSYSTEM@/@PACKAGE@/interface/JetTensors.h"
+#include "DataFormats/Candidate/interface/Candidate.h"
+#include "DataFormats/Common/interface/ValueMap.h"
+#include "DataFormats/Common/interface/View.h"
+#include "FWCore/Framework/interface/Event.h"
+#include "FWCore/Framework/interface/MakerMacros.h"
+#include "FWCore/Framework/interface/stream/EDProducer.h"
+#include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
+#include "FWCore/ParameterSet/interface/ParameterSet.h"
+#include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
+#include "FWCore/Utilities/interface/Exception.h"
+
+namespace @NAMESPACE@ {
+
+  // Backend is OnnxBackend or TensorFlowBackend; its Cache, the session, is shared by all streams.
+  template <typename Backend>
+  class TaggerProducer : public edm::stream::EDProducer<edm::GlobalCache<typename Backend::Cache>> {
+  public:
+    using Cache = typename Backend::Cache;
+
+    TaggerProducer(const edm::ParameterSet& config, const Cache*)
+        : jets_(this->template consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("src"))),
+          tensors_(config.getParameter<edm::FileInPath>("preprocess_json").fullPath()),
+          names_(config.getParameter<std::vector<std::string>>("input_names")),
+          inputs_(config.getParameter<std::vector<std::string>>("model_inputs")),
+          output_(config.getParameter<std::string>("model_output")),
+          scores_(config.getParameter<std::vector<std::string>>("score_names")),
+          batch_(config.getParameter<unsigned>("batch_size")) {
+      if (names_.size() != inputs_.size())
+        throw cms::Exception("Configuration") << "input_names and model_inputs must have the same length, not "
+                                              << names_.size() << " and " << inputs_.size();
+      if (batch_ == 0 || scores_.empty())
+        throw cms::Exception("Configuration") << "batch_size must be positive and score_names must not be empty";
+      for (const auto& point : config.getParameter<std::vector<edm::ParameterSet>>("workingPoints")) {
+        const auto name = point.getParameter<std::string>("score");
+        const auto found = std::find(scores_.begin(), scores_.end(), name);
+        if (found == scores_.end())
+          throw cms::Exception("Configuration") << "A working point cuts on " << name << ", which is no score";
+        points_.emplace_back(found - scores_.begin(), static_cast<float>(point.getParameter<double>("threshold")));
+      }
+      if (points_.size() > 31)
+        throw cms::Exception("Configuration") << "There can be 31 working points at most, not " << points_.size();
+      for (const auto& name : scores_)
+        this->template produces<edm::ValueMap<float>>(name);
+      if (!points_.empty())
+        this->template produces<edm::ValueMap<int>>("workingPoints");
+    }
+
+    static std::unique_ptr<Cache> initializeGlobalCache(const edm::ParameterSet& config) {
+      return Backend::load(config.getParameter<edm::FileInPath>("model_path").fullPath());
+    }
+
+    static void globalEndJob(const Cache*) {}
+
+    static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
+      edm::ParameterSetDescription desc;
+      desc.add<edm::InputTag>("src", edm::InputTag("slimmedJets"))->setComment("pat::Jet or pat::Tau");
+      desc.add<edm::FileInPath>("model_path", edm::FileInPath(Backend::model));
+      desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/data/preprocess.json"));
+      desc.add<std::vector<std::string>>("input_names", {@INPUT_NAMES@})->setComment("tensors of preprocess.json");
+      desc.add<std::vector<std::string>>("model_inputs", Backend::inputs())->setComment("their names in the model");
+      desc.add<std::string>("model_output", Backend::output);
+      desc.add<std::vector<std::string>>("score_names", {@SCORE_NAMES@})->setComment("columns of the output");
+      desc.add<unsigned>("batch_size", 16)->setComment("most jets in one call of the model");
+      edm::ParameterSetDescription point;
+      point.add<std::string>("name", "");
+      point.add<std::string>("score", "score");
+      point.add<double>("threshold", 0.);
+      desc.addVPSet("workingPoints", point, std::vector<edm::ParameterSet>())
+          ->setComment("bit i of the product workingPoints says whether score >= threshold of entry i");
+      descriptions.add(Backend::label, desc);
+    }
+
+    void produce(edm::Event& event, const edm::EventSetup&) override {
+      const auto jets = event.getHandle(jets_);
+      const std::size_t width = scores_.size();
+      std::vector<std::vector<float>> columns(width);
+      for (std::size_t first = 0; first < jets->size(); first += batch_) {
+        const std::size_t last = std::min<std::size_t>(first + batch_, jets->size());
+        auto tensors = tensors_(*jets, first, last);
+        if (tensors.names != names_)
+          throw cms::Exception("Configuration") << "preprocess.json gives other tensors than input_names";
+        const auto found = Backend::run(this->globalCache(), tensors, inputs_, output_);
+        if (found.size() != (last - first) * width)
+          throw cms::Exception("LogicError") << "The model gives " << found.size() << " scores for " << last - first
+                                             << " jets; score_names has " << width;
+        for (std::size_t i = 0; i < found.size(); ++i)
+          columns[i % width].push_back(found[i]);
+      }
+      for (std::size_t i = 0; i < width; ++i)
+        put(event, jets, columns[i], scores_[i]);
+      if (points_.empty())
+        return;
+      std::vector<int> passed(jets->size(), 0);
+      for (std::size_t i = 0; i < points_.size(); ++i)
+        for (std::size_t jet = 0; jet < passed.size(); ++jet)
+          if (columns[points_[i].first][jet] >= points_[i].second)
+            passed[jet] |= 1 << i;
+      put(event, jets, passed, "workingPoints");
+    }
+
+  private:
+    template <typename T>
+    static void put(edm::Event& event,
+                    const edm::Handle<edm::View<reco::Candidate>>& jets,
+                    const std::vector<T>& values,
+                    const std::string& name) {
+      auto map = std::make_unique<edm::ValueMap<T>>();
+      typename edm::ValueMap<T>::Filler filler(*map);
+      filler.insert(jets, values.begin(), values.end());
+      filler.fill();
+      event.put(std::move(map), name);
+    }
+
+    const edm::EDGetTokenT<edm::View<reco::Candidate>> jets_;
+    const JetTensors tensors_;
+    const std::vector<std::string> names_, inputs_;
+    const std::string output_;
+    const std::vector<std::string> scores_;
+    const unsigned batch_;
+    std::vector<std::pair<std::size_t, float>> points_;  // index of the score, threshold
+  };
+
+}  // namespace @NAMESPACE@
+
+#endif

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Repeats the proof of hand-offs with the runtimes that CMSSW releases hold, each in an environment of its own.
+#
+#   sh deploy/old_runtimes.sh [HANDOFF...]
+#
+# Without arguments it trains two small taggers, for both interfaces, and hands them off. PYTHON is an interpreter
+# that these versions have wheels for, 3.8 to 3.11; BIN the folder of the e2e-tf to export with; OUT a folder for
+# the environments, which are kept, and for what is trained. The status is not 0 where a runtime does not agree.
+set -eu
+
+PYTHON=${PYTHON:-python3.10}
+root=$(cd "$(dirname "$0")/.." && pwd)
+BIN=${BIN:-$root/.venv/bin}
+OUT=${OUT:-$root/.venv-old-runtimes}
+mkdir -p "$OUT"
+
+if [ $# -eq 0 ]; then
+  work=$(mktemp -d "$OUT/handoffs.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  for interface in padded edges; do
+    graph='nodes = "candidates"
+edges = "knn:8"
+max_nodes = 50'
+    [ $interface = padded ] || graph='nodes = "hits"
+edges = "knn:8+delaunay"'
+    cat > "$work/$interface.toml" <<EOF
+seed = 1
+[data]
+sample = "tau"
+jet_pt = [20, 24]
+[graph]
+$graph
+[model]
+name = "gat_cheb"
+[training]
+epochs = 1
+EOF
+    "$BIN/e2e-tf" fit "$work/$interface.toml" -o "$work/run_$interface"
+    "$BIN/e2e-tf" export "$work/run_$interface" --cmssw 13_3 --interface $interface -o "$work/$interface"
+  done
+  set -- "$work/padded" "$work/edges"
+fi
+
+status=0
+for runtime in onnxruntime==1.14.1 onnxruntime==1.17.1 tensorflow-cpu==2.12.0; do
+  env=$OUT/$runtime
+  if [ ! -f "$env/.installed" ]; then
+    "$PYTHON" -m venv --clear "$env"
+    "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$runtime" 'numpy<1.24'
+    touch "$env/.installed"
+  fi
+  for handoff in "$@"; do
+    echo "$runtime, $handoff"
+    TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" -I "$root/deploy/repeat.py" "$handoff" || status=1
+  done
+done
+exit $status

@@ -1,0 +1,31 @@
+#ifndef STANDIN_FWCORE_UTILITIES_INTERFACE_INPUTTAG_H
+#define STANDIN_FWCORE_UTILITIES_INTERFACE_INPUTTAG_H
+
+#include <string>
+
+namespace edm {
+
+class InputTag {
+public:
+  InputTag() = default;
+  explicit InputTag(const std::string& label, const std::string& instance = "") : label_(label), instance_(instance) {}
+  const std::string& label() const { return label_; }
+  const std::string& instance() const { return instance_; }
+
+private:
+  std::string label_, instance_;
+};
+
+template <typename T>
+class EDGetTokenT {
+public:
+  explicit EDGetTokenT(const InputTag& tag) : tag_(tag) {}
+  const InputTag& tag() const { return tag_; }
+
+private:
+  InputTag tag_;
+};
+
+}  // namespace edm
+
+#endif

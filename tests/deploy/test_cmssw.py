@@ -1,0 +1,576 @@
+"""The CMSSW package compiles and scores jets as Python does, with CMSSW's rules and the real runtimes below."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
+from e2e_tf.data.graphs import graphs_of
+from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.errors import InputError
+from e2e_tf.files import sha256
+from e2e_tf.training.run import open_run
+
+STANDIN = Path(__file__).parent / "standin"
+PACKAGE = "RecoTauTag/E2ETagger"
+POINTS = [
+    {"target": target, "threshold": threshold, "signal_efficiency": target, "background_efficiency": 0.01}
+    for target, threshold in ((0.5, 0.52), (0.7, 0.48), (0.9, 0.35))
+]
+
+
+def with_points(handoff: Path, folder: Path) -> Path:
+    """A copy of a hand-off as it is after its run was judged."""
+    shutil.copytree(handoff, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["working_points"] = POINTS
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@dataclass(frozen=True)
+class Built:
+    """The compiled package of a padded hand-off, and the data of one with edges beside it."""
+
+    base: Path
+    driver: Path
+    parity: Path
+    handoff: Path
+
+    def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=env)
+
+    def each(self, folder: Path, commands: list[list[Any]]) -> list[tuple[int, str]]:
+        """Status and what was said on standard error of several commands of the driver in one process."""
+        (folder / "commands").write_text("".join(" ".join(map(str, words)) + "\n" for words in commands))
+        done = self.run(self.driver, "each", folder / "commands")
+        assert done.returncode == 0, done.stderr
+        parts = re.split(r"^status (\d+)\n", done.stderr, flags=re.MULTILINE)
+        assert len(parts) == 2 * len(commands) + 1
+        return [(int(status), text) for text, status in zip(parts[::2], parts[1::2], strict=False)]
+
+
+@pytest.fixture(scope="module")
+def built(
+    toolchain: Any, handoffs: dict[str, Path], runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Built:
+    """The package and the stand-ins, compiled once."""
+    if toolchain.headers is None:
+        pytest.skip(toolchain.missing)
+    from deploy.export import export
+
+    folder = tmp_path_factory.mktemp("cmssw")
+    handoff = with_points(handoffs["padded"], folder / "handoff")
+    base = folder / "src"
+    package = cmssw_package(handoff, base, package=PACKAGE)
+    edges = export(runs["padded"], folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
+    shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
+
+    objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
+    objects.mkdir()
+    # Hidden, because the stand-ins have classes of the same names as TensorFlow, which must go on using its own.
+    flags = ["-std=c++17", "-O0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+    flags += [f"-I{folder}" for folder in (STANDIN, STANDIN / "src", base)]
+    flags += [
+        "-isystem",
+        str(toolchain.tensorflow / "include"),
+        "-isystem",
+        str(toolchain.headers / "include"),
+    ]
+    flags += ["-isystem", str(toolchain.headers / "include" / "onnxruntime")]
+    sources = [
+        *(package / "src").glob("*.cc"),
+        *(package / "plugins").glob("*.cc"),
+        *(package / "test").glob("*.cc"),
+    ]
+    sources += (STANDIN / "src").glob("*.cc")
+
+    def compiled(source: Path) -> None:
+        command = [compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(compiled, sources))
+    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
+    # The Python package has the versioned name only, which is not the name that the linker records.
+    (objects / ".".join(library.name.split(".")[:3])).symlink_to(library)
+    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
+    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
+
+    def linked(name: str, *left_out: str) -> Path:
+        parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
+        command = [
+            compiler,
+            *filter(None, [toolchain.linker]),
+            "-o",
+            folder / name,
+            *parts,
+            "-Wl,--no-as-needed",
+        ]
+        done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return folder / name
+
+    driver = linked("driver", "testParity")
+    parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
+    return Built(base, driver, parity, handoff)
+
+
+def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The modules of the package by label: of fillDescriptions by the backend, and of the package's own file."""
+    done = built.run(built.driver, "describe")
+    assert done.returncode == 0, done.stderr
+    files: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        kind, name, *words = line.split(" ")
+        if kind == "plugin":
+            lines = files.setdefault(words[0], ["import FWCore.ParameterSet.Config as cms"])
+            lines.append(f'{words[0]} = cms.EDProducer("{name}",')
+        else:
+            value = ", ".join(words) if kind == "uint32" else ", ".join(map(repr, words))
+            lines.append(f"    {name} = cms.{kind}({value}),")
+    # What scram writes from fillDescriptions, beside the package's own python folder.
+    python = folder / "python" / PACKAGE
+    shutil.copytree(built.base / PACKAGE / "python", python)
+    for label, lines in files.items():
+        (python / f"{label}_cfi.py").write_text("\n".join([*lines, ")"]) + "\n")
+    for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "RecoTauTag")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(STANDIN / "python")
+    monkeypatch.syspath_prepend(folder / "python")
+    return {
+        label: runpy.run_path(str(path))[label]
+        for path in sorted(python.glob("*.py"))
+        for label in [path.stem.rsplit("_", 1)[0]]
+    }
+
+
+def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, Any]]:
+    """Jets with the given numbers of candidates, in single precision."""
+    jets = []
+    for count in counts:
+        jet = {
+            "pt": rng.uniform(20, 200),
+            "eta": rng.uniform(-2, 2),
+            "phi": rng.uniform(-3.2, 3.2),
+            "mass": 5.0,
+        }
+        charged = rng.random(count) < 0.6
+        details = charged & (rng.random(count) < 0.8)
+        rows = {
+            "pt": rng.exponential(5, count) + 0.3,
+            "eta": jet["eta"] + rng.normal(0, 0.2, count),
+            "phi": jet["phi"] + rng.normal(0, 0.2, count),
+            "mass": np.where(charged, 0.1396, 0.0),
+            "charge": np.where(charged, rng.choice([-1, 1], count), 0),
+            "pdg_id": np.where(
+                charged, rng.choice([211, -211, 11, -13], count), rng.choice([22, 130, 1, 2], count)
+            ),
+            "details": details,
+            "d0": np.where(details, rng.normal(0, 0.05, count), 0.5),  # beyond use without details
+            "d0_error": rng.uniform(0.001, 0.1, count),
+            "dz": np.where(details, rng.normal(0, 0.3, count), 0.5),
+            "dz_error": rng.uniform(0.001, 0.1, count),
+            "puppi": rng.random(count),
+        }
+        whole = ("charge", "pdg_id", "details")
+        rows = {k: v.astype(int if k in whole else np.float32) for k, v in rows.items()}
+        jets.append({k: np.float32(v) for k, v in jet.items()} | {"rows": rows})
+    return jets
+
+
+def events_text(events: list[tuple[str, list[dict[str, Any]]]]) -> str:
+    lines = [str(len(events))]
+    for kind, jets in events:
+        lines.append(f"{kind} {len(jets)}")
+        for jet in jets:
+            rows = list(zip(*jet["rows"].values(), strict=True))
+            lines.append(
+                " ".join([*(repr(float(jet[k])) for k in ("pt", "eta", "phi", "mass")), str(len(rows))])
+            )
+            lines += [" ".join(repr(v.item()) for v in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def python_jets(jets: list[dict[str, Any]]) -> Jets:
+    """The same jets as the library's readers make them."""
+    counts = np.array([len(jet["rows"]["pt"]) for jet in jets], int)
+    rows = {k: np.concatenate([jet["rows"][k] for jet in jets]) for k in jets[0]["rows"]}
+    of_jet = {k: np.array([jet[k] for jet in jets], np.float32) for k in ("pt", "eta", "phi", "mass")}
+    eta, phi, pt, mass = (rows[k].astype(float) for k in ("eta", "phi", "pt", "mass"))
+    kind, details = np.abs(rows["pdg_id"]), rows["details"].astype(bool)
+    columns = {
+        "pt": rows["pt"],
+        "energy": np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2),
+        "deta": eta - np.repeat(of_jet["eta"].astype(float), counts),
+        "dphi": delta_phi(phi, np.repeat(of_jet["phi"].astype(float), counts)),
+        "charge": rows["charge"],
+        "is_charged_hadron": kind == 211,
+        "is_neutral_hadron": (kind == 130) | (kind == 1),
+        "is_photon": (kind == 22) | (kind == 2),
+        "is_electron": kind == 11,
+        "is_muon": kind == 13,
+        **{k: np.where(details, rows[k], 0) for k in ("d0", "d0_error", "dz", "dz_error")},
+    }
+    return Jets(
+        jets=of_jet,
+        event=np.arange(len(jets)),
+        weight=np.ones(len(jets), np.float32),
+        candidates=Ragged.from_counts({k: v.astype(np.float32) for k, v in columns.items()}, counts),
+    )
+
+
+def products(path: Path) -> dict[str, list[np.ndarray]]:
+    """Values of each product, event by event."""
+    out: dict[str, list[np.ndarray]] = {}
+    for line in path.read_text().splitlines():
+        number, name, *values = line.split(" ")
+        assert int(number) == len(out.setdefault(name, []))
+        out[name].append(np.array(values, np.float64))
+    return out
+
+
+def edges_of(module: Any, backend: str) -> Any:
+    """The same module with the model, inputs and names of the hand-off with edges."""
+    import FWCore.ParameterSet.Config as cms
+
+    names = ("x", "edge_index", "batch", "u")
+    suffix, file = ("", "model.onnx") if backend == "ONNX" else (":0", "model.pb")
+    return module.clone(
+        model_path=cms.FileInPath(f"RecoTauTag/Edges/data/{file}"),
+        preprocess_json=cms.FileInPath("RecoTauTag/Edges/data/preprocess.json"),
+        input_names=cms.vstring(*names),
+        model_inputs=cms.vstring(*(f"{name}{suffix}" for name in names)),
+    )
+
+
+def write_config(module: Any, path: Path) -> Path:
+    path.write_text(" ".join(module.words()) + "\n")
+    return path
+
+
+def test_four_streams_score_events_as_python_does(
+    built: Built, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from e2e_tf.training.evaluate import predict
+
+    rng = np.random.default_rng(2)
+    sizes: list[tuple[str, list[int]]] = [
+        ("jet", []),
+        ("jet", [7]),
+        ("jet", [0]),
+        ("tau", [0, 9, 1]),
+        ("ak8", [30]),
+    ]
+    sizes += [("jet", rng.integers(0, 31, 40).tolist()), ("tau", [20, 21]), ("jet", [])]
+    events = [(kind, random_event(rng, counts)) for kind, counts in sizes * 4]
+    (tmp_path / "events").write_text(events_text(events))
+    run = open_run(runs["padded"])
+    jets = python_jets([jet for _, found in events for jet in found])
+    expected = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0]
+    assert np.ptp(expected) > 0.05
+    modules = configured(built, tmp_path, monkeypatch)
+    import FWCore.ParameterSet.Config as cms
+
+    # The package's own module holds the points of the manifest; these here part the scores.
+    stored = [point.parameters for point in modules["e2ETagger"].parameters["workingPoints"].value]
+    assert [p["name"].value for p in stored] == ["eff50", "eff70", "eff90"]
+    assert [p["threshold"].value for p in stored] == [p["threshold"] for p in POINTS]
+    cuts = np.quantile(expected, [0.8, 0.5, 0.2]).tolist()
+    points = cms.VPSet(*(cms.PSet(**stored[0] | {"threshold": cms.double(cut)}) for cut in cuts))
+    for backend in ("ONNX", "TF"):
+        module = modules[f"e2ETagger{backend}"].clone(workingPoints=points)
+        for form, changed in (("padded", module), ("edges", edges_of(module, backend))):
+            config, out = write_config(changed, tmp_path / "config"), tmp_path / "out"
+            done = built.run(built.driver, "events", module.plugin, config, tmp_path / "events", out, 4)
+            assert done.returncode == 0, (backend, form, done.stderr)
+            # One session for all streams, each of which had its share of the events.
+            assert done.stdout == "sessions 1 streams 8 8 8 8\n"
+            found = products(out)
+            assert found.keys() == {"score", "workingPoints"}
+            assert [len(values) for values in found["score"]] == [len(jets) for _, jets in events]
+            scores = np.concatenate(found["score"])
+            np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5, err_msg=f"{backend} {form}")
+            bits = sum((scores >= np.float32(cut)).astype(int) << i for i, cut in enumerate(cuts))
+            np.testing.assert_array_equal(np.concatenate(found["workingPoints"]), bits)
+            assert set(bits.tolist()) == {0, 4, 6, 7}
+
+
+def test_the_unit_test_of_the_package_passes_and_can_fail(built: Built, tmp_path: Path) -> None:
+    done = built.run(built.parity)
+    assert done.returncode == 0, done.stderr
+    differences = re.findall(
+        r"^(e2ETagger\w+): largest difference of a score (\S+)$", done.stdout, re.MULTILINE
+    )
+    assert [name for name, _ in differences] == ["e2ETaggerONNX", "e2ETaggerTF"]
+    assert all(float(value) <= 1e-5 for _, value in differences)
+    shutil.copytree(built.base / PACKAGE, tmp_path / PACKAGE)
+    file = tmp_path / PACKAGE / "test" / "parity.txt"
+    lines = file.read_text().splitlines()
+    lines[-1] = " ".join(str(float(value) + 1e-4) for value in lines[-1].split())
+    file.write_text("\n".join(lines) + "\n")
+    done = Built(tmp_path, built.driver, built.parity, built.handoff).run(built.parity)
+    assert done.returncode == 1
+    assert "above 1e-5" in done.stdout
+
+
+def test_a_producer_refuses_what_it_cannot_do(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = configured(built, tmp_path, monkeypatch)
+    import FWCore.ParameterSet.Config as cms
+
+    rng = np.random.default_rng(3)
+    base = tmp_path / "other"
+    shutil.copytree(built.base, base)
+    document = json.loads((base / PACKAGE / "data" / "preprocess.json").read_text())
+    infos = document["features"]["var_infos"]
+    infos["deta"]["raw"], infos["charge"]["raw"], document["u"]["var_infos"]["mass_log1p"]["raw"] = (
+        "spin",
+        "kt",
+        "area",
+    )
+    (base / PACKAGE / "data" / "odd.json").write_text(json.dumps(document))
+    (base / PACKAGE / "data" / "broken.json").write_text("{}")
+    moved = Built(base, built.driver, built.parity, built.handoff)
+    data = f"{PACKAGE}/data"
+    point = cms.PSet(name=cms.string("a"), score=cms.string("mass"), threshold=cms.double(0.5))
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        (
+            {"preprocess_json": cms.FileInPath(f"{data}/odd.json")},
+            "jet",
+            "do not give: area (of the jet) kt spin",
+        ),
+        (
+            {"preprocess_json": cms.FileInPath(f"{data}/broken.json")},
+            "jet",
+            "not a preprocess.json of e2e-tf",
+        ),
+        (
+            {"preprocess_json": cms.FileInPath("RecoTauTag/Edges/data/preprocess.json")},
+            "jet",
+            "other tensors than",
+        ),
+        ({"score_names": cms.vstring("a", "b")}, "jet", "gives 2 scores for 2 jets; score_names has 2"),
+        ({"score_names": cms.vstring("a_b")}, "jet", "must be letters and digits, not a_b"),
+        ({"workingPoints": cms.VPSet(point)}, "jet", "cuts on mass, which is no score"),
+        ({"model_output": cms.string("other")}, "jet", "other"),
+        ({"model_inputs": cms.vstring("points", "features", "mask", "w")}, "jet", "Input u is not provided!"),
+        ({"model_inputs": cms.vstring("points")}, "jet", "must have the same length, not 4 and 1"),
+        ({"model_path": cms.FileInPath(f"{data}/none.onnx")}, "jet", "unable to find"),
+        ({"batch_size": cms.uint32(0)}, "jet", "batch_size must be positive"),
+        ({"src": cms.InputTag("slimmedJetsAK8")}, "jet", "ProductNotFound"),
+        ({}, "bare", "must be pat::PackedCandidate, as in MiniAOD"),
+    ]
+    commands = []
+    for i, (changes, kind, _) in enumerate(cases):
+        (tmp_path / f"events{i}").write_text(events_text([(kind, random_event(rng, [3, 4]))]))
+        config = write_config(modules["e2ETaggerONNX"].clone(**changes), tmp_path / f"config{i}")
+        commands.append(
+            ["events", "E2ETaggerONNXProducer", config, tmp_path / f"events{i}", tmp_path / "out", 1]
+        )
+    for (_, _, message), (status, said) in zip(cases, moved.each(tmp_path, commands), strict=True):
+        assert status == 3, message
+        assert message in said
+
+
+def onnx_file(path: Path, inputs: list[Any], output: Any, *nodes: Any) -> Path:
+    import onnx
+
+    graph = onnx.helper.make_graph(list(nodes), "g", inputs, [output])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, shape: list[Any], kind: int = TensorProto.FLOAT) -> Any:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    same = helper.make_node("Identity", ["x"], ["y"])
+    total = helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)
+    first = helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1)
+    whole = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64)
+    as_float = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)
+    matrix, integers = tensor("x", ["B", 2]), tensor("x", ["B", 2], TensorProto.INT64)
+    good = "1 x float32 2 3 2 6 1 2 3 4 5 6"
+    cases = [
+        (matrix, tensor("y", ["B", 2]), same, good, ""),
+        (matrix, tensor("y", []), total, good, "range_check"),
+        (tensor("x", []), tensor("y", []), same, "1 x float32 0 1 5", "range_check"),
+        (integers, tensor("y", ["B", 2]), as_float, good, "Unexpected input data type"),
+        (matrix, tensor("y", ["B", 2], TensorProto.INT64), whole, good, "is not float32"),
+        (matrix, tensor("y", [1, 1]), first, good, "Got invalid dimensions for output: y"),
+        (matrix, tensor("y", ["B", 2]), same, "1 x float32 2 3 2 5 1 2 3 4 5", "wrong size of 5, expected 6"),
+        (matrix, tensor("y", ["B", 2]), same, "1 x float32 2 3 4 12" + " 1" * 12, "Got invalid dimensions"),
+        (matrix, tensor("y", ["B", 2]), same, "1 z float32 2 3 2 6 1 2 3 4 5 6", "Input x is not provided!"),
+        (
+            tensor("x", ["B", "N"]),
+            tensor("y", ["B", "N"]),
+            same,
+            "1 x float32 2 1 0 0",
+            "has invalid inferred size 0",
+        ),
+    ]
+    commands: list[list[Any]] = []
+    messages = []
+    for i, (source, output, node, text, message) in enumerate(cases):
+        model = onnx_file(tmp_path / f"model{i}.onnx", [source], output, node)
+        (tmp_path / f"inputs{i}").write_text(text)
+        commands.append(["onnx", model, tmp_path / f"inputs{i}"])
+        messages.append(message)
+
+    graph = built.handoff / "model.pb"
+    tensors = ["points:0 float32 3 1 2 1 2 0 0", "features:0 float32 3 1 16 1 16" + " 0" * 16]
+    tensors += ["mask:0 float32 3 1 1 1 1 1", "u:0 float32 3 1 2 1 2 0 0"]
+    for i, (change, name, message) in enumerate(
+        [
+            (("", ""), "score:0", ""),
+            (("", ""), "scores:0", "the graph has no tensor scores:0"),
+            (("u:0", "v:0"), "score:0", "the graph has no tensor v:0"),
+            (("mask:0 float32", "mask:0 int64"), "score:0", "InvalidRun"),
+            (("u:0 float32 3 1 2 1", "u:0 float32 2 1 2"), "score:0", "InvalidRun"),
+        ]
+    ):
+        (tmp_path / f"tensors{i}").write_text(" ".join(["4", *tensors]).replace(*change, 1))
+        commands.append(["tf", graph, name, tmp_path / f"tensors{i}"])
+        messages.append(message)
+    for message, (status, said) in zip(messages, built.each(tmp_path, commands), strict=True):
+        assert status == (3 if message else 0), (message, said)
+        assert message in said
+
+
+def test_the_package_is_complete(handoffs: dict[str, Path], tmp_path: Path) -> None:
+    handoff = with_points(handoffs["padded"], tmp_path / "handoff")
+    package = cmssw_package(handoff, tmp_path / "out", package="HLTrigger/HLTTau")
+    assert package == tmp_path / "out" / "HLTrigger" / "HLTTau"
+    manifest = json.loads((package / "data" / "manifest.json").read_text())
+    for name in ("model.onnx", "model.pb", "preprocess.json"):
+        assert sha256(package / "data" / name) == manifest["checksums"][name]
+    for path in package.rglob("*"):
+        if path.suffix in (".cc", ".h", ".hpp", ".py", ".xml", ".md"):
+            text = path.read_text()
+            assert not re.search(r"@[A-Z_]+@", text), path
+            assert '"e2e_tf/' not in text
+            assert not re.search(r"^namespace e2e_tf\b", text, re.MULTILINE)
+        if path.name == "BuildFile.xml":
+            uses = {
+                use.get("name") for use in ElementTree.fromstring(f"<b>{path.read_text()}</b>").iter("use")
+            }
+            assert ("json" in uses) == (path.parent == package)
+            if path.parent != package:
+                runtimes = {"PhysicsTools/ONNXRuntime", "PhysicsTools/TensorFlow", "HLTrigger/HLTTau"}
+                assert runtimes <= uses
+        if path.suffix == ".py":
+            compile(path.read_text(), str(path), "exec")
+    # The label follows CMSSW's own rule for names that begin with several capitals.
+    assert (package / "python" / "hltTau_cff.py").is_file()
+    assert (package / "test" / "hltTau_cfg.py").is_file()
+    assert (package / "test" / "parity.txt").stat().st_size < 500_000
+    readme = (package / "README.md").read_text()
+    assert "cmsrel CMSSW_13_1_X" in readme
+    assert "| 2 | eff90 | 0.35 | 0.900 | 1.00e-02 |" in readme
+
+
+def test_a_package_for_an_older_release_has_onnx_only(handoffs: dict[str, Path], tmp_path: Path) -> None:
+    handoff = with_points(handoffs["padded"], tmp_path / "handoff")
+    manifest = json.loads((handoff / "manifest.json").read_text())
+    manifest["release"]["cmssw"] = "12_4"
+    (handoff / "manifest.json").write_text(json.dumps(manifest))
+    package = cmssw_package(handoff, tmp_path / "out")
+    assert sorted(p.name for p in (package / "plugins").glob("*.cc")) == ["E2ETaggerONNXProducer.cc"]
+    assert not (package / "interface" / "TensorFlowBackend.h").exists()
+    assert "TensorFlow" not in (package / "plugins" / "BuildFile.xml").read_text()
+    del manifest["formats"]["onnx"]
+    (handoff / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="in CMSSW_12_4 a package runs ONNX only"):
+        cmssw_package(handoff, tmp_path / "out", force=True)
+
+
+def change_json(path: Path, change: Callable[[Any], Any]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def rehash(handoff: Path) -> None:
+    digest = sha256(handoff / "preprocess.json")
+    change_json(handoff / "manifest.json", lambda d: d["checksums"].update({"preprocess.json": digest}))
+
+
+def test_bad_input_leaves_nothing(
+    handoffs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from e2e_tf import cli
+
+    def refused(handoff: Path, message: str, *options: str, out: str = "out") -> None:
+        monkeypatch.setattr(
+            "sys.argv", ["e2e-tf", "cmssw", str(handoff), "-o", str(tmp_path / out), *options]
+        )
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.startswith("e2e-tf: error: ")
+        assert error.count("\n") == 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(handoffs["padded"], damaged)
+    (damaged / "model.onnx").write_bytes(b"x")
+    variables = tmp_path / "variables"
+    shutil.copytree(handoffs["padded"], variables)
+    change_json(
+        variables / "preprocess.json", lambda d: d["features"]["var_infos"]["charge"].update(raw="d0_error")
+    )
+    change_json(variables / "preprocess.json", lambda d: d["u"]["var_infos"]["pt_log"].update(raw="area"))
+    rehash(variables)
+    rules = tmp_path / "rules"
+    shutil.copytree(handoffs["padded"], rules)
+    change_json(rules / "preprocess.json", lambda d: d["graph"].update(edges="knn:3+grid8"))
+    rehash(rules)
+    saved = tmp_path / "saved"
+    shutil.copytree(handoffs["padded"], saved)
+    change_json(
+        saved / "manifest.json", lambda d: [d["formats"].pop(key) for key in ("onnx", "frozen_graph")]
+    )
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    refused(handoffs["padded"], "must be Subsystem/Package in letters and digits", "--package", "E2ETagger")
+    refused(handoffs["padded"], "not 'Reco/../x'", "--package", "Reco/../x")
+    refused(handoffs["padded"], "exists already", out="damaged")
+    refused(handoffs["edges"], "nodes of this one are hits, which MiniAOD does not hold")
+    refused(damaged, "model.onnx has changed")
+    refused(variables, "MiniAOD does not give d0_error of a candidate, area of a jet; a model may use pt, ")
+    refused(rules, "links candidates by knn, radius, delaunay, full; this hand-off needs grid8")
+    refused(saved, "needs the format onnx or pb; this hand-off holds saved_model")
+    refused(tmp_path / "none", "there is no hand-off folder")
+
+
+def test_every_derived_quantity_has_its_sources() -> None:
+    for sources in DERIVED_QUANTITIES.values():
+        assert set(sources) <= CANDIDATE_QUANTITIES.keys()

@@ -1,0 +1,166 @@
+"""Every model of the library, as a Keras file of a user, in every format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from deploy.export import export
+from deploy.verify import runners
+from e2e_tf.errors import InputError
+from e2e_tf.models import MODELS, Head
+
+# name in MODELS -> interface, oldest release, graph-level features, settings, outputs
+CASES: dict[str, tuple[str, str, int, dict[str, Any], Any]] = {
+    "gat_cheb": (
+        "padded",
+        "12_4",
+        0,
+        {"channels": (4, 8), "heads": (1, 2), "cheb_channels": (8,), "dense": (4,)},
+        {"tau": Head(), "kind": Head("multiclass", 3), "pt": Head("regression")},
+    ),
+    "particle_net": ("edges", "12_4", 2, {"k": 2, "channels": ((4, 4),), "dense": (4,)}, 1),
+    "particle_net_lite": (
+        "padded",
+        "12_4",
+        0,
+        {"k": 3, "channels": ((4,), (4, 6)), "dense": (4,), "coordinates": (1, 2)},
+        1,
+    ),
+    "particle_attention": (
+        "padded",
+        "12_4",
+        2,
+        {"width": 8, "heads": 2, "blocks": 1, "embed": (4,), "pairs": (0, 1, 2, 3), "pair_embed": (4,)},
+        1,
+    ),
+    "deep_sets": ("edges", "13_1", 0, {"phi": (4,), "dense": (4,), "pool": "max"}, 2),
+    "graph_net": (
+        "padded",
+        "12_4",
+        0,
+        {"units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1},
+        1,
+    ),
+    "gcn_belle": (
+        "edges",
+        "13_1",
+        0,
+        {"units": 4, "embedding": 2, "kinds": 5, "node_layers": 1, "convolutions": 1, "dense_layers": 1},
+        1,
+    ),
+    "fcn": ("tensors", "12_4", 1, {"layers": 1, "units": 4}, 1),
+    "egamma_hybrid": ("tensors", "12_4", 0, {"filters": 2, "dense": 4}, 1),
+    "quark_gluon_cnn": (
+        "tensors",
+        "12_4",
+        2,
+        {"size": (8, 8), "filters": (2, 4), "depth": 1, "globals_units": 2, "dense": (4,)},
+        1,
+    ),
+    "event_images": ("tensors", "12_4", 0, {"size": (32, 32), "backbone": "efficientnetb2"}, 3),
+}
+
+
+def write_model(folder: Path, name: str) -> Path:
+    """A ``.keras`` file with random weights, and beside it what a graph model's inputs are."""
+    import keras
+
+    from e2e_tf.data.preprocess import Normalisation, Preprocess
+    from e2e_tf.data.schema import CANDIDATE_FEATURES, JET_FEATURES
+    from e2e_tf.models import build_model
+
+    _, _, n_globals, settings, outputs = CASES[name]
+    keras.utils.set_random_seed(0)
+    model = build_model(name, 3 if MODELS[name].inputs == "image" else 6, n_globals, settings, outputs)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:  # biases and moving statistics as training leaves them
+        if "seed" not in weight.path and len(weight.shape) == 1:
+            weight.assign(np.asarray(weight) + rng.uniform(0, 0.3, weight.shape))
+    model.save(folder / "mine.keras")
+    if MODELS[name].inputs == "graph":
+
+        def norm(features: Any) -> Normalisation:
+            return Normalisation.fit(features, np.zeros((0, len(features)), np.float32))
+
+        jet = norm(JET_FEATURES[:n_globals]) if n_globals else None
+        recipe = Preprocess("candidates", "knn:3", norm(CANDIDATE_FEATURES[:6]), jet, max_nodes=12)
+        recipe.write(folder / "preprocess.json")
+    return folder / "mine.keras"
+
+
+@pytest.fixture
+def _small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """EfficientNet with two of its seven kinds of blocks, once each: the same operations in a tenth of the time."""
+    import keras
+    from keras.src.applications.efficientnet import DEFAULT_BLOCKS_ARGS, EfficientNet
+
+    def small(**options: Any) -> Any:
+        return EfficientNet(0.3, 0.1, 32, blocks_args=DEFAULT_BLOCKS_ARGS[:2], **options)
+
+    monkeypatch.setattr(keras.applications, "EfficientNetB2", small)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.usefixtures("_small_backbone")
+def test_every_model_is_handed_off_and_agrees_with_keras(name: str, tmp_path: Path) -> None:
+    interface, release, _, _, outputs = CASES[name]
+    chosen = "" if interface == "tensors" else interface
+    folder = export(
+        write_model(tmp_path, name), tmp_path / "handoff", interface=chosen, cmssw=release, proof=0
+    )
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["interface"] == interface
+    columns = manifest["outputs"][0]["columns"]
+    assert columns == ({"tau": 1, "kind": 3, "pt": 1} if isinstance(outputs, dict) else {"score": outputs})
+    operations = {node.op_type for node in onnx.load(folder / "model.onnx").graph.node}
+    assert not operations & {"Unique", "Loop", "If", "Scan", "Identity"}
+    assert interface == "edges" or not any(op.startswith("Scatter") for op in operations)
+    inputs, expected = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
+    found = runners(folder, manifest)
+    assert set(found) == {"onnx", "frozen_graph", "saved_model"}
+    # The odd jets, which come first, and a few of the batches of every size.
+    numbers = sorted({int(key.split("/")[0]) for key in expected.files})
+    for number in [*numbers[:11], *numbers[11::20]]:
+        feeds = {key.split("/")[1]: inputs[key] for key in inputs.files if key.split("/")[0] == str(number)}
+        wanted = expected[f"{number}/score"]
+        assert np.isfinite(wanted).all()
+        for _, run in found.values():
+            score = run(feeds)
+            assert score.dtype == np.float32
+            np.testing.assert_allclose(score, wanted, rtol=0, atol=1e-5)
+
+
+def test_a_hand_off_of_tensors_is_proved(tmp_path: Path) -> None:
+    folder = export(write_model(tmp_path, "fcn"), tmp_path / "handoff", formats=("onnx", "pb"), proof=20)
+    tested = json.loads((folder / "manifest.json").read_text("utf-8"))["tested"]
+    assert len(tested) >= 2  # more where the C++ runner is built
+    assert {(entry["jets"], entry["required"]) for entry in tested} == {(20, True)}
+    assert all(entry["largest_difference"] <= 1e-5 for entry in tested)
+    with pytest.raises(
+        InputError, match="a model on tensors without graphs has the interface tensors, not edges"
+    ):
+        export(tmp_path / "mine.keras", tmp_path / "out", interface="edges")
+    with pytest.raises(InputError, match="the padded interface"):
+        export(tmp_path / "mine.keras", tmp_path / "out", interface="tensors", fixed=(1, 5))
+
+
+def test_outputs_of_nodes_are_refused(tmp_path: Path) -> None:
+    from e2e_tf.models import build_model
+
+    heads = {"jet": Head(), "vertex": Head(level="node")}
+    build_model("deep_sets", 6, 0, {"phi": (4,), "dense": (4,)}, heads).save(tmp_path / "mine.keras")
+    with pytest.raises(InputError, match="there is no .*preprocess.json"):
+        export(tmp_path / "mine.keras", tmp_path / "out")
+    write_model(tmp_path, "deep_sets")
+    build_model("deep_sets", 6, 0, {"phi": (4,), "dense": (4,)}, heads).save(tmp_path / "mine.keras")
+    with pytest.raises(InputError, match="vertex of this model is one of nodes or edges"):
+        export(tmp_path / "mine.keras", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="there is no model"):
+        export(tmp_path / "none.keras", tmp_path / "out")
