@@ -1,10 +1,19 @@
-"""Quark against gluon jets of CMS full simulation: the library's models beside boosted trees.
+"""Quark against gluon jets: the library's models beside boosted trees, alone and together.
 
-Run ``python benchmarks/quark_gluon.py path/to/uds_vs_g.h5 --models deep_sets --members 2 --output result.json``.
-For every seed a fifth of the jets is held out; the models are trained on the rest, at every pT, with gluon jets
-weighted to the quarks' pT spectrum, and judged by the ROC-AUC of held-out jets between 50 and 200 GeV with such
-weights. The trees see the jet's own quantities and hand-made sums over the same candidates. The file is read by
-`e2e_tf.data.readers.cms_uds_g`, which says where such jets come from; its truth is never an input.
+    python benchmarks/quark_gluon.py FOLDER [--data fullsim energyflow] [--models deep_sets particle_attention]
+        [--seeds 1 2 3] [--epochs 20] [--save]
+
+Of each data set a fifth is held out, another one for every seed; the models are trained on the rest. Every training
+leaves a file in FOLDER (``fullsim-deep_sets-1.npz``) with its scores of the held-out jets, and one that is there
+with the same settings is not trained again: a run that was stopped goes on where it was. At the end stands what the
+models reach alone and, per seed, with the mean of their scores; ``--save`` writes that as one Keras model per seed.
+
+- ``fullsim``: jets of CMS full simulation, read by `e2e_tf.data.readers.cms_uds_g`, which says where such jets come
+  from. Trained at every pT with gluon jets weighted to the quarks' pT spectrum, judged between 50 and 200 GeV with
+  such weights. The trees see the jet's own quantities and hand-made sums over the same candidates. The truth is
+  never an input.
+- ``energyflow``: 12,500 jets of Pythia 8 at 500 to 550 GeV with their ten leading constituents, judged without
+  weights. The trees see the same ten constituents and sums over them.
 """
 
 from __future__ import annotations
@@ -12,22 +21,26 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs, with_candidate_quantities
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.readers import open_reader
+from e2e_tf.files import new_file
 from e2e_tf.models import MODELS, build_model
-from e2e_tf.training.evaluate import predict
+from e2e_tf.training.ensemble import ensemble
 from e2e_tf.training.metrics import roc_auc
+from e2e_tf.training.predict import predict
 from e2e_tf.training.splits import PtReweighting, split_by_event
 
-DEFAULT = Path(__file__).parents[1] / "../shared/data/cms_fullsim_jets/uds_vs_g.h5"
+SHARED = Path(__file__).parents[1] / "../shared/data"
 PT_EDGES = (20, 25, 30, 40, 50, 60, 75, 100, 130, 160, 200, 300, 500, 1000, 3000)  # GeV
 PT_RANGE = (50.0, 200.0)  # GeV
 NODE_FEATURES = (
@@ -52,11 +65,29 @@ JET_FEATURES = (
     *("csv_trackSip3dValAboveCharm", "csv_trackSip3dSigAboveCharm:signed_log1p"),
     *("csv_jetNSelectedTracks", "csv_jetNTracksEtaRel"),
 )
+# What each model is trained with, besides --epochs: its settings, the largest rate, the weight decay.
 SETTINGS: dict[str, dict[str, Any]] = {
     "particle_attention": {"width": 48, "heads": 4, "blocks": 2, "dropout": 0.15},
     "particle_net_lite": {"k": 7},
     "deep_sets": {"phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.3},
 }
+RATES = {"deep_sets": 0.002}
+DECAY = 0.02
+
+
+@dataclass(frozen=True)
+class Task:
+    """One data set: how it is read, what the networks and the trees see, which jets are judged.
+
+    ``settings`` are those of models beside :data:`SETTINGS`.
+    """
+
+    read: Callable[[], Jets]
+    recipe: GraphRecipe
+    table: Callable[[Jets], np.ndarray]
+    pt_edges: tuple[float, ...] = ()
+    judged: tuple[float, float] = (0.0, np.inf)  # GeV
+    settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def table(jets: Jets) -> np.ndarray:
@@ -115,132 +146,215 @@ def trees(
     return model.predict_proba(features)[:, 1]
 
 
+def energyflow_table(jets: Jets) -> np.ndarray:
+    """The constituents in order and sums over them for the trees, float32 (n, F)."""
+    candidates = with_candidate_quantities(jets).candidates
+    assert candidates is not None  # this format has them
+    n, owner, counts = len(jets), candidates.owner, candidates.counts
+    order = np.lexsort((-candidates["pt"], owner))
+    place = np.arange(len(owner)) - np.repeat(candidates.offsets[:-1], counts)
+    names = ["pt_fraction", "deta", "dphi", "delta_r", "charge", "energy"]
+    names += [name for name in candidates.columns if name.startswith("is_")]
+    columns = [column.astype(np.float64) for column in jets.jets.values()] + [counts.astype(float)]
+    share, distance = candidates["pt_fraction"].astype(float), candidates["delta_r"].astype(float)
+    columns += [np.bincount(owner, share * distance**power, n) for power in (0.5, 1, 2)]
+    columns += [np.bincount(owner, share**2, n)]
+    for name in names:
+        values = candidates[name].astype(np.float64)
+        columns.append(np.bincount(owner, share * values, n))
+        for rank in range(10):
+            rows = order[place == rank]
+            column = np.zeros(n)
+            column[owner[rows]] = values[rows]
+            columns.append(column)
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def read_fullsim() -> Jets:
+    jets = open_reader(SHARED / "cms_fullsim_jets" / "uds_vs_g.h5", "cms_uds_g").read()
+    assert isinstance(jets, Jets)  # what this reader gives
+    return jets
+
+
+def read_energyflow() -> Jets:
+    folder = SHARED / "energyflow"
+    opened = open_reader(folder / "x10_sorted_12500.npy", "energyflow")
+    jets = opened.read(labels=folder / "y10_sorted_12500.npy")
+    assert isinstance(jets, Jets)  # what this reader gives
+    return jets
+
+
+TASKS = {
+    "fullsim": Task(
+        read_fullsim,
+        GraphRecipe("candidates", "knn:8", NODE_FEATURES, JET_FEATURES, ("delta_r",)),
+        table,
+        PT_EDGES,
+        PT_RANGE,
+    ),
+    "energyflow": Task(
+        read_energyflow,
+        GraphRecipe("candidates", "full", (), ("pt:log", "mass:log")),
+        energyflow_table,
+        settings={
+            "particle_attention": {"pairs": "p4"},
+            "particle_net": {"coordinates": "points", "k": 5},
+            "particle_net_lite": {"coordinates": "points", "k": 5},
+        },
+    ),
+}
+
+
 def network(
     name: str,
+    settings: dict[str, Any],
     graphs: GraphData,
     weight: np.ndarray,
-    parts: tuple[np.ndarray, ...],
-    options: argparse.Namespace,
+    parts: Any,
     seed: int,
-) -> tuple[np.ndarray, list[float]]:
-    """Scores of the held-out jets from one model, and the validation AUC by epoch."""
+    epochs: int,
+) -> tuple[Any, list[float]]:
+    """A trained model, and its validation AUC by epoch."""
     keras.utils.set_random_seed(seed)
     label = graphs.label
-    assert label is not None  # this format has labels
-    train, validation, test = parts
-    model = build_model(
-        name,
-        len(graphs.node_features),
-        len(graphs.jet_features),
-        SETTINGS.get(name, {}) | options.settings,
-    )
-    loader = DisjointLoader(
-        graphs.graphs.take(train),
-        label[train],
-        weight[train],
-        batch_size=128,
-        shuffle=True,
-        bucket=True,
-        seed=seed,
-    )
-    check = DisjointLoader(
-        graphs.graphs.take(validation), label[validation], weight[validation], batch_size=512
-    )
-    steps = options.epochs * len(loader)
+    assert label is not None  # these formats have labels
+    model = build_model(name, len(graphs.node_features), len(graphs.jet_features), settings)
+
+    def loader(rows: np.ndarray, **options: Any) -> DisjointLoader:
+        part = graphs.take(rows)
+        names = [tensor.name for tensor in model.inputs]
+        extra = {key: values for key, values in part.node_inputs().items() if key in names}
+        return DisjointLoader(part.graphs, label[rows], weight[rows], nodes=extra, inputs=names, **options)
+
+    train = loader(parts[0], batch_size=128, shuffle=True, bucket=True, seed=seed)
+    check = loader(parts[1], batch_size=512)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.002, warmup_target=options.rate, warmup_steps=len(loader)
+        0.0,
+        epochs * len(train),
+        alpha=0.002,
+        warmup_target=RATES.get(name, 0.001),
+        warmup_steps=len(train),
     )
     model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=options.decay, clipnorm=1.0),
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=DECAY, clipnorm=1.0),
         loss="binary_crossentropy",
         weighted_metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
         jit_compile=False,
     )
     history = model.fit(
-        loader.dataset(),
-        validation_data=check.dataset(),
-        epochs=options.epochs,
-        shuffle=False,
-        verbose=options.verbose,
+        train.dataset(), validation_data=check.dataset(), epochs=epochs, shuffle=False, verbose=0
     )
-    return predict(model, graphs.take(test))[:, 0], [float(value) for value in history.history["val_auc"]]
+    return model, [round(float(value), 4) for value in history.history["val_auc"]]
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """The numbers of all seeds."""
-    jets = open_reader(options.file, "cms_uds_g").read()
-    assert isinstance(jets, Jets)  # what this reader gives
-    assert jets.label is not None
-    recipe = GraphRecipe(
-        nodes="candidates",
-        edges="knn:8",
-        node_features=NODE_FEATURES,
-        jet_features=JET_FEATURES,
-        coordinates=("delta_r",),
-    )
-    raw = build_graphs(jets, recipe)
-    features, pt, label = table(jets), jets.jets["pt"], jets.label
-    result: dict[str, Any] = {
-        "jets": len(jets),
-        "models": options.models,
-        "settings": {name: SETTINGS.get(name, {}) | options.settings for name in options.models},
-        "epochs": options.epochs,
-        "seeds": [],
-    }
+def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Train what is missing of one data set; the AUC of every model, of the trees and of the mean, by seed."""
+    task = TASKS[name]
+    jets = task.read()
+    label, pt = jets.label, jets.jets["pt"]
+    assert label is not None  # these formats have labels
+    raw = build_graphs(jets, task.recipe)
+    features = task.table(jets)
+    result: dict[str, Any] = {"jets": len(jets), "epochs": options.epochs, "auc": {}}
     for seed in options.seeds:
         parts = split_by_event(jets.event, (0.75, 0.05, 0.2), seed)
         train, _, test = parts
-        reweighting = PtReweighting.fit(pt[train], label[train], PT_EDGES)
-        weight = reweighting.weights(pt, label, np.ones(len(pt), np.float32)).astype(np.float32)
-        graphs = raw.normalised(raw.take(train).fit_preprocess(recipe))
-        middle = (pt[test] >= PT_RANGE[0]) & (pt[test] < PT_RANGE[1])
-
-        def auc(score: np.ndarray, rows: np.ndarray = test[middle], weight: np.ndarray = weight) -> float:
-            return round(float(roc_auc(label[rows], score, weight[rows])), 4)
-
-        both = np.concatenate(parts[:2])
-        entry: dict[str, Any] = {"seed": seed, "held_out": int(middle.sum())}
-        entry["trees"] = auc(trees(features, label, weight, both, seed)[test][middle])
-        scores, started = [], time.perf_counter()
-        for member in range(options.members):
-            for name in options.models:
-                score, history = network(name, graphs, weight, parts, options, 100 * seed + member)
-                scores.append(score[middle])
-                entry.setdefault("validation", []).append([round(value, 4) for value in history])
-                entry.setdefault("members", []).append({name: auc(scores[-1])})
-                entry["ensemble"] = auc(np.mean(scores, axis=0))
-                entry["seconds"] = round(time.perf_counter() - started)
-                print(json.dumps(entry), flush=True)
-        result["seeds"].append(entry)
-        for name in ("trees", "ensemble"):
-            result[name] = round(float(np.mean([e[name] for e in result["seeds"]])), 4)
-        for name in options.models:
-            alone = [m[name] for e in result["seeds"] for m in e["members"] if name in m]
-            result[name] = round(float(np.mean(alone)), 4)
-        if options.output:
-            options.output.write_text(json.dumps(result, indent=1) + "\n")
+        weight = np.ones(len(pt), np.float32)
+        if task.pt_edges:
+            reweighting = PtReweighting.fit(pt[train], label[train], task.pt_edges)
+            weight = reweighting.weights(pt, label, weight).astype(np.float32)
+        graphs = raw.normalised(raw.take(train).fit_preprocess(task.recipe))
+        judged = (pt[test] >= task.judged[0]) & (pt[test] < task.judged[1])
+        rows = test[judged]
+        scores: dict[str, np.ndarray] = {}
+        for model_name in ("trees", *options.models):
+            settings: dict[str, Any] = {}
+            if model_name != "trees":
+                settings = SETTINGS.get(model_name, {}) | task.settings.get(model_name, {}) | options.settings
+            described = json.dumps(
+                [settings, RATES.get(model_name), DECAY, 0 if model_name == "trees" else options.epochs]
+            )
+            path = options.folder / f"{name}-{model_name}-{seed}.npz"
+            found = stored(path, described)
+            if found is None:
+                started = time.perf_counter()
+                history: list[float] = []
+                if model_name == "trees":
+                    both = np.concatenate(parts[:2])
+                    score = trees(features, label, weight, both, seed)[test]
+                else:
+                    model, history = network(
+                        model_name, settings, graphs, weight, parts, seed, options.epochs
+                    )
+                    score = predict(model, graphs.take(test))[:, 0]
+                    with new_file(path.with_suffix(".keras"), force=True) as part:
+                        model.save(part.with_suffix(".keras"))
+                        part.with_suffix(".keras").replace(part)
+                seconds = round(time.perf_counter() - started)
+                with new_file(path, force=True) as part, open(part, "wb") as file:
+                    np.savez(
+                        file,
+                        score=score,
+                        test=test,
+                        history=np.array(history),
+                        described=np.array(described),
+                        seconds=np.array(seconds),
+                    )
+                found = score
+            scores[model_name] = found[judged]
+            value = float(roc_auc(label[rows], scores[model_name], weight[rows]))
+            result["auc"].setdefault(model_name, []).append(round(value, 4))
+            print(f"{name}, seed {seed}, {model_name}: {value:.4f}", flush=True)
+        if len(options.models) > 1:
+            mean = np.mean([scores[model_name] for model_name in options.models], axis=0)
+            value = float(roc_auc(label[rows], mean, weight[rows]))
+            result["auc"].setdefault("one of each", []).append(round(value, 4))
+            print(f"{name}, seed {seed}, one of each: {value:.4f}", flush=True)
+            if options.save:
+                members = [
+                    keras.models.load_model(options.folder / f"{name}-{m}-{seed}.keras", compile=False)
+                    for m in options.models
+                ]
+                ensemble(members).save(options.folder / f"{name}-together-{seed}.keras")
+    result["mean"] = {key: round(float(np.mean(values)), 4) for key, values in result["auc"].items()}
     return result
+
+
+def stored(path: Path, described: str) -> np.ndarray | None:
+    """Scores of an earlier run with the same settings."""
+    if not path.is_file():
+        return None
+    with np.load(path) as data:
+        return data["score"] if str(data["described"]) == described else None
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT, help="HDF5 file of jets")
+    parser.add_argument("folder", type=Path, help="for the results, created; what is there is used")
     graph_models = [name for name, entry in MODELS.items() if entry.inputs == "graph"]
-    parser.add_argument("--models", nargs="+", choices=graph_models, default=["deep_sets"])
+    parser.add_argument("--data", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument(
+        "--models", nargs="+", choices=graph_models, default=["deep_sets", "particle_attention"]
+    )
     parser.add_argument("--settings", type=json.loads, default={}, help="settings for all of them, as JSON")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument(
-        "--members", type=int, default=1, help="of each model per seed; their mean is the ensemble"
-    )
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
-    parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
-    parser.add_argument("--verbose", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="JSON file for the result")
+    parser.add_argument("--save", action="store_true", help="save the models of a seed as one")
     return parser.parse_args()
 
 
+def main() -> None:
+    options = arguments()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.data:
+        result = run_task(name, options)
+        text = json.dumps(result, indent=1)
+        print(text)
+        with new_file(options.folder / f"{name}.json", force=True) as part:
+            part.write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(json.dumps(run(arguments()), indent=1))
+    main()

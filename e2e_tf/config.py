@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from e2e_tf.errors import InputError
 
@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["DataConfig", "GraphConfig", "RunConfig", "TrainingConfig", "read_config"]
+__all__ = ["DataConfig", "GraphConfig", "OutputConfig", "RunConfig", "TrainingConfig", "read_config"]
 
 
 class _Section(BaseModel):
@@ -29,6 +29,7 @@ class DataConfig(_Section):
     Attributes:
         sample: ``tau`` for the sample that ships with the package, or a path (relative to the configuration).
         reader: format of the file, see :mod:`e2e_tf.data.readers`; empty recognises it from its content.
+        options: more arguments of the reader, such as ``{signal = ["Tbqq"]}`` or ``{channels = ["ecal", "hcal"]}``.
         jet_pt: range of jet pT [GeV] to keep.
         split: fractions of events for training, validation and test.
         reweight_pt: weight the background so that its pT spectrum matches the signal's.
@@ -38,6 +39,7 @@ class DataConfig(_Section):
 
     sample: str = "tau"
     reader: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
     jet_pt: tuple[float, float] | None = None
     split: tuple[float, float, float] = (0.7, 0.1, 0.2)
     reweight_pt: bool = True
@@ -49,7 +51,7 @@ class DataConfig(_Section):
 class GraphConfig(_Section):
     """How a jet becomes a graph; see :class:`e2e_tf.data.graphs.GraphRecipe`."""
 
-    nodes: Literal["hits", "candidates"] = "hits"
+    nodes: Literal["hits", "candidates", "pixels"] = "hits"
     edges: str = "knn:8+delaunay"
     node_features: tuple[str, ...] = ()
     jet_features: tuple[str, ...] = ("pt", "mass")
@@ -64,7 +66,8 @@ class TrainingConfig(_Section):
         epochs: at most so many.
         batch_size: graphs in a batch.
         optimizer: a Keras optimizer by name.
-        learning_rate: at the start; it falls on a half cosine to a hundredth.
+        learning_rate: at the start.
+        schedule: ``cosine``: the learning rate falls on a half cosine to a hundredth; ``constant``: it stays.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together.
     """
@@ -73,18 +76,95 @@ class TrainingConfig(_Section):
     batch_size: int = Field(64, ge=1)
     optimizer: str = "rmsprop"
     learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
     patience: int = Field(0, ge=0)
     bucket: bool = True
 
 
+_LOSSES = {
+    "binary": ("binary_crossentropy", "binary_focal_crossentropy", "mean_squared_error"),
+    "multiclass": ("sparse_categorical_crossentropy",),
+    "regression": ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
+}
+
+
+class OutputConfig(_Section):
+    """One output of a model, a section ``[outputs.NAME]``; without such sections it is a binary score of the label.
+
+    Attributes:
+        kind: ``binary``, ``multiclass`` or ``regression``.
+        column: what it is trained for: ``label``, a column of the sample's truth, or of its jets.
+        classes: values of the column that are the classes, in the order of the outputs (``multiclass``, at least
+            two), or those that count as signal (``binary``; 1 if empty). Jets with another value take no part in
+            a ``multiclass`` output.
+        jets: ``all``, or ``signal``: only jets of label 1 take part.
+        relative_to: of a ``regression``: learn the ratio to this quantity of the jet; predictions are multiplied
+            by it again, the exported model gives the ratio.
+        loss: a Keras loss by name; empty takes the kind's first in :data:`_LOSSES`.
+        loss_weight: factor of its loss in the sum.
+        balance: give every class the same total weight; a ``binary`` output of the label always does, or is
+            weighted in pT if ``data.reweight_pt``.
+        hidden: units of dense layers of its own.
+    """
+
+    kind: Literal["binary", "multiclass", "regression"] = "binary"
+    column: str = "label"
+    classes: tuple[int, ...] = ()
+    jets: Literal["all", "signal"] = "all"
+    relative_to: str = ""
+    loss: str = ""
+    loss_weight: float = Field(1.0, gt=0)
+    balance: bool = False
+    hidden: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> OutputConfig:
+        if self.loss and self.loss not in _LOSSES[self.kind]:
+            raise ValueError(f"loss must be one of {', '.join(_LOSSES[self.kind])} for {self.kind}")
+        if self.kind == "multiclass" and (
+            len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)
+        ):
+            raise ValueError("classes must list at least two different values for multiclass")
+        if self.kind == "regression" and (self.classes or self.balance):
+            raise ValueError("classes and balance are for binary and multiclass, a regression has none")
+        if self.kind != "regression" and self.relative_to:
+            raise ValueError("relative_to is for regression")
+        if any(units < 1 for units in self.hidden):
+            raise ValueError("hidden must be positive")
+        return self
+
+    @property
+    def loss_name(self) -> str:
+        return self.loss or _LOSSES[self.kind][0]
+
+    @property
+    def is_label(self) -> bool:
+        """The signal against the background, as the sample's label has it."""
+        return (
+            self.kind == "binary"
+            and self.column == "label"
+            and self.classes in ((), (1,))
+            and self.jets == "all"
+        )
+
+
 class RunConfig(_Section):
-    """A whole run. ``model`` holds ``name`` and the settings of that model."""
+    """A whole run.
+
+    Attributes:
+        seed: of the split, the weights, the order of the data and dropout.
+        data, graph, training: see there.
+        model: ``name`` and the settings of that model.
+        outputs: by name; the first one is what the best epoch and early stopping look at. Empty for one binary
+            score of the label.
+    """
 
     seed: int = Field(1, ge=0)
     data: DataConfig = DataConfig()
     graph: GraphConfig = GraphConfig()
     model: dict[str, Any] = Field(default_factory=lambda: {"name": "gat_cheb"})
     training: TrainingConfig = TrainingConfig()
+    outputs: dict[str, OutputConfig] = Field(default_factory=dict)
 
     @property
     def model_name(self) -> str:
@@ -113,10 +193,22 @@ def read_config(path: str | os.PathLike[str]) -> RunConfig:
 
 
 def make_config(document: dict[str, Any], where: str = "the configuration") -> RunConfig:
-    """A checked configuration from nested dictionaries; errors as :func:`read_config`."""
-    from e2e_tf.data.graphs import GraphRecipe
-    from e2e_tf.models import model_settings
+    """A checked configuration from nested dictionaries; errors as :func:`read_config`.
 
+    A key ``preset`` names one of :data:`e2e_tf.models.RUNS`, whose sections count where the document says nothing.
+    """
+    from e2e_tf.data.graphs import GraphRecipe
+    from e2e_tf.models import model_settings, run_preset
+
+    if "preset" in document:
+        try:
+            found = run_preset(document["preset"])
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        document = {key: value for key, value in document.items() if key != "preset"}
+        for section, values in found.items():
+            given = document.get(section, {})
+            document[section] = {**values, **given} if isinstance(given, dict) else given
     try:
         config = RunConfig.model_validate(document)
     except ValidationError as error:
@@ -124,18 +216,33 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
     try:
         model_settings(config.model_name, config.model_settings)
         GraphRecipe(**config.graph.model_dump())
+        _check_outputs(config)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return config
+
+
+def _check_outputs(config: RunConfig) -> None:
+    taken = {"label", "event", "jets"}
+    for name in config.outputs:
+        if not name.isidentifier() or name in taken:
+            raise InputError(
+                f"outputs must have names of letters, digits and _ that are none of {', '.join(sorted(taken))}, "
+                f"not {name!r}"
+            )
 
 
 def _one_sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     key = ".".join(where)
+    if first["type"] == "value_error":  # of an output, a whole sentence already
+        return f"{key}: {first['ctx']['error']}"
     if first["type"] == "extra_forbidden":
         section: Any = RunConfig
         for part in where[:-1]:
-            section = section.model_fields[part].annotation
+            section = (
+                section.model_fields[part].annotation if hasattr(section, "model_fields") else OutputConfig
+            )
         return f"unknown key {key!r}; accepted here: {', '.join(section.model_fields)}"
     return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"

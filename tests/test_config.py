@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from e2e_tf.config import make_config, read_config
@@ -23,15 +25,31 @@ def test_what_is_read_is_what_is_written(tmp_path):
     assert make_config(config.model_dump(mode="json")) == config
 
 
+def test_a_preset_counts_where_the_document_says_nothing():
+    config = make_config({"preset": "tau_tuned", "training": {"epochs": 3}, "model": {"dropout": 0.0}})
+    assert (config.training.epochs, config.training.optimizer) == (3, "adam")
+    assert (config.model["dropout"], config.model["pooling"]) == (0.0, "sum")
+    assert make_config(config.model_dump(mode="json")) == config
+    plain = make_config({"preset": "tau_tuned"})
+    assert plain.model["dropout"] == 0.2
+    assert read_config(Path(__file__).parents[1] / "examples" / "tau_tuned.toml") == plain
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
         ({"sed": 1}, "unknown key 'sed'; accepted here: seed, data, graph, model, training"),
         ({"training": {"epoch": 3}}, "unknown key 'training.epoch'; accepted here: epochs, batch_size"),
+        ({"preset": "tau"}, "preset must be one of tau_tuned, not 'tau'"),
+        ({"training": {"schedule": "step"}}, "training.schedule: input should be 'cosine' or 'constant'"),
+        ({"model": {"pooling": "mean+mean"}}, "pooling must be one of mean, .* joined by '\\+', not 'mean"),
         ({"training": {"epochs": 0}}, "training.epochs: input should be greater than or equal to 1, not 0"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate: input should be a valid number"),
         ({"graph": {"edges": "knn"}}, "knn needs a positive integer, such as knn:8, got 'knn'"),
-        ({"graph": {"nodes": "pixels"}}, "graph.nodes: input should be 'hits' or 'candidates', not 'pixels'"),
+        (
+            {"graph": {"nodes": "towers"}},
+            "graph.nodes: input should be 'hits', 'candidates' or 'pixels', not 'towers'",
+        ),
         ({"model": {"name": "resnet"}}, "model.name must be one of .*gat_cheb.*, not 'resnet'"),
         (
             {"model": {"name": "gat_cheb", "head": 2}},

@@ -22,12 +22,13 @@ from e2e_tf.models.heads import Head, Outputs, head_losses
 from e2e_tf.models.inputs import check_inputs
 from e2e_tf.models.particle_attention import ParticleTransformer, particle_attention
 from e2e_tf.models.particle_net import ParticleNet, ParticleNetLite, particle_net
-from e2e_tf.models.presets import TRAINING, TrainingPreset, training_preset
+from e2e_tf.models.presets import RUNS, TRAINING, TrainingPreset, run_preset, training_preset
 from e2e_tf.models.quark_gluon_cnn import QuarkGluonCNN, quark_gluon_cnn
 
 __all__ = [
     "FCN",
     "MODELS",
+    "RUNS",
     "TRAINING",
     "DeepSets",
     "EGammaHybrid",
@@ -56,6 +57,7 @@ __all__ = [
     "particle_attention",
     "particle_net",
     "quark_gluon_cnn",
+    "run_preset",
     "training_preset",
 ]
 

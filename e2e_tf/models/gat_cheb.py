@@ -11,6 +11,13 @@ from e2e_tf.models.inputs import disjoint_inputs
 
 __all__ = ["GATCheb", "gat_cheb"]
 
+_POOLS = {
+    "mean": "GlobalAvgPool",
+    "max": "GlobalMaxPool",
+    "sum": "GlobalSumPool",
+    "attention": "GlobalAttnSumPool",
+}
+
 
 @dataclass(frozen=True)
 class GATCheb:
@@ -21,6 +28,8 @@ class GATCheb:
         heads: heads of each attention layer; each divides its width.
         cheb_channels: output width of each Chebyshev layer.
         cheb_order: number K of Chebyshev polynomials.
+        pooling: how the nodes become one row: ``mean``, ``max``, ``sum`` or ``attention`` (a sum with learned
+            weights that add up to 1), or several joined by ``+``. A mean does not see how many nodes there are.
         dense: units of the dense layers after the pooling.
         dropout: dropout on attention coefficients and after each dense layer.
         layout: ``blocks`` (dense masked blocks, for graphs up to about 300 nodes) or ``edges`` (edge lists, for
@@ -31,6 +40,7 @@ class GATCheb:
     heads: tuple[int, ...] = (1, 2, 4)
     cheb_channels: tuple[int, ...] = (128, 64, 32)
     cheb_order: int = 3
+    pooling: str = "mean"
     dense: tuple[int, ...] = (256, 128)
     dropout: float = 0.0
     layout: str = "blocks"
@@ -50,6 +60,11 @@ class GATCheb:
                 raise InputError(f"{name} must be positive, not {getattr(self, name)}")
         if self.cheb_order < 1:
             raise InputError(f"cheb_order must be at least 1, not {self.cheb_order}")
+        names = self.pooling.split("+")
+        if not set(names) <= set(_POOLS) or len(set(names)) < len(names):
+            raise InputError(
+                f"pooling must be one of {', '.join(_POOLS)} or several joined by '+', not {self.pooling!r}"
+            )
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be in [0, 1), not {self.dropout}")
         if self.layout not in ("blocks", "edges"):
@@ -57,7 +72,7 @@ class GATCheb:
 
 
 def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, outputs: Outputs = 1) -> Any:
-    """Three attention layers, three Chebyshev layers, mean over the nodes, dense layers with jet quantities.
+    """Attention layers, Chebyshev layers, a pooling of the nodes, dense layers with jet quantities.
 
     A Keras functional model on disjoint batches. The architecture is that of the ML4SCI end-to-end tau studies:
     GATConv of 32, 64 and 128 channels with 1, 2 and 4 heads of 32 channels, ChebConv of 128, 64 and 32
@@ -76,7 +91,8 @@ def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, o
     """
     import keras
 
-    from e2e_tf.layers import ChebConv, DisjointToBlocks, GATConv, GlobalAvgPool, ScaledLaplacian
+    from e2e_tf import layers
+    from e2e_tf.layers import ChebConv, DisjointToBlocks, GATConv, ScaledLaplacian
 
     s = settings or GATCheb()
     inputs = disjoint_inputs(n_features, n_globals)
@@ -91,7 +107,12 @@ def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, o
         x = layer([x, a])
     for i, width in enumerate(s.cheb_channels, 1):
         x = ChebConv(width, K=s.cheb_order, activation="relu", name=f"cheb_{i}")([x, laplacian])
-    h = GlobalAvgPool(name="pool")([x, members])
+    pools = s.pooling.split("+")
+    rows = [
+        getattr(layers, _POOLS[pool])(name="pool" if len(pools) == 1 else f"pool_{pool}")([x, members])
+        for pool in pools
+    ]
+    h = rows[0] if len(rows) == 1 else keras.layers.Concatenate(name="pool")(rows)
     if n_globals:
         h = keras.layers.Concatenate(name="join")([h, inputs["u"]])
     for i, units in enumerate(s.dense, 1):

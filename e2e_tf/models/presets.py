@@ -1,7 +1,8 @@
-"""How the reference studies trained their models: optimizer, batches, epochs, callbacks, by name."""
+"""Settings by name: how the reference studies trained their models, and whole runs that a search has found."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from e2e_tf.errors import InputError
 from e2e_tf.models.heads import Outputs, head_losses
 
-__all__ = ["TRAINING", "TrainingPreset", "training_preset"]
+__all__ = ["RUNS", "TRAINING", "TrainingPreset", "run_preset", "training_preset"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +124,42 @@ def training_preset(name: str) -> TrainingPreset:
     if name not in TRAINING:
         raise InputError(f"preset must be one of {', '.join(TRAINING)}, not {name!r}")
     return TRAINING[name]
+
+
+RUNS: dict[str, dict[str, dict[str, Any]]] = {
+    "tau_tuned": {
+        "graph": {"nodes": "hits", "edges": "knn:12+delaunay"},
+        "model": {
+            "name": "gat_cheb",
+            "channels": [32, 64],
+            "heads": [2, 4],
+            "cheb_channels": [32],
+            "cheb_order": 3,
+            "pooling": "sum",
+            "dense": [256, 128],
+            "dropout": 0.2,
+        },
+        "training": {
+            "epochs": 10,
+            "batch_size": 32,
+            "optimizer": "adam",
+            "learning_rate": 0.00112413,
+            "schedule": "cosine",
+        },
+    },
+}
+"""Sections of whole runs by name; ``preset = "tau_tuned"`` in a configuration starts from one.
+
+``tau_tuned`` is the best trial of the sweep of ``examples/tune_tau.toml``, see ``docs/tuning.md``.
+"""
+
+
+def run_preset(name: object) -> dict[str, dict[str, Any]]:
+    """The sections of a run by name, a copy.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if not isinstance(name, str) or name not in RUNS:
+        raise InputError(f"preset must be one of {', '.join(RUNS)}, not {name!r}")
+    return copy.deepcopy(RUNS[name])

@@ -23,7 +23,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: where checkpoints go; created.
-        monitor: the quantity to be largest at the best epoch.
+        monitor: the quantity to be best at the best epoch; a loss is best where it is smallest, all else where
+            it is largest.
         patience: stop after so many epochs without a better one; 0 never stops.
         state: what an earlier :func:`last_checkpoint` returned.
     """
@@ -42,7 +43,7 @@ class Checkpoint(keras.callbacks.Callback):
         logs = logs or {}
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        value = float(logs[self.monitor])
+        value = float(logs[self.monitor]) * (-1 if self.monitor.endswith("loss") else 1)
         improved = value > self.best
         if improved:
             self.best, self.best_epoch = value, epoch

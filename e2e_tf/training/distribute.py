@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,10 @@ def distributed_fit(
         )
     if loader.label is None:
         raise InputError("loader must have labels to train on, it has none")
+    if isinstance(loader.label, Mapping):
+        raise InputError(
+            f"loader must have the labels of one output, it has those of {', '.join(loader.label)}"
+        )
     rest = loader.graphs.n_graph % loader.batch_size
     if min(loader.batch_size, rest or loader.batch_size, loader.graphs.n_graph) < replicas:
         raise InputError(
@@ -140,7 +144,7 @@ def _distributed(loader: DisjointLoader, strategy: Any, epoch: int) -> Any:
                 share = np.float32(1 / len(batch))
                 graphs = loader.graphs
                 piece = graphs.take(index) if isinstance(graphs, GraphBatch) else graphs.batch(index)
-                yield model_inputs(piece), loader.label[index], weight, share
+                yield model_inputs(piece, loader.node_rows(index)), loader.label[index], weight, share
 
     def pipeline(context: Any) -> Any:
         first = next(parts(0, 1))

@@ -16,14 +16,15 @@ def ensemble(models: Sequence[Any], name: str = "ensemble") -> Any:
     It is saved, loaded and exported like any other; the members' weights are copied.
 
     Args:
-        models: functional models with the same inputs and outputs, such as one per seed.
+        models: functional models with the same outputs, such as one per seed. They may take different inputs, such
+            as ``p4`` or none; those of one name must be the same.
         name: of the new model.
 
     Returns:
-        A ``keras.Model`` with the members' inputs and outputs.
+        A ``keras.Model`` with all of the members' inputs, and their outputs.
 
     Raises:
-        InputError: there are no models, or their inputs or outputs differ.
+        InputError: there are no models, their outputs differ, or an input of one name does.
     """
     import keras
 
@@ -31,23 +32,30 @@ def ensemble(models: Sequence[Any], name: str = "ensemble") -> Any:
     if not models:
         raise InputError("models must hold at least one model, got none")
     first = models[0]
-    for i, model in enumerate(models[1:], 1):
-        for what, ours, theirs in (
-            ("inputs", _signature(model.inputs), _signature(first.inputs)),
-            ("outputs", _outputs(model), _outputs(first)),
-        ):
-            if ours != theirs:
-                raise InputError(
-                    f"models must have the same {what}; model {i} has {ours}, model 0 has {theirs}"
-                )
-    inputs = {t.name: keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in first.inputs}
+    inputs: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    for i, model in enumerate(models):
+        ours = _signature(model.inputs)
+        theirs = {name: known[name] for name in ours if name in known}
+        if any(ours[name] != other for name, other in theirs.items()):
+            raise InputError(
+                f"models must have the same inputs; model {i} has {ours}, those before have {theirs}"
+            )
+        if _outputs(model) != _outputs(first):
+            raise InputError(
+                f"models must have the same outputs; model {i} has {_outputs(model)}, model 0 has {_outputs(first)}"
+            )
+        for tensor in model.inputs:
+            if tensor.name not in inputs:
+                inputs[tensor.name] = keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
+        known |= ours
     members = []
     for i, model in enumerate(models, 1):
         # A copy with its own name: two layers of one name cannot be in a model, and the caller's stay as they are.
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
         copy.name = f"member_{i}"
-        members.append(copy(inputs))
+        members.append(copy({tensor.name: inputs[tensor.name] for tensor in model.inputs}))
     if isinstance(members[0], dict):
         outputs: Any = {key: _mean([m[key] for m in members], key) for key in members[0]}
     else:

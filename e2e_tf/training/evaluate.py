@@ -17,6 +17,7 @@ from e2e_tf.progress import status, track
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.targets import in_units, judge_outputs
 
 __all__ = ["evaluate"]
 
@@ -33,7 +34,9 @@ def evaluate(
         baselines: also train boosted trees on high-level features of the same training part.
 
     Returns:
-        What ``metrics.json`` holds: per classifier what :func:`e2e_tf.training.metrics.judge` returns.
+        What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.judge`
+        returns (none if no output is the label), under ``outputs`` what
+        :func:`e2e_tf.training.targets.judge_outputs` returns if the configuration has outputs.
 
     Raises:
         InputError: the run is not finished or its sample has gone or changed, or it has been judged already.
@@ -48,9 +51,13 @@ def evaluate(
     test = prepared.test
     with status("Loading the model"):
         model = run.model()
-    scores = {run.config.model_name: predict(model, test.graphs)[:, 0]}
-    if baselines:
-        scores |= _baselines(prepared, run.config.seed)
+    found = in_units(run.config, predict(model, test.graphs), test.jets)
+    scores: dict[str, np.ndarray] = {}
+    main = _label_output(run)
+    if main is not None:
+        scores[run.config.model_name] = (found[main] if run.config.outputs else found)[:, 0]
+        if baselines:
+            scores |= _baselines(prepared, run.config.seed)
 
     from e2e_tf.training.metrics import judge
 
@@ -75,6 +82,9 @@ def evaluate(
             from e2e_tf.training.metrics import roc_auc
 
             metrics["classifiers"][name]["auc_unweighted"] = roc_auc(test.label, score)
+    if run.config.outputs:
+        with status("Judging the outputs"):
+            metrics["outputs"] = judge_outputs(prepared, run.config, found, bootstraps, run.config.seed)
     # Drawn beside and moved when all is there: a run is judged completely or not at all.
     with tempfile.TemporaryDirectory(prefix=".judging.", dir=run.folder) as drawn:
         with status("Drawing"):
@@ -83,6 +93,13 @@ def evaluate(
             picture.replace(run.folder / picture.name)
     write_json(run.folder / "metrics.json", metrics)
     return metrics
+
+
+def _label_output(run: Run) -> str | None:
+    """Name of the output that tells signal from background; empty for a model with one output."""
+    if not run.config.outputs:
+        return ""
+    return next((name for name, output in run.config.outputs.items() if output.is_label), None)
 
 
 def _same_sample(run: Run, prepared: Prepared) -> None:
@@ -126,6 +143,9 @@ def _draw(
 
     test = prepared.test
     name = run.config.model_name
+    plots.plot_history(_main_history(run), folder / "history.png")
+    if name not in scores:
+        return
     curves = {key: (test.label, score, test.weight) for key, score in scores.items()}
     plots.plot_roc(curves, folder / "roc.png")
     plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight)
@@ -138,9 +158,21 @@ def _draw(
         folder / "efficiency.png",
         bins=run.config.data.pt_bins,
     )
-    plots.plot_history(read_json(run.folder / "history.json"), folder / "history.png")
     if run.preprocess.nodes == "hits":
         _draw_events(run, prepared, scores[name], folder)
+
+
+def _main_history(run: Run) -> dict[str, list[float]]:
+    """The curves, with those of the output that is the label under the names of a single output."""
+    history: dict[str, list[float]] = read_json(run.folder / "history.json")
+    main = _label_output(run)
+    if main:
+        for key in ("auc", "val_auc"):
+            prefix, _, quantity = key.rpartition("_")
+            named = f"{prefix}_{main}_{quantity}" if prefix else f"{main}_{quantity}"
+            if named in history:
+                history[key] = history[named]
+    return history
 
 
 def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) -> None:

@@ -6,17 +6,19 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from e2e_tf.config import RunConfig, read_config
+from e2e_tf.config import OutputConfig, RunConfig, TrainingConfig, read_config
 from e2e_tf.errors import InputError
 from e2e_tf.runtime import load_tensorflow
-from e2e_tf.training.prepare import Prepared, prepare
+from e2e_tf.training.prepare import Prepared, Split, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.targets import run_outputs
 
-__all__ = ["fit", "package_versions"]
+__all__ = ["compile_model", "fit", "package_versions"]
 
 _RECORDED = (
     "e2e-tf",
@@ -40,6 +42,61 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def compile_model(
+    model: Any, options: TrainingConfig, steps: int, outputs: Mapping[str, OutputConfig] | None = None
+) -> None:
+    """Compile a model with the optimizer, the schedule, the losses and the metrics of a run.
+
+    Args:
+        model: a new model with one sigmoid output, or with those of ``outputs``.
+        options: the section ``[training]``.
+        steps: batches in an epoch.
+        outputs: the sections ``[outputs]``.
+    """
+    import keras
+
+    optimizer = keras.optimizers.get(
+        {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
+    )
+    if options.schedule == "cosine":
+        optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
+            options.learning_rate, options.epochs * steps, alpha=0.01
+        )
+
+    def metric(kind: str) -> Any:
+        if kind == "binary":
+            return keras.metrics.AUC(num_thresholds=1000, name="auc")
+        if kind == "multiclass":
+            return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        return keras.metrics.MeanAbsoluteError(name="mae")
+
+    if outputs:
+        model.compile(
+            optimizer=optimizer,
+            loss={name: output.loss_name for name, output in outputs.items()},
+            loss_weights={name: output.loss_weight for name, output in outputs.items()},
+            weighted_metrics={name: [metric(output.kind)] for name, output in outputs.items()},
+            jit_compile=False,
+        )
+        return
+    model.compile(
+        optimizer=optimizer,
+        loss="binary_crossentropy",
+        weighted_metrics=[metric("binary")],
+        jit_compile=False,
+    )
+
+
+def _monitor(config: RunConfig) -> str:
+    """What the best epoch and early stopping look at, as Keras calls it."""
+    if not config.outputs:
+        return "val_auc"
+    name, output = next(iter(config.outputs.items()))
+    # Keras names the quantities of a single output without the output.
+    prefix = f"{name}_" if len(config.outputs) > 1 else ""
+    return f"val_{prefix}auc" if output.kind == "binary" else f"val_{prefix}loss"
 
 
 def fit(
@@ -125,32 +182,18 @@ def _claim(folder: Path, stored: dict[str, Any], force: bool) -> None:
 def _train(
     config: RunConfig, prepared: Prepared, folder: Path
 ) -> tuple[Any, dict[str, list[float]], int, list[int]]:
-    import keras
-
     from e2e_tf.data.loader import DisjointLoader
-    from e2e_tf.models import build_model
+    from e2e_tf.models import build_model, check_inputs
     from e2e_tf.training.callbacks import EpochProgress, LoaderEpoch
     from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
 
     options = config.training
 
-    def loader(split: Any, shuffle: bool) -> DisjointLoader:
-        return DisjointLoader(
-            split.graphs.graphs,
-            split.label,
-            split.weight,
-            batch_size=options.batch_size if shuffle else 4 * options.batch_size,
-            shuffle=shuffle,
-            bucket=shuffle and options.bucket,
-            seed=config.seed,
-        )
-
-    train, validation = loader(prepared.train, True), loader(prepared.validation, False)
-    graphs = prepared.train.graphs
     checkpoints = folder / "checkpoint"
     state: dict[str, Any] = {"epoch": -1, "done": False}
     found = last_checkpoint(checkpoints)
     resumed = read_json(folder / "resumed.json") if (folder / "resumed.json").is_file() else []
+    graphs = prepared.train.graphs
     if found is not None:
         path, state = found
         model = load_checkpoint(path, state)
@@ -158,22 +201,35 @@ def _train(
         write_json(folder / "resumed.json", resumed)
     else:
         model = build_model(
-            config.model_name, len(graphs.node_features), len(graphs.jet_features), config.model_settings
+            config.model_name,
+            len(graphs.node_features),
+            len(graphs.jet_features),
+            config.model_settings,
+            run_outputs(config),
         )
-        schedule = keras.optimizers.schedules.CosineDecay(
-            options.learning_rate, options.epochs * len(train), alpha=0.01
+    names = [tensor.name for tensor in model.inputs]
+    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.graphs.u is not None else [])]
+    check_inputs(model, [*has, *graphs.node_inputs()], config.data.sample)
+
+    def loader(split: Split, shuffle: bool) -> DisjointLoader:
+        targets = split.targets
+        extra = split.graphs.node_inputs()
+        return DisjointLoader(
+            split.graphs.graphs,
+            {name: target.value for name, target in targets.items()} if targets else split.label,
+            {name: target.weight for name, target in targets.items()} if targets else split.weight,
+            batch_size=options.batch_size if shuffle else 4 * options.batch_size,
+            shuffle=shuffle,
+            bucket=shuffle and options.bucket,
+            seed=config.seed,
+            nodes={name: values for name, values in extra.items() if name in names},
+            inputs=names,
         )
-        optimizer = keras.optimizers.get(
-            {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
-        )
-        optimizer.learning_rate = schedule
-        model.compile(
-            optimizer=optimizer,
-            loss="binary_crossentropy",
-            weighted_metrics=[keras.metrics.AUC(num_thresholds=1000, name="auc")],
-            jit_compile=False,
-        )
-    checkpoint = Checkpoint(checkpoints, "val_auc", options.patience, state)
+
+    train, validation = loader(prepared.train, True), loader(prepared.validation, False)
+    if found is None:
+        compile_model(model, options, len(train), config.outputs)
+    checkpoint = Checkpoint(checkpoints, _monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:
         model.fit(
             train.dataset(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +14,47 @@ from e2e_tf.files import new_file
 from e2e_tf.progress import status, track
 from e2e_tf.training.prepare import load_jets
 from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.targets import in_units
 
 __all__ = ["predict", "predict_file"]
 
 
-def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> np.ndarray:
-    """Scores float32 (B, outputs) of graphs whose features are normalised, in their order.
+def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
+    """Outputs float32 (B, size) of graphs whose features are normalised, in their order; several by name.
 
-    Graphs of similar size are scored together, which saves padding; it does not change the scores.
+    Graphs of similar size are scored together, which saves padding; it does not change the scores. Models may
+    take the inputs of :meth:`e2e_tf.data.graphs.GraphData.node_inputs` too; outputs must be of whole graphs.
+
+    Raises:
+        InputError: the model has an input that the graphs lack.
     """
     import tensorflow as tf
 
-    from e2e_tf.data.loader import model_inputs
+    from e2e_tf.data.loader import DisjointLoader
+    from e2e_tf.models import check_inputs
 
     order = np.argsort(graphs.graphs.n_node, kind="stable")
     # One trace for all batches: every leading dimension is free.
     signature = {
         tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs
     }
+    extra = {name: values for name, values in graphs.node_inputs().items() if name in signature}
+    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.graphs.u is not None else []), *extra]
+    check_inputs(model, has, "the graphs")
+    loader = DisjointLoader(
+        graphs.graphs, batch_size=batch_size, index=order, nodes=extra, inputs=list(signature)
+    )
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
-    scores: np.ndarray | None = None
-    starts = range(0, len(order), batch_size)
-    for start in track(starts, f"Scoring {len(order)} jets"):
-        index = order[start : start + batch_size]
-        batch = model_inputs(graphs.graphs.take(index))
-        inputs = {name: tf.constant(batch[name]) for name in signature}
-        values = call(inputs).numpy()
-        if scores is None:
-            scores = np.zeros((len(order), values.shape[1]), np.float32)
-        scores[index] = values
-    return np.zeros((0, model.output_shape[-1]), np.float32) if scores is None else scores
+    named = isinstance(model.output, Mapping)
+    outputs = model.output if named else {"": model.output}
+    found = {name: np.zeros((len(order), one.shape[-1]), np.float32) for name, one in outputs.items()}
+    batches = track(loader.batches(), f"Scoring {len(order)} jets", total=-(-len(order) // batch_size))
+    for number, (inputs,) in enumerate(batches):
+        index = order[number * batch_size : (number + 1) * batch_size]
+        values = call({name: tf.constant(value) for name, value in inputs.items()})
+        for name, scores in found.items():
+            scores[index] = (values[name] if named else values).numpy()
+    return found if named else found[""]
 
 
 def predict_file(
@@ -56,7 +68,8 @@ def predict_file(
     """Score the jets of a file, simulated or real, and write the scores beside the jets' columns.
 
     The file is HDF5 with ``score`` float32 (n, outputs), ``event``, ``label`` where there is one, and the jet
-    columns under ``jets/``.
+    columns under ``jets/``. Outputs of a configuration are also under ``outputs/`` by their names, regressed
+    quantities in the units of their columns; ``score`` is the first one.
 
     Args:
         run: a finished run or its folder.
@@ -79,9 +92,13 @@ def predict_file(
         with status(f"Reading {sample}"):
             jets, _ = load_jets(str(sample), reader)
             graphs = graphs_of(jets, run.preprocess)
-        scores = predict(run.model(), graphs)
+        found = in_units(run.config, predict(run.model(), graphs), jets)
         with h5py.File(part, "w") as file:
-            file["score"] = scores
+            if isinstance(found, Mapping):
+                for name, values in found.items():
+                    file[f"outputs/{name}"] = values
+                found = found[next(iter(run.config.outputs))]
+            file["score"] = found
             file["event"] = jets.event
             if jets.label is not None:
                 file["label"] = jets.label

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from e2e_tf.config import RunConfig
+from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.preprocess import Preprocess
@@ -17,21 +19,39 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.progress import status
 from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
+from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 
-__all__ = ["Prepared", "Split", "load_jets", "prepare"]
+if TYPE_CHECKING:
+    from e2e_tf.data.readers.images import Images
+
+__all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One part of the data: jets, their graphs (normalised) and the weights that training uses."""
+    """One part of the data.
+
+    Attributes:
+        jets: the jets, or images, which have the same columns but neither hits nor candidates.
+        graphs: their graphs, normalised.
+        weight: float32 (B,), the weights of the label that training uses.
+        targets: what each output of the configuration is trained for; empty without a section ``[outputs]``.
+    """
 
     jets: Jets
     graphs: GraphData
     weight: np.ndarray
+    targets: dict[str, Target] = field(default_factory=dict)
 
     @property
     def label(self) -> np.ndarray:
-        assert self.jets.label is not None  # prepare() refuses a sample without
+        """int8 (B,).
+
+        Raises:
+            InputError: the sample has no labels, only other quantities to train for.
+        """
+        if self.jets.label is None:
+            raise InputError("this sample has no labels; its outputs are trained for other columns")
         return self.jets.label
 
 
@@ -47,12 +67,15 @@ class Prepared:
     source: dict[str, Any]
 
 
-def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[Jets, dict[str, Any]]:
-    """Jets of a shipped sample or of a file, and what identifies them.
+def load_sample(
+    sample: str, reader: str = "", base: Path | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Jets | Images, dict[str, Any]]:
+    """Jets or images of a shipped sample or of a file, and what identifies them.
 
     Args:
         sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
         reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
+        options: more arguments of the reader.
 
     Raises:
         InputError: there is no such sample, or it cannot be read.
@@ -62,16 +85,26 @@ def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[
         raise InputError(
             f"there is no sample {path}; data.sample takes a path or one of {', '.join(SAMPLES)}"
         )
-    if reader in ("", "jets") and _is_jets(path):
-        jets = read_jets(path)
+    read: Jets | Images
+    if reader in ("", "jets") and not options and _is_jets(path):
+        read = read_jets(path)
     else:
         from e2e_tf.data.readers import open_reader
 
-        read = open_reader(path, reader or None).read()
-        if not isinstance(read, Jets):
-            raise InputError(f"{path} holds images; graphs need jets with hits or candidates")
-        jets = read
-    return jets, {"sample": sample, "file": path.name, "sha256": sha256(path)}
+        read = open_reader(path, reader or None).read(**(options or {}))
+    return read, {"sample": sample, "file": path.name, "sha256": sha256(path)}
+
+
+def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[Jets, dict[str, Any]]:
+    """As :func:`load_sample`, for jets only.
+
+    Raises:
+        InputError: there is no such sample, it cannot be read, or it holds images.
+    """
+    jets, source = load_sample(sample, reader, base)
+    if not isinstance(jets, Jets):
+        raise InputError(f"{sample} holds images; this needs jets with hits or candidates")
+    return jets, source
 
 
 def _is_jets(path: Path) -> bool:
@@ -88,49 +121,75 @@ def _is_jets(path: Path) -> bool:
 def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     """Read, select, split, build graphs, normalise and weight.
 
-    The normalisation and the pT weights are fitted on the training part only.
+    The normalisation, the pT weights and the factors of outputs are fitted on the training part only.
 
     Raises:
         InputError: the sample cannot be used; the message says why.
     """
     data = config.data
     with status(f"Reading {data.sample}"):
-        jets, source = load_jets(data.sample, data.reader, base)
-    if jets.label is None:
+        read, source = load_sample(data.sample, data.reader, base, data.options)
+    jets = cast("Jets", read)  # of images nothing is used that they do not have
+    by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
+    if jets.label is None and by_label:
         raise InputError(f"{data.sample} has no labels; training needs jets with truth")
+    if "pt" not in jets.jets and (data.jet_pt is not None or (data.reweight_pt and by_label)):
+        raise InputError(
+            f"{data.sample} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
+            f"false"
+        )
     if data.jet_pt is not None:
         low, high = data.jet_pt
         jets = jets.take((jets.jets["pt"] >= low) & (jets.jets["pt"] < high))
-    signal = int(np.sum(jets.label == 1))
-    for name, count in (("signal", signal), ("background", len(jets) - signal)):
-        if not count:
-            raise InputError(
-                f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
-            )
-    parts = split_by_event(jets.event, data.split, config.seed)
+    if by_label:
+        signal = int(np.sum(jets.label == 1))
+        for name, count in (("signal", signal), ("background", len(jets) - signal)):
+            if not count:
+                raise InputError(
+                    f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
+                )
     recipe = GraphRecipe(**config.graph.model_dump())
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
+        parts = split_by_event(split_groups(graphs), data.split, config.seed)
         split_graphs = [graphs.take(part) for part in parts]
     preprocess = split_graphs[0].fit_preprocess(recipe)
     reweighting = None
     split_jets = [jets.take(part) for part in parts]
     base_weights = [j.weight if data.use_event_weights else np.ones(len(j), np.float32) for j in split_jets]
     train = split_jets[0]
-    assert train.label is not None
-    if data.reweight_pt:
-        reweighting = PtReweighting.fit(train.jets["pt"], train.label, data.pt_bins, base_weights[0])
-    factors = class_weights(train.label, base_weights[0])
-    splits = []
-    for part_jets, part_graphs, weight in zip(split_jets, split_graphs, base_weights, strict=True):
-        assert part_jets.label is not None
-        if reweighting is not None:
-            weight = reweighting.weights(part_jets.jets["pt"], part_jets.label, weight)
-        else:
-            weight = weight * np.where(part_jets.label == 1, factors[1], factors[0]).astype(np.float32)
-        splits.append(Split(part_jets, part_graphs.normalised(preprocess), weight.astype(np.float32)))
+    weights = base_weights
+    if by_label:
+        assert train.label is not None
+        if data.reweight_pt:
+            reweighting = PtReweighting.fit(train.jets["pt"], train.label, data.pt_bins, base_weights[0])
+        factors = class_weights(train.label, base_weights[0])
+        weights = []
+        for part_jets, weight in zip(split_jets, base_weights, strict=True):
+            assert part_jets.label is not None
+            if reweighting is not None:
+                weight = reweighting.weights(part_jets.jets["pt"], part_jets.label, weight)
+            else:
+                weight = weight * np.where(part_jets.label == 1, factors[1], factors[0])
+            weights.append(weight.astype(np.float32))
+    targets: list[dict[str, Target]] = [{}, {}, {}]
+    for name, output in config.outputs.items():
+        chosen = weights if output.is_label else base_weights
+        made = [
+            make_target(name, output, part_jets, weight)
+            for part_jets, weight in zip(split_jets, chosen, strict=True)
+        ]
+        scale = np.ones(1) if output.is_label else target_scale(output, made[0])
+        for part_targets, target in zip(targets, made, strict=True):
+            part_targets[name] = scaled(target, scale)
+    splits = [
+        Split(part_jets, part_graphs.normalised(preprocess), weight, part_targets)
+        for part_jets, part_graphs, weight, part_targets in zip(
+            split_jets, split_graphs, weights, targets, strict=True
+        )
+    ]
     counts = {
-        name: {"jets": len(s.jets), "signal": int(s.label.sum())}
+        name: {"jets": len(s.jets)} | ({} if s.jets.label is None else {"signal": int(np.sum(s.label == 1))})
         for name, s in zip(("train", "validation", "test"), splits, strict=True)
     }
     first, second, third = splits

@@ -29,7 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gcn_belle": {"units": 8, "kinds": 5, "embedding": 3},
 }
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "gat_cheb on edges": ("gat_cheb", {"layout": "edges"}),
+    "gat_cheb on edges": ("gat_cheb", {"layout": "edges", "pooling": "attention+max+mean+sum"}),
     "particle_net in columns": ("particle_net", {"coordinates": [0, 1]}),
     "particle_attention with mean": ("particle_attention", {"class_blocks": 0}),
     "particle_attention in columns": ("particle_attention", {"pairs": [0, 1, 2, 3], "couplings": True}),
@@ -95,7 +95,8 @@ def test_graphs_alone_in_a_batch_and_permuted(which: str, batch: Any, alone: Any
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("which", SMALL)
+# ParticleNet-Lite is ParticleNet with other defaults, and here with the same settings.
+@pytest.mark.parametrize("which", [name for name in SMALL if name != "particle_net_lite"])
 def test_overfits_32_graphs(which: str, batch: Any) -> None:
     rng = np.random.default_rng(3)
     whole = features(batch(rng.integers(3, 8, 32), F, G, seed=4))
@@ -118,7 +119,7 @@ def test_overfits_32_graphs(which: str, batch: Any) -> None:
     first = float(step())
     for _ in range(30):
         losses = [float(step()) for _ in range(10)]
-        if max(losses) < 0.05:
+        if max(losses) < 0.1:
             break
     assert losses[-1] < 0.1 < first
 

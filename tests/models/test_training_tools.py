@@ -193,6 +193,13 @@ def test_ensemble_of_others_and_export(batch: Any) -> None:
     )
     feeds = edges_feeds(graphs)
     np.testing.assert_allclose(edges_function(model)(**feeds)[0], expected, rtol=1e-4, atol=1e-6)
+    points = build_model(
+        "particle_net", 6, 2, {"k": 2, "channels": [[4]], "dense": [4], "coordinates": "points"}
+    )
+    both, where = ensemble([members[1], points]), np.random.default_rng(0).normal(size=(12, 2)).astype("f4")
+    assert {tensor.name for tensor in both.inputs} == {*whole, "points"}
+    expected = np.mean([members[1](whole), points(whole | {"points": where})], axis=0)
+    np.testing.assert_allclose(both(whole | {"points": where}), expected, rtol=1e-5)
     with pytest.raises(InputError, match="models must have the same inputs; model 1 has"):
         ensemble([members[1], build_model("deep_sets", 5, 2, SETS)])
     with pytest.raises(InputError, match="models must have the same outputs"):
@@ -273,7 +280,7 @@ json.dump([strategy.num_replicas_in_sync, losses, weight], open(out, "w"))
 """
 
 
-def test_two_workers_and_two_replicas_train_as_one(tmp_path: Path) -> None:
+def test_two_workers_and_two_replicas_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(kind: str, name: str, extra: dict[str, str] | None = None) -> subprocess.Popen[str]:
         environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"} | (extra or {})
         command = [sys.executable, "-c", TRAIN, kind, str(tmp_path / name)]
@@ -289,10 +296,14 @@ def test_two_workers_and_two_replicas_train_as_one(tmp_path: Path) -> None:
     for one in sockets:
         one.close()
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    runs = [start("none", "alone.json"), start("mirrored", "mirrored.json")]
+    runs = [start("mirrored", "mirrored.json")]
     for index in range(2):
         config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
         runs.append(start("multi_worker", f"worker{index}.json", {"TF_CONFIG": config}))
+    with monkeypatch.context() as patch:  # one process alone: this one
+        patch.delenv("TF_CONFIG", raising=False)
+        patch.setattr(sys, "argv", ["train", "none", str(tmp_path / "alone.json")])
+        exec(compile(TRAIN, "train", "exec"), {"__name__": "train"})
     for run in runs:
         try:
             _, errors = run.communicate(timeout=240)
