@@ -1,14 +1,20 @@
-"""Speed and size of exported models: ONNX Runtime and TensorFlow on the padded interface, k-NN inside.
+"""Exported models against Spektral's and PyTorch Geometric's inference, and against a plain export, in one run.
 
-    python benchmarks/export.py [--jets 128] [--repeats 30] [--json OUT]
+    python benchmarks/export.py [--rounds 9] [--jets 128] [--batches 16 128] [--only ours] [--write]
 
-Measured in one run, best and median of the repeats: gat_cheb with its default settings and random weights, 16 node
-and 2 jet features, k = 8.
+``gat_cheb`` with its default settings and the same weights everywhere.
 
-- latency: one jet of 50 candidates, one thread
-- throughput: jets of 20 to 120 nodes in size-sorted batches of 16, two threads, as converted, optimised, frozen
-  graph; `plain` is the converter's output without this library's lowering
-- the same with edge lists instead of dense blocks (segment sums), graph given
+- Throughput, two threads: jets of 20 to 120 nodes, 17 features, 8 neighbours, in size-sorted batches. Ours is the
+  padded interface with the k-NN inside; the others get finished graphs and Laplacians. Spektral and PyTorch
+  Geometric run in processes and environments of their own, as in ``layers.py``; ``plain`` is what tf2onnx makes of
+  the same model written with segment sums, as Spektral writes it. All give the same scores, which is checked, and
+  take turns, one measurement each, round after round. Each runs in batches of several sizes, and its best counts.
+  ONNX Runtime has two callers with one thread each, as CMSSW's streams are, or two threads for a single batch.
+- Latency, one thread: one jet of 50 candidates, tensors bound as C++ binds them, the least of many calls, next to
+  a product of two 256 x 256 matrices in the same runtime.
+- Memory is what a fresh process that loads the ONNX file and scores all batches needs beyond the runtime itself.
+
+``--write`` puts the tables into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -16,151 +22,446 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import layers  # beside this file
 import numpy as np
+from layers import FEATURES, GLOBALS, LIBRARIES, ROOT, K, Worker, make_data, python_of, read_data
 
-K, FEATURES, GLOBALS, BATCH = 8, 16, 2, 16
-
-
-def best(call: Callable[[], Any], repeats: int) -> tuple[float, float]:
-    """Best and median seconds of a call."""
-    for _ in range(3):
-        call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times), float(np.median(times))
+MARKS = ("<!-- export: begin -->", "<!-- export: end -->")
+Feeds = dict[str, np.ndarray]
 
 
-def session(path: Path, threads: int) -> Any:
+def session(model: bytes | str, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # Threads that spin while they wait would count as used processor time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def recipe() -> Any:
+def recipe(coordinates: tuple[str, ...] = ()) -> Any:
+    """Inputs of the model: the candidates' features, whatever their values are."""
     from e2e_tf.data.preprocess import Normalisation, Preprocess
     from e2e_tf.data.schema import CANDIDATE_FEATURES, JET_FEATURES
 
     def norm(features: Any) -> Normalisation:
         return Normalisation.fit(features, np.zeros((0, len(features)), np.float32))
 
+    features = (CANDIDATE_FEATURES * 2)[:FEATURES]
     return Preprocess(
-        "candidates", f"knn:{K}", norm(CANDIDATE_FEATURES), norm(JET_FEATURES[:GLOBALS]), max_nodes=120
+        "candidates", f"knn:{K}", norm(features), norm(JET_FEATURES[:GLOBALS]), coordinates, max_nodes=120
     )
 
 
-def export_all(folder: Path, preprocess: Any) -> dict[str, Any]:
-    """Models of both interfaces: path of each ONNX file, and the padded function's frozen graph."""
+def padded(batch: Feeds) -> Feeds:
+    """A batch of ``layers.make_data`` as tensors of the padded interface."""
+    from deploy.interface import JetBatch
+    from deploy.padded import padded_feeds
+    from e2e_tf.graph import GraphBatch
+
+    none = np.zeros(0, np.int32)
+    graphs = GraphBatch.from_edges(
+        x=batch["x"], senders=none, receivers=none, n_node=batch["n_node"], u=batch["u"]
+    )
+    return padded_feeds(JetBatch(graphs, batch["points"]))
+
+
+def segments(batch: Feeds) -> Feeds:
+    """The same batch as edge lists with a finished Laplacian."""
+    ids = np.repeat(np.arange(len(batch["n_node"]), dtype=np.int32), batch["n_node"])
+    names = ("x", "senders", "receivers", "s_senders", "s_receivers")
+    return {
+        **{name: batch[name] for name in names},
+        "weight": layers.laplacian_weights(batch).astype(np.float32),
+        "graph": ids,
+        "u": batch["u"],
+    }
+
+
+def segment_model(weights: Sequence[np.ndarray]) -> Any:
+    """gat_cheb with the segment sums of TensorFlow, as Spektral's layers have them, as a ``tf.function``."""
+    import tensorflow as tf
+
+    def gather_sum(values: Any, receivers: Any, count: Any) -> Any:
+        return tf.math.unsorted_segment_sum(values, receivers, count)
+
+    def call(
+        x: Any,
+        senders: Any,
+        receivers: Any,
+        s_senders: Any,
+        s_receivers: Any,
+        weight: Any,
+        graph: Any,
+        u: Any,
+    ) -> Any:
+        source = iter(weights)
+        n = tf.shape(x)[0]
+        loops = tf.range(n)
+        sources, targets = tf.concat([senders, loops], 0), tf.concat([receivers, loops], 0)
+        for _ in layers.HEADS:
+            kernel, own, other, bias = (next(source) for _ in range(4))
+            h = tf.einsum("nf,fhc->nhc", x, kernel)
+            receive, send = (tf.einsum("nhc,ch->nh", h, vector[:, :, 0]) for vector in (own, other))
+            logits = tf.nn.leaky_relu(tf.gather(receive, targets) + tf.gather(send, sources), 0.2)
+            top = tf.math.unsorted_segment_max(logits, targets, n)
+            share = tf.exp(logits - tf.gather(top, targets))
+            share = share / (tf.gather(gather_sum(share, targets, n), targets) + 1e-9)
+            summed = gather_sum(share[:, :, None] * tf.gather(h, sources), targets, n)
+            x = tf.nn.relu(tf.reshape(summed, (-1, kernel.shape[1] * kernel.shape[2])) + bias)
+        for _ in layers.CHEB:
+            kernel, bias = next(source), next(source)
+            terms = [x]
+            for k in range(1, len(kernel)):
+                product = gather_sum(tf.gather(terms[-1], s_senders) * weight[:, None], s_receivers, n)
+                terms.append(product if k == 1 else 2.0 * product - terms[-2])
+            x = tf.nn.relu(sum(tf.matmul(t, w) for t, w in zip(terms, kernel, strict=True)) + bias)
+        graphs = tf.shape(u)[0]
+        counts = gather_sum(tf.ones_like(x[:, :1]), graph, graphs)
+        h = tf.concat([gather_sum(x, graph, graphs) / counts, u], axis=1)
+        for _ in layers.DENSE:
+            kernel, bias = next(source), next(source)
+            h = tf.nn.relu(tf.matmul(h, kernel) + bias)
+        kernel, bias = next(source), next(source)
+        return tf.sigmoid(tf.matmul(h, kernel) + bias)
+
+    shapes = {"x": (None, FEATURES), "u": (None, GLOBALS)}
+    floats = ("x", "weight", "u")
+    names = ("x", "senders", "receivers", "s_senders", "s_receivers", "weight", "graph", "u")
+    signature = [
+        tf.TensorSpec(shapes.get(n, (None,)), tf.float32 if n in floats else tf.int32, n) for n in names
+    ]
+    return tf.function(call, input_signature=signature, autograph=False)
+
+
+def split(batches: list[Feeds], size: int) -> list[Feeds]:
+    """The same jets in the same order, at most ``size`` in a batch."""
+    parts = []
+    for batch in batches:
+        ends = np.concatenate([[0], np.cumsum(batch["n_node"])])
+        for first in range(0, len(batch["n_node"]), size):
+            jets = slice(first, first + size)
+            nodes = slice(ends[first], ends[min(first + size, len(ends) - 1)])
+            part = {name: batch[name][nodes] for name in ("x", "points")}
+            parts.append({**part, "n_node": batch["n_node"][jets], "u": batch["u"][jets]})
+    return parts
+
+
+class Callers:
+    """Two threads of ONNX Runtime: two callers of one each, or two in the one call for a single batch."""
+
+    def __init__(self, path: Path, feeds: list[Feeds]) -> None:
+        self.feeds = feeds
+        self.session = session(str(path), 1 if len(feeds) > 1 else 2)
+        self.pool = ThreadPoolExecutor(2)
+
+    def __call__(self) -> list[np.ndarray]:
+        # The largest first, so that nobody waits for one at the end.
+        scores = self.pool.map(lambda part: self.session.run(None, part)[0], self.feeds[::-1])
+        return list(scores)[::-1]
+
+
+def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) -> tuple[dict[str, Any], Any]:
+    """ONNX files by name with their numbers of nodes, and the frozen graph."""
+    import tensorflow as tf
+    import tf2onnx
+
     from deploy import lowering
     from deploy.export import freeze
-    from deploy.interface import OUTPUT, edges_feeds, edges_function, link
-    from deploy.jets import random_batch
-    from deploy.padded import padded_feeds, padded_function
+    from deploy.interface import OUTPUT
+    from deploy.padded import padded_function
     from deploy.quiet import quiet_tensorflow
     from e2e_tf.models import build_model
 
-    rng = np.random.default_rng(0)
-    batches = [
-        random_batch(preprocess, np.array(n), rng, link)
-        for n in ([3, 11, 0, 7], [13, 1], [0], [1], [17, 2, 5])
-    ]
+    samples = [padded(batch) for batch in batches]
+    for n in (1, 0):
+        samples.append({k: v if k == "u" else v[..., :n] for k, v in samples[0].items()})
+    samples += [{name: value[:1] for name, value in samples[0].items()}]
     made: dict[str, Any] = {}
+
+    def keep(name: str, model: Any) -> None:
+        path = folder / f"{name.replace(' ', '_')}.onnx"
+        path.write_bytes(model.SerializeToString())
+        made[name] = {"path": path, "nodes": len(model.graph.node)}
+
     with quiet_tensorflow():
-        padded = build_model("gat_cheb", FEATURES, GLOBALS)
-        lists = build_model("gat_cheb", FEATURES, GLOBALS, {"layout": "edges"})
-        for name, function, feeds in (
-            ("padded", padded_function(padded, preprocess), [padded_feeds(b) for b in batches]),
-            ("edge lists", edges_function(lists), [edges_feeds(b.graphs) for b in batches]),
-        ):
-            graph, names = freeze(function)
-            plain = lowering.convert(graph, names, OUTPUT, 18, 8)
-            small = lowering.optimise(plain, feeds)
-            for form, model in (
-                ("plain", plain),
-                ("optimised", small),
-                ("float16 weights", lowering.float16_weights(small)),
-                ("int8", lowering.int8_weights(small)),
-            ):
-                path = folder / f"{name}_{form}.onnx".replace(" ", "_")
-                path.write_bytes(model.SerializeToString())
-                made[f"{name}, {form}"] = (path, len(model.graph.node))
-            if name == "padded":
-                made["graph"] = graph
-    return made
+        model = build_model("gat_cheb", FEATURES, GLOBALS)
+        model.set_weights(weights)
+        # In η and φ, which wraps, for one jet; in the plain coordinates of the benchmark's graphs for many.
+        for name, preprocess in (("tau", recipe()), ("padded", recipe(("a", "b")))):
+            graph, names = freeze(padded_function(model, preprocess))
+            converted = lowering.convert(graph, names, OUTPUT, 18, 8)
+            small = lowering.optimise(converted, samples)
+            keep(f"{name} as converted", converted)
+            keep(name, small)
+        keep("padded float16 weights", lowering.float16_weights(small))
+        keep("padded int8", lowering.int8_weights(small))
+        with tf.device("/cpu:0"):
+            function = segment_model(weights)
+            plain, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=18)
+        keep("plain", plain)
+    return made, graph
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--jets", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=30)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+class Frozen:
+    """The frozen graph in TensorFlow."""
 
-    import tensorflow as tf
+    def __init__(self, graph: Any, threads: int) -> None:
+        import tensorflow as tf
 
-    from deploy.interface import OUTPUT, edges_feeds, link
-    from deploy.jets import random_batch
-    from deploy.padded import padded_feeds
-
-    preprocess = recipe()
-    rng = np.random.default_rng(1)
-    sizes = np.sort(rng.integers(20, 121, options.jets))
-    batches = [random_batch(preprocess, sizes[i : i + BATCH], rng, link) for i in range(0, len(sizes), BATCH)]
-    one = random_batch(preprocess, np.array([50]), rng, link)
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as name:
-        made = export_all(Path(name), preprocess)
-        graph = made.pop("graph")
-        for label, (path, nodes) in made.items():
-            feeds_of = padded_feeds if label.startswith("padded") else lambda batch: edges_feeds(batch.graphs)
-            single, feeds = feeds_of(one), [feeds_of(batch) for batch in batches]
-            alone, both = session(path, 1), session(path, 2)
-            latency = best(lambda s=alone, f=single: s.run(None, f), 10 * options.repeats)
-            whole = best(lambda s=both, f=feeds: [s.run(None, part) for part in f], options.repeats)
-            row = {"model": f"ONNX {label}", "nodes": nodes, "kB": path.stat().st_size / 1000}
-            rows.append(row | {"latency_ms": latency[0] * 1e3, "graphs_per_s": options.jets / whole[0]})
         imported = tf.Graph()
         with imported.as_default():
             tf.compat.v1.import_graph_def(graph, name="")
-        feeds = [{f"{k}:0": v for k, v in padded_feeds(batch).items()} for batch in batches]
-        single = {f"{k}:0": v for k, v in padded_feeds(one).items()}
-        seconds = {}
-        for threads in (1, 2):
-            config = tf.compat.v1.ConfigProto(
-                intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1
-            )
-            with tf.compat.v1.Session(graph=imported, config=config) as run:
-                work = [single] if threads == 1 else feeds
-                repeats = 10 * options.repeats if threads == 1 else options.repeats
-                seconds[threads] = best(
-                    lambda r=run, w=work: [r.run(f"{OUTPUT}:0", part) for part in w], repeats
-                )[0]
-        row = {"model": "frozen graph padded", "nodes": len(graph.node), "kB": graph.ByteSize() / 1000}
-        rows.append(row | {"latency_ms": seconds[1] * 1e3, "graphs_per_s": options.jets / seconds[2]})
-
-    print(f"{'model':34} {'nodes':>6} {'kB':>8} {'one jet of 50, ms':>18} {'graphs/s':>9}")
-    for row in rows:
-        print(
-            f"{row['model']:34} {row['nodes']:6d} {row['kB']:8.0f} {row['latency_ms']:18.3f} "
-            f"{row['graphs_per_s']:9.0f}"
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1
         )
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+        self.session = tf.compat.v1.Session(graph=imported, config=config)
+
+    def run(self, _: None, feeds: Feeds) -> list[np.ndarray]:
+        return [self.session.run("score:0", {f"{k}:0": v for k, v in feeds.items()})]
+
+
+def timed(call: Callable[[], Any]) -> dict[str, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+def latency(models: dict[str, Any], feeds: Feeds, calls: int) -> dict[str, float]:
+    """Least milliseconds of one call of each model, in turns, and of a product of matrices."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    bound = {}
+    for name in ("tau", "tau as converted"):
+        run = session(str(models[name]["path"]), 1)
+        binding = run.io_binding()
+        for key, value in feeds.items():
+            binding.bind_ortvalue_input(key, onnxruntime.OrtValue.ortvalue_from_numpy(value))
+        score = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((1, 1), np.float32))
+        binding.bind_ortvalue_output("score", score)
+        bound[name] = (run, binding)
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (256, 256)) for name in "abc"]
+    product = helper.make_graph(
+        [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ports[:2], ports[2:]
+    )
+    made = helper.make_model(product, opset_imports=[helper.make_opsetid("", 18)])
+    made.ir_version = 8
+    run = session(made.SerializeToString(), 1)
+    binding = run.io_binding()
+    for name in "ab":
+        values = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)
+        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(values))
+    binding.bind_output("c")
+    bound["matrices"] = (run, binding)
+    best = dict.fromkeys(bound, np.inf)
+    for _ in range(calls // 50):
+        for name, (run, binding) in bound.items():
+            for _ in range(50):
+                best[name] = min(best[name], timed(lambda r=run, b=binding: r.run_with_iobinding(b))["wall"])  # type: ignore[misc]
+    return {name: 1e3 * seconds for name, seconds in best.items()}
+
+
+def alone(model: str, feeds: str) -> None:
+    """Print the MiB that a fresh process needs for a model and its batches."""
+    parts: dict[str, Feeds] = {}
+    with np.load(feeds) as data:
+        for key in data.files:
+            number, name = key.split("/")
+            parts.setdefault(number, {})[name] = data[key]
+    import onnxruntime  # noqa: F401  # counts as the runtime
+
+    before = layers.resident()
+    run = session(model, 2)
+    for part in parts.values():
+        run.run(None, part)
+    # The peak of this program; that of getrusage counts the parent's too.
+    peak = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    print(json.dumps(max(0.0, int(peak.split()[1]) / 1024 - before)))
+
+
+def memory(path: Path, feeds: list[Feeds]) -> float:
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        np.savez(file.name, **{f"{i}/{name}": v for i, part in enumerate(feeds) for name, v in part.items()})
+        command = [sys.executable, __file__, "--alone", str(path), file.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout))
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[str]:
+    data: dict[int, tuple[Path, list[Feeds]]] = {}
+    weights: list[np.ndarray] = []
+    for size in options.batches:
+        place = folder / str(size)
+        place.mkdir()
+        path = make_data(place, "small", options.jets, size)
+        batches, weights = read_data(str(path))
+        rng = np.random.default_rng(2)  # biases as trained, which are not 0
+        weights = [w if w.any() else rng.normal(0, 0.1, w.shape).astype(np.float32) for w in weights]
+        named = {f"weight/{i:02d}": w for i, w in enumerate(weights)}
+        rest = {f"{i}/{name}": v for i, part in enumerate(batches) for name, v in part.items()}
+        np.savez(path, **rest, **named)
+        data[size] = (path, batches)
+    models, graph = write_models(folder, weights, data[options.batches[0]][1])
+
+    calls: dict[tuple[str, int], Callable[[], Any]] = {}
+    scores: dict[tuple[str, int], np.ndarray] = {}
+    workers: list[Worker] = []
+    used: dict[str, float] = {}
+    source: dict[int, int] = {}  # of the jets in batches of a size, the size they were made with
+    frozen = Frozen(graph, 2)
+    for size, (path, batches) in data.items():
+        blocks = [padded(batch) for batch in batches]
+        first = size == options.batches[0]
+        for name, info in models.items():
+            if name.startswith("tau"):
+                continue
+            for part in {size, *(options.parts if first and name != "plain" else ())}:
+                lists = [segments(b) for b in batches] if name == "plain" else []
+                feeds = lists or [padded(b) for b in split(batches, part)]
+                run = Callers(info["path"], feeds)
+                scores[name, part] = np.concatenate(run())
+                calls[name, part] = lambda r=run: timed(r)
+                source[part] = size
+                if first and part == size:
+                    used[name] = memory(info["path"], feeds)
+        scores["frozen graph", size] = np.concatenate([frozen.run(None, part)[0] for part in blocks])
+        calls["frozen graph", size] = lambda f=blocks: timed(lambda: [frozen.run(None, part) for part in f])
+        for library in options.libraries:
+            worker = Worker(library, options.libraries[library], path, 2)
+            worker.answer()
+            workers.append(worker)
+            with np.load(f"{path}.{library}.npz") as found:
+                scores[library, size] = np.concatenate([found[key] for key in found.files])
+            calls[library, size] = lambda w=worker: w.ask("inference")
+    for (name, size), found in scores.items():
+        difference = float(np.abs(found - scores["padded", source[size]]).max())
+        allowed = 0.2 if "int8" in name else 1e-2 if "float16" in name else 1e-4
+        if not difference < allowed:
+            sys.exit(f"{name} computes something else: scores differ by {difference:.1e}")
+
+    rounds: dict[tuple[str, int], list[dict[str, float]]] = {key: [] for key in calls}
+    for number in range(options.rounds + 1):
+        for key in list(calls) if number % 2 else list(calls)[::-1]:
+            took = calls[key]()
+            if number:  # the first round warms up
+                rounds[key].append(took)
+    for worker in workers:
+        worker.close()
+    best = {
+        name: min(
+            (size for other, size in calls if other == name),
+            key=lambda s, n=name: min(one["wall"] for one in rounds[n, s]),  # type: ignore[misc]
+        )
+        for name in dict.fromkeys(name for name, _ in calls)
+    }
+    ours = rounds["padded", best["padded"]]
+    titles = {
+        "padded": "ONNX, padded, k-NN inside",
+        "padded as converted": "the same as converted, before lowering",
+        "padded float16 weights": "the same with float16 weights",
+        "padded int8": "the same with int8 products",
+        "frozen graph": "frozen graph in TensorFlow, k-NN inside",
+        "plain": "plain tf2onnx export of segment sums, graph given",
+        "spektral": "Spektral 1.3, graph given",
+        "pyg": "PyTorch Geometric, graph given",
+    }
+    lines = [
+        "| two threads | jets/s, best | in batches of | ours over it | in processor time | kB | nodes | memory [MiB] |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, title in titles.items():
+        if name not in best:
+            continue
+        taken = rounds[name, best[name]]
+        ratio = {
+            clock: np.median([them[clock] / us[clock] for us, them in zip(ours, taken, strict=True)])
+            for clock in ("wall", "cpu")
+        }
+        rate = options.jets / min(one["wall"] for one in taken)
+        info = models.get(name)
+        kilobytes = f"{info['path'].stat().st_size / 1000:,.0f}" if info else ""
+        if name == "frozen graph":
+            kilobytes = f"{graph.ByteSize() / 1000:,.0f}"
+        nodes = str(info["nodes"]) if info else str(len(graph.node)) if name == "frozen graph" else ""
+        size = f"{used[name]:,.0f}" if name in used else ""
+        compared = ["", ""] if name == "padded" else [f"{ratio['wall']:.2f}", f"{ratio['cpu']:.2f}"]
+        lines.append(
+            f"| {title} | {rate:,.0f} | {best[name]} | {compared[0]} | {compared[1]} | {kilobytes} | {nodes} | {size} |"
+        )
+
+    one = make_data(folder, "small", 1, 1)
+    (jet,), _ = read_data(str(one))
+    rng = np.random.default_rng(3)
+    jet |= {
+        "x": rng.normal(size=(50, FEATURES)).astype(np.float32),
+        "points": rng.normal(0, 0.2, (50, 2)).astype(np.float32),
+        "n_node": np.array([50], np.int32),
+    }
+    least = latency(models, padded(jet), options.calls)
+    lines += [
+        "",
+        "| one thread, one jet of 50 candidates | ms, least | over the product of matrices |",
+        "|---|---|---|",
+    ]
+    for name, title in (("tau", titles["padded"]), ("tau as converted", titles["padded as converted"])):
+        lines.append(f"| {title} | {least[name]:.3f} | {least[name] / least['matrices']:.2f} |")
+    lines.append(f"| product of two 256 x 256 matrices | {least['matrices']:.3f} | |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--jets", type=int, default=128)
+    parser.add_argument("--calls", type=int, default=5000, help="of one jet")
+    parser.add_argument("--batches", type=int, nargs="+", default=[16, 128], help="jets in a batch")
+    parser.add_argument("--parts", type=int, nargs="+", default=[2, 4], help="and of ours also so many")
+    parser.add_argument("--only", choices=list(LIBRARIES), nargs="+", help="these, ours always among them")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.alone:
+        alone(*options.alone)
+        return
+    wanted = [n for n in LIBRARIES if n != "ours" and (not options.only or n in options.only)]
+    options.libraries = {name: python_of(name) for name in wanted}
+    missing = [LIBRARIES[name] for name, python in options.libraries.items() if python is None]
+    if missing:
+        sys.exit(f"no environment with {' and '.join(missing)}: run 'sh tests/parity/make_envs.sh' first")
+    with tempfile.TemporaryDirectory() as folder:
+        lines = measure(options, Path(folder))
+    lines += [
+        "",
+        f"`python benchmarks/export.py --rounds {options.rounds}`: {options.jets} jets of 20 to 120 nodes; ratios are "
+        "medians of the rounds' ratios.",
+    ]
+    print("\n".join(lines))
+    if options.write:
+        path = ROOT / "docs" / "benchmarks.md"
+        page = path.read_text(encoding="utf-8")
+        before, _, rest = page.partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        body = "\n".join([MARKS[0], *lines, MARKS[1]])
+        part = path.with_suffix(".part")
+        part.write_text(f"{before.rstrip()}\n\n{body}{after}".rstrip() + "\n", encoding="utf-8")
+        part.replace(path)
 
 
 if __name__ == "__main__":

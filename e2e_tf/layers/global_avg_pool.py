@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from e2e_tf.layers.pooling import GlobalPool
 
@@ -30,4 +29,4 @@ class GlobalAvgPool(GlobalPool):
     """
 
     def pool(self, x: Any, nodes: Any) -> Any:
-        return nodes.total(x) / tf.cast(tf.maximum(nodes.count, 1), x.dtype)[:, None]
+        return nodes.total(x) / nodes.divisor

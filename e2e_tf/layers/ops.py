@@ -6,14 +6,19 @@ graphs without nodes and nodes without edges keep their place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
 
 __all__ = [
     "block_index",
+    "exporting",
     "from_blocks",
     "graph_ids",
+    "is_exporting",
     "join_heads",
     "leaky_relu",
     "linear",
@@ -28,6 +33,27 @@ __all__ = [
 ]
 
 Tensor = Any
+
+_EXPORTING = ContextVar("exporting", default=False)
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """What is traced inside is for inference in other runtimes only.
+
+    Layers then take the form with the fewest operations, where TensorFlow's gradient wants another one. The
+    numbers are the same but for rounding.
+    """
+    token = _EXPORTING.set(True)
+    try:
+        yield
+    finally:
+        _EXPORTING.reset(token)
+
+
+def is_exporting() -> bool:
+    """Inside :func:`exporting`."""
+    return _EXPORTING.get()
 
 
 def linear(x: Tensor, kernel: Tensor) -> Tensor:

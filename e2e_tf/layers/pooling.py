@@ -44,6 +44,9 @@ class Blocks:
 
     def __init__(self, mask: Any, x: Any) -> None:
         self.mask, self.count = node_mask(mask, x.dtype)
+        # The numbers of nodes as they are added up, (B, 1): no integers on the way.
+        total = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1, keepdims=True)
+        self.divisor = tf.cast(tf.maximum(total, 1), x.dtype)
 
     def total(self, values: Any) -> Any:
         return tf.squeeze(tf.matmul(self.mask[:, None, :], values), axis=1)
@@ -65,6 +68,7 @@ class Segments:
     def __init__(self, n_node: Any, x: Any) -> None:
         self.count = tf.cast(n_node, tf.int32)
         self.graph, self.n_graph = graph_ids(self.count, tf.shape(x)[0]), tf.shape(n_node)[0]
+        self.divisor = tf.cast(tf.maximum(self.count, 1), x.dtype)[:, None]
 
     def total(self, values: Any) -> Any:
         return segment_sum(values, self.graph, self.n_graph)

@@ -56,14 +56,13 @@ class ScaledLaplacian(keras.layers.Layer):
 
     def _blocks(self, x: Any, a: Any) -> Any:
         a = tf.cast(a, x.dtype)
-        loops = diagonal(a)
-        symmetric = 0.5 * (a + tf.linalg.matrix_transpose(a))
-        symmetric = tf.where(loops, tf.zeros((), x.dtype), symmetric)
-        inverse_root = _inverse_root(tf.reduce_sum(symmetric, axis=-1))
+        loops = tf.cast(diagonal(a), x.dtype)
+        twice = (a + tf.linalg.matrix_transpose(a)) * (1 - loops)  # 2 S; the factor cancels
+        inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1))
         scale = 2.0 / self.lambda_max
-        laplacian = (-scale * inverse_root)[..., :, None] * symmetric * inverse_root[..., None, :]
+        laplacian = (-scale * inverse_root)[..., :, None] * twice * inverse_root[..., None, :]
         if self.lambda_max != 2.0:
-            laplacian = laplacian + (scale - 1.0) * tf.cast(loops, x.dtype)
+            laplacian = laplacian + (scale - 1.0) * loops
         return laplacian
 
     def _edges(self, x: Any, a: Any) -> Any:
@@ -101,4 +100,5 @@ class ScaledLaplacian(keras.layers.Layer):
 
 
 def _inverse_root(degree: Any) -> Any:
-    return tf.where(degree > 0, tf.math.rsqrt(tf.where(degree > 0, degree, 1)), tf.zeros((), degree.dtype))
+    # A node without edges multiplies zeros only, so that any finite number will do.
+    return tf.math.rsqrt(tf.maximum(degree, 1e-4 if degree.dtype == tf.float16 else 1e-30))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,8 +24,12 @@ import numpy as np
 import tensorflow as tf
 
 import e2e_tf.layers  # noqa: F401  (registers)
+from e2e_tf.layers.ops import exporting
 
 logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+# The converter copies the whole graph before each of its passes, in case one fails, which is half of its time;
+# here a pass that fails is an error.
+os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 
 F = 5  # node features of the standard graphs
 
@@ -422,7 +427,8 @@ def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
 
     @tf.function(input_signature=signature)
     def call(*flat: Any) -> Any:
-        output = layer(tf.nest.pack_sequence_as(structure, list(flat)))
+        with exporting():  # in the form in which hand-offs take it
+            output = layer(tf.nest.pack_sequence_as(structure, list(flat)))
         return tf.identity(tf.nest.flatten(output)[0])
 
     model, _ = tf2onnx.convert.from_function(call, input_signature=signature, opset=opset)

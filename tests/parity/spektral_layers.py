@@ -1,4 +1,4 @@
-"""Spektral's own layers on Keras 2, in an environment of their own; called by test_spektral.py.
+"""Spektral's own layers on Keras 2, in a process of its own; called by the parity tests and by record.py.
 
 Arguments: a file with graphs and, for each case, its weights; a file for the outputs.
 """
@@ -7,7 +7,9 @@ import json
 import sys
 
 import numpy as np
+import spektral
 import tensorflow as tf
+import tf_keras
 from spektral import layers
 
 data = np.load(sys.argv[1])
@@ -21,30 +23,33 @@ def sparse(rows, columns, values):
 
 
 ones = np.ones(len(senders), np.float32)
-graphs = {
-    # Rows are the senders, as GATConv and message passing read a sparse matrix.
-    "senders": sparse(senders, receivers, ones),
-    # Rows are the receivers: a matrix that multiplies the features.
-    "receivers": sparse(receivers, senders, weights),
-}
 dense = np.zeros((n, n), np.float32)
 dense[receivers, senders] = 1
-graphs["dense"] = tf.constant(dense)
-graphs["dense_loops"] = tf.constant(np.maximum(dense, np.eye(n, dtype=np.float32)))
+graphs = {
+    # Rows are the senders, as GATConv and message passing read a sparse matrix.
+    "edges": sparse(senders, receivers, ones),
+    # Rows are the receivers: a matrix that multiplies the features.
+    "weighted": sparse(receivers, senders, weights),
+    "dense": tf.constant(dense),
+    "dense_loops": tf.constant(np.maximum(dense, np.eye(n, dtype=np.float32))),
+    "segments": tf.constant(np.repeat(np.arange(len(data["n_node"])), data["n_node"])),
+}
 
 results = {}
 for name, case in json.loads(str(data["cases"])).items():
     layer = getattr(layers, case["layer"])(**case["config"])
-    if case["graph"] == "segments":
-        inputs = [tf.constant(x), tf.constant(data["graph_id"])]
-    else:
-        inputs = [tf.constant(x), graphs[case["graph"]]]
+    inputs = [tf.constant(x), graphs[case["graph"]]]
     layer(inputs)
-    values = [data[f"{name}/{i}"] for i in range(case["weights"])]
-    trained, fixed = values[: case["trainable"]], values[case["trainable"] :]
-    for group, arrays in ((layer.trainable_weights, trained), (layer.non_trainable_weights, fixed)):
-        assert [tuple(w.shape) for w in group] == [a.shape for a in arrays], name
-        for weight, array in zip(group, arrays, strict=True):
-            weight.assign(array)
+    own = [*layer.trainable_weights, *layer.non_trainable_weights]
+    values = [data[f"{name}/{i}"] for i in range(len(case["weights"]))]
+    assert [tuple(w.shape) for w in own] == [a.shape for a in values], name
+    for weight, array in zip(own, values, strict=True):
+        weight.assign(array)
     results[name] = np.array(layer(inputs))
-np.savez(sys.argv[2], **results)
+versions = {
+    "spektral": spektral.__version__,
+    "tensorflow": tf.__version__,
+    "tf_keras": tf_keras.__version__,
+    "numpy": np.__version__,
+}
+np.savez(sys.argv[2], **results, versions=np.array(json.dumps(versions)))
