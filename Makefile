@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make demo` and `make test`; both create .venv and install once.
-# Other goals: lint, minimums, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
+# Other goals: lint, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
 
 ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
@@ -12,7 +12,7 @@ UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
 
-.PHONY: demo test lint minimums cpp constraints clean
+.PHONY: demo test lint minimums old-runtimes cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
@@ -49,9 +49,13 @@ minimums: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-minimums/bin/python --resolution lowest-direct -e '.[dev]'
 	cd "$(ROOT)" && .venv-minimums/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
 
+# The runtimes of CMSSW releases, in environments of their own; PYTHON must be 3.8 to 3.11 for them.
+old-runtimes: $(VENV)/.installed
+	cd "$(ROOT)" && PYTHON=$(PYTHON) sh deploy/old_runtimes.sh
+
 # Exact versions for the two commands, for every Python and platform at once.
 constraints:
 	cd "$(ROOT)" && $(PYTHON) -m pip install --quiet uv && $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf "$(VENV)" "$(ROOT)/.venv-minimums" "$(ROOT)/demo_out"
+	rm -rf "$(VENV)" "$(ROOT)/.venv-minimums" "$(ROOT)/.venv-old-runtimes" "$(ROOT)/demo_out"

@@ -54,16 +54,31 @@ def demo(
 @app.command()
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
-    process: Annotated[str, typer.Option(help="What to simulate: tau.")] = "tau",
+    process: Annotated[
+        str, typer.Option(help="What to simulate: tau, wtau, z_jet, dijet, top or egamma.")
+    ] = "tau",
     jets: Annotated[int, typer.Option(help="Number of jets, half of them signal.")] = 8000,
     seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same file.")] = 1,
+    pileup: Annotated[float, typer.Option(help="Mean number of pileup collisions in an event.")] = 0.0,
+    detector: Annotated[str, typer.Option(help="Response: cms, or cms2012 tuned to 2012 jets.")] = "cms",
     workers: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted simulation.")] = False,
     force: Force = False,
 ) -> None:
     """Simulate jets with hits, candidates and truth (needs the extra 'sim')."""
     from e2e_tf.sim import simulate as run
 
-    run(process, jets, seed, output, workers=workers, force=force)
+    run(
+        process,
+        jets,
+        seed,
+        output,
+        pileup=pileup,
+        detector=detector,
+        workers=workers,
+        resume=resume,
+        force=force,
+    )
 
 
 @app.command()
@@ -107,13 +122,16 @@ def predict(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a Keras model (.keras).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New hand-off folder.")],
     cmssw: Annotated[
         str, typer.Option(help="Oldest release series that must run it, such as 14_1.")
     ] = "13_1",
     interface: Annotated[
-        str, typer.Option(help="padded (graph built inside) or edges; by default what the graph allows.")
+        str,
+        typer.Option(
+            help="padded (graph built inside), edges or tensors; empty takes what the model allows."
+        ),
     ] = "",
     formats: Annotated[
         str, typer.Option(help="Of onnx, pb and savedmodel, joined by commas.")
@@ -123,9 +141,12 @@ def export(
     fixed: Annotated[
         tuple[int, int] | None, typer.Option(help="Also write a graph for this many jets and nodes, for XLA.")
     ] = None,
+    proof: Annotated[
+        int, typer.Option(help="Random jets of the proof that goes into the manifest; 0 leaves it out.")
+    ] = 1000,
     force: Force = False,
 ) -> None:
-    """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json."""
+    """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, and prove them."""
     from deploy.export import export as hand_off
     from e2e_tf.training.report import say
 
@@ -139,6 +160,7 @@ def export(
         float16_weights=float16_weights,
         int8=int8,
         fixed=fixed,
+        proof=proof,
     )
     say(f"Hand-off in {done}")
 
@@ -148,13 +170,16 @@ def verify(
     handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
     jets: Annotated[int, typer.Option(help="Number of jets.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the jets.")] = 0,
-    runner: Annotated[Path | None, typer.Option(help="e2e_tf_run, to prove C++ on raw jets too.")] = None,
+    runner: Annotated[
+        Path | None, typer.Option(help="e2e_tf_run for the proof in C++; by default the one of 'make cpp'.")
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
 ) -> None:
-    """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores."""
+    """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
     from deploy.verify import verify as prove
     from e2e_tf.training.report import agreement_table
 
-    if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner)):
+    if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner, write=record)):
         raise typer.Exit(1)
 
 
@@ -287,6 +312,20 @@ def triton(
     from e2e_tf.training.report import say
 
     say(f"Model repository in {write(handoff, output, name=name, form=form, force=force)}")
+
+
+@app.command()
+def cmssw(
+    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder that will hold the package.")],
+    package: Annotated[str, typer.Option(help="Subsystem/Package.")] = "RecoTauTag/E2ETagger",
+    force: Force = False,
+) -> None:
+    """Write a CMSSW package of a hand-off: producers, configuration, data, unit test."""
+    from deploy.cmssw import cmssw_package
+    from e2e_tf.training.report import say
+
+    say(f"CMSSW package in {cmssw_package(handoff, output, package=package, force=force)}")
 
 
 @app.command()

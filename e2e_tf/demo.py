@@ -52,8 +52,8 @@ def run_demo(
         (part / DEMO_CONFIG).write_text(source.read_text("utf-8"), "utf-8")
         run = fit(read_config(source), part / "run", base=source.parent)
         metrics = evaluate(run)
-        export(run, part / "handoff")
-        agreements = verify(part / "handoff")
+        export(run, part / "handoff", proof=0)
+        agreements = verify(part / "handoff", write=True)
     metrics_table(metrics)
     agreed = agreement_table(agreements)
     say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from e2e_tf.errors import InputError
 
-__all__ = ["new_file", "new_folder", "sha256"]
+__all__ = ["new_file", "new_folder", "refuse_existing", "sha256"]
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -26,7 +27,27 @@ def sha256(path: str | os.PathLike[str]) -> str:
         return digest.hexdigest()
 
 
-def _refuse_existing(path: Path, force: bool) -> None:
+# What a file system answers that has no room (left), or that fails.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+
+@contextmanager
+def _room(target: Path) -> Iterator[None]:
+    """A full disk in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise InputError(f"{target} cannot be written: {os.strerror(error.errno)}") from error
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Refuse a name that is taken or has no folder, before any work is done for it.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false, or its folder does not exist.
+    """
     if path.exists() and not force:
         raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
     if not path.parent.is_dir():
@@ -34,23 +55,26 @@ def _refuse_existing(path: Path, force: bool) -> None:
 
 
 @contextmanager
-def new_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its name when the block ends without an error.
+def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path beside ``path``, or in ``folder``, that takes its name when the block ends well.
 
     Raises:
-        InputError: ``path`` exists and ``force`` is false, or its folder does not exist.
+        InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
     """
     target = Path(path)
-    _refuse_existing(target, force)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    part = Path(name)
-    part.chmod(0o666 & ~_umask())
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    refuse_existing(target, force)
+    with _room(target):
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=".part", dir=folder or target.parent
+        )
+        os.close(handle)
+        part = Path(name)
+        part.chmod(0o666 & ~_umask())
+        try:
+            yield part
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -60,23 +84,24 @@ def new_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
     With ``force`` an existing folder is replaced, and only once the new one is complete.
 
     Raises:
-        InputError: ``path`` exists and ``force`` is false, or its parent does not exist.
+        InputError: ``path`` exists and ``force`` is false, its parent does not exist, or the disk is full.
     """
     target = Path(path)
-    _refuse_existing(target, force)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    part.chmod(0o777 & ~_umask())
-    try:
-        yield part
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-            target.replace(old / target.name)
-            part.replace(target)
-            shutil.rmtree(old)
-        else:
-            part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    refuse_existing(target, force)
+    with _room(target):
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        part.chmod(0o777 & ~_umask())
+        try:
+            yield part
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+                target.replace(old / target.name)
+                part.replace(target)
+                shutil.rmtree(old)
+            else:
+                part.replace(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _umask() -> int:
