@@ -60,7 +60,7 @@ def test_make_goals_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
         for goal in re.findall(
-            r"\bmake (\w+)", "\n".join(blocks("sh")) + "\n".join(re.findall(r"`(make [^`]*)`", text))
+            r"\bmake ([\w-]+)", "\n".join(blocks("sh")) + "\n".join(re.findall(r"`(make [^`]*)`", text))
         ):
             assert re.search(rf"^{goal}:", makefile, flags=re.MULTILINE), goal
 
