@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -27,9 +26,6 @@ import e2e_tf.layers  # noqa: F401  (registers)
 from e2e_tf.layers.ops import exporting
 
 logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-# The converter copies the whole graph before each of its passes, in case one fails, which is half of its time;
-# here a pass that fails is an error.
-os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 
 F = 5  # node features of the standard graphs
 

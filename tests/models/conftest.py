@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-
-# The ONNX converter copies its graph before every pass, in case one fails; here that is an error.
-os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 
 Batch = dict[str, np.ndarray]
 
