@@ -17,9 +17,8 @@ INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
 
-# Three processes, since some tests wait for others' processes; two cores are enough.
 test: $(VENV)/.installed-dev
-	cd "$(ROOT)" && $(BIN)/python -m pytest -n 3 --dist loadfile $(TESTS)
+	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

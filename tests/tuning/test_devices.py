@@ -67,7 +67,7 @@ def test_a_trial_sees_the_gpu_of_its_worker_only(harness, tmp_path, toy):
     path = toy("Seen", trials=6)
     model.write_text(
         model.read_text()
-        + "\n\nclass Seen(Toy):\n    seconds = 0.1\n\n    def fit(self, hp, model, callbacks=(), **kwargs):\n"
+        + "\n\nclass Seen(Toy):\n    def fit(self, hp, model, callbacks=(), **kwargs):\n        meet()\n"
         "        out = super().fit(hp, model, callbacks, **kwargs)\n"
         "        return {**out, 'device': float(os.environ['CUDA_VISIBLE_DEVICES'])}\n"
     )

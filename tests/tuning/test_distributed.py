@@ -64,7 +64,7 @@ def test_a_killed_worker_loses_no_trial(harness, tmp_path, toy, address):
 
 def test_workers_of_this_machine(harness, tmp_path, toy):
     code, output = harness.run(
-        tmp_path, "tune", toy("Moody", trials=12, max_failures=12), "-o", "s", "--workers", 2
+        tmp_path, "tune", toy("Meeting", trials=12, max_failures=12), "-o", "s", "--workers", 2
     )
     assert code == 0, output
     sweep = open_sweep(tmp_path / "s")
