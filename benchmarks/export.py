@@ -36,7 +36,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import layers  # beside this file
 import numpy as np
-from layers import FEATURES, GLOBALS, LIBRARIES, ROOT, K, Worker, make_data, python_of, read_data
+from layers import FEATURES, GLOBALS, LIBRARIES, K, Worker, make_data, python_of, read_data, write_tables
 
 MARKS = ("<!-- export: begin -->", "<!-- export: end -->")
 Feeds = dict[str, np.ndarray]
@@ -459,14 +459,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if options.write:
-        path = ROOT / "docs" / "benchmarks.md"
-        page = path.read_text(encoding="utf-8")
-        before, _, rest = page.partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        body = "\n".join([MARKS[0], *lines, MARKS[1]])
-        part = path.with_suffix(".part")
-        part.write_text(f"{before.rstrip()}\n\n{body}{after}".rstrip() + "\n", encoding="utf-8")
-        part.replace(path)
+        write_tables(MARKS, lines)
 
 
 if __name__ == "__main__":

@@ -402,6 +402,17 @@ def measure(kind: str, found: dict[str, str], options: argparse.Namespace, folde
     return lines
 
 
+def write_tables(marks: tuple[str, str], lines: list[str]) -> None:
+    """Put lines between two marks of docs/benchmarks.md, in place of what is there."""
+    path = ROOT / "docs" / "benchmarks.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition(marks[0])
+    after = rest.partition(marks[1])[2]
+    body = "\n".join([marks[0], *lines, marks[1]])
+    part = path.with_suffix(".part")
+    part.write_text(f"{before.rstrip()}\n\n{body}\n\n{after.lstrip()}", encoding="utf-8")
+    part.replace(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
@@ -441,14 +452,7 @@ def main() -> None:
     print("\n".join(text))
     print(f"{time.perf_counter() - started:.0f} s")
     if options.write:
-        path = ROOT / "docs" / "benchmarks.md"
-        page = path.read_text(encoding="utf-8")
-        before, _, rest = page.partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        body = "\n".join([MARKS[0], *text, MARKS[1]])
-        part = path.with_suffix(".part")
-        part.write_text(f"{before.rstrip()}\n\n{body}\n\n{after.lstrip()}", encoding="utf-8")
-        part.replace(path)
+        write_tables(MARKS, text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,26 @@ _GLUON = (21,)
 
 MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 
+_soft_taus = partial(
+    Process,
+    jet_pt=(10.0, 50.0),
+    visible_pt=(10.0, 50.0),
+    max_eta=2.3,
+    radius=0.4,
+    match=0.2,
+)
+_flavoured_jets = partial(
+    Process,
+    jet_pt=(30.0, 200.0),
+    visible_pt=(0.0, 0.0),
+    max_eta=2.0,
+    radius=0.4,
+    match=0.3,
+    truth="flavour",
+)
+
 PROCESSES = {
-    "tau": Process(
+    "tau": _soft_taus(
         sources=(
             Source(
                 "Z/gamma* -> tau tau, both taus to hadrons",
@@ -138,13 +157,8 @@ PROCESSES = {
             ),
             _SOFT_QCD_JETS,
         ),
-        jet_pt=(10.0, 50.0),
-        visible_pt=(10.0, 50.0),
-        max_eta=2.3,
-        radius=0.4,
-        match=0.2,
     ),
-    "wtau": Process(
+    "wtau": _soft_taus(
         sources=(
             Source(
                 "W -> tau nu, the tau to hadrons",
@@ -153,13 +167,8 @@ PROCESSES = {
             ),
             _SOFT_QCD_JETS,
         ),
-        jet_pt=(10.0, 50.0),
-        visible_pt=(10.0, 50.0),
-        max_eta=2.3,
-        radius=0.4,
-        match=0.2,
     ),
-    "z_jet": Process(
+    "z_jet": _flavoured_jets(
         sources=(
             Source(
                 "Z -> mu mu with a quark",
@@ -174,24 +183,12 @@ PROCESSES = {
                 _GLUON,
             ),
         ),
-        jet_pt=(30.0, 200.0),
-        visible_pt=(0.0, 0.0),
-        max_eta=2.0,
-        radius=0.4,
-        match=0.3,
-        truth="flavour",
     ),
-    "dijet": Process(
+    "dijet": _flavoured_jets(
         sources=(
             Source("quark jets of dijets", 1, (*_TO_QUARKS, *_MEDIUM_PT), _QUARKS),
             Source("gluon jets of dijets", 0, (*_TO_GLUONS, *_MEDIUM_PT), _GLUON),
         ),
-        jet_pt=(30.0, 200.0),
-        visible_pt=(0.0, 0.0),
-        max_eta=2.0,
-        radius=0.4,
-        match=0.3,
-        truth="flavour",
     ),
     "top": Process(
         sources=(
