@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from events import record
 
 from e2e_tf.sim.cluster import HadronicTaus, cluster_jets, hadronic_taus, match_taus
 from e2e_tf.sim.kinematics import four_momentum
-from e2e_tf.sim.pythia import Events
 
 pytest.importorskip("fastjet", reason="needs the extra 'sim'")
 
@@ -22,23 +22,6 @@ def test_jets_by_hand(capfd: pytest.CaptureFixture[str]):
     assert jets.eta[0] == pytest.approx(np.arcsinh(total[2] / 30))
     assert jets.mass[0] == pytest.approx(np.sqrt(total[3] ** 2 - (total[:3] ** 2).sum()))
     assert capfd.readouterr().out == ""
-
-
-def record(*rows: tuple[int, int, tuple[int, int], float]) -> Events:
-    """An event of (pdg id, status, daughters, pT); the first row is a stand-in for the system."""
-    pdg_id, status, daughters, pt = zip((90, -11, (0, 0), 0.0), *rows, strict=True)
-    count = len(pdg_id)
-    zero = np.zeros(count)
-    return Events(
-        np.array(pdg_id, np.int32),
-        np.array(status, np.int32),
-        zero,
-        np.array(daughters, np.int64),
-        four_momentum(np.array(pt), zero, zero, 0.0),
-        np.zeros((count, 3)),
-        np.zeros(count, np.int64),
-        np.ones(1),
-    )
 
 
 def test_decay_mode_looks_into_resonances():

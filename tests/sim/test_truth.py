@@ -2,28 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from events import record
 
 from e2e_tf.sim.cluster import ReconstructedJets
-from e2e_tf.sim.kinematics import four_momentum
-from e2e_tf.sim.pythia import Events
 from e2e_tf.sim.truth import hadronic_tops, hard_partons, heavy_flavour, near_prompt_muons, top_of_jets
-
-
-def record(*rows: tuple[int, int, tuple[int, int], float, float]) -> Events:
-    """One event of (pdg id, status, daughters, pT, η) at φ = 0; the first row stands for the system."""
-    pdg_id, status, daughters, pt, eta = zip((90, -11, (0, 0), 0.0, 0.0), *rows, strict=True)
-    count = len(pdg_id)
-    zero = np.zeros(count)
-    return Events(
-        np.array(pdg_id, np.int32),
-        np.array(status, np.int32),
-        zero,
-        np.array(daughters, np.int64),
-        four_momentum(np.array(pt), np.array(eta), zero, 0.0),
-        np.zeros((count, 3)),
-        np.zeros(count, np.int64),
-        np.ones(1),
-    )
 
 
 def jets_at(*eta: float) -> ReconstructedJets:
