@@ -32,6 +32,8 @@ class DataConfig(_Section):
         options: more arguments of the reader, such as ``{signal = ["Tbqq"]}`` or ``{channels = ["ecal", "hcal"]}``.
         jet_pt: range of jet pT [GeV] to keep.
         split: fractions of events for training, validation and test.
+        split_seed: seed of the split; None takes the run's. Runs of several seeds that are compared on the same
+            jets share one.
         reweight_pt: weight the background so that its pT spectrum matches the signal's.
         pt_bins: bin edges [GeV] of the reweighting and of the judgement.
         use_event_weights: multiply by the sample's event weights.
@@ -42,6 +44,7 @@ class DataConfig(_Section):
     options: dict[str, Any] = Field(default_factory=dict)
     jet_pt: tuple[float, float] | None = None
     split: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    split_seed: int | None = Field(None, ge=0)
     reweight_pt: bool = True
     pt_bins: tuple[float, ...] = (10, 15, 20, 25, 30, 35, 40, 45, 50)
     judge_pt_bins: tuple[float, ...] = (10, 20, 30, 40, 50)
@@ -66,8 +69,12 @@ class TrainingConfig(_Section):
         epochs: at most so many.
         batch_size: graphs in a batch.
         optimizer: a Keras optimizer by name.
-        learning_rate: at the start.
+        learning_rate: at the start, or after the warm-up.
         schedule: ``cosine``: the learning rate falls on a half cosine to a hundredth; ``constant``: it stays.
+        warmup_epochs: the learning rate first rises from 0 in so many epochs, which need not be a whole number
+            (``cosine`` only).
+        weight_decay: of the optimizer, apart from the gradient, as in AdamW.
+        clip_norm: longest gradient, all weights together; 0 for any.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together.
     """
@@ -77,8 +84,21 @@ class TrainingConfig(_Section):
     optimizer: str = "rmsprop"
     learning_rate: float = Field(1e-3, gt=0)
     schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(0.0, ge=0)
     patience: int = Field(0, ge=0)
     bucket: bool = True
+
+    @model_validator(mode="after")
+    def _warms_up(self) -> TrainingConfig:
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError(f"warmup_epochs needs the schedule 'cosine', not {self.schedule!r}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs must be below epochs ({self.epochs}), not {self.warmup_epochs:g}"
+            )
+        return self
 
 
 _LOSSES = {

@@ -42,6 +42,14 @@ def test_a_preset_counts_where_the_document_says_nothing():
         ({"training": {"epoch": 3}}, "unknown key 'training.epoch'; accepted here: epochs, batch_size"),
         ({"preset": "tau"}, "preset must be one of tau_tuned, not 'tau'"),
         ({"training": {"schedule": "step"}}, "training.schedule: input should be 'cosine' or 'constant'"),
+        (
+            {"training": {"schedule": "constant", "warmup_epochs": 1}},
+            "training: warmup_epochs needs the schedule 'cosine', not 'constant'",
+        ),
+        (
+            {"training": {"epochs": 2, "warmup_epochs": 2}},
+            r"training: warmup_epochs must be below epochs \(2\), not 2",
+        ),
         ({"model": {"pooling": "mean+mean"}}, "pooling must be one of mean, .* joined by '\\+', not 'mean"),
         ({"training": {"epochs": 0}}, "training.epochs: input should be greater than or equal to 1, not 0"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate: input should be a valid number"),

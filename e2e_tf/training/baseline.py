@@ -98,6 +98,10 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     and photons around it within 0.5, and impact parameters of the leading and of the most displaced track.
     What a jet does not have is 0.
 
+    Samples with pileup tell the tracks of other collisions apart (a column ``from_pv``, 0 for these): they count
+    as charged nowhere; their number, pT share and sum around the leading track are features of their own, as is
+    the jets' ``rho`` [GeV per unit area], so that isolation can be corrected.
+
     Args:
         jets: n jets with ``candidates`` (columns ``pt``, ``energy`` [GeV], ``deta``, ``dphi`` [rad],
             ``charge``, ``d0`` [cm], ``d0_significance`` and ``is_<kind>`` for charged_hadron,
@@ -121,6 +125,10 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     charged, photon = column["charge"] != 0, column["is_photon"] != 0
     total = of.sum(pt)
     columns = _jet_columns(jets)
+    pileup = None
+    if "from_pv" in jets.candidates.columns:
+        pileup = charged & (jets.candidates["from_pv"] == 0)
+        charged &= ~pileup
 
     columns["n_candidates"] = of.count()
     columns["n_charged"] = of.count(charged)
@@ -156,11 +164,15 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     columns["leading_track_delta_r"] = of_track(delta_r)
     columns["n_charged_in_cone"] = of.count(charged & inside)
     columns["n_photon_in_cone"] = of.count(photon & inside)
-    columns["charge_in_cone"] = np.abs(of.sum(column["charge"], inside))
+    columns["charge_in_cone"] = np.abs(of.sum(column["charge"], inside & charged))
     columns["fraction_in_cone"] = _ratio(of.sum(pt, inside), total)
     columns["charged_isolation"] = of.sum(pt, charged & around)
     columns["photon_isolation"] = of.sum(pt, photon & around)
     columns["n_charged_around"] = of.count(charged & around)
+    if pileup is not None:
+        columns["n_pileup_tracks"] = of.count(pileup)
+        columns["pileup_fraction"] = _ratio(of.sum(pt, pileup), total)
+        columns["pileup_isolation"] = of.sum(pt, pileup & around)
     for name, mask in (
         ("charged", charged),
         ("charged_in_cone", charged & inside),
@@ -320,11 +332,12 @@ class _Rows:
 
 
 def _jet_columns(jets: Jets) -> dict[str, np.ndarray]:
-    return {
+    known = {
         "jet_pt": jets.jets["pt"],
         "jet_mass": jets.jets["mass"],
         "jet_abs_eta": np.abs(jets.jets["eta"]),
     }
+    return known | ({"jet_rho": jets.jets["rho"]} if "rho" in jets.jets else {})
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

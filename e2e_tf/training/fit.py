@@ -57,12 +57,20 @@ def compile_model(
     """
     import keras
 
-    optimizer = keras.optimizers.get(
-        {"class_name": options.optimizer, "config": {"learning_rate": options.learning_rate}}
-    )
+    settings: dict[str, Any] = {"learning_rate": options.learning_rate}
+    if options.weight_decay:
+        settings["weight_decay"] = options.weight_decay
+    if options.clip_norm:
+        settings["global_clipnorm"] = options.clip_norm
+    optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})
     if options.schedule == "cosine":
+        rise = round(options.warmup_epochs * steps)
         optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
-            options.learning_rate, options.epochs * steps, alpha=0.01
+            0.0 if rise else options.learning_rate,
+            options.epochs * steps - rise,
+            alpha=0.01,
+            warmup_target=options.learning_rate if rise else None,
+            warmup_steps=rise,
         )
 
     def metric(kind: str) -> Any:

@@ -151,8 +151,10 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     recipe = GraphRecipe(**config.graph.model_dump())
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
-        parts = split_by_event(split_groups(graphs), data.split, config.seed)
+        seed = config.seed if data.split_seed is None else data.split_seed
+        parts = split_by_event(split_groups(graphs), data.split, seed)
         split_graphs = [graphs.take(part) for part in parts]
+        del graphs  # several GB of a large sample
     preprocess = split_graphs[0].fit_preprocess(recipe)
     reweighting = None
     split_jets = [jets.take(part) for part in parts]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,23 @@ def test_candidates_by_hand():
     assert found["leading_track_d0"] == pytest.approx(0.02)
     assert found["leading_track_d0_significance"] == 4
     assert found["largest_d0_significance"] == 6
+
+
+def test_tracks_of_pileup_are_not_charged_candidates():
+    candidates = candidates_of(TAU, [4])
+    flagged = {**candidates.columns, "from_pv": np.array([1, 0, -1, -1])}
+    jets = jets_at([0], [0], [20], candidates=Ragged(flagged, candidates.offsets))
+    jets = replace(jets, jets={**jets.jets, "rho": np.array([1.5], np.float32)})
+    found = row(candidate_features(jets))
+    assert (found["n_candidates"], found["n_charged"], found["n_charged_in_cone"]) == (4, 1, 1)
+    assert found["charged_fraction"] == pytest.approx(8 / 20)
+    assert found["charge_in_cone"] == 1
+    assert (found["n_pileup_tracks"], found["pileup_isolation"]) == (1, 0)  # it is in the signal cone
+    assert found["pileup_fraction"] == pytest.approx(4 / 20)
+    assert found["jet_rho"] == 1.5
+    assert found["mass_charged"] == pytest.approx(0, abs=1e-3)
+    plain = row(candidate_features(jets_at([0], [0], [20], candidates=candidates)))
+    assert not [name for name in plain if "pileup" in name or "rho" in name]
 
 
 def test_the_cone_shrinks_with_pt_and_follows_the_leading_track():

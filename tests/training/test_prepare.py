@@ -24,6 +24,20 @@ def test_splits_share_no_event_and_lose_no_jet(prepared, tau_folder):
     assert sum(len(p.jets) for p in (prepared.train, prepared.validation, prepared.test)) == 400
 
 
+def test_the_split_may_have_a_seed_of_its_own(prepared, tau_folder):
+    """The run's seed does not move jets between the parts then."""
+
+    def events(seed, split_seed):
+        data = {"sample": "tau.h5", **SPLIT, "split_seed": split_seed}
+        found = prepare(make_config({"seed": seed, "data": data}), tau_folder)
+        return [part.jets.event.tolist() for part in (found.train, found.validation, found.test)]
+
+    first = events(5, 1)
+    assert first == events(6, 1)
+    assert first == [p.jets.event.tolist() for p in (prepared.train, prepared.validation, prepared.test)]
+    assert first != events(5, None)
+
+
 def test_graphs_and_jets_of_a_split_belong_together(prepared):
     for part in (prepared.train, prepared.test):
         np.testing.assert_array_equal(part.graphs.event, part.jets.event)

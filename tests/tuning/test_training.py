@@ -102,6 +102,27 @@ def test_schedules(schedule, last):
     assert rates == pytest.approx([0.01, last])
 
 
+def test_warm_up_decay_of_weights_and_longest_gradient():
+    import keras
+
+    from e2e_tf.config import make_config
+    from e2e_tf.training.fit import compile_model
+
+    training = {"learning_rate": 0.01, "epochs": 5, "optimizer": "adam"}
+    training |= {"warmup_epochs": 0.5, "weight_decay": 0.02, "clip_norm": 1.5}
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    compile_model(model, make_config({"training": training}).training, steps=4)
+    rates = []
+    for step in (0, 1, 2, 11, 20):  # half an epoch are 2 batches, 11 is half-way between 2 and 20
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    assert rates == pytest.approx([0, 0.005, 0.01, (0.01 + 1e-4) / 2, 1e-4])
+    assert (model.optimizer.weight_decay, model.optimizer.global_clipnorm) == (0.02, 1.5)
+    plain = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    compile_model(plain, make_config({}).training, steps=4)
+    assert (plain.optimizer.weight_decay, plain.optimizer.global_clipnorm) == (None, None)
+
+
 def test_a_trial_is_the_training_that_fit_does(sweep, folder):
     from e2e_tf.training.fit import fit
 
