@@ -217,7 +217,7 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from e2e_tf.models import build_model
+    from e2e_tf.models import build_model, fill_settings
     from e2e_tf.training.metrics import roc_auc
     from e2e_tf.training.prepare import prepare
     from tuning.cache import Part
@@ -235,7 +235,8 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     graphs = train.graphs
     keras.utils.set_random_seed(seed)
     widths = graphs.x.shape[1], 0 if graphs.u is None else graphs.u.shape[1]
-    model = build_model(config.model_name, *widths, config.model_settings)
+    settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
+    model = build_model(config.model_name, *widths, settings)
     compile_model(model, config, graphs.n_graph)
     log = EpochLog(found.objective)
     fit_model(model, config, train, validation, callbacks=[log], seed=seed)

@@ -208,14 +208,15 @@ class RunHyperModel(keras_tuner.HyperModel):
         """The compiled model of one trial; reads its data on the way."""
         import keras
 
-        from e2e_tf.models import build_model
+        from e2e_tf.models import build_model, fill_settings
         from tuning.training import compile_model
 
         config = self.configure(self.space.values(hp))
         self._data = self.data(config)
         # The seed as in e2e_tf.fit: with the same configuration a trial is the same training.
         keras.utils.set_random_seed(self.seed)
-        model = build_model(config.model_name, *self._data.widths, config.model_settings)
+        settings = fill_settings(config.model_name, config.model_settings, self._data.preprocess)
+        model = build_model(config.model_name, *self._data.widths, settings)
         compile_model(model, config, self._data.train.graphs.n_graph)
         return model
 

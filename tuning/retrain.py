@@ -112,7 +112,7 @@ def _train_one(
 ) -> None:
     import keras
 
-    from e2e_tf.models import build_model
+    from e2e_tf.models import build_model, fill_settings
     from e2e_tf.training.fit import package_versions
     from tuning.cache import Part
     from tuning.training import compile_model, fit_model
@@ -127,7 +127,8 @@ def _train_one(
     keras.utils.set_random_seed(seed)
     graphs = together.graphs
     widths = graphs.x.shape[1], 0 if graphs.u is None else graphs.u.shape[1]
-    model = build_model(config.model_name, *widths, config.model_settings)
+    settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
+    model = build_model(config.model_name, *widths, settings)
     compile_model(model, config, graphs.n_graph)
     history = fit_model(model, config, together, None, epochs=epochs, seed=seed)
     model.save(folder / "model.keras")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from e2e_tf.errors import InputError
 from e2e_tf.models.deep_sets import DeepSets, deep_sets
@@ -24,6 +24,9 @@ from e2e_tf.models.particle_attention import ParticleTransformer, particle_atten
 from e2e_tf.models.particle_net import ParticleNet, ParticleNetLite, particle_net
 from e2e_tf.models.presets import RUNS, TRAINING, TrainingPreset, run_preset, training_preset
 from e2e_tf.models.quark_gluon_cnn import QuarkGluonCNN, quark_gluon_cnn
+
+if TYPE_CHECKING:
+    from e2e_tf.data.preprocess import Preprocess
 
 __all__ = [
     "FCN",
@@ -49,6 +52,7 @@ __all__ = [
     "egamma_hybrid",
     "event_images",
     "fcn",
+    "fill_settings",
     "gat_cheb",
     "gcn_belle",
     "graph_net",
@@ -133,6 +137,39 @@ def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
             raise InputError(str(first["ctx"]["error"])) from error
         key = ".".join(str(part) for part in ("model", *first["loc"]))
         raise InputError(f"{key}: {first['msg']}, not {first['input']!r}") from error
+
+
+def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess) -> dict[str, Any]:
+    """Settings with what follows from a training's inputs filled in.
+
+    That is where ``particle_attention`` with ``pairs = "features"`` finds pT, Δη and Δφ among its features and how
+    their normalisation is undone. What is given already stays, and so does every other model's settings.
+
+    Args:
+        name: of the model.
+        settings: as for :func:`build_model`.
+        preprocess: of the training.
+
+    Raises:
+        InputError: a feature that is needed is not among them, or has another transform.
+    """
+    filled = dict(settings)
+    if name != "particle_attention" or filled.get("pairs") != "features" or filled.get("pair_columns"):
+        return filled
+    norm = preprocess.node_features
+    known = [(feature.raw, feature.transform) for feature in norm.features]
+    wanted = (("pt", "log"), ("deta", "identity"), ("dphi", "identity"))
+    missing = [f"{raw}:{transform}" for raw, transform in wanted if (raw, transform) not in known]
+    if missing:
+        raise InputError(
+            f"pairs = 'features' needs the node features {', '.join(missing)}; there are "
+            f"{', '.join(f'{raw}:{transform}' for raw, transform in known)}"
+        )
+    columns = [known.index(entry) for entry in wanted]
+    filled["pair_columns"] = columns
+    filled["pair_median"] = [float(norm.median[column]) for column in columns]
+    filled["pair_norm"] = [float(norm.norm_factor[column]) for column in columns]
+    return filled
 
 
 def build_model(

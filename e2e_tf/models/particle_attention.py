@@ -26,8 +26,12 @@ class ParticleTransformer:
         embed: units of the dense layers in front, before the last one to ``width``.
         pairs: what enters the attention between two nodes: ``"p4"``, ln kT, ln z, ln ΔR and ln m² from one more
             input ``p4`` float32 (n, 4), pT [GeV], η, φ [rad] and mass [GeV]; four columns of ``x`` that hold
-            these as they are; or ``"graph"``, the number of edges between them.
-        pair_embed: units of the dense layers on the pair features, with ``"p4"`` or columns.
+            these as they are; ``"features"``, the same of massless particles, from the normalised features ``pt``
+            (its logarithm), ``deta`` and ``dphi`` among ``x``; or ``"graph"``, the number of edges between them.
+            ``"p4"`` is exact, ``"features"`` needs no further input, as hand-offs have none.
+        pair_columns, pair_median, pair_norm: of these three features with ``"features"``;
+            :func:`e2e_tf.models.fill_settings` knows them from a ``preprocess.json``, and trainings call it.
+        pair_embed: units of the dense layers on the pair features, unless they are ``"graph"``.
         couplings: add the running couplings at the scale kT to the pair features.
         dense: units of the dense layers after the pooling.
         dropout: in the blocks and after each of the latter.
@@ -41,6 +45,9 @@ class ParticleTransformer:
     embed: tuple[int, ...] = (64,)
     pairs: str | tuple[int, ...] = "graph"
     pair_embed: tuple[int, ...] = (32, 32)
+    pair_columns: tuple[int, ...] = ()
+    pair_median: tuple[float, ...] = ()
+    pair_norm: tuple[float, ...] = ()
     couplings: bool = False
     dense: tuple[int, ...] = ()
     dropout: float = 0.1
@@ -57,8 +64,10 @@ class ParticleTransformer:
             if any(width < 1 for width in getattr(self, name)):
                 raise InputError(f"{name} must be positive, not {getattr(self, name)}")
         if isinstance(self.pairs, str):
-            if self.pairs not in ("graph", "p4"):
-                raise InputError(f"pairs must be 'graph', 'p4' or four columns of x, not {self.pairs!r}")
+            if self.pairs not in ("graph", "p4", "features"):
+                raise InputError(
+                    f"pairs must be 'graph', 'p4', 'features' or four columns of x, not {self.pairs!r}"
+                )
         elif len(self.pairs) != 4 or min(self.pairs) < 0:
             raise InputError(f"pairs must be four columns of x: pT, eta, phi, mass; not {self.pairs}")
         if self.couplings and self.pairs == "graph":
@@ -93,16 +102,21 @@ def particle_attention(
         ``pairs="p4"``, ``p4``.
 
     Raises:
-        InputError: a column is not one of ``x``.
+        InputError: a column is not one of ``x``, or those of ``pairs="features"`` are not known.
     """
     import keras
 
-    from e2e_tf.layers import DisjointToBlocks, GlobalAvgPool, PairFeatures, ParticleAttention
+    from e2e_tf.layers import DisjointToBlocks, FeatureMomenta, GlobalAvgPool, PairFeatures, ParticleAttention
 
     s = settings or ParticleTransformer()
     columns = s.pairs if isinstance(s.pairs, tuple) else ()
     if any(column >= n_features for column in columns):
         raise InputError(f"pairs must be columns of x, 0 to {n_features - 1}, not {columns}")
+    if s.pairs == "features" and not s.pair_columns:
+        raise InputError(
+            "pairs = 'features' needs pair_columns, pair_median and pair_norm; fill_settings takes them from a "
+            "preprocess.json"
+        )
     inputs = disjoint_inputs(n_features, n_globals, {"p4": 4} if s.pairs == "p4" else None)
     x = inputs["x"]
     exact = None if s.pairs == "graph" else "float32"  # momenta lose their digits in a shorter type
@@ -114,7 +128,11 @@ def particle_attention(
     if s.pairs == "graph":
         pairs = keras.ops.expand_dims(a, -1)
     else:
-        p4 = keras.ops.take(x, columns, axis=-1) if columns else x[..., n_features:]
+        if s.pairs == "features":
+            undone = s.pair_columns, s.pair_median, s.pair_norm
+            p4 = FeatureMomenta(*undone, dtype="float32", name="momenta")(x)
+        else:
+            p4 = keras.ops.take(x, columns, axis=-1) if columns else x[..., n_features:]
         pairs = PairFeatures(couplings=s.couplings, name="pairs")(p4)
         for i, units in enumerate(s.pair_embed, 1):
             pairs = gelu(keras.layers.Dense(units, name=f"pair_embed_{i}")(pairs))

@@ -191,7 +191,7 @@ def _train(
     config: RunConfig, prepared: Prepared, folder: Path
 ) -> tuple[Any, dict[str, list[float]], int, list[int]]:
     from e2e_tf.data.loader import DisjointLoader
-    from e2e_tf.models import build_model, check_inputs
+    from e2e_tf.models import build_model, check_inputs, fill_settings
     from e2e_tf.training.callbacks import EpochProgress, LoaderEpoch
     from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
 
@@ -212,7 +212,7 @@ def _train(
             config.model_name,
             len(graphs.node_features),
             len(graphs.jet_features),
-            config.model_settings,
+            fill_settings(config.model_name, config.model_settings, prepared.preprocess),
             run_outputs(config),
         )
     names = [tensor.name for tensor in model.inputs]

@@ -15,10 +15,16 @@ import pytest
 
 import e2e_tf.models
 from e2e_tf.errors import InputError
-from e2e_tf.models import MODELS, Head, build_model, check_inputs
+from e2e_tf.models import MODELS, Head, build_model, check_inputs, fill_settings
 
 F, G = 6, 2
 # Small enough to be quick, with every kind of layer of the model.
+FEATURES = {
+    "pairs": "features",
+    "pair_columns": [1, 0, 3],
+    "pair_median": [0.2, 0.0, 0.1],
+    "pair_norm": [2.0, 5.0, 4.0],
+}
 SMALL: dict[str, dict[str, Any]] = {
     "gat_cheb": {"channels": [4, 8], "heads": [1, 2], "cheb_channels": [8], "dense": [8]},
     "particle_net": {"k": 3, "channels": [[8, 8], [8]], "dense": [8]},
@@ -33,6 +39,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "particle_net in columns": ("particle_net", {"coordinates": [0, 1]}),
     "particle_attention with mean": ("particle_attention", {"class_blocks": 0}),
     "particle_attention in columns": ("particle_attention", {"pairs": [0, 1, 2, 3], "couplings": True}),
+    "particle_attention in features": ("particle_attention", FEATURES),
     "deep_sets with max": ("deep_sets", {"pool": "max"}),
 }
 ALL = {name: (name, {}) for name in SMALL} | VARIANTS
@@ -257,6 +264,37 @@ def test_attention_sees_momenta_up_to_rotations_and_boosts(batch: Any) -> None:
     assert np.abs(np.asarray(model(whole | {"p4": moved})) - score).max() > 1e-4
 
 
+def test_momenta_from_features_are_those_of_an_input(batch: Any) -> None:
+    """``pairs = "features"`` undoes the normalisation, and is then the same model as with ``p4``."""
+    from e2e_tf.data.preprocess import Normalisation, Preprocess
+    from e2e_tf.data.schema import Feature
+
+    whole = batch([6, 1, 9], F, 0)
+    rng = np.random.default_rng(5)
+    names = ("charge", "deta", "pt", "energy", "dphi", "d0")
+    raw = rng.normal(0, 0.1, (16, F)).astype(np.float32)
+    features = [Feature(name, "", "", "log" if name == "pt" else "identity") for name in names]
+    norm = Normalisation.fit(features, raw)
+    preprocess = Preprocess("candidates", "knn:2", norm, None)
+    settings = fill_settings(
+        "particle_attention", SMALL["particle_attention"] | {"pairs": "features"}, preprocess
+    )
+    assert settings["pair_columns"] == [2, 1, 4]
+    found = build_model("particle_attention", F, 0, settings)
+    given = build_model("particle_attention", F, 0, SMALL["particle_attention"] | {"pairs": "p4"})
+    given.set_weights(found.get_weights())
+    p4 = np.stack([np.exp(raw[:, 2]), raw[:, 1], raw[:, 4], np.zeros(16)], axis=1).astype(np.float32)
+    whole["x"] = norm(raw)
+    np.testing.assert_allclose(found(whole), given(whole | {"p4": p4}), rtol=1e-5, atol=1e-6)
+    assert fill_settings("particle_attention", {"pairs": "graph"}, preprocess) == {"pairs": "graph"}
+    assert fill_settings("deep_sets", {"phi": [4]}, preprocess) == {"phi": [4]}
+    other = Preprocess("candidates", "knn:2", Normalisation.fit(features[1:3], raw[:, 1:3]), None)
+    with pytest.raises(
+        InputError, match="needs the node features dphi:identity; there are deta:identity, pt:log"
+    ):
+        fill_settings("particle_attention", {"pairs": "features"}, other)
+
+
 def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
     import onnxruntime
     import tensorflow as tf
@@ -293,6 +331,11 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
         ("particle_net", {"channels": [[8], []]}, "channels must hold positive numbers for each block"),
         ("particle_attention", {"heads": 3}, "heads must divide width, but 3 does not divide 64"),
         ("particle_attention", {"pairs": [0, 1]}, "pairs must be four columns of x"),
+        (
+            "particle_attention",
+            {"pairs": "features"},
+            "pairs = 'features' needs pair_columns, pair_median and",
+        ),
         ("particle_attention", {"couplings": True}, "couplings need four-momenta"),
         ("deep_sets", {"pool": "median"}, "pool must be 'sum', 'mean' or 'max', not 'median'"),
         ("graph_net", {"padded_nodes": 5}, "n_globals must be 0, not 2"),

@@ -1,0 +1,141 @@
+"""The tau study: taggers of hadronic taus of 10 to 50 GeV, trained alike, judged on the same jets.
+
+    python benchmarks/tau_study simulate FOLDER [--jets 48000] [--workers 2]
+    python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
+    python benchmarks/tau_study list FOLDER
+    python benchmarks/tau_study report FOLDER
+
+Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
+result is not done again. Samples and models stay in FOLDER, results are the small JSON files of
+``docs/studies/tau``, one for each row and seed; ``report`` writes ``docs/studies/tau.md`` from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "tau"
+
+
+def result_path(name: str, seed: int) -> Path:
+    return RESULTS / f"{slug(name)}-{seed}.json"
+
+
+def slug(name: str) -> str:
+    """A name for files."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def one(name: str, seed: int, samples: Path) -> None:
+    """Train and judge one row with one seed in this process."""
+    from training import jets_and_weights, one_thread, train
+
+    one_thread()
+    import numpy as np
+    from judging import judged, robustness
+    from rows import CROSS, FLAT, ROWS
+
+    from e2e_tf.files import new_file
+    from e2e_tf.training.run import write_json
+
+    row = ROWS[name]
+    trained = train(row, seed, samples, samples / "runs" / f"{slug(name)}-{seed}")
+    test = jets_and_weights(samples).test
+    score = np.asarray(trained(test.jets), np.float64)
+    found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
+    if seed == 1 and name not in CROSS and name not in FLAT:
+        found["robustness"] = robustness(trained, score, test)
+    (samples / "scores").mkdir(exist_ok=True)
+    with new_file(samples / "scores" / f"{slug(name)}-{seed}.npy", force=True) as part, open(part, "wb") as f:
+        np.save(f, score.astype(np.float32))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(result_path(name, seed), found)
+    rejection = next(r for r in found["rejection"] if r["efficiency"] == 0.7)
+    print(
+        f"{name}, seed {seed}: AUC {found['auc']['value']:.4f}, 1/ε_B at 70 % {rejection['value']:.0f}, "
+        f"{found.get('cpu_seconds', 0) / 60:.1f} min",
+        flush=True,
+    )
+
+
+def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -> int:
+    """Every row and seed without a result, in processes of their own; first seeds first. Number of failures."""
+    from rows import ROWS
+
+    jobs = [(name, seed) for seed in seeds for name in names if seed <= ROWS[name].seeds]
+    jobs = [job for job in jobs if not result_path(*job).is_file()]
+    (samples / "logs").mkdir(exist_ok=True)
+
+    def run(job: tuple[str, int]) -> int:
+        name, seed = job
+        log = samples / "logs" / f"{slug(name)}-{seed}.txt"
+        started = time.perf_counter()
+        with open(log, "a", encoding="utf-8") as file:
+            command = [sys.executable, str(Path(__file__).parent), "one", str(samples), name, str(seed)]
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        last = log.read_text(encoding="utf-8").strip().rsplit("\n", 1)[-1]
+        minutes = (time.perf_counter() - started) / 60
+        print(f"{last} ({minutes:.0f} min)" if not code else f"{name}, seed {seed} failed: {log}", flush=True)
+        return int(code != 0)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(run, jobs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("simulate", "train", "list", "report", "one"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path)
+        if name == "simulate":
+            command.add_argument("--jets", type=int, default=48_000, help="of each pileup")
+        if name in ("simulate", "train"):
+            command.add_argument("--workers", type=int, default=2)
+        if name == "train":
+            command.add_argument("--rows", nargs="+", help="all of them if not given")
+            command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+        if name == "one":
+            command.add_argument("row")
+            command.add_argument("seed", type=int)
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    if options.command == "simulate":
+        from samples import make_samples
+
+        make_samples(folder, options.jets, options.workers)
+    elif options.command == "one":
+        one(options.row, options.seed, folder)
+    elif options.command == "report":
+        from report import write_report
+
+        write_report(RESULTS, RESULTS.with_suffix(".md"))
+    else:
+        from rows import ROWS
+
+        names = getattr(options, "rows", None) or list(ROWS)
+        unknown = [name for name in names if name not in ROWS]
+        if unknown:
+            parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
+        if options.command == "list":
+            for name in names:
+                done = [seed for seed in range(1, ROWS[name].seeds + 1) if result_path(name, seed).is_file()]
+                print(f"{name}: seeds {done} of {ROWS[name].seeds}")
+            return
+        sys.exit(1 if train_all(folder, names, options.seeds, options.workers) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Tables and figures of ``docs/studies/tau.md`` from the results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from judging import CURVE, MODES
+from rows import CROSS, FLAT, MAIN
+from samples import PILEUP
+from variations import VARIATIONS
+
+Result = dict[str, Any]
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581")
+TREES = "boosted trees, candidates"
+
+
+def write_report(results: Path, page: Path) -> None:
+    """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
+    found = read_results(results)
+    tables = {
+        "main": main_table(found),
+        "bins": bin_tables(found),
+        "robustness": robustness_table(found),
+        "cross": cross_table(found),
+        "flat": flat_table(found),
+    }
+    text = page.read_text(encoding="utf-8")
+    for name, lines in tables.items():
+        text = between(text, name, lines)
+    part = page.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(page)
+    draw_curves(found, results / "roc.png")
+    draw_bins(found, results / "pt.png")
+    draw_calibration(found, results / "calibration.png")
+
+
+def read_results(results: Path) -> dict[str, list[Result]]:
+    """Results by row, in the order of the tables; rows without any are left out."""
+    by_row: dict[str, list[Result]] = {}
+    for path in sorted(results.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        by_row.setdefault(result["row"], []).append(result)
+    order = [*MAIN, *CROSS, *FLAT]
+    return {name: by_row[name] for name in [*order, *sorted(set(by_row) - set(order))] if name in by_row}
+
+
+def between(text: str, name: str, lines: list[str]) -> str:
+    """``text`` with lines between the two marks of a name.
+
+    Raises:
+        SystemExit: a mark is missing.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if begin not in text or end not in text:
+        raise SystemExit(f"the page has no place for the table {name!r}: it lacks {begin} or {end}")
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    return before + "\n".join([begin, *lines, end]) + after
+
+
+def rejection(entry: Mapping[str, Any], efficiency: float) -> dict[str, Any]:
+    """The rejection of an entry of :func:`judging.judged` at a signal efficiency."""
+    return next(one for one in entry["rejection"] if one["efficiency"] == efficiency)
+
+
+def over_seeds(values: list[float], error: float | None, digits: int) -> str:
+    """Mean over seeds ± error of the test sample, and the spread of the seeds in brackets."""
+    text = f"{np.mean(values):.{digits}f}"
+    if error is not None:
+        text += f" ± {error:.{digits}f}"
+    return text + (f" ({np.std(values, ddof=1):.{digits}f})" if len(values) > 1 else "")
+
+
+def summary(results: list[Result], efficiency: float) -> str:
+    """Rejection over seeds with the mean error of the test sample; the inverse of the mean ε_B."""
+    each = [rejection(result, efficiency) for result in results]
+    errors = [one["error"] for one in each if one["error"] is not None]
+    digits = 0 if np.mean([one["value"] for one in each]) >= 20 else 1
+    return over_seeds([one["value"] for one in each], float(np.mean(errors)) if errors else None, digits)
+
+
+def main_table(found: dict[str, list[Result]]) -> list[str]:
+    lines = [
+        "| classifier, inputs | seeds | weights | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % | training [min] |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in MAIN:
+        if name not in found:
+            continue
+        results = found[name]
+        auc = over_seeds(
+            [r["auc"]["value"] for r in results], float(np.mean([r["auc"]["error"] for r in results])), 4
+        )
+        weights = results[0]["parameters"]
+        cells = [summary(results, efficiency) for efficiency in (0.5, 0.7, 0.9)]
+        minutes = [r["cpu_seconds"] / 60 for r in results if r.get("cpu_seconds") and not r.get("resumed")]
+        cost = f"{np.mean(minutes):.0f}" if minutes else "-"
+        size = "-" if weights is None else f"{weights:,}"
+        lines.append(f"| {name} | {len(results)} | {size} | {auc} | " + " | ".join(cells) + f" | {cost} |")
+    return lines
+
+
+def bin_tables(found: dict[str, list[Result]]) -> list[str]:
+    """Rejection at 70 % of the signal of each bin."""
+    titles = {
+        "pt": ("pT [GeV]", lambda b: f"{b['low']:g}-{b['high']:g}"),
+        "eta": ("abs(η)", lambda b: f"{b['low']:g}-{b['high']:g}"),
+        "pileup": ("pileup", lambda b: {0: "none", 1: "mean 20", 30: "mean 40"}[b["low"]]),
+        "decay_mode": ("decay", lambda b: MODES[b["mode"]]),
+    }
+    names = [name for name in MAIN if name in found]
+    lines: list[str] = []
+    for key, (title, label) in titles.items():
+        bins = found[names[0]][0]["bins"][key] if names else []
+        lines += [f"| {title} | " + " | ".join(label(b) for b in bins) + " |", "|---" * (len(bins) + 1) + "|"]
+        for name in names:
+            cells = []
+            for i in range(len(bins)):
+                parts = [r["bins"][key][i] for r in found[name]]
+                cells.append(summary(parts, 0.7) if all(p["rejection"] for p in parts) else "-")
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines[:-1]
+
+
+def robustness_table(found: dict[str, list[Result]]) -> list[str]:
+    """1/ε_B at 70 % with the cut moved to it, and what the nominal cut then keeps of signal and background."""
+    names = [n for n in MAIN if n in found and any("robustness" in r for r in found[n])]
+    lines = ["| | as it is | " + " | ".join(VARIATIONS) + " |", "|---" * (len(VARIATIONS) + 2) + "|"]
+    for name in names:
+        entries = next(r["robustness"] for r in found[name] if "robustness" in r)
+        cells = []
+        for key in ("nominal", *VARIATIONS):
+            entry = entries[key]
+            kept = f"{entry['signal_efficiency']:.3f}, {1e3 * entry['background_efficiency']:.1f} ‰"
+            cells.append(f"{entry['rejection']:.0f} ({kept})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def cross_table(found: dict[str, list[Result]]) -> list[str]:
+    names = [name for name in (*CROSS, "particle attention, candidates") if name in found]
+    lines = ["| 1/ε_B at 70 % | " + " | ".join(f"applied at {p}" for p in PILEUP) + " |"]
+    lines.append("|---" * (len(PILEUP) + 1) + "|")
+    for name in names:
+        cells = [summary([r["bins"]["pileup"][i] for r in found[name]], 0.7) for i in range(len(PILEUP))]
+        what = "trained with all three" if name not in CROSS else name
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def flat_table(found: dict[str, list[Result]]) -> list[str]:
+    names = [name for name in ("particle attention, candidates", *FLAT) if name in found]
+    lines = [
+        "| | ROC-AUC | 1/ε_B at 70 % | ε_B, largest over smallest in pT | in mass | 1/ε_B at pileup "
+        + ", ".join(map(str, PILEUP))
+        + " |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        results = found[name]
+        cells = [over_seeds([r["auc"]["value"] for r in results], None, 4), summary(results, 0.7)]
+        for key in ("pt", "mass"):
+            ratios = []
+            for r in results:
+                shares = [b["value"] for b in r["flat"][key] if b["value"]]
+                ratios.append(max(shares) / min(shares))
+            cells.append(over_seeds(ratios, None, 1))
+        by_pileup = [summary([r["bins"]["pileup"][i] for r in results], 0.7) for i in range(len(PILEUP))]
+        cells.append(", ".join(by_pileup))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+@contextmanager
+def figure(path: Path) -> Iterator[Any]:
+    """Axes in the style of CMS."""
+    import matplotlib.style
+    import mplhep
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.style.context([mplhep.style.CMS, {"axes.unicode_minus": True}]):
+        made = Figure(figsize=(10, 9), layout="constrained")
+        FigureCanvasAgg(made)
+        axes = made.subplots()
+        axes.set_title("Simulation (parametrised CMS response)", loc="left", fontsize=18, style="italic")
+        axes.set_title("13 TeV", loc="right", fontsize=20)
+        yield axes
+        made.savefig(path, dpi=70, metadata={"Software": None})
+
+
+def shown(found: dict[str, list[Result]]) -> list[str]:
+    """Rows that the figures show: the best half of the table by rejection, and the trees on candidates."""
+    names = [name for name in MAIN if name in found]
+
+    def value(name: str) -> float:
+        return float(np.mean([rejection(r, 0.7)["value"] for r in found[name]]))
+
+    best = sorted(names, key=value, reverse=True)[:6]
+    seed = [name for name in names if name.startswith("gat_cheb as published, hits")]
+    return [name for name in names if name in best or name == TREES or name in seed]
+
+
+def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
+    with figure(path) as axes:
+        for colour, name in zip(COLOURS, shown(found), strict=False):
+            curve = np.mean([r["curve"] for r in found[name]], axis=0)
+            seen = curve > 0
+            axes.plot(CURVE[seen], 1 / curve[seen], color=colour, linewidth=2.5, label=name)
+        axes.set(yscale="log", xlim=(0.3, 1))
+        axes.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
+        axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
+        axes.legend(fontsize=16)
+
+
+def draw_bins(found: dict[str, list[Result]], path: Path) -> None:
+    with figure(path) as axes:
+        names = shown(found)
+        for i, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
+            bins = [r["bins"]["pt"] for r in found[name]]
+            middle = np.array([(b["low"] + b["high"]) / 2 for b in bins[0]])
+            values = np.mean([[rejection(b, 0.7)["value"] for b in one] for one in bins], axis=0)
+            errors = np.mean([[rejection(b, 0.7)["error"] or 0 for b in one] for one in bins], axis=0)
+            shift = (i - len(names) / 2) * 0.6
+            axes.errorbar(
+                middle + shift, values, errors, fmt="o", color=colour, label=name, capsize=3, markersize=7
+            )
+        axes.set(yscale="log", xlim=(8, 52))
+        axes.set_xlabel(r"Jet $p_\mathrm{T}$ [GeV]")
+        axes.set_ylabel(r"$1/\varepsilon_\mathrm{B}$ at 70 % signal efficiency in the bin")
+        axes.legend(fontsize=16)
+
+
+def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
+    with figure(path) as axes:
+        for colour, name in zip(COLOURS, shown(found), strict=False):
+            entries = found[name][0]["calibration"]
+            axes.plot(
+                [e["score"] for e in entries],
+                [e["signal"] for e in entries],
+                "o-",
+                color=colour,
+                label=name,
+                linewidth=2,
+            )
+        axes.plot([0, 1], [0, 1], color="0.5", linestyle=":")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.set_xlabel("Mean score")
+        axes.set_ylabel("Share of signal")
+        axes.legend(fontsize=16)

@@ -1,0 +1,172 @@
+"""What is trained: every row of the tables, with its inputs and settings.
+
+The budget is the same for all: :data:`EPOCHS` epochs over the same training jets, one thread. Settings that a model
+came with (``gat_cheb`` as it was published, the tuned one of ``docs/tuning.md``) stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from samples import ALL, MIXTURE, PILEUP, pileup_sample
+
+from e2e_tf.config import RunConfig, make_config
+from e2e_tf.models import RUNS
+
+EPOCHS = 12
+SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
+PT_BINS = (10, 15, 20, 25, 30, 35, 40, 45, 50)  # GeV
+
+_JET = ("pt", "mass", "eta", "rho")
+_HITS = {"nodes": "hits", "edges": "knn:8", "jet_features": _JET, "max_nodes": 120}
+_CANDIDATES: dict[str, Any] = {
+    "nodes": "candidates",
+    "edges": "knn:8",
+    "node_features": (
+        *("pt", "energy", "pt_fraction", "deta", "dphi", "delta_r", "charge", "from_pv"),
+        *("is_charged_hadron", "is_neutral_hadron", "is_photon", "is_electron", "is_muon"),
+        *("d0", "dz", "d0_significance", "dz_significance"),
+    ),
+    "jet_features": _JET,
+    "max_nodes": 50,
+}
+_ADAM = {
+    "epochs": EPOCHS,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "learning_rate": 2e-3,
+    "warmup_epochs": 0.5,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+}
+_ATTENTION = {
+    "name": "particle_attention",
+    "width": 64,
+    "heads": 4,
+    "blocks": 3,
+    "class_blocks": 1,
+    "pairs": "features",
+    "pair_embed": (16, 16),
+    "dense": (64,),
+    "dropout": 0.05,
+}
+_DEEP_SETS = {"name": "deep_sets", "phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.1}
+_SEED = {"epochs": EPOCHS, "batch_size": 64, "optimizer": "rmsprop", "learning_rate": 1e-3}
+_TUNED = RUNS["tau_tuned"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        graph, model, training: sections of the configuration; ``model`` is empty for boosted trees.
+        inputs: ``hits``, ``candidates`` or ``both``.
+        seeds: of the weights and the order; the split is the same for all.
+        sample: what it is trained on; all are judged on the test part of :data:`ALL`.
+        image: side of the image in crystals, for models on images.
+        flat: a jet column, whose distance correlation with the score of background is added to the loss.
+        strength: factor of that, or of the reversed gradient.
+        unlearn: the gradient of a network that tells the pileup of a jet is reversed.
+    """
+
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    inputs: str = "candidates"
+    seeds: int = 3
+    sample: str = ALL
+    image: int = 0
+    flat: str = ""
+    strength: float = 0.0
+    unlearn: bool = False
+
+    def config(self, seed: int) -> RunConfig:
+        """The configuration that ``e2e-tf fit`` takes."""
+        data = {
+            "sample": self.sample,
+            "split": SPLIT,
+            "split_seed": 1,
+            "pt_bins": PT_BINS,
+        }
+        sections = {"graph": dict(self.graph), "model": dict(self.model), "training": dict(self.training)}
+        return make_config({"seed": seed, "data": data, **{k: v for k, v in sections.items() if v}})
+
+
+def _attention(**changes: Any) -> Row:
+    # Attention needs no edges; two neighbours are the fewest that the loader carries along cheaply.
+    graph = {**_CANDIDATES, "edges": "knn:2"}
+    return Row(**{"graph": graph, "model": _ATTENTION, "training": _ADAM, **changes})
+
+
+MAIN: dict[str, Row] = {
+    "boosted trees, hits": Row(inputs="hits"),
+    "boosted trees, candidates": Row(inputs="candidates"),
+    "boosted trees, both": Row(inputs="both"),
+    "gat_cheb as published, hits": Row(
+        {"nodes": "hits", "edges": "knn:8+delaunay", "jet_features": ("pt", "mass")},
+        {"name": "gat_cheb"},
+        _SEED,
+        "hits",
+    ),
+    "gat_cheb as published, candidates": Row(
+        {**_CANDIDATES, "edges": "knn:8+delaunay"}, {"name": "gat_cheb"}, _SEED
+    ),
+    "gat_cheb tuned, hits": Row(
+        {**_HITS, "edges": _TUNED["graph"]["edges"]},
+        _TUNED["model"],
+        {**_TUNED["training"], "epochs": EPOCHS},
+        "hits",
+    ),
+    "gat_cheb tuned, candidates": Row(
+        {**_CANDIDATES, "edges": _TUNED["graph"]["edges"]},
+        _TUNED["model"],
+        {**_TUNED["training"], "epochs": EPOCHS},
+    ),
+    "ParticleNet-Lite, hits": Row({**_HITS, "edges": "knn:7"}, {"name": "particle_net_lite"}, _ADAM, "hits"),
+    "ParticleNet, candidates": Row(
+        _CANDIDATES,
+        {
+            "name": "particle_net",
+            "k": 8,
+            "channels": ((32, 32, 32), (64, 64, 64), (128, 128, 128)),
+            "dense": (128,),
+            "dropout": 0.1,
+        },
+        _ADAM,
+    ),
+    "particle attention, hits": Row(
+        {**_HITS, "edges": "knn:2", "max_nodes": 64}, {**_ATTENTION, "blocks": 2}, _ADAM, "hits"
+    ),
+    "particle attention, candidates": _attention(),
+    "deep sets, hits": Row({**_HITS, "edges": "knn:2"}, _DEEP_SETS, _ADAM, "hits"),
+    "deep sets, candidates": Row({**_CANDIDATES, "edges": "knn:2"}, _DEEP_SETS, _ADAM),
+    "CNN, images of hits": Row(
+        {"nodes": "hits", "edges": "knn:1", "jet_features": _JET, "max_nodes": 1},
+        {"name": "quark_gluon_cnn", "size": (64, 64), "filters": (32, 64, 128)},
+        _ADAM,
+        "hits",
+        image=64,
+    ),
+}
+"""The table of the study."""
+
+CROSS: dict[str, Row] = {
+    **{
+        f"trained with pileup {pileup}": _attention(sample=pileup_sample(pileup), seeds=1)
+        for pileup in PILEUP
+    },
+    "trained with a third of each": _attention(sample=MIXTURE, seeds=1),
+}
+"""Trained with one pileup, applied to all."""
+
+FLAT: dict[str, Row] = {
+    "flat in mass": _attention(seeds=1, flat="mass", strength=10.0),
+    "flat in pT": _attention(seeds=1, flat="pt", strength=10.0),
+    "pileup unlearned": _attention(seeds=1, unlearn=True, strength=0.5),
+}
+"""Decorrelation."""
+
+ROWS = MAIN | CROSS | FLAT

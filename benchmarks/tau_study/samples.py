@@ -1,0 +1,55 @@
+"""The jets of the study: simulated, with three amounts of pileup, joined to one sample."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from e2e_tf import simulate
+from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
+
+PILEUP = (0, 20, 40)  # mean collisions beside the hard one
+JETS = 48_000  # of each pileup
+SEED = 4101
+ALL = "all.h5"
+MIXTURE = "mixture.h5"  # as many jets as one pileup has, a third of each
+_EVENTS = 10**9  # between the event numbers of the parts
+# No collision at all, and yet the same reconstruction: vertex association, subtraction, matching of the truth.
+_NONE = 1e-9
+
+
+def pileup_sample(pileup: int) -> str:
+    """File name of the part with a mean pileup."""
+    return f"pileup_{pileup}.h5"
+
+
+def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
+    """Simulate what is missing; parts share no collision and no event number.
+
+    The split is a function of the event number, so a jet is in the same part of every sample that has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, pileup in enumerate(PILEUP):
+        path = folder / pileup_sample(pileup)
+        if path.is_file():
+            continue
+        raw = folder / f"raw_{pileup}.h5"
+        if not raw.is_file():
+            mean = float(pileup or _NONE)
+            simulate("tau", jets, SEED + i, raw, pileup=mean, workers=workers, resume=True)
+        made = read_jets(raw)
+        write_jets(path, replace(made, event=made.event + (i + 1) * _EVENTS))
+        raw.unlink()
+    parts = [folder / pileup_sample(pileup) for pileup in PILEUP]
+    if not (folder / ALL).is_file():
+        write_jets(folder / ALL, _joined([read_jets(path) for path in parts]))
+    if not (folder / MIXTURE).is_file():
+        thirds = [read_jets(path) for path in parts]
+        write_jets(folder / MIXTURE, _joined([part.take(np.arange(len(part) // 3)) for part in thirds]))
+
+
+def _joined(parts: list[Jets]) -> Jets:
+    settings = {f"pileup_{pileup}": part.attributes for pileup, part in zip(PILEUP, parts, strict=True)}
+    return concatenate_jets(parts, attributes=settings)

@@ -1,0 +1,190 @@
+"""Parts of the tau study that numbers in its report depend on."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2e_tf.data.grid import PITCH, window_corner
+from e2e_tf.data.jets import Jets, Ragged, read_jets
+from e2e_tf.training.prepare import Split
+from e2e_tf.training.splits import split_by_event
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "tau_study"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _beside_the_script():
+    sys.path.insert(0, str(FOLDER))
+    yield
+    sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def jets(tau_folder):
+    return read_jets(tau_folder / "tau.h5")
+
+
+def one_jet():
+    """A jet of 20 GeV at η = φ = 0: a track of 8 GeV, a photon of 8 and a neutral hadron of 4, each with a hit."""
+    ieta, iphi = window_corner(np.zeros(1), np.zeros(1))
+    columns = {"pt": 20.0, "mass": 2.0, "eta": 0.0, "phi": 0.0}
+    kinematics = {name: np.array([value], np.float32) for name, value in columns.items()}
+
+    def hit(cell, value):
+        column = {"cell": np.array([cell], np.int16), "value": np.array([value], np.float32)}
+        return Ragged(column, np.array([0, 1]))
+
+    candidates = {
+        "pt": np.array([8, 8, 4], np.float32),
+        "energy": np.array([8, 8, 4], np.float32),
+        "deta": np.zeros(3, np.float32),
+        "dphi": np.array([0, 0.01, 0.15], np.float32),
+        "charge": np.array([1, 0, 0], np.int8),
+        "pdg_id": np.array([211, 22, 130], np.int16),
+    }
+    return Jets(
+        jets=kinematics | {"ieta": ieta, "iphi": iphi},
+        event=np.zeros(1, np.int64),
+        weight=np.ones(1, np.float32),
+        label=np.ones(1, np.int8),
+        # Crystal (60, 60) and tower (12, 12) are where the axis is.
+        hits={"track": hit(60 * 125 + 60, 8), "ecal": hit(60 * 125 + 61, 8), "hcal": hit(12 * 25 + 12, 4)},
+        candidates=Ragged(candidates, np.array([0, 3])),
+    )
+
+
+def test_signals_are_lost_at_the_given_rate_and_jets_stay(jets):
+    from variations import dropped
+
+    lost = dropped(jets, 0.2)
+    assert len(lost) == len(jets)
+    pairs = [(jets.hits[channel], lost.hits[channel]) for channel in jets.hits]
+    for before, after in [*pairs, (jets.candidates, lost.candidates)]:
+        n = before.offsets[-1]
+        assert abs(after.offsets[-1] - 0.8 * n) < 4 * np.sqrt(0.16 * n)
+        assert np.all(after.counts <= before.counts)
+    nothing = dropped(jets, 0.0)
+    np.testing.assert_array_equal(nothing.candidates["pt"], jets.candidates["pt"])
+    np.testing.assert_array_equal(nothing.hits["ecal"]["value"], jets.hits["ecal"]["value"])
+
+
+def test_a_dead_region_takes_calorimeter_signals_near_the_axis_only(jets):
+    from variations import dead_region
+
+    dead = dead_region(jets)
+    assert dead.hits["track"] is jets.hits["track"]
+    charged = jets.candidates["charge"] != 0
+    np.testing.assert_array_equal(
+        dead.candidates["pt"][dead.candidates["charge"] != 0], jets.candidates["pt"][charged]
+    )
+    reach = np.hypot(jets.candidates["deta"], jets.candidates["dphi"])
+    far = ~charged & (reach > 0.2 + np.sqrt(2) * 5 * PITCH)
+    assert np.isin(jets.candidates["pt"][far], dead.candidates["pt"]).all()
+    for channel in ("ecal", "hcal"):
+        lost = 1 - dead.hits[channel].offsets[-1] / jets.hits[channel].offsets[-1]
+        assert 0.02 < lost < 0.6
+    assert dead_region(jets).hits["ecal"].offsets[-1] == dead.hits["ecal"].offsets[-1]
+
+
+def test_scales_move_calorimeters_and_the_jet_with_its_neutral_share():
+    from variations import scaled
+
+    jet = scaled(one_jet(), 1.1)
+    assert jet.hits["track"]["value"].tolist() == [8]
+    assert jet.hits["ecal"]["value"].tolist() == pytest.approx([8.8])
+    assert jet.hits["hcal"]["value"].tolist() == pytest.approx([4.4])
+    assert jet.candidates["pt"].tolist() == pytest.approx([8, 8.8, 4.4])
+    assert jet.jets["pt"].tolist() == pytest.approx([20 * (1 + 0.1 * 12 / 20)])
+    assert jet.jets["mass"].tolist() == pytest.approx([2 * 1.06])
+
+
+def test_misidentified_particles_change_places():
+    from variations import misidentified
+
+    jet = one_jet()
+    assert misidentified(jet, 1.0).candidates["pdg_id"].tolist() == [11, 130, 22]
+    twice = misidentified(misidentified(jet, 1.0), 1.0)
+    assert twice.candidates["pdg_id"].tolist() == [211, 22, 130]
+    assert misidentified(jet, 0.0).candidates["pdg_id"].tolist() == [211, 22, 130]
+
+
+def test_images_hold_the_energy_where_it_was():
+    from training import images
+
+    image = np.expm1(images(one_jet(), 64))[0]  # crystals 30 to 93 of the window
+    assert image.shape == (64, 64, 3)
+    assert image[30, 30, 0] == pytest.approx(8, rel=1e-6)
+    assert image[30, 31, 1] == pytest.approx(8, rel=1e-6)
+    assert image[30:35, 30:35, 2] == pytest.approx(np.full((5, 5), 4 / 25), rel=1e-6)
+    assert image.sum(axis=(0, 1)) == pytest.approx([8, 8, 4], rel=1e-5)
+
+
+def test_shares_and_calibration_by_hand():
+    from judging import calibration, passing
+
+    passed = np.array([True, False, True, True])
+    weight = np.array([3.0, 1.0, 1.0, 1.0])
+    first, second, empty = passing(passed, np.array([1, 1, 2, 3]), weight, (0, 2, 4, 6))
+    assert (first["value"], second["value"], empty["value"]) == (0.75, 1.0, None)
+    effective = 16 / 10
+    assert first["error"] == pytest.approx(np.sqrt(0.75 * 0.25 / effective))
+    found = calibration(np.array([0, 1, 1]), np.array([0.92, 0.98, 0.05]), np.array([1.0, 3.0, 4.0]))
+    assert [entry["share"] for entry in found] == [0.5, 0.5]
+    assert found[0]["signal"] == 1
+    assert found[1]["signal"] == 0.75
+    assert found[1]["score"] == pytest.approx((0.92 + 3 * 0.98) / 4)
+
+
+def test_judging_finds_what_was_put_in(jets):
+    """A score with known thresholds: all bins are there, and the flat efficiencies add up to the whole one."""
+    from judging import MODES, judged, threshold
+
+    rng = np.random.default_rng(1)
+    label = jets.label
+    truth = {**jets.truth, "n_pileup": rng.integers(0, 50, len(jets))}
+    test = Split(replace(jets, truth=truth), None, np.ones(len(jets), np.float32))
+    score = np.clip(rng.normal(0.4 + 0.2 * label, 0.2), 0, 1)
+    found = judged(score, test)
+    assert {name: len(bins) for name, bins in found["bins"].items()} == {
+        "pt": 4,
+        "eta": 3,
+        "pileup": 3,
+        "decay_mode": len(MODES),
+    }
+    assert sum(b["background"] for b in found["bins"]["pt"]) == np.sum(label == 0)
+    cut = threshold(label, score, test.weight)
+    assert np.mean(score[label == 1] >= cut) == pytest.approx(0.7, abs=0.01)
+    counts = [b["background"] for b in found["bins"]["pt"]]
+    shares = [b["value"] for b in found["flat"]["pt"]]
+    assert np.average(shares, weights=counts) == pytest.approx(np.mean(score[label == 0] >= cut))
+    seventy = next(r for r in found["rejection"] if r["efficiency"] == 0.7)
+    assert 1 / seventy["value"] == pytest.approx(np.mean(score[label == 0] >= cut), abs=0.01)
+
+
+def test_samples_of_one_event_stay_in_one_part():
+    """The mixture and the parts have event numbers of their own, and the split looks at nothing else."""
+    from rows import SPLIT
+    from samples import _EVENTS, PILEUP
+
+    parts = [np.arange(500) + (i + 1) * _EVENTS for i in range(len(PILEUP))]
+    together = np.concatenate(parts)
+    assert len(np.unique(together)) == len(together)
+    test = set(together[split_by_event(together, SPLIT, 1)[2]].tolist())
+    for part in parts:
+        alone = set(part[split_by_event(part, SPLIT, 1)[2]].tolist())
+        assert alone == test & set(part.tolist())
+
+
+def test_every_row_is_a_configuration():
+    from rows import ROWS
+
+    seeds = {ROWS[name].config(2).seed for name in ROWS}
+    assert seeds == {2}
+    assert {ROWS[name].config(2).data.split_seed for name in ROWS} == {1}
+    epochs = {ROWS[name].config(1).training.epochs for name in ROWS if ROWS[name].model}
+    assert len(epochs) == 1  # the same budget
