@@ -31,6 +31,8 @@ class ParticleTransformer:
             ``"p4"`` is exact, ``"features"`` needs no further input, as hand-offs have none.
         pair_columns, pair_median, pair_norm: of these three features with ``"features"``;
             :func:`e2e_tf.models.fill_settings` knows them from a ``preprocess.json``, and trainings call it.
+        relative: with ``"features"``, Δη and Δφ enter through the pairs only and are no features of a node, so that
+            a mirrored jet is the same, and a turned one nearly so, but for what other features say.
         pair_embed: units of the dense layers on the pair features, unless they are ``"graph"``.
         couplings: add the running couplings at the scale kT to the pair features.
         dense: units of the dense layers after the pooling.
@@ -48,6 +50,7 @@ class ParticleTransformer:
     pair_columns: tuple[int, ...] = ()
     pair_median: tuple[float, ...] = ()
     pair_norm: tuple[float, ...] = ()
+    relative: bool = False
     couplings: bool = False
     dense: tuple[int, ...] = ()
     dropout: float = 0.1
@@ -70,6 +73,8 @@ class ParticleTransformer:
                 )
         elif len(self.pairs) != 4 or min(self.pairs) < 0:
             raise InputError(f"pairs must be four columns of x: pT, eta, phi, mass; not {self.pairs}")
+        if self.relative and self.pairs != "features":
+            raise InputError(f"relative needs pairs = 'features', not {self.pairs!r}")
         if self.couplings and self.pairs == "graph":
             raise InputError(
                 "couplings need four-momenta: pairs must be 'p4' or four columns of x, not 'graph'"
@@ -137,6 +142,9 @@ def particle_attention(
         for i, units in enumerate(s.pair_embed, 1):
             pairs = gelu(keras.layers.Dense(units, name=f"pair_embed_{i}")(pairs))
         x = x[..., :n_features]
+        if s.relative:
+            kept = [column for column in range(n_features) if column not in s.pair_columns[1:]]
+            x = keras.ops.take(x, kept, axis=-1)
     slots = keras.ops.expand_dims(mask, -1)
     if n_globals:
         x = keras.layers.Concatenate(name="with_globals")([x, slots * keras.ops.expand_dims(inputs["u"], 1)])

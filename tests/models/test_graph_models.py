@@ -40,6 +40,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "particle_attention with mean": ("particle_attention", {"class_blocks": 0}),
     "particle_attention in columns": ("particle_attention", {"pairs": [0, 1, 2, 3], "couplings": True}),
     "particle_attention in features": ("particle_attention", FEATURES),
+    "particle_attention, relative": ("particle_attention", FEATURES | {"relative": True}),
     "deep_sets with max": ("deep_sets", {"pool": "max"}),
 }
 ALL = {name: (name, {}) for name in SMALL} | VARIANTS
@@ -264,6 +265,22 @@ def test_attention_sees_momenta_up_to_rotations_and_boosts(batch: Any) -> None:
     assert np.abs(np.asarray(model(whole | {"p4": moved})) - score).max() > 1e-4
 
 
+def test_relative_attention_sees_distances_only(batch: Any) -> None:
+    whole = batch([6, 1, 9], F, 0)
+    settings = SMALL["particle_attention"] | FEATURES | {"relative": True}
+    model = build_model("particle_attention", F, 0, settings)
+    score = np.asarray(model(whole))
+    eta, phi = (FEATURES["pair_columns"][i] for i in (1, 2))
+    # Mirrored in both, and shifted; a turn would change m², which is cosh Δη - cos Δφ, a little.
+    turned = {**whole, "x": whole["x"].copy()}
+    turned["x"][:, eta] = 1.0 - whole["x"][:, eta]
+    turned["x"][:, phi] = -0.5 - whole["x"][:, phi]
+    np.testing.assert_allclose(model(turned), score, rtol=1e-4, atol=1e-5)
+    moved = {**whole, "x": whole["x"].copy()}
+    moved["x"][:, eta] *= 3.0
+    assert np.abs(np.asarray(model(moved)) - score).max() > 1e-4
+
+
 def test_momenta_from_features_are_those_of_an_input(batch: Any) -> None:
     """``pairs = "features"`` undoes the normalisation, and is then the same model as with ``p4``."""
     from e2e_tf.data.preprocess import Normalisation, Preprocess
@@ -336,6 +353,7 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
             {"pairs": "features"},
             "pairs = 'features' needs pair_columns, pair_median and",
         ),
+        ("particle_attention", {"relative": True}, "relative needs pairs = 'features', not 'graph'"),
         ("particle_attention", {"couplings": True}, "couplings need four-momenta"),
         ("deep_sets", {"pool": "median"}, "pool must be 'sum', 'mean' or 'max', not 'median'"),
         ("graph_net", {"padded_nodes": 5}, "n_globals must be 0, not 2"),
