@@ -49,6 +49,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     from e2e_tf.training.run import write_json
 
     row = ROWS[name]
+    (samples / "runs").mkdir(exist_ok=True)
     trained = train(row, seed, samples, samples / "runs" / f"{slug(name)}-{seed}")
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)

@@ -78,10 +78,12 @@ def over_seeds(values: list[float], error: float | None, digits: int) -> str:
 
 
 def summary(results: list[Result], efficiency: float) -> str:
-    """Rejection over seeds with the mean error of the test sample; the inverse of the mean ε_B."""
+    """Rejection over seeds with the mean error of the test sample, or a lower limit at 95 % confidence."""
     each = [rejection(result, efficiency) for result in results]
     errors = [one["error"] for one in each if one["error"] is not None]
     digits = 0 if np.mean([one["value"] for one in each]) >= 20 else 1
+    if any(one["is_limit"] for one in each):
+        return f"> {min(one['value'] for one in each):.{digits}f}"
     return over_seeds([one["value"] for one in each], float(np.mean(errors)) if errors else None, digits)
 
 
