@@ -55,6 +55,8 @@ CANDIDATE_QUANTITIES = {
     "d0_error": "c.hasTrackDetails() ? c.dxyError() : 0.",
     "dz": "c.hasTrackDetails() ? c.dz() : 0.",
     "dz_error": "c.hasTrackDetails() ? c.dzError() : 0.",
+    # As in simulated samples: 1 for tracks of the vertex of the hard scatter, 0 for others, -1 without a track.
+    "from_pv": "c.charge() == 0 ? -1. : (c.fromPV() > pat::PackedCandidate::NoPV ? 1. : 0.)",
     "puppiWeight": "c.puppiWeight()",
     "puppiWeightNoLep": "c.puppiWeightNoLep()",
     "pvAssocQuality": "c.pvAssociationQuality()",

@@ -19,7 +19,7 @@ EPOCHS = 10
 SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
 PT_BINS = (10, 15, 20, 25, 30, 35, 40, 45, 50)  # GeV
 
-_JET = ("pt", "mass", "eta", "rho")
+_JET = ("pt", "mass", "eta")  # as a producer of CMSSW finds them on every jet
 HITS = 80  # the leading ones: with 20 or 40 collisions a jet has 220 or more
 _HITS = {"nodes": "hits", "edges": "knn:8", "jet_features": _JET, "max_nodes": HITS}
 _CANDIDATES: dict[str, Any] = {

@@ -9,6 +9,7 @@ namespace pat {
 class PackedCandidate : public reco::Candidate {
 public:
   enum PVAssociationQuality { NotReconstructedPrimary = 0, UsedInFitTight = 7 };
+  enum PVAssoc { NoPV = 0, PVLoose = 1, PVTight = 2, PVUsedInFit = 3 };
   enum LostInnerHits { validHitInFirstPixelBarrelLayer = -1, noLostInnerHits = 0, oneLostInnerHit = 1 };
 
   // Positions and errors of the track [cm]; an error needs track details.
@@ -30,6 +31,7 @@ public:
   float puppiWeight() const { return puppiWeight_; }
   float puppiWeightNoLep() const { return puppiWeight_; }
   PVAssociationQuality pvAssociationQuality() const { return UsedInFitTight; }
+  PVAssoc fromPV(std::size_t = 0) const { return PVUsedInFit; }
   LostInnerHits lostInnerHits() const { return noLostInnerHits; }
 
 private:
