@@ -49,9 +49,10 @@ _ATTENTION = {
     "blocks": 3,
     "class_blocks": 1,
     "pairs": "features",
+    "relative": True,
     "pair_embed": (16, 16),
     "dense": (64,),
-    "dropout": 0.05,
+    "dropout": 0.1,
 }
 _DEEP_SETS = {"name": "deep_sets", "phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.1}
 _SEED = {"epochs": EPOCHS, "batch_size": 64, "optimizer": "rmsprop", "learning_rate": 1e-3}
@@ -140,7 +141,7 @@ MAIN: dict[str, Row] = {
     ),
     "particle attention, hits": Row(
         {**_HITS, "max_nodes": 64},
-        {**_ATTENTION, "blocks": 2, "pairs": "graph"},
+        {**_ATTENTION, "blocks": 2, "pairs": "graph", "relative": False},
         _ADAM,
         "hits",
     ),
