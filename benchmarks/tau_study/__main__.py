@@ -25,6 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "tau"
+COLLISIONS = (
+    Path(__file__).parents[3] / "shared" / "data" / "ispy"
+)  # public event files of 2012; none is fine
 
 
 def result_path(name: str, seed: int) -> Path:
@@ -44,6 +47,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
     from judging import judged, robustness
     from rows import CROSS, FLAT, ROWS
+    from transfer import transfer
 
     from e2e_tf.files import new_file
     from e2e_tf.training.run import write_json
@@ -56,6 +60,8 @@ def one(name: str, seed: int, samples: Path) -> None:
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
     if seed == 1 and name not in CROSS and name not in FLAT:
         found["robustness"] = robustness(trained, score, test)
+        if row.inputs == "hits" and COLLISIONS.is_dir():
+            found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
     (samples / "scores").mkdir(exist_ok=True)
     with new_file(samples / "scores" / f"{slug(name)}-{seed}.npy", force=True) as part, open(part, "wb") as f:
         np.save(f, score.astype(np.float32))

@@ -12,6 +12,7 @@ import numpy as np
 from judging import CURVE, MODES
 from rows import CROSS, FLAT, MAIN
 from samples import PILEUP
+from transfer import BINS
 from variations import VARIATIONS
 
 Result = dict[str, Any]
@@ -28,6 +29,7 @@ def write_report(results: Path, page: Path) -> None:
         "robustness": robustness_table(found),
         "cross": cross_table(found),
         "flat": flat_table(found),
+        "transfer": transfer_table(found),
     }
     text = page.read_text(encoding="utf-8")
     for name, lines in tables.items():
@@ -38,6 +40,7 @@ def write_report(results: Path, page: Path) -> None:
     draw_curves(found, results / "roc.png")
     draw_bins(found, results / "pt.png")
     draw_calibration(found, results / "calibration.png")
+    draw_transfer(found, results / "transfer.png")
 
 
 def read_results(results: Path) -> dict[str, list[Result]]:
@@ -180,6 +183,20 @@ def flat_table(found: dict[str, list[Result]]) -> list[str]:
     return lines
 
 
+def transfer_table(found: dict[str, list[Result]]) -> list[str]:
+    """Scores of real and simulated jets: median with the central 68 %, and the share above the 70 % cut."""
+    names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
+    lines = ["| model | jets | number | hits | score | above the cut |", "|---|---|---|---|---|---|"]
+    for name in names:
+        for side, entry in found[name][0]["transfer"].items():
+            low, middle, high = entry["quantiles"]
+            lines.append(
+                f"| {name} | {side} | {entry['jets']:,} | {entry['hits']:.0f} | {middle:.2f} ({low:.2f} to "
+                f"{high:.2f}) | {entry['passing']:.1%} |"
+            )
+    return lines
+
+
 @contextmanager
 def figure(path: Path) -> Iterator[Any]:
     """Axes in the style of CMS."""
@@ -256,4 +273,28 @@ def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.set_xlabel("Mean score")
         axes.set_ylabel("Share of signal")
+        axes.legend(fontsize=16)
+
+
+def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
+    """Scores of the first graph network on hits that has met real jets; nothing if none has."""
+    names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
+    networks = [name for name in names if not name.startswith("boosted")]
+    if not names:
+        return
+    name = (networks or names)[0]
+    with figure(path) as axes:
+        middle = (BINS[1:] + BINS[:-1]) / 2
+        for colour, (side, entry) in zip(COLOURS, found[name][0]["transfer"].items(), strict=False):
+            counts = np.array(entry["histogram"], float)
+            share, error = counts / counts.sum(), np.sqrt(counts) / counts.sum()
+            if side.startswith("simulated"):
+                axes.stairs(share, BINS, color=colour, linewidth=2.5, label=side)
+            else:
+                axes.errorbar(middle, share, error, fmt="ko", label=f"{side} ({entry['jets']})")
+        axes.set(yscale="log", xlim=(0, 1))
+        axes.set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
+        axes.set_title("Public CMS data of 2012", loc="left", fontsize=16)
+        axes.set_xlabel(f"Score of {name}")
+        axes.set_ylabel("Share of jets")
         axes.legend(fontsize=16)

@@ -1,0 +1,65 @@
+"""Models of hits on jets of real 2012 collisions, beside simulated jets with the thresholds of the public hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.data.readers import READERS
+
+FILES = ("BJetPlusX_Run2012C_0.ig", "TauParked_Run2012C_0.ig")
+# What the public collections hold in effect [GeV], see docs/simulation.md.
+THRESHOLDS = {"track": 0.8, "ecal": 0.2, "hcal": 2.0}
+MAX_ETA = 0.8  # the window stays inside the public barrel towers
+PT_RANGE = (20.0, 50.0)  # GeV
+BINS = np.linspace(0, 1, 11)
+
+
+def real_jets(folder: Path) -> Jets:
+    """Jets of the public event files in the range of the study."""
+    read = READERS["ispy"].read
+    parts = [read(folder / name, min_pt=PT_RANGE[0], max_abs_eta=MAX_ETA) for name in FILES]
+    return _selected(concatenate_jets(parts))
+
+
+def as_public(jets: Jets) -> Jets:
+    """Simulated jets in the same range, whose hits pass the thresholds."""
+    chosen = _selected(jets)
+    hits = {}
+    for channel, rows in chosen.hits.items():
+        kept = rows["value"] > THRESHOLDS[channel]
+        counts = np.bincount(rows.owner[kept], minlength=len(rows))
+        hits[channel] = Ragged.from_counts({k: v[kept] for k, v in rows.columns.items()}, counts)
+    return replace(chosen, hits=hits)
+
+
+def transfer(score: Callable[[Jets], np.ndarray], test: Jets, folder: Path, cut: float) -> dict[str, Any]:
+    """Histograms of the score over :data:`BINS`, quantiles, and the share above a cut, of real and simulated jets."""
+    public = as_public(test.take(test.truth["n_pileup"] > 0))
+    sides = {
+        "jets of 2012": real_jets(folder),
+        "simulated QCD": public.take(public.label == 0),
+        "simulated taus": public.take(public.label == 1),
+    }
+    found = {}
+    for name, jets in sides.items():
+        values = np.asarray(score(jets), np.float64)
+        found[name] = {
+            "jets": len(jets),
+            "hits": float(np.mean(sum(rows.counts for rows in jets.hits.values()))),
+            "histogram": np.histogram(values, BINS)[0].tolist(),
+            "quantiles": np.quantile(values, (0.16, 0.5, 0.84)).tolist(),
+            "passing": float(np.mean(values >= cut)),
+        }
+    return found
+
+
+def _selected(jets: Jets) -> Jets:
+    pt = jets.jets["pt"]
+    inside = (pt >= PT_RANGE[0]) & (pt < PT_RANGE[1]) & (np.abs(jets.jets["eta"]) < MAX_ETA)
+    return jets.take(inside)
