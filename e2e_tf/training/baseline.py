@@ -169,6 +169,8 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     columns["charged_isolation"] = of.sum(pt, charged & around)
     columns["photon_isolation"] = of.sum(pt, photon & around)
     columns["n_charged_around"] = of.count(charged & around)
+    if "rho" in jets.jets:
+        columns["jet_rho"] = jets.jets["rho"]
     if pileup is not None:
         columns["n_pileup_tracks"] = of.count(pileup)
         columns["pileup_fraction"] = _ratio(of.sum(pt, pileup), total)
@@ -332,12 +334,11 @@ class _Rows:
 
 
 def _jet_columns(jets: Jets) -> dict[str, np.ndarray]:
-    known = {
+    return {
         "jet_pt": jets.jets["pt"],
         "jet_mass": jets.jets["mass"],
         "jet_abs_eta": np.abs(jets.jets["eta"]),
     }
-    return known | ({"jet_rho": jets.jets["rho"]} if "rho" in jets.jets else {})
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
