@@ -46,7 +46,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     one_thread()
     import numpy as np
     from judging import judged, robustness
-    from rows import CROSS, FLAT, ROWS
+    from rows import MAIN, ROWS
     from transfer import transfer
 
     from e2e_tf.files import new_file
@@ -58,7 +58,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
-    if seed == 1 and name not in CROSS and name not in FLAT:
+    if seed == 1 and name in MAIN:
         found["robustness"] = robustness(trained, score, test)
         if row.inputs == "hits" and COLLISIONS.is_dir():
             found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from judging import CURVE, MODES
-from rows import CROSS, FLAT, MAIN
+from rows import CROSS, FLAT, MAIN, TRIED
 from samples import PILEUP
 from transfer import BINS
 from variations import VARIATIONS
@@ -24,7 +24,8 @@ def write_report(results: Path, page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
     found = read_results(results)
     tables = {
-        "main": main_table(found),
+        "main": main_table(found, list(MAIN)),
+        "tried": main_table(found, list(TRIED)),
         "bins": bin_tables(found),
         "robustness": robustness_table(found),
         "cross": cross_table(found),
@@ -49,7 +50,7 @@ def read_results(results: Path) -> dict[str, list[Result]]:
     for path in sorted(results.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         by_row.setdefault(result["row"], []).append(result)
-    order = [*MAIN, *CROSS, *FLAT]
+    order = [*MAIN, *CROSS, *FLAT, *TRIED]
     return {name: by_row[name] for name in [*order, *sorted(set(by_row) - set(order))] if name in by_row}
 
 
@@ -90,12 +91,13 @@ def summary(results: list[Result], efficiency: float) -> str:
     return over_seeds([one["value"] for one in each], float(np.mean(errors)) if errors else None, digits)
 
 
-def main_table(found: dict[str, list[Result]]) -> list[str]:
+def main_table(found: dict[str, list[Result]], names: list[str]) -> list[str]:
+    """One line a row, of those that have results."""
     lines = [
         "| classifier, inputs | seeds | weights | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % | training [min] |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in MAIN:
+    for name in names:
         if name not in found:
             continue
         results = found[name]

@@ -163,7 +163,7 @@ CROSS: dict[str, Row] = {
         f"trained with pileup {pileup}": _attention(sample=pileup_sample(pileup), seeds=1)
         for pileup in PILEUP
     },
-    "trained with a third of each": _attention(sample=MIXTURE, seeds=1),
+    "trained with a third of each": _attention(sample=MIXTURE, seeds=1),  # as many jets
 }
 """Trained with one pileup, applied to all."""
 
@@ -174,4 +174,24 @@ FLAT: dict[str, Row] = {
 }
 """Decorrelation."""
 
-ROWS = MAIN | CROSS | FLAT
+TRIED: dict[str, Row] = {
+    "deep sets, 40 epochs": Row(
+        {**_CANDIDATES, "edges": "knn:2"}, _DEEP_SETS, {**_ADAM, "epochs": 40}, seeds=1
+    ),
+    "deep sets, 256 wide, 40 epochs": Row(
+        {**_CANDIDATES, "edges": "knn:2"},
+        {"name": "deep_sets", "phi": (256, 256, 256), "dense": (256, 256), "dropout": 0.2},
+        {**_ADAM, "epochs": 40},
+        seeds=1,
+    ),
+    "attention, a sum in place of the class token": _attention(
+        model={**_ATTENTION, "class_blocks": 0, "pooling": "sum", "blocks": 2}, seeds=1
+    ),
+    "attention, Δη and Δφ as features": _attention(model={**_ATTENTION, "relative": False}, seeds=1),
+    "attention, pairs by the graph": _attention(
+        graph=_CANDIDATES, model={**_ATTENTION, "relative": False, "pairs": "graph"}, seeds=1
+    ),
+}
+"""What was tried, beside the budget of the table."""
+
+ROWS = MAIN | CROSS | FLAT | TRIED

@@ -21,7 +21,9 @@ class ParticleTransformer:
         width: features of a node inside the model; ``heads`` must divide it.
         heads: attention heads.
         blocks: particle attention blocks.
-        class_blocks: blocks in which a class token attends to all nodes; 0 takes the mean over the nodes.
+        class_blocks: blocks in which a class token attends to all nodes; 0 pools the nodes as ``pooling`` says.
+        pooling: ``mean`` or ``sum``, without class blocks. A sum sees how many nodes there are, which neither a mean
+            nor a class token does.
         feed_forward: hidden units of a block's dense layers, as a multiple of ``width``.
         embed: units of the dense layers in front, before the last one to ``width``.
         pairs: what enters the attention between two nodes: ``"p4"``, ln kT, ln z, ln ΔR and ln m² from one more
@@ -43,6 +45,7 @@ class ParticleTransformer:
     heads: int = 4
     blocks: int = 3
     class_blocks: int = 1
+    pooling: str = "mean"
     feed_forward: int = 2
     embed: tuple[int, ...] = (64,)
     pairs: str | tuple[int, ...] = "graph"
@@ -61,6 +64,8 @@ class ParticleTransformer:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.width % self.heads:
             raise InputError(f"heads must divide width, but {self.heads} does not divide {self.width}")
+        if self.pooling not in ("mean", "sum"):
+            raise InputError(f"pooling must be 'mean' or 'sum', not {self.pooling!r}")
         if self.class_blocks < 0:
             raise InputError(f"class_blocks must not be negative, not {self.class_blocks}")
         for name in ("embed", "pair_embed", "dense"):
@@ -111,7 +116,14 @@ def particle_attention(
     """
     import keras
 
-    from e2e_tf.layers import DisjointToBlocks, FeatureMomenta, GlobalAvgPool, PairFeatures, ParticleAttention
+    from e2e_tf.layers import (
+        DisjointToBlocks,
+        FeatureMomenta,
+        GlobalAvgPool,
+        GlobalSumPool,
+        PairFeatures,
+        ParticleAttention,
+    )
 
     s = settings or ParticleTransformer()
     columns = s.pairs if isinstance(s.pairs, tuple) else ()
@@ -182,7 +194,7 @@ def particle_attention(
             token = feed_forward(token + y, f"class_feed_{i}")
         h = keras.layers.LayerNormalization(name="pool")(token[:, 0])
     else:
-        h = GlobalAvgPool(name="pool")([x, mask])
+        h = (GlobalSumPool if s.pooling == "sum" else GlobalAvgPool)(name="pool")([x, mask])
     if n_globals:
         h = keras.layers.Concatenate(name="join")([h, inputs["u"]])
     for i, units in enumerate(s.dense, 1):

@@ -181,12 +181,12 @@ def test_samples_of_one_event_stay_in_one_part():
 
 
 def test_every_row_is_a_configuration():
-    from rows import ROWS
+    from rows import MAIN, ROWS
 
     seeds = {ROWS[name].config(2).seed for name in ROWS}
     assert seeds == {2}
     assert {ROWS[name].config(2).data.split_seed for name in ROWS} == {1}
-    epochs = {ROWS[name].config(1).training.epochs for name in ROWS if ROWS[name].model}
+    epochs = {row.config(1).training.epochs for row in MAIN.values() if row.model}
     assert len(epochs) == 1  # the same budget
 
 
