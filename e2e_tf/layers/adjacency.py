@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
+from e2e_tf.layers.ops import is_exporting
 
 __all__ = [
     "EDGES_HELP",
@@ -174,9 +175,11 @@ def diagonal(a: Tensor) -> Tensor:
     return nodes[:, None] == nodes[None, :]
 
 
-def self_loops(a: Tensor) -> Tensor:
-    """A dense graph with exactly one loop at every node."""
-    return tf.where(diagonal(a), tf.ones((), a.dtype), a)
+def self_loops(a: Tensor, count: float = 1) -> Tensor:
+    """A dense graph with exactly ``count`` loops at every node."""
+    if is_exporting():
+        return tf.where(diagonal(a), tf.cast(count, a.dtype), a)
+    return tf.linalg.set_diag(a, tf.fill(tf.shape(a)[:-1], tf.cast(count, a.dtype)))
 
 
 def attention_bias(a: Tensor, dtype: Any) -> Tensor:

@@ -10,7 +10,7 @@ from spektral.layers.convolutional.cheb_conv import ChebConv as SpektralChebConv
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
-from e2e_tf.layers.ops import linear, propagate
+from e2e_tf.layers.ops import Matrix, has_products, is_exporting, linear, propagate
 
 __all__ = ["ChebConv"]
 
@@ -28,8 +28,8 @@ class ChebConv(SpektralChebConv):
 
     Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
     are more channels than features, the features are multiplied by the kernels first and the recurrence runs
-    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departure: no
-    mask is applied (padded slots neither send nor receive).
+    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departures: no
+    mask is applied (padded slots neither send nor receive); on edges XLA cannot compile the layer.
 
     Args:
         channels: output channels.
@@ -57,7 +57,7 @@ class ChebConv(SpektralChebConv):
         x, laplacian = inputs
         propagate = self._propagation(x, laplacian)
         output = self._narrow(x, propagate) if self.channels <= x.shape[-1] else self._wide(x, propagate)
-        if self.use_bias:
+        if self.use_bias and is_exporting():
             output = output + tf.cast(self.bias, output.dtype)
         return self.activation(output)
 
@@ -70,7 +70,8 @@ class ChebConv(SpektralChebConv):
         return [kernels[0] - kernels[2], kernels[1], 2.0 * kernels[2]]
 
     def _narrow(self, x: Any, propagate: Any) -> Any:
-        terms = [linear(x, kernel) for kernel in self._kernels()]
+        first, *others = self._kernels()
+        terms = [linear(x, first, self._bias()), *(linear(x, kernel) for kernel in others)]
         following, after = terms[-1], None  # b_{k+1}, b_{k+2} of Clenshaw's recurrence
         if self.K <= 3:
             for term in terms[-2::-1]:
@@ -91,10 +92,13 @@ class ChebConv(SpektralChebConv):
             else:
                 terms.append(2.0 * propagate(terms[-1]) - terms[-2])
         stacked = tf.concat(terms, axis=-1) if self.K > 1 else x
-        return linear(stacked, tf.concat(self._kernels(), axis=0))
+        return linear(stacked, tf.concat(self._kernels(), axis=0), self._bias())
 
-    @staticmethod
-    def _propagation(x: Any, laplacian: Any) -> Any:
+    def _bias(self) -> Any:
+        """What the first product adds on its way; other runtimes merge a bias at the end with the activation."""
+        return self.bias if self.use_bias and not is_exporting() else None
+
+    def _propagation(self, x: Any, laplacian: Any) -> Any:
         if check_graph(x, laplacian):
             return lambda values: tf.matmul(tf.cast(laplacian, values.dtype), values)
         senders, receivers, weights = as_edges(laplacian, rows="receivers")
@@ -103,7 +107,12 @@ class ChebConv(SpektralChebConv):
                 "ChebConv takes edges with the weights of the scaled Laplacian, "
                 "(senders, receivers, weights); got (senders, receivers)"
             )
-        return lambda values: propagate(values, senders, receivers, weights)
+        if not has_products(x.dtype):
+            return lambda values: propagate(values, senders, receivers, weights)
+        self.supports_jit = False  # XLA has no sparse matrices
+        if weights.dtype != x.dtype:
+            weights = tf.cast(weights, x.dtype)
+        return Matrix.of(receivers, senders, weights, tf.shape(x)[0]).product
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[0][:-1], self.channels)

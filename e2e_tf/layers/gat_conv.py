@@ -19,6 +19,9 @@ from e2e_tf.layers.adjacency import (
     self_loops,
 )
 from e2e_tf.layers.ops import (
+    Entries,
+    attend,
+    has_products,
     is_exporting,
     join_heads,
     leaky_relu,
@@ -46,6 +49,8 @@ class GATConv(SpektralGATConv):
     no mask is applied (padded slots send nothing, because no edge leaves them); ``get_config`` also keeps
     ``add_self_loops``, which Spektral loses; dense blocks hold multiplicities, so that an edge listed twice
     counts twice in both forms; without self loops, a node that receives nothing gives ``activation(bias)``.
+    On dense blocks without dropout the gradient can be taken once, not of itself (that raises); on edges XLA
+    cannot compile the layer.
 
     Args:
         channels: output channels of one head.
@@ -84,17 +89,40 @@ class GATConv(SpektralGATConv):
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
         x, a = inputs
         dense = check_graph(x, a)
+        coefficients = None
+        if dense and self._only_sums(x, training):
+            return self.activation(self._attend(x, a))
         plain = self.add_self_loops and self.concat_heads and not self.return_attn_coef
         if dense and plain and is_exporting() and self.attn_heads > 1 and len(x.shape) == 3:
-            output, coefficients = self._heads_at_once(x, a), None
+            output = self._heads_at_once(x, a)
         elif dense:
             output, coefficients = self._call_blocks(x, a, training)
+        elif self._only_sums(x, training) and has_products(x.dtype):
+            return self.activation(self._attend_edges(x, a))
         else:
             output, coefficients = self._call_edges(x, a, training)
         if self.use_bias:
             output = output + tf.cast(self.bias, output.dtype)
         output = self.activation(output)
         return (output, coefficients) if self.return_attn_coef else output
+
+    def _only_sums(self, x: Any, training: Any) -> bool:
+        """Nobody asks for single coefficients, each row has one, and the numbers hold their exponentials."""
+        still = self.dropout_rate == 0 or training is None or training is False
+        wide = x.dtype in (tf.float32, tf.float64)
+        return self.add_self_loops and still and wide and not (self.return_attn_coef or is_exporting())
+
+    def _attend(self, x: Any, a: Any) -> Any:
+        heads = self.attn_heads
+        a = self_loops(tf.cast(a, x.dtype))
+        terms = tf.linalg.matrix_transpose(linear(x, tf.concat(self._attention_kernels(), axis=1)))
+        terms = tf.unstack(terms, num=2 * heads, axis=-2)
+        biases = self._biases()
+        outputs = [
+            attend(terms[head], terms[heads + head], linear(x, self.kernel[:, head], biases[head]), a, _LEAK)
+            for head in range(heads)
+        ]
+        return self._join(outputs)
 
     def _attention_kernels(self) -> tuple[Any, Any]:
         # a^T W x = (W^T a)^T x: two (F, heads) products instead of two passes over (n, heads, channels).
@@ -132,6 +160,43 @@ class GATConv(SpektralGATConv):
         alpha = tf.nn.softmax(logits + bias[:, None], axis=-1)
         value = tf.matmul(x[:, None], tf.transpose(tf.cast(self.kernel, x.dtype), (1, 0, 2)))
         return join_heads(tf.matmul(alpha, value))
+
+    def _attend_edges(self, x: Any, a: Any) -> Any:
+        self.supports_jit = False  # XLA has no sparse matrices
+        heads, n_nodes = self.attn_heads, tf.shape(x)[0]
+        senders, receivers, _ = as_edges(a, rows="senders")
+        edges = Entries.of(receivers, senders)
+        receivers, senders = edges.rows, edges.columns
+        # Every node's own loop is a term of its own, so that no edge is appended.
+        keep = tf.cast(senders != receivers, x.dtype)
+        outputs = []
+        own, other = self._attention_kernels()
+        terms = tf.unstack(tf.transpose(linear(x, tf.concat([own, other], axis=1))), num=2 * heads)
+        biases = self._biases()
+        for head in range(heads):
+            receive, send = terms[head], terms[heads + head]
+            value = linear(x, self.kernel[:, head], biases[head])
+            logits = leaky_relu(tf.gather(receive, receivers) + tf.gather(send, senders), _LEAK)
+            loop = leaky_relu(receive + send, _LEAK)
+            # The shift cancels in the ratio; no gradient needs to pass through the maximum.
+            top = tf.math.unsorted_segment_max(tf.stop_gradient(logits), receivers, n_nodes)
+            top = tf.maximum(top, tf.stop_gradient(loop))
+            weights, loop = keep * tf.exp(logits - tf.gather(top, receivers)), tf.exp(loop - top)
+            total = tf.math.unsorted_segment_sum(weights, receivers, n_nodes) + loop
+            received = edges.product(value, weights) + loop[:, None] * value
+            outputs.append(received / total[:, None])
+        return self._join(outputs)
+
+    def _biases(self) -> list[Any]:
+        """What each head's values get: the coefficients of a row add up to 1, so that the output gets it too."""
+        if not self.use_bias:
+            return [None] * self.attn_heads
+        return tf.split(self.bias, self.attn_heads) if self.concat_heads else [self.bias] * self.attn_heads
+
+    def _join(self, outputs: list[Any]) -> Any:
+        if self.attn_heads == 1:
+            return outputs[0]
+        return tf.concat(outputs, axis=-1) if self.concat_heads else tf.add_n(outputs) / self.attn_heads
 
     def _call_edges(self, x: Any, a: Any, training: Any) -> tuple[Any, Any]:
         heads, channels = self.attn_heads, self.channels

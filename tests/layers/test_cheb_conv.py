@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_checks import BLOCKS, STANDARD, Form, check_layer, flat_rows, make_graphs, node_rows, run, sparse
@@ -66,6 +67,51 @@ def test_hand_computed():
     layer([x, edges])
     layer.set_weights([np.array([[[1.0]], [[10.0]], [[100.0]]])])
     np.testing.assert_allclose(layer([x, edges]), [[1 - 30 + 100], [3 - 10 + 300]])
+
+
+@pytest.mark.parametrize("kind", ["both directions", "any order", "one direction", "odd"])
+def test_gradients_on_edges_are_those_of_the_matrix(kind):
+    rng = np.random.default_rng(5)
+    senders, receivers, weights = edge_weights(STANDARD)
+    if kind == "any order":
+        order = rng.permutation(len(senders))
+        senders, receivers, weights = senders[order], receivers[order], weights[order]
+    elif kind == "one direction":  # not symmetric, and sorted
+        order = np.argsort(receivers[::3], kind="stable")
+        senders, receivers, weights = (part[::3][order] for part in (senders, receivers, weights))
+    elif kind == "odd":
+        senders, receivers, weights = senders[1:], receivers[1:], weights[1:]
+    n = len(STANDARD.x)
+    layer = ChebConv(3, K=3)
+    x, values = tf.constant(STANDARD.x), tf.constant(weights)
+    place = tf.constant(np.stack([receivers, senders], axis=1))
+    found = []
+    for graph in (lambda: (senders, receivers, values), lambda: tf.scatter_nd(place, values, (n, n))):
+        with tf.GradientTape() as tape:
+            tape.watch([x, values])
+            output = layer([x, graph()])
+            loss = tf.reduce_sum(output**3)
+        found.append([output, *tape.gradient(loss, [x, values, *layer.trainable_weights])])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_layers_share_the_sorted_matrix():
+    x, edges = tf.constant(STANDARD.x), [tf.constant(part) for part in edge_weights(STANDARD)]
+    layers = [ChebConv(5, K=3) for _ in range(3)]
+
+    @tf.function
+    def call(x, *edges):
+        for layer in layers:
+            x = layer([x, edges])
+        return x
+
+    kinds = [op.type for op in call.get_concrete_function(x, *edges).graph.get_operations()]
+    assert kinds.count("SparseTensorToCSRSparseMatrix") == 1
+    expected = x
+    for layer in layers:
+        expected = layer([expected, edges])
+    np.testing.assert_allclose(call(x, *edges), expected, atol=1e-6)
 
 
 @settings(max_examples=12, deadline=None)
