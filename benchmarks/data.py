@@ -306,7 +306,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--graphs", type=int, default=8192, help="graphs of the loaders")
+    parser.add_argument("--graphs", type=int, default=32768, help="graphs of the loaders")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement")
     parser.add_argument("--pyg", default="", help="a Python with PyTorch Geometric")
     parser.add_argument("--copies", type=int, default=24, help="copies of the sample to convert")

@@ -15,6 +15,8 @@ from e2e_tf.graph.union import as_edges, sort_edges
 
 __all__ = ["GraphBatch", "concatenate", "from_spektral_graphs"]
 
+_ALIGNMENT = 64  # bytes, of Eigen with AVX-512
+
 
 @dataclass(frozen=True, eq=False)
 class GraphBatch:
@@ -196,12 +198,14 @@ class GraphBatch:
         edges = as_offsets(n_edge)
 
         def rows(values: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-            out = np.empty((new[-1], values.shape[1]), values.dtype)
+            out = _aligned((new[-1], values.shape[1]), values.dtype)
             kernel.take_rows(values, old, new, index, out)
             return out
 
-        senders, receivers = kernel.take_edges(
-            self.senders, self.receivers, self.node_offsets, nodes, self.edge_offsets, edges, index
+        senders, receivers = (_aligned((edges[-1],), np.int32) for _ in range(2))
+        kernel.take_edges(
+            *(self.senders, self.receivers, self.node_offsets, nodes, self.edge_offsets, edges, index),
+            *(senders, receivers),
         )
         return GraphBatch(
             x=rows(self.x, self.node_offsets, nodes),
@@ -414,3 +418,12 @@ def from_spektral_graphs(graphs: Sequence[Any]) -> GraphBatch:
         edge_features=np.concatenate(features) if features else None,
         u=None if u[0] is None else np.stack([np.atleast_1d(np.asarray(value, np.float32)) for value in u]),
     )
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array that is not filled, at an address that TensorFlow takes over instead of copying the array."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
