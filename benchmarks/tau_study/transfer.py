@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from variations import kept_rows
 
-from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.readers import READERS
 
 FILES = ("BJetPlusX_Run2012C_0.ig", "TauParked_Run2012C_0.ig")
@@ -30,11 +31,9 @@ def real_jets(folder: Path) -> Jets:
 def as_public(jets: Jets) -> Jets:
     """Simulated jets in the same range, whose hits pass the thresholds."""
     chosen = _selected(jets)
-    hits = {}
-    for channel, rows in chosen.hits.items():
-        kept = rows["value"] > THRESHOLDS[channel]
-        counts = np.bincount(rows.owner[kept], minlength=len(rows))
-        hits[channel] = Ragged.from_counts({k: v[kept] for k, v in rows.columns.items()}, counts)
+    hits = {
+        channel: kept_rows(rows, rows["value"] > THRESHOLDS[channel]) for channel, rows in chosen.hits.items()
+    }
     return replace(chosen, hits=hits)
 
 

@@ -24,7 +24,7 @@ def dropped(jets: Jets, share: float, seed: int = 1) -> Jets:
     rng = np.random.default_rng(seed)
 
     def kept(rows: Ragged) -> Ragged:
-        return _kept(rows, rng.random(int(rows.offsets[-1])) >= share)
+        return kept_rows(rows, rng.random(int(rows.offsets[-1])) >= share)
 
     hits = {channel: kept(rows) for channel, rows in jets.hits.items()}
     return replace(jets, hits=hits, candidates=None if jets.candidates is None else kept(jets.candidates))
@@ -49,12 +49,12 @@ def dead_region(jets: Jets, seed: int = 1) -> Jets:
         eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
         deta = eta - jets.jets["eta"][owner]
         dphi = delta_phi(phi, jets.jets["phi"][owner].astype(np.float64))
-        hits[channel] = _kept(rows, ~inside(owner, deta, dphi))
+        hits[channel] = kept_rows(rows, ~inside(owner, deta, dphi))
     candidates = jets.candidates
     assert candidates is not None
     neutral = candidates["charge"] == 0
     gone = neutral & inside(candidates.owner, candidates["deta"], candidates["dphi"])
-    return replace(jets, hits=hits, candidates=_kept(candidates, ~gone))
+    return replace(jets, hits=hits, candidates=kept_rows(candidates, ~gone))
 
 
 def scaled(jets: Jets, factor: float) -> Jets:
@@ -103,6 +103,7 @@ VARIATIONS: dict[str, Callable[[Jets], Jets]] = {
 }
 
 
-def _kept(rows: Ragged, mask: np.ndarray) -> Ragged:
+def kept_rows(rows: Ragged, mask: np.ndarray) -> Ragged:
+    """The rows of a mask; every jet stays."""
     counts = np.bincount(rows.owner[mask], minlength=len(rows))
     return Ragged.from_counts({name: column[mask] for name, column in rows.columns.items()}, counts)
