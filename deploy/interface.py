@@ -312,7 +312,8 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         senders, receivers = ends[0], ends[1]
         if core is None:
             inputs = {"x": x[0], "senders": senders, "receivers": receivers, "n_node": n_node}
-            return model(inputs if u is None else inputs | {"u": u}, training=False)[None]
+            with exporting():
+                return model(inputs if u is None else inputs | {"u": u}, training=False)[None]
         index, mask = block_index(n_node)
         owner = tf.gather(graph, receivers)
         start = tf.gather(tf.cumsum(n_node, exclusive=True), owner)
