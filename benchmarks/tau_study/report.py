@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ def write_report(results: Path, page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
     found = read_results(results)
     tables = {
+        "state": state(found),
         "main": main_table(found, list(MAIN)),
         "tried": main_table(found, list(TRIED)),
         "bins": bin_tables(found),
@@ -89,6 +91,20 @@ def summary(results: list[Result], efficiency: float) -> str:
     if any(one["is_limit"] for one in each):
         return f"> {min(one['value'] for one in each):.{digits}f}"
     return over_seeds([one["value"] for one in each], float(np.mean(errors)) if errors else None, digits)
+
+
+def state(found: dict[str, list[Result]]) -> list[str]:
+    """How much of the study there is."""
+    wanted = {**MAIN, **CROSS, **FLAT, **TRIED}
+    done = sum(len(found.get(name, [])) for name in wanted)
+    total = sum(row.seeds for row in wanted.values())
+    missing = [name for name in MAIN if name not in found]
+    if done == total:
+        return [f"All {total} trainings are done."]
+    lines = [f"{done} of {total} trainings are done."]
+    if missing:
+        lines[0] += f" Rows of the table without any: {'; '.join(missing)}."
+    return textwrap.wrap(lines[0], 120)
 
 
 def main_table(found: dict[str, list[Result]], names: list[str]) -> list[str]:
