@@ -113,7 +113,7 @@ def _train_one(
     import keras
 
     from e2e_tf.models import build_model, fill_settings
-    from e2e_tf.training.fit import package_versions
+    from e2e_tf.training.fit import training_provenance
     from tuning.cache import Part
     from tuning.training import compile_model, fit_model
 
@@ -137,12 +137,7 @@ def _train_one(
     # The test part is normalised as everywhere else: by what the training part alone has fitted.
     prepared.preprocess.write(folder / "preprocess.json", force=True)
     provenance = {
-        "versions": package_versions(),
-        "seed": seed,
-        "data": prepared.source,
-        "reweighting": None if prepared.reweighting is None else prepared.reweighting.to_dict(),
-        "parameters": int(model.count_params()),
-        "best_epoch": epochs - 1,
+        **training_provenance(prepared, model, seed, epochs - 1),
         "resumed_at_epochs": [],
         "training_seconds": round(time.perf_counter() - started, 1),
         "trained_on": ["train", "validation"],

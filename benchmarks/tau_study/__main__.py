@@ -46,6 +46,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     one_thread()
     import numpy as np
     from judging import judged, robustness
+    from report import rejection
     from rows import MAIN, ROWS
     from transfer import transfer
 
@@ -67,9 +68,8 @@ def one(name: str, seed: int, samples: Path) -> None:
         np.save(f, score.astype(np.float32))
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(result_path(name, seed), found)
-    rejection = next(r for r in found["rejection"] if r["efficiency"] == 0.7)
     print(
-        f"{name}, seed {seed}: AUC {found['auc']['value']:.4f}, 1/ε_B at 70 % {rejection['value']:.0f}, "
+        f"{name}, seed {seed}: AUC {found['auc']['value']:.4f}, 1/ε_B at 70 % {rejection(found, 0.7)['value']:.0f}, "
         f"{found.get('cpu_seconds', 0) / 60:.1f} min",
         flush=True,
     )

@@ -16,6 +16,8 @@ from samples import PILEUP
 from transfer import BINS
 from variations import VARIATIONS
 
+from e2e_tf.files import new_file
+
 Result = dict[str, Any]
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581")
 TREES = "boosted trees, candidates"
@@ -37,9 +39,8 @@ def write_report(results: Path, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name, lines in tables.items():
         text = between(text, name, lines)
-    part = page.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(page)
+    with new_file(page, force=True) as part:
+        part.write_text(text, encoding="utf-8")
     draw_curves(found, results / "roc.png")
     draw_bins(found, results / "pt.png")
     draw_calibration(found, results / "calibration.png")
@@ -101,10 +102,10 @@ def state(found: dict[str, list[Result]]) -> list[str]:
     missing = [name for name in MAIN if name not in found]
     if done == total:
         return [f"All {total} trainings are done."]
-    lines = [f"{done} of {total} trainings are done."]
+    text = f"{done} of {total} trainings are done."
     if missing:
-        lines[0] += f" Rows of the table without any: {'; '.join(missing)}."
-    return textwrap.wrap(lines[0], 120)
+        text += f" Rows of the table without any: {'; '.join(missing)}."
+    return textwrap.wrap(text, 120)
 
 
 def main_table(found: dict[str, list[Result]], names: list[str]) -> list[str]:

@@ -70,8 +70,7 @@ class Row:
         sample: what it is trained on; all are judged on the test part of :data:`ALL`.
         image: side of the image in crystals, for models on images.
         flat: a jet column, whose distance correlation with the score of background is added to the loss.
-        strength: factor of that, or of the reversed gradient.
-        unlearn: the gradient of a network that tells the pileup of a jet is reversed.
+        strength: factor of that; without ``flat``, of the reversed gradient of a network that tells the pileup.
     """
 
     graph: Mapping[str, Any] = field(default_factory=dict)
@@ -83,7 +82,6 @@ class Row:
     image: int = 0
     flat: str = ""
     strength: float = 0.0
-    unlearn: bool = False
 
     def config(self, seed: int) -> RunConfig:
         """The configuration that ``e2e-tf fit`` takes."""
@@ -170,7 +168,7 @@ CROSS: dict[str, Row] = {
 FLAT: dict[str, Row] = {
     "flat in mass": _attention(seeds=1, flat="mass", strength=3.0),
     "flat in pT": _attention(seeds=1, flat="pt", strength=3.0),
-    "pileup unlearned": _attention(seeds=1, unlearn=True, strength=0.5),
+    "pileup unlearned": _attention(seeds=1, strength=0.5),
 }
 """Decorrelation."""
 

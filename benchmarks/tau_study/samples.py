@@ -25,6 +25,11 @@ def pileup_sample(pileup: int) -> str:
     return f"pileup_{pileup}.h5"
 
 
+def sample_of(event: np.ndarray) -> np.ndarray:
+    """Place in :data:`PILEUP` of the sample that each event comes from; event numbers tell."""
+    return event // _EVENTS - 1
+
+
 def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
     """Simulate what is missing; parts share no collision and no event number.
 

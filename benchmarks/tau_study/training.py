@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 from rows import Row
-from samples import PILEUP
+from samples import PILEUP, sample_of
 
 from e2e_tf import fit
 from e2e_tf.data.graphs import graphs_of, with_candidate_quantities
 from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.schema import CHANNELS
 from e2e_tf.layers import GradientReversal
 from e2e_tf.losses import DistanceCorrelation
 from e2e_tf.models import build_model, fill_settings
 from e2e_tf.training.baseline import baseline_score, candidate_features, hit_features, train_baseline
 from e2e_tf.training.callbacks import LoaderEpoch
-from e2e_tf.training.fit import compile_model, package_versions
+from e2e_tf.training.fit import compile_model, training_provenance
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, Split, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
-
-_CHANNELS = ("track", "ecal", "hcal")
 
 
 class Trained:
@@ -74,6 +74,7 @@ def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
     return Trained(row, run, None, facts)
 
 
+@cache  # trees are trained and judged on what is read once
 def jets_and_weights(samples: Path) -> Prepared:
     """The parts of the whole sample; weights bring background to the signal's pT spectrum. No graphs to speak of."""
     graph = {"nodes": "candidates", "edges": "knn:1", "node_features": ("pt",), "max_nodes": 1}
@@ -93,7 +94,7 @@ def images(jets: Jets, side: int) -> np.ndarray:
     """float32 (B, side, side, 3): ln(1 + x) of track pT, ECAL and HCAL energy [GeV], a tower's spread over it."""
     found = np.zeros((len(jets), side, side, 3), np.float32)
     low = (CRYSTALS - side) // 2
-    for i, channel in enumerate(_CHANNELS):
+    for i, channel in enumerate(CHANNELS):
         rows = jets.hits[channel]
         width, pitch = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
         row, column = np.divmod(rows["cell"].astype(np.int64), width)
@@ -152,7 +153,7 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     keras.utils.set_random_seed(seed)
     graphs = prepared.train.graphs
     options = config.training
-    features = len(_CHANNELS) if row.image else len(graphs.node_features)
+    features = len(CHANNELS) if row.image else len(graphs.node_features)
     settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
     model = build_model(config.model_name, features, len(graphs.jet_features), settings)
     steps = -(-len(prepared.train.jets) // options.batch_size)
@@ -199,15 +200,8 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     curves = {name: [float(v) for v in values] for name, values in history.history.items()}
     write_json(folder / "history.json", curves)
     monitored = "val_score_auc" if row.strength else "val_auc"
-    provenance = {
-        "versions": package_versions(),
-        "seed": seed,
-        "data": prepared.source,
-        "reweighting": None if prepared.reweighting is None else prepared.reweighting.to_dict(),
-        "parameters": int(model.count_params()),
-        "best_epoch": int(np.argmax(curves[monitored])),
-    }
-    write_json(folder / "provenance.json", provenance)
+    best_epoch = int(np.argmax(curves[monitored]))
+    write_json(folder / "provenance.json", training_provenance(prepared, model, seed, best_epoch))
     chosen.save(folder / "model.keras")
     folder.with_suffix(".best.keras").unlink()
 
@@ -236,8 +230,7 @@ def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | N
         values = part.jets.jets[row.flat].astype(np.float32)[:, None]
         other, weight = values / values.std(), background * len(background) / background.sum()
     else:
-        # Which of the samples a jet comes from; event numbers tell.
-        other, weight = (part.jets.event // 10**9 - 1).astype(np.int32)[:, None], np.ones(len(label))
+        other, weight = sample_of(part.jets.event).astype(np.int32)[:, None], np.ones(len(label))
     model_inputs = ("x", "senders", "receivers", "n_node", "u")
     return DisjointLoader(
         part.graphs.graphs,

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, TOWERS, cell_position, delta_phi
+from e2e_tf.data.graphs import hit_positions
+from e2e_tf.data.grid import PITCH
 from e2e_tf.data.jets import Jets, Ragged
 
 DEAD_SIDE = 10 * PITCH  # of the square without signals in the calorimeters, in η and φ [rad]
@@ -42,14 +43,8 @@ def dead_region(jets: Jets, seed: int = 1) -> Jets:
         return distance < DEAD_SIDE / 2
 
     hits = dict(jets.hits)
-    for channel, side, pitch in (("ecal", CRYSTALS, 1), ("hcal", TOWERS, TOWER)):
-        rows = jets.hits[channel]
-        owner = rows.owner
-        row, column = (i * pitch + pitch // 2 for i in np.divmod(rows["cell"].astype(np.int64), side))
-        eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
-        deta = eta - jets.jets["eta"][owner]
-        dphi = delta_phi(phi, jets.jets["phi"][owner].astype(np.float64))
-        hits[channel] = kept_rows(rows, ~inside(owner, deta, dphi))
+    for channel in ("ecal", "hcal"):
+        hits[channel] = kept_rows(jets.hits[channel], ~inside(*hit_positions(jets, channel)))
     candidates = jets.candidates
     assert candidates is not None
     neutral = candidates["charge"] == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from e2e_tf.data.grid import cell_position, delta_phi
+from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import (
@@ -46,6 +46,7 @@ __all__ = [
     "build_graphs",
     "candidate_quantities",
     "graphs_of",
+    "hit_positions",
     "hit_quantities",
     "pixel_quantities",
     "with_candidate_quantities",
@@ -223,6 +224,24 @@ def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.nd
             out[f"{channel}_hessian_{name}"] = nodes.hessian[:, i, j]
     quantities = {name: values.astype(np.float32) for name, values in out.items()}
     return quantities, nodes.n_node, nodes.cells
+
+
+def hit_positions(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Owner int64 (n,) of the hits of a channel, and their Δη and Δφ [rad] to the jet axis, float64 (n,).
+
+    A tower's place is that of its middle crystal.
+    """
+    hits = jets.hits[channel]
+    owner = hits.owner
+    side, pitch = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
+    cells = np.divmod(hits["cell"].astype(np.int64), side)
+    row, column = (index * pitch + pitch // 2 for index in cells)
+    eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
+    return (
+        owner,
+        eta - jets.jets["eta"][owner],
+        delta_phi(phi, jets.jets["phi"][owner].astype(np.float64)),
+    )
 
 
 def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]:

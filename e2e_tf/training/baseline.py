@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
+from e2e_tf.data.graphs import hit_positions
+from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.schema import CHANNELS
 from e2e_tf.errors import InputError
@@ -49,18 +50,8 @@ def hit_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     n = len(jets)
     parts = {}
     for channel in channels:
-        hits = jets.hits[channel]
-        owner, cell, value = hits.owner, hits["cell"].astype(np.int64), hits["value"].astype(np.float64)
-        side, pitch = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
-        # A tower's middle is that of its middle crystal.
-        row, column = (index * pitch + pitch // 2 for index in np.divmod(cell, side))
-        eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
-        parts[channel] = (
-            owner,
-            value,
-            eta - jets.jets["eta"][owner],
-            delta_phi(phi, jets.jets["phi"][owner].astype(np.float64)),
-        )
+        owner, deta, dphi = hit_positions(jets, channel)
+        parts[channel] = (owner, jets.hits[channel]["value"].astype(np.float64), deta, dphi)
     total = np.sum([np.bincount(owner, value, n) for owner, value, _, _ in parts.values()], axis=0)
     for channel, (owner, value, deta, dphi) in parts.items():
         of = _Rows(owner, n)

@@ -18,7 +18,7 @@ from e2e_tf.training.prepare import Prepared, Split, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
 from e2e_tf.training.targets import run_outputs
 
-__all__ = ["compile_model", "fit", "package_versions"]
+__all__ = ["compile_model", "fit", "package_versions", "training_provenance"]
 
 _RECORDED = (
     "e2e-tf",
@@ -42,6 +42,18 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def training_provenance(prepared: Prepared, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:
+    """What ``provenance.json`` of every training holds: versions, seed, data, weighting, size, best epoch from 0."""
+    return {
+        "versions": package_versions(),
+        "seed": seed,
+        "data": prepared.source,
+        "reweighting": None if prepared.reweighting is None else prepared.reweighting.to_dict(),
+        "parameters": int(model.count_params()),
+        "best_epoch": best_epoch,
+    }
 
 
 def compile_model(
@@ -148,12 +160,7 @@ def fit(
     started = time.perf_counter()
     model, history, best_epoch, resumed = _train(config, prepared, folder)
     provenance = {
-        "versions": package_versions(),
-        "seed": config.seed,
-        "data": prepared.source,
-        "reweighting": None if prepared.reweighting is None else prepared.reweighting.to_dict(),
-        "parameters": int(model.count_params()),
-        "best_epoch": best_epoch,
+        **training_provenance(prepared, model, config.seed, best_epoch),
         "resumed_at_epochs": resumed,
         "training_seconds": round(time.perf_counter() - started, 1),
     }
