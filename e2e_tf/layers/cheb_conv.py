@@ -10,7 +10,7 @@ from spektral.layers.convolutional.cheb_conv import ChebConv as SpektralChebConv
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
-from e2e_tf.layers.ops import Matrix, has_products, is_exporting, linear, propagate
+from e2e_tf.layers.ops import Blocks, Matrix, has_products, is_exporting, linear, propagate
 
 __all__ = ["ChebConv"]
 
@@ -28,8 +28,9 @@ class ChebConv(SpektralChebConv):
 
     Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
     are more channels than features, the features are multiplied by the kernels first and the recurrence runs
-    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departures: no
-    mask is applied (padded slots neither send nor receive); on edges XLA cannot compile the layer.
+    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. On edges, and in
+    training on blocks with few entries, the products are those of sparse matrices. Departure: no mask is applied
+    (padded slots neither send nor receive).
 
     Args:
         channels: output channels.
@@ -53,9 +54,9 @@ class ChebConv(SpektralChebConv):
     def __init__(self, channels: int, K: int = 1, *args: Any, **kwargs: Any) -> None:
         super().__init__(positive("channels", channels), positive("K", K), *args, **kwargs)
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         x, laplacian = inputs
-        propagate = self._propagation(x, laplacian)
+        propagate = self._propagation(x, laplacian, training)
         output = self._narrow(x, propagate) if self.channels <= x.shape[-1] else self._wide(x, propagate)
         if self.use_bias and is_exporting():
             output = output + tf.cast(self.bias, output.dtype)
@@ -98,8 +99,11 @@ class ChebConv(SpektralChebConv):
         """What the first product adds on its way; other runtimes merge a bias at the end with the activation."""
         return self.bias if self.use_bias and not is_exporting() else None
 
-    def _propagation(self, x: Any, laplacian: Any) -> Any:
+    def _propagation(self, x: Any, laplacian: Any, training: bool | None) -> Any:
         if check_graph(x, laplacian):
+            # In training only: other runtimes lack sparse products, and anybody may export a trained model.
+            if training and len(x.shape) == 3 and has_products(x.dtype) and laplacian.dtype == x.dtype:
+                return Blocks.of(laplacian).product
             return lambda values: tf.matmul(tf.cast(laplacian, values.dtype), values)
         senders, receivers, weights = as_edges(laplacian, rows="receivers")
         if weights is None:
@@ -109,7 +113,7 @@ class ChebConv(SpektralChebConv):
             )
         if not has_products(x.dtype):
             return lambda values: propagate(values, senders, receivers, weights)
-        self.supports_jit = False  # XLA has no sparse matrices
+        self.supports_jit = False  # XLA has no sparse matrices, and is slower without
         if weights.dtype != x.dtype:
             weights = tf.cast(weights, x.dtype)
         return Matrix.of(receivers, senders, weights, tf.shape(x)[0]).product

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 __all__ = [
+    "Blocks",
     "Entries",
     "Matrix",
     "attend",
@@ -22,6 +23,7 @@ __all__ = [
     "from_blocks",
     "graph_ids",
     "has_products",
+    "is_compiling",
     "is_exporting",
     "join_heads",
     "leaky_relu",
@@ -208,10 +210,19 @@ def propagate(values: Tensor, senders: Tensor, receivers: Tensor, weights: Tenso
 
 
 def has_products(dtype: Any) -> bool:
-    """:class:`Entries` multiply here: TensorFlow has rows of sparse matrices for these dtypes, on a processor."""
+    """Sparse matrices multiply here: TensorFlow has them for these dtypes on a processor, XLA has not."""
     return dtype in (tf.float32, tf.float64) and not (
-        is_exporting() or tf.config.list_physical_devices("GPU")
+        is_exporting() or is_compiling() or tf.config.list_physical_devices("GPU")
     )
+
+
+def is_compiling() -> bool:
+    """Inside a function that XLA compiles (``jit_compile=True``)."""
+    from tensorflow.python.ops import control_flow_util  # TensorFlow has no public name for this
+
+    if tf.executing_eagerly():
+        return False
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 class Entries:
@@ -314,6 +325,61 @@ class Matrix:
             return tf.ensure_shape(result, values.shape), gradient
 
         return call(values, self.weights)
+
+
+class Blocks:
+    """Square matrices (B, N, N), few of whose entries are not 0, for products with node features in training.
+
+    With 12 entries in rows of 84 a sparse product of all blocks at once takes a quarter of the time of dense
+    ones. Where more than one entry in :data:`_FULL` is not 0, the products are dense.
+    """
+
+    def __init__(self, blocks: Tensor) -> None:
+        self.blocks = blocks
+        shape = tf.shape(blocks, out_type=tf.int64)
+        size = shape[0] * shape[1]
+        some = tf.not_equal(blocks, 0)
+        entries = tf.reduce_sum(tf.cast(some, tf.float32))
+        self.few = _FULL * entries < tf.cast(tf.size(blocks), tf.float32)
+
+        def index() -> Tensor:
+            places = tf.where(some)
+            start = places[:, 0] * shape[1]
+            return tf.stack([start + places[:, 1], start + places[:, 2]], axis=1)
+
+        found = tf.cond(self.few, index, lambda: tf.zeros((0, 2), tf.int64))
+        flat = tf.reshape(blocks, (-1,))
+        # Entry (i, j) of the large matrix is entry (i, j modulo N) of the blocks.
+        values = tf.gather(flat, found[:, 0] * shape[1] + found[:, 1] % tf.maximum(shape[1], 1))
+        self.matrix = tf.raw_ops.SparseTensorToCSRSparseMatrix(
+            indices=found, values=values, dense_shape=tf.stack([size, size])
+        )
+        self.turned = turn(self.matrix, blocks.dtype)
+
+    @staticmethod
+    def of(blocks: Tensor) -> Blocks:
+        """Those of a graph, found once for all layers that get the same tensor."""
+        return once((blocks,), lambda: Blocks(blocks))
+
+    def product(self, values: Tensor, transposed: bool = False) -> Tensor:
+        """Product of each block, or of its transpose, with ``values`` (B, N, C)."""
+
+        @tf.custom_gradient
+        def call(values: Tensor, blocks: Tensor) -> Any:
+            def sparse() -> Tensor:
+                flat = tf.reshape(values, (-1, values.shape[-1]))
+                matrix = self.turned if transposed else self.matrix
+                return tf.reshape(multiply(matrix, flat), tf.shape(values))
+
+            result = tf.cond(self.few, sparse, lambda: tf.matmul(blocks, values, transpose_a=transposed))
+
+            def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+                left, right = (values, upstream) if transposed else (upstream, values)
+                return self.product(upstream, not transposed), tf.matmul(left, right, transpose_b=True)
+
+            return tf.ensure_shape(result, values.shape), gradient
+
+        return call(values, self.blocks)
 
 
 def multiply(matrix: Tensor, values: Tensor) -> Tensor:
@@ -462,6 +528,7 @@ def take_nodes(values: Tensor, index: Tensor) -> Tensor:
 
 
 _DIRECT = 4  # dimensions up to which squared differences are summed one by one
+_FULL = 3  # a dense product takes as long as a sparse one with an entry in so many
 _FAINT = 1e-22  # weights below 1e-38 vanish: less than rounding beside one of this
 _ONCE = "attention over dense graphs can be differentiated once only"
 _KEPT = "_e2e_tf_once"  # attribute of graphs that are traced

@@ -114,6 +114,55 @@ def test_layers_share_the_sorted_matrix():
     np.testing.assert_allclose(call(x, *edges), expected, atol=1e-6)
 
 
+def random_blocks(kind):
+    """Features (B, N, 4) and matrices (B, N, N), not symmetric; ``sparse`` ones with padded slots."""
+    rng = np.random.default_rng(7)
+    if kind == "none":
+        return np.zeros((0, 3, 4), np.float32), np.zeros((0, 3, 3), np.float32)
+    x, a = rng.normal(size=(3, 9, 4)), rng.normal(size=(3, 9, 9))
+    if kind == "sparse":
+        a *= rng.random(a.shape) < 0.2
+        a[1, 5:], a[1, :, 5:] = 0, 0
+    if kind == "empty":
+        a *= 0
+    return x.astype(np.float32), a.astype(np.float32)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind", ["sparse", "full", "empty", "none"])
+def test_blocks_in_training_give_the_same(kind, compiled):
+    layer = ChebConv(3, K=4, activation="tanh")
+    x, a = map(tf.constant, random_blocks(kind))
+    layer([x, a])
+
+    def call(x, a, training):
+        with tf.GradientTape() as tape:
+            tape.watch([x, a])
+            output = layer([x, a], training=training)
+            loss = tf.reduce_sum(output**3)
+        return [output, *tape.gradient(loss, [x, a, *layer.trainable_weights])]
+
+    function = tf.function(call, jit_compile=compiled)
+    assert uses_sparse(function.get_concrete_function(x, a, True)) is not compiled
+    assert not uses_sparse(function.get_concrete_function(x, a, False))
+    # By hand: T_0, ..., T_3 of each block.
+    one, powers = np.eye(a.shape[-1]), [a.numpy().astype(float)]
+    chebyshev = [one + 0 * powers[0], powers[0]]
+    for _ in range(2):
+        chebyshev.append(2 * powers[0] @ chebyshev[-1] - chebyshev[-2])
+    kernel = layer.kernel.numpy()
+    expected = np.tanh(sum(t @ x.numpy() @ w for t, w in zip(chebyshev, kernel, strict=True)))
+    np.testing.assert_allclose(call(x, a, True)[0], expected, atol=2e-5)
+    for found in (call(x, a, True), function(x, a, True)):
+        for one_part, other in zip(found, call(x, a, False), strict=True):
+            np.testing.assert_allclose(one_part, other, rtol=1e-4, atol=1e-4)
+
+
+def uses_sparse(concrete):
+    kinds = [op.type for op in concrete.graph.get_operations()]
+    return "SparseTensorToCSRSparseMatrix" in kinds
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 6), st.sampled_from([1, 5, 9]), st.integers(0, 2**31))
 def test_forms_agree_for_any_order(order, channels, seed):
