@@ -75,8 +75,13 @@ def _points(preprocess: Preprocess, n: int, rng: np.random.Generator, kind: str)
         return (rng.integers(-3, 4, (n, len(wraps))) * 0.125).astype(np.float32)
     spread = rng.choice([0.05, 0.3, 2.0])  # wide enough at times for φ to wrap
     values = rng.normal(0, spread, (n, len(wraps)))
+    narrow = "delaunay" in preprocess.edges
+    if narrow:
+        values = np.clip(values, -_WIDE, _WIDE)
     for d, period in enumerate(wraps):
         if period:
+            if narrow:  # wraps by its place instead
+                values[:, d] += rng.uniform(0, period)
             values[:, d] = (values[:, d] + period / 2) % period - period / 2
     return values.astype(np.float32)
 
@@ -173,3 +178,6 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
             np.concatenate([kept.counts, sizes]),
         )
     return replace(made, hits={c: broken[c] for c in made.hits}, candidates=broken.get("candidates"))
+
+
+_WIDE = 1.9  # rad: a jet with a Delaunay graph spans less than 4

@@ -3,18 +3,20 @@
     python benchmarks/tau_study simulate FOLDER [--jets 48000] [--workers 2]
     python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
     python benchmarks/tau_study list FOLDER
+    python benchmarks/tau_study latency FOLDER
+    python benchmarks/tau_study choose FOLDER HANDOFF
     python benchmarks/tau_study report FOLDER
 
 Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
 result is not done again. Samples and models stay in FOLDER, results are the small JSON files of
-``docs/studies/tau``, one for each row and seed; ``report`` writes ``docs/studies/tau.md`` from them.
+``docs/studies/tau``, one for each row and seed; ``latency`` adds one of the exported first seeds, measured on an idle
+machine; ``choose`` judges the chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import time
@@ -31,12 +33,9 @@ COLLISIONS = (
 
 
 def result_path(name: str, seed: int) -> Path:
+    from rows import slug
+
     return RESULTS / f"{slug(name)}-{seed}.json"
-
-
-def slug(name: str) -> str:
-    """A name for files."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def one(name: str, seed: int, samples: Path) -> None:
@@ -47,7 +46,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
     from judging import judged, robustness
     from report import rejection
-    from rows import MAIN, ROWS
+    from rows import MAIN, ROWS, run_folder, slug
     from transfer import transfer
 
     from e2e_tf.files import new_file
@@ -55,7 +54,7 @@ def one(name: str, seed: int, samples: Path) -> None:
 
     row = ROWS[name]
     (samples / "runs").mkdir(exist_ok=True)
-    trained = train(row, seed, samples, samples / "runs" / f"{slug(name)}-{seed}")
+    trained = train(row, seed, samples, run_folder(samples, name, seed))
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
@@ -75,12 +74,38 @@ def one(name: str, seed: int, samples: Path) -> None:
     )
 
 
+def time_all(samples: Path) -> None:
+    """Latencies of the first seeds of all networks of the table and of the means, in one file."""
+    from latency import latency
+    from rows import MAIN, ROWS, TRIED, run_folder
+
+    from e2e_tf.training.run import write_json
+
+    found = {}
+    for name in (*MAIN, *TRIED):
+        row = ROWS[name]
+        if row.members:
+            parts = [found.get(of) or latency(ROWS[of], of, samples) for of, _ in row.members]
+            found[name] = {
+                "interface": parts[0]["interface"],
+                **{key: sum(part[key] for part in parts) for key in ("bytes", "milliseconds")},
+            }
+        elif name in MAIN and (run_folder(samples, name, 1) / "model.keras").is_file():
+            found[name] = latency(row, name, samples)
+            print(f"{name}: {found[name]['milliseconds']:.3f} ms", flush=True)
+    write_json(RESULTS / "latency.json", found)
+
+
 def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -> int:
-    """Every row and seed without a result, in processes of their own; first seeds first. Number of failures."""
-    from rows import ROWS
+    """Every row and seed without a result, in processes of their own; first seeds first. Number of failures.
+
+    Means come last, of those whose members are there.
+    """
+    from rows import ROWS, slug
 
     jobs = [(name, seed) for seed in seeds for name in names if seed <= ROWS[name].seeds]
     jobs = [job for job in jobs if not result_path(*job).is_file()]
+    means = [job for job in jobs if ROWS[job[0]].members]
     (samples / "logs").mkdir(exist_ok=True)
 
     def run(job: tuple[str, int]) -> int:
@@ -96,7 +121,9 @@ def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -
         return int(code != 0)
 
     with ThreadPoolExecutor(workers) as pool:
-        return sum(pool.map(run, jobs))
+        failed = sum(pool.map(run, [job for job in jobs if job not in means]))
+        ready = [job for job in means if all(result_path(*m).is_file() for m in ROWS[job[0]].members)]
+        return failed + sum(pool.map(run, ready))
 
 
 def main() -> None:
@@ -104,7 +131,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("simulate", "train", "list", "report", "one"):
+    for name in ("simulate", "train", "list", "latency", "choose", "report", "one"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name == "simulate":
@@ -114,6 +141,8 @@ def main() -> None:
         if name == "train":
             command.add_argument("--rows", nargs="+", help="all of them if not given")
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+        if name == "choose":
+            command.add_argument("handoff", type=Path)
         if name == "one":
             command.add_argument("row")
             command.add_argument("seed", type=int)
@@ -125,6 +154,12 @@ def main() -> None:
         make_samples(folder, options.jets, options.workers)
     elif options.command == "one":
         one(options.row, options.seed, folder)
+    elif options.command == "latency":
+        time_all(folder)
+    elif options.command == "choose":
+        from chosen import write_chosen
+
+        write_chosen(folder, options.handoff)
     elif options.command == "report":
         from report import write_report
 

@@ -26,10 +26,12 @@ TREES = "boosted trees, candidates"
 def write_report(results: Path, page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
     found = read_results(results)
+    timed = results / "latency.json"
+    latencies = json.loads(timed.read_text(encoding="utf-8")) if timed.is_file() else {}
     tables = {
         "state": state(found),
-        "main": main_table(found, list(MAIN)),
-        "tried": main_table(found, list(TRIED)),
+        "main": main_table(found, list(MAIN), latencies),
+        "tried": main_table(found, list(TRIED), latencies),
         "bins": bin_tables(found),
         "robustness": robustness_table(found),
         "cross": cross_table(found),
@@ -50,7 +52,7 @@ def write_report(results: Path, page: Path) -> None:
 def read_results(results: Path) -> dict[str, list[Result]]:
     """Results by row, in the order of the tables; rows without any are left out."""
     by_row: dict[str, list[Result]] = {}
-    for path in sorted(results.glob("*.json")):
+    for path in sorted(results.glob("*-[0-9].json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         by_row.setdefault(result["row"], []).append(result)
     order = [*MAIN, *CROSS, *FLAT, *TRIED]
@@ -108,11 +110,12 @@ def state(found: dict[str, list[Result]]) -> list[str]:
     return textwrap.wrap(text, 120)
 
 
-def main_table(found: dict[str, list[Result]], names: list[str]) -> list[str]:
+def main_table(found: dict[str, list[Result]], names: list[str], latencies: Mapping[str, Any]) -> list[str]:
     """One line a row, of those that have results."""
     lines = [
-        "| classifier, inputs | seeds | weights | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % | training [min] |",
-        "|---|---|---|---|---|---|---|---|",
+        "| classifier, inputs | seeds | weights | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % | training [min] | "
+        "a jet [ms] |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in names:
         if name not in found:
@@ -126,7 +129,11 @@ def main_table(found: dict[str, list[Result]], names: list[str]) -> list[str]:
         minutes = [r["cpu_seconds"] / 60 for r in results if r.get("cpu_seconds") and not r.get("resumed")]
         cost = f"{np.mean(minutes):.0f}" if minutes else "-"
         size = "-" if weights is None else f"{weights:,}"
-        lines.append(f"| {name} | {len(results)} | {size} | {auc} | " + " | ".join(cells) + f" | {cost} |")
+        entry = latencies.get(name)
+        ms = "-" if entry is None else f"{entry['milliseconds']:.2f}" + "*" * (entry["interface"] == "edges")
+        lines.append(
+            f"| {name} | {len(results)} | {size} | {auc} | " + " | ".join(cells) + f" | {cost} | {ms} |"
+        )
     return lines
 
 

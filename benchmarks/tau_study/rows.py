@@ -6,17 +6,19 @@ came with (``gat_cheb`` as it was published, the tuned one of ``docs/tuning.md``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from samples import ALL, MIXTURE, PILEUP, pileup_sample
+from samples import ALL, AUGMENTED, MIXTURE, PILEUP, QUARK_GLUON, SPLIT, pileup_sample
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.models import RUNS
 
 EPOCHS = 10
-SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
 PT_BINS = (10, 15, 20, 25, 30, 35, 40, 45, 50)  # GeV
 
 _JET = ("pt", "mass", "eta")  # as a producer of CMSSW finds them on every jet
@@ -71,6 +73,8 @@ class Row:
         image: side of the image in crystals, for models on images.
         flat: a jet column, whose distance correlation with the score of background is added to the loss.
         strength: factor of that; without ``flat``, of the reversed gradient of a network that tells the pileup.
+        start: a sample on which the model is trained first, for as many epochs.
+        members: rows and seeds of trainings whose mean score this is; nothing is trained.
     """
 
     graph: Mapping[str, Any] = field(default_factory=dict)
@@ -82,6 +86,8 @@ class Row:
     image: int = 0
     flat: str = ""
     strength: float = 0.0
+    start: str = ""
+    members: tuple[tuple[str, int], ...] = ()
 
     def config(self, seed: int) -> RunConfig:
         """The configuration that ``e2e-tf fit`` takes."""
@@ -93,6 +99,20 @@ class Row:
         }
         sections = {"graph": dict(self.graph), "model": dict(self.model), "training": dict(self.training)}
         return make_config({"seed": seed, "data": data, **{k: v for k, v in sections.items() if v}})
+
+
+def _deep_sets(graph: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> Row:
+    model = changes.pop("model", {})
+    training = changes.pop("training", {})
+    graph = {**_CANDIDATES, "edges": "knn:2", **graph}
+    return Row(
+        **{"graph": graph, "model": {**_DEEP_SETS, **model}, "training": {**_ADAM, **training}, **changes}
+    )
+
+
+def _mean(*members: tuple[str, tuple[int, ...]]) -> Row:
+    """The mean of trainings: rows with their seeds."""
+    return Row(members=tuple((name, seed) for name, seeds in members for seed in seeds), seeds=1)
 
 
 def _attention(**changes: Any) -> Row:
@@ -126,16 +146,8 @@ MAIN: dict[str, Row] = {
         {**_TUNED["training"], "epochs": EPOCHS},
     ),
     "ParticleNet-Lite, hits": Row({**_HITS, "edges": "knn:7"}, {"name": "particle_net_lite"}, _ADAM, "hits"),
-    "ParticleNet, candidates": Row(
-        _CANDIDATES,
-        {
-            "name": "particle_net",
-            "k": 8,
-            "channels": ((32, 32, 32), (64, 64, 64), (128, 128, 128)),
-            "dense": (128,),
-            "dropout": 0.1,
-        },
-        _ADAM,
+    "ParticleNet-Lite, candidates": Row(
+        {**_CANDIDATES, "edges": "knn:7"}, {"name": "particle_net_lite"}, _ADAM
     ),
     "particle attention, hits": Row(
         {**_HITS, "max_nodes": 64},
@@ -143,9 +155,9 @@ MAIN: dict[str, Row] = {
         _ADAM,
         "hits",
     ),
-    "particle attention, candidates": _attention(),
+    "particle attention, candidates": _attention(seeds=5),
     "deep sets, hits": Row({**_HITS, "edges": "knn:2"}, _DEEP_SETS, _ADAM, "hits"),
-    "deep sets, candidates": Row({**_CANDIDATES, "edges": "knn:2"}, _DEEP_SETS, _ADAM),
+    "deep sets, candidates": _deep_sets(seeds=5),
     "CNN, images of hits": Row(
         {"nodes": "hits", "edges": "knn:1", "jet_features": _JET, "max_nodes": 1},
         {"name": "quark_gluon_cnn", "size": (64, 64), "filters": (32, 64, 128)},
@@ -172,15 +184,26 @@ FLAT: dict[str, Row] = {
 }
 """Decorrelation."""
 
+_BEST = ("deep sets, candidates", "particle attention, candidates")
 TRIED: dict[str, Row] = {
-    "deep sets, 40 epochs": Row(
-        {**_CANDIDATES, "edges": "knn:2"}, _DEEP_SETS, {**_ADAM, "epochs": 40}, seeds=1
+    "deep sets, 40 epochs": _deep_sets(training={"epochs": 40}, seeds=1),
+    "deep sets, 256 wide, 40 epochs": _deep_sets(
+        model={"phi": (256, 256, 256), "dense": (256, 256), "dropout": 0.2}, training={"epochs": 40}, seeds=1
     ),
-    "deep sets, 256 wide, 40 epochs": Row(
-        {**_CANDIDATES, "edges": "knn:2"},
-        {"name": "deep_sets", "phi": (256, 256, 256), "dense": (256, 256), "dropout": 0.2},
-        {**_ADAM, "epochs": 40},
-        seeds=1,
+    "deep sets, two layers deeper": _deep_sets(model={"phi": (128,) * 5}, seeds=1),
+    "deep sets, ρ of the event as well": _deep_sets({"jet_features": (*_JET, "rho")}, seeds=1),
+    "deep sets, no impact parameters": _deep_sets(
+        {"node_features": _CANDIDATES["node_features"][:-4]}, seeds=1
+    ),
+    "deep sets, no kinds of particles": _deep_sets(
+        {"node_features": tuple(n for n in _CANDIDATES["node_features"] if not n.startswith("is_"))}, seeds=1
+    ),
+    "deep sets, augmented": _deep_sets(sample=AUGMENTED, seeds=1),
+    "deep sets, first on quarks and gluons": _deep_sets(
+        start=QUARK_GLUON, training={"learning_rate": 1e-3}, seeds=1
+    ),
+    "gat_cheb tuned, 4 neighbours": Row(
+        {**_CANDIDATES, "edges": "knn:4"}, _TUNED["model"], {**_TUNED["training"], "epochs": EPOCHS}, seeds=1
     ),
     "attention, a sum in place of the class token": _attention(
         model={**_ATTENTION, "class_blocks": 0, "pooling": "sum", "blocks": 2}, seeds=1
@@ -189,7 +212,23 @@ TRIED: dict[str, Row] = {
     "attention, pairs by the graph": _attention(
         graph=_CANDIDATES, model={**_ATTENTION, "relative": False, "pairs": "graph"}, seeds=1
     ),
+    "mean of three deep sets": _mean((_BEST[0], (1, 2, 3))),
+    "mean of five deep sets": _mean((_BEST[0], (1, 2, 3, 4, 5))),
+    "mean of three attentions": _mean((_BEST[1], (1, 2, 3))),
+    "mean of three of each": _mean((_BEST[0], (1, 2, 3)), (_BEST[1], (1, 2, 3))),
 }
 """What was tried, beside the budget of the table."""
 
 ROWS = MAIN | CROSS | FLAT | TRIED
+CHOSEN = "mean of five deep sets"
+"""What is handed off."""
+
+
+def slug(name: str) -> str:
+    """A name for files."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def run_folder(samples: Path, name: str, seed: int) -> Path:
+    """Where a training stays."""
+    return samples / "runs" / f"{slug(name)}-{seed}"

@@ -9,12 +9,19 @@ import numpy as np
 
 from e2e_tf import simulate
 from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
+from e2e_tf.training.augment import Augmentation, augment_jets
+from e2e_tf.training.splits import split_by_event
 
 PILEUP = (0, 20, 40)  # mean collisions beside the hard one
 JETS = 48_000  # of each pileup
 SEED = 4101
 ALL = "all.h5"
 MIXTURE = "mixture.h5"  # as many jets as one pileup has, a third of each
+AUGMENTED = "augmented.h5"  # all, and a copy of every jet for training
+QUARK_GLUON = "quark_gluon.h5"  # Z + quark against Z + gluon, a third of each pileup
+QUARK_GLUON_JETS = 18_000
+COPY = Augmentation(rotation=np.pi, flip_eta=True, smearing=0.05)
+SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
 _EVENTS = 10**9  # between the event numbers of the parts
 # No collision at all, and yet the same reconstruction: vertex association, subtraction, matching of the truth.
 _NONE = 1e-9
@@ -47,12 +54,33 @@ def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
         made = read_jets(raw)
         write_jets(path, replace(made, event=made.event + (i + 1) * _EVENTS))
         raw.unlink()
+    if not (folder / QUARK_GLUON).is_file():
+        _make_quark_gluon(folder, min(jets, QUARK_GLUON_JETS), workers)
     parts = [folder / pileup_sample(pileup) for pileup in PILEUP]
     if not (folder / ALL).is_file():
         write_jets(folder / ALL, _joined([read_jets(path) for path in parts]))
     if not (folder / MIXTURE).is_file():
         thirds = [read_jets(path) for path in parts]
         write_jets(folder / MIXTURE, _joined([part.take(np.arange(len(part) // 3)) for part in thirds]))
+    if not (folder / AUGMENTED).is_file():
+        whole = read_jets(folder / ALL)
+        # Copies keep their event and so their part of the split; jets that choose or judge have none.
+        chosen = whole.take(split_by_event(whole.event, SPLIT, 1)[0])
+        write_jets(folder / AUGMENTED, concatenate_jets([whole, augment_jets(chosen, COPY, SEED)]))
+
+
+def _make_quark_gluon(folder: Path, jets: int, workers: int) -> None:
+    parts = []
+    for i, pileup in enumerate(PILEUP):
+        raw = folder / f"raw_quark_gluon_{pileup}.h5"
+        if not raw.is_file():
+            mean = float(pileup or _NONE)
+            simulate("z_jet", jets // 3, SEED + 10 + i, raw, pileup=mean, workers=workers, resume=True)
+        made = read_jets(raw)
+        parts.append(replace(made, event=made.event + (i + 1) * _EVENTS))
+    write_jets(folder / QUARK_GLUON, _joined(parts))
+    for pileup in PILEUP:
+        (folder / f"raw_quark_gluon_{pileup}.h5").unlink()
 
 
 def _joined(parts: list[Jets]) -> Jets:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from rows import Row
+from rows import ROWS, Row, run_folder
 from samples import PILEUP, sample_of
 
 from e2e_tf import fit
@@ -31,14 +33,18 @@ from e2e_tf.training.run import Run, open_run, read_json, write_json
 
 
 class Trained:
-    """A trained row: what scores jets and what it cost."""
+    """A trained row, or the mean of several: what scores jets and what it cost."""
 
-    def __init__(self, row: Row, run: Run | None, trees: Any, facts: dict[str, Any]) -> None:
-        self.row, self.run, self._trees, self.facts = row, run, trees, facts
+    def __init__(
+        self, row: Row, run: Run | None, trees: Any, facts: dict[str, Any], members: Sequence[Trained] = ()
+    ) -> None:
+        self.row, self.run, self._trees, self.facts, self.members = row, run, trees, facts, members
         self._model = None if run is None else run.model()
 
     def __call__(self, jets: Jets) -> np.ndarray:
         """Scores float (B,) of jets."""
+        if self.members:
+            return np.mean([member(jets) for member in self.members], axis=0)
         if self.run is None:
             return baseline_score(self._trees, _table(self.row, jets))
         graphs = graphs_of(jets, self.run.preprocess)
@@ -52,6 +58,10 @@ class Trained:
 
 def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
     """Train, or take what is there; what was stopped goes on at its last epoch."""
+    if row.members:
+        members = [train(ROWS[name], of, samples, run_folder(samples, name, of)) for name, of in row.members]
+        facts = {key: sum(m.facts.get(key, 0) for m in members) for key in ("parameters", "cpu_seconds")}
+        return Trained(row, None, None, {**facts, "seed": seed}, members)
     config = row.config(seed)
     before = time.process_time()
     if not row.model:
@@ -60,7 +70,7 @@ def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
         facts = {"parameters": None, "trees": int(trees.n_iter_), "seed": seed}
         return Trained(row, None, trees, facts | {"cpu_seconds": round(time.process_time() - before, 1)})
     if not (folder / "model.keras").is_file():
-        if row.image or row.strength:
+        if row.image or row.strength or row.start:
             _train_otherwise(row, seed, samples, folder)
         else:
             fit(config, folder, base=samples)
@@ -147,8 +157,11 @@ class _Images(keras.utils.PyDataset):
 
 
 def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
-    """Images, or another loss beside that of the label; the run folder is the same."""
+    """Images, another loss beside that of the label, or weights from elsewhere; the run folder is the same."""
     config = row.config(seed)
+    first = folder.with_name(f"{folder.name}-first")
+    if row.start:
+        fit(replace(row, sample=row.start, start="").config(seed), first, base=samples)
     prepared = prepare(config, samples)
     keras.utils.set_random_seed(seed)
     graphs = prepared.train.graphs
@@ -156,6 +169,8 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     features = len(CHANNELS) if row.image else len(graphs.node_features)
     settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
     model = build_model(config.model_name, features, len(graphs.jet_features), settings)
+    if row.start:
+        model.set_weights(open_run(first).model().get_weights())
     steps = -(-len(prepared.train.jets) // options.batch_size)
     compile_model(model, options, steps)
     best = keras.callbacks.ModelCheckpoint(

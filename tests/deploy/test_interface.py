@@ -17,6 +17,7 @@ from deploy.interface import (
     periods,
     widths,
 )
+from deploy.jets import random_batch
 from deploy.verify import read_handoff_preprocess
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
@@ -148,3 +149,12 @@ def test_link_on_the_lattice_has_exact_ties() -> None:
 def test_preprocess_of_a_handoff_is_read_back(handoffs: dict[str, Path]) -> None:
     for folder in handoffs.values():
         assert read_handoff_preprocess(folder).node_features.features
+
+
+def test_random_jets_fit_any_graph_of_candidates():
+    """A Delaunay graph takes jets of less than 4 rad only; random ones are narrower there, and still wrap."""
+    rng = np.random.default_rng(3)
+    preprocess = recipe("knn:8+delaunay")
+    batches = [random_batch(preprocess, np.array([30, 0, 1, 80]), rng, link) for _ in range(50)]
+    assert all(batch.graphs.n_edge[0] >= 8 * 30 for batch in batches)
+    assert any(np.ptp(batch.points[:30, 1]) > np.pi for batch in batches)

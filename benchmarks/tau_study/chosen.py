@@ -1,0 +1,41 @@
+"""The chosen model as one Keras model, judged, and its hand-off."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rows import CHOSEN, ROWS, run_folder
+
+from deploy.export import export
+from e2e_tf import evaluate
+from e2e_tf.files import new_folder
+from e2e_tf.training.ensemble import ensemble
+from e2e_tf.training.run import open_run, read_json, write_json
+
+
+def write_chosen(samples: Path, handoff: Path) -> None:
+    """Join the members of :data:`rows.CHOSEN` to one run, judge it, and export it to ``handoff``."""
+    folder = samples / "runs" / "chosen"
+    runs = [open_run(run_folder(samples, name, seed)) for name, seed in ROWS[CHOSEN].members]
+    with new_folder(folder, force=True) as part:
+        for name in ("config.json", "preprocess.json", "history.json"):
+            shutil.copy(runs[0].folder / name, part)
+        # Samples and normalisation are those of every member: the split has its own seed.
+        same = (runs[0].folder / "preprocess.json").read_bytes()
+        assert all((run.folder / "preprocess.json").read_bytes() == same for run in runs)
+        model = ensemble([run.model() for run in runs], name="tau_candidates")
+        model.save(part / "model.keras")
+        first = runs[0].provenance
+        write_json(
+            part / "provenance.json",
+            {
+                **first,
+                "parameters": model.count_params(),
+                "members": [run.provenance["seed"] for run in runs],
+            },
+        )
+    evaluate(folder)
+    export(folder, handoff, force=True, formats=("onnx", "pb"))
+    print(f"{handoff}: {sum(path.stat().st_size for path in handoff.rglob('*')) / 1e6:.1f} MB")
+    print(read_json(handoff / "manifest.json")["working_points"])

@@ -1,0 +1,72 @@
+"""Milliseconds of one jet in ONNX Runtime, one thread, of the exported models."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rows import Row, run_folder
+
+from deploy.export import export
+from deploy.interface import edges_feeds, link
+from deploy.jets import random_batch
+from deploy.padded import padded_feeds
+from deploy.tensors import tensor_batch
+from e2e_tf.training.run import open_run, read_json
+
+NODES = 50
+CALLS = 2000
+
+
+def latency(row: Row, name: str, samples: Path) -> dict[str, Any]:
+    """Export the first seed of a network and time it with a jet of :data:`NODES` nodes."""
+    folder = run_folder(samples, name, 1)
+    with tempfile.TemporaryDirectory() as temporary:
+        handoff = Path(temporary) / "handoff"
+        source = folder
+        if row.image:  # a Keras model whose inputs are tensors: it stands alone
+            source = Path(shutil.copy(folder / "model.keras", temporary))
+        export(source, handoff, formats=("onnx",), proof=0)
+        manifest = read_json(handoff / "manifest.json")
+        model = handoff / "model.onnx"
+        return {
+            "interface": manifest["interface"],
+            "bytes": model.stat().st_size,
+            "milliseconds": least_milliseconds(model, one_jet(folder, manifest)),
+        }
+
+
+def one_jet(run: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Tensors of one random jet in the interface of a hand-off."""
+    rng = np.random.default_rng(1)
+    if manifest["interface"] == "tensors":
+        return tensor_batch(manifest["inputs"], 1, rng)
+    batch = random_batch(open_run(run).preprocess, np.array([NODES]), rng, link)
+    return padded_feeds(batch) if manifest["interface"] == "padded" else edges_feeds(batch.graphs)
+
+
+def least_milliseconds(model: Path, feeds: Mapping[str, np.ndarray], calls: int = CALLS) -> float:
+    """The least time of many calls with bound tensors, as C++ makes them."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    taken = {tensor.name for tensor in session.get_inputs()}
+    for key, value in feeds.items():
+        if key in taken:
+            binding.bind_ortvalue_input(key, onnxruntime.OrtValue.ortvalue_from_numpy(value))
+    for tensor in session.get_outputs():
+        binding.bind_output(tensor.name)
+    best = np.inf
+    for _ in range(calls):
+        before = time.perf_counter()
+        session.run_with_iobinding(binding)
+        best = min(best, time.perf_counter() - before)
+    return 1e3 * best
