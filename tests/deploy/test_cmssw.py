@@ -558,6 +558,9 @@ def test_bad_input_leaves_nothing(
     change_json(
         saved / "manifest.json", lambda d: [d["formats"].pop(key) for key in ("onnx", "frozen_graph")]
     )
+    tensors = tmp_path / "tensors"
+    shutil.copytree(handoffs["padded"], tensors)
+    change_json(tensors / "manifest.json", lambda d: d.update(interface="tensors", graph=None))
     before = sorted(path.name for path in tmp_path.iterdir())
 
     refused(handoffs["padded"], "must be Subsystem/Package in letters and digits", "--package", "E2ETagger")
@@ -569,6 +572,7 @@ def test_bad_input_leaves_nothing(
     refused(rules, "links candidates by knn, radius, delaunay, full; this hand-off needs grid8")
     refused(saved, "needs the format onnx or pb; this hand-off holds saved_model")
     refused(tmp_path / "none", "there is no hand-off folder")
+    refused(tensors, "the padded or edges interface with one output, not tensors with 1")
 
 
 def test_every_derived_quantity_has_its_sources() -> None:
