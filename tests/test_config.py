@@ -32,7 +32,11 @@ def test_a_preset_counts_where_the_document_says_nothing():
     assert make_config(config.model_dump(mode="json")) == config
     plain = make_config({"preset": "tau_tuned"})
     assert plain.model["dropout"] == 0.2
-    assert read_config(Path(__file__).parents[1] / "examples" / "tau_tuned.toml") == plain
+    examples = Path(__file__).parents[1] / "examples"
+    assert read_config(examples / "tau_tuned.toml") == plain
+    chosen = make_config({"preset": "tau_candidates", "data": {"sample": "taus.h5"}})
+    assert read_config(examples / "tau_candidates.toml") == chosen
+    assert (chosen.model_name, chosen.graph.nodes) == ("deep_sets", "candidates")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ def test_a_preset_counts_where_the_document_says_nothing():
     [
         ({"sed": 1}, "unknown key 'sed'; accepted here: seed, data, graph, model, training"),
         ({"training": {"epoch": 3}}, "unknown key 'training.epoch'; accepted here: epochs, batch_size"),
-        ({"preset": "tau"}, "preset must be one of tau_tuned, not 'tau'"),
+        ({"preset": "tau"}, "preset must be one of tau_tuned, tau_candidates, not 'tau'"),
         ({"training": {"schedule": "step"}}, "training.schedule: input should be 'cosine' or 'constant'"),
         (
             {"training": {"schedule": "constant", "warmup_epochs": 1}},

@@ -21,29 +21,12 @@ from e2e_tf.models import RUNS
 EPOCHS = 10
 PT_BINS = (10, 15, 20, 25, 30, 35, 40, 45, 50)  # GeV
 
-_JET = ("pt", "mass", "eta")  # as a producer of CMSSW finds them on every jet
 HITS = 80  # the leading ones: with 20 or 40 collisions a jet has 220 or more
+_BEST = RUNS["tau_candidates"]
+_JET = tuple(_BEST["graph"]["jet_features"])
 _HITS = {"nodes": "hits", "edges": "knn:8", "jet_features": _JET, "max_nodes": HITS}
-_CANDIDATES: dict[str, Any] = {
-    "nodes": "candidates",
-    "edges": "knn:8",
-    "node_features": (
-        *("pt", "energy", "pt_fraction", "deta", "dphi", "delta_r", "charge", "from_pv"),
-        *("is_charged_hadron", "is_neutral_hadron", "is_photon", "is_electron", "is_muon"),
-        *("d0", "dz", "d0_significance", "dz_significance"),
-    ),
-    "jet_features": _JET,
-    "max_nodes": 50,
-}
-_ADAM = {
-    "epochs": EPOCHS,
-    "batch_size": 128,
-    "optimizer": "adam",
-    "learning_rate": 2e-3,
-    "warmup_epochs": 0.5,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-}
+_CANDIDATES = {**_BEST["graph"], "edges": "knn:8"}
+_ADAM = {**_BEST["training"], "epochs": EPOCHS}
 _ATTENTION = {
     "name": "particle_attention",
     "width": 64,
@@ -56,7 +39,6 @@ _ATTENTION = {
     "dense": (64,),
     "dropout": 0.1,
 }
-_DEEP_SETS = {"name": "deep_sets", "phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.1}
 _SEED = {"epochs": EPOCHS, "batch_size": 64, "optimizer": "rmsprop", "learning_rate": 1e-3}
 _TUNED = RUNS["tau_tuned"]
 
@@ -101,13 +83,14 @@ class Row:
         return make_config({"seed": seed, "data": data, **{k: v for k, v in sections.items() if v}})
 
 
-def _deep_sets(graph: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> Row:
-    model = changes.pop("model", {})
-    training = changes.pop("training", {})
-    graph = {**_CANDIDATES, "edges": "knn:2", **graph}
-    return Row(
-        **{"graph": graph, "model": {**_DEEP_SETS, **model}, "training": {**_ADAM, **training}, **changes}
-    )
+def _deep_sets(
+    graph: Mapping[str, Any] = MappingProxyType({}),
+    model: Mapping[str, Any] = MappingProxyType({}),
+    training: Mapping[str, Any] = MappingProxyType({}),
+    **options: Any,
+) -> Row:
+    """The preset with changes."""
+    return Row({**_BEST["graph"], **graph}, {**_BEST["model"], **model}, {**_ADAM, **training}, **options)
 
 
 def _mean(*members: tuple[str, tuple[int, ...]]) -> Row:
@@ -156,7 +139,7 @@ MAIN: dict[str, Row] = {
         "hits",
     ),
     "particle attention, candidates": _attention(seeds=5),
-    "deep sets, hits": Row({**_HITS, "edges": "knn:2"}, _DEEP_SETS, _ADAM, "hits"),
+    "deep sets, hits": Row({**_HITS, "edges": "knn:2"}, _BEST["model"], _ADAM, "hits"),
     "deep sets, candidates": _deep_sets(seeds=5),
     "CNN, images of hits": Row(
         {"nodes": "hits", "edges": "knn:1", "jet_features": _JET, "max_nodes": 1},
@@ -184,14 +167,14 @@ FLAT: dict[str, Row] = {
 }
 """Decorrelation."""
 
-_BEST = ("deep sets, candidates", "particle attention, candidates")
+_TWO = ("deep sets, candidates", "particle attention, candidates")
 TRIED: dict[str, Row] = {
     "deep sets, 40 epochs": _deep_sets(training={"epochs": 40}, seeds=1),
     "deep sets, 256 wide, 40 epochs": _deep_sets(
         model={"phi": (256, 256, 256), "dense": (256, 256), "dropout": 0.2}, training={"epochs": 40}, seeds=1
     ),
     "deep sets, two layers deeper": _deep_sets(model={"phi": (128,) * 5}, seeds=1),
-    "deep sets, ρ of the event as well": _deep_sets({"jet_features": (*_JET, "rho")}, seeds=1),
+    "deep sets, ρ of the event as well": _deep_sets({"jet_features": (*_JET, "rho")}),
     "deep sets, no impact parameters": _deep_sets(
         {"node_features": _CANDIDATES["node_features"][:-4]}, seeds=1
     ),
@@ -212,10 +195,10 @@ TRIED: dict[str, Row] = {
     "attention, pairs by the graph": _attention(
         graph=_CANDIDATES, model={**_ATTENTION, "relative": False, "pairs": "graph"}, seeds=1
     ),
-    "mean of three deep sets": _mean((_BEST[0], (1, 2, 3))),
-    "mean of five deep sets": _mean((_BEST[0], (1, 2, 3, 4, 5))),
-    "mean of three attentions": _mean((_BEST[1], (1, 2, 3))),
-    "mean of three of each": _mean((_BEST[0], (1, 2, 3)), (_BEST[1], (1, 2, 3))),
+    "mean of three deep sets": _mean((_TWO[0], (1, 2, 3))),
+    "mean of five deep sets": _mean((_TWO[0], (1, 2, 3, 4, 5))),
+    "mean of three attentions": _mean((_TWO[1], (1, 2, 3))),
+    "mean of three of each": _mean((_TWO[0], (1, 2, 3)), (_TWO[1], (1, 2, 3))),
 }
 """What was tried, beside the budget of the table."""
 

@@ -147,10 +147,35 @@ RUNS: dict[str, dict[str, dict[str, Any]]] = {
             "schedule": "cosine",
         },
     },
+    "tau_candidates": {
+        "graph": {
+            "nodes": "candidates",
+            "edges": "knn:2",  # the model looks at none; two neighbours are cheap to carry along
+            "node_features": [
+                *("pt", "energy", "pt_fraction", "deta", "dphi", "delta_r", "charge", "from_pv"),
+                *("is_charged_hadron", "is_neutral_hadron", "is_photon", "is_electron", "is_muon"),
+                *("d0", "dz", "d0_significance", "dz_significance"),
+            ],
+            "jet_features": ["pt", "mass", "eta"],  # what a producer of CMSSW finds on every jet
+            "max_nodes": 50,
+        },
+        "model": {"name": "deep_sets", "phi": [128, 128, 128], "dense": [128, 128], "dropout": 0.1},
+        "training": {
+            "epochs": 10,
+            "batch_size": 128,
+            "optimizer": "adam",
+            "learning_rate": 2e-3,
+            "warmup_epochs": 0.5,
+            "weight_decay": 0.01,
+            "clip_norm": 1.0,
+        },
+    },
 }
 """Sections of whole runs by name; ``preset = "tau_tuned"`` in a configuration starts from one.
 
-``tau_tuned`` is the best trial of the sweep of ``examples/tune_tau.toml``, see ``docs/tuning.md``.
+``tau_tuned`` is the best trial of the sweep of ``examples/tune_tau.toml``, see ``docs/tuning.md``. ``tau_candidates``
+is what the tau study chose (``docs/studies/tau.md``): it wants candidates that tell tracks of pileup apart, as samples
+that were simulated with pileup do.
 """
 
 
