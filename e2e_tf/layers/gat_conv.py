@@ -49,8 +49,7 @@ class GATConv(SpektralGATConv):
     no mask is applied (padded slots send nothing, because no edge leaves them); ``get_config`` also keeps
     ``add_self_loops``, which Spektral loses; dense blocks hold multiplicities, so that an edge listed twice
     counts twice in both forms; without self loops, a node that receives nothing gives ``activation(bias)``.
-    On dense blocks without dropout the gradient can be taken once, not of itself (that raises); on edges XLA
-    cannot compile the layer.
+    On dense blocks without dropout the gradient can be taken once, not of itself (that raises).
 
     Args:
         channels: output channels of one head.
@@ -162,7 +161,7 @@ class GATConv(SpektralGATConv):
         return join_heads(tf.matmul(alpha, value))
 
     def _attend_edges(self, x: Any, a: Any) -> Any:
-        self.supports_jit = False  # XLA has no sparse matrices
+        self.supports_jit = False  # XLA has no sparse matrices, and is slower without
         heads, n_nodes = self.attn_heads, tf.shape(x)[0]
         senders, receivers, _ = as_edges(a, rows="senders")
         edges = Entries.of(receivers, senders)

@@ -229,7 +229,7 @@ class Entries:
     """Places of the entries of a sparse square matrix, sorted by row (CSR), for products with node features.
 
     No message is held per entry: twenty times as fast as to gather, weigh and add up, ten times as fast as
-    ``tf.sparse.sparse_dense_matmul``. XLA cannot compile it.
+    ``tf.sparse.sparse_dense_matmul``. XLA cannot compile it, see :func:`has_products`.
 
     Attributes:
         rows, columns: int (n_entries,), those given, or their sorted copies.
