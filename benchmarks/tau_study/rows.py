@@ -174,7 +174,7 @@ TRIED: dict[str, Row] = {
         model={"phi": (256, 256, 256), "dense": (256, 256), "dropout": 0.2}, training={"epochs": 40}, seeds=1
     ),
     "deep sets, two layers deeper": _deep_sets(model={"phi": (128,) * 5}, seeds=1),
-    "deep sets, ρ of the event as well": _deep_sets({"jet_features": (*_JET, "rho")}),
+    "deep sets, ρ of the event as well": _deep_sets({"jet_features": (*_JET, "rho")}, seeds=5),
     "deep sets, no impact parameters": _deep_sets(
         {"node_features": _CANDIDATES["node_features"][:-4]}, seeds=1
     ),
@@ -197,6 +197,7 @@ TRIED: dict[str, Row] = {
     ),
     "mean of three deep sets": _mean((_TWO[0], (1, 2, 3))),
     "mean of five deep sets": _mean((_TWO[0], (1, 2, 3, 4, 5))),
+    "mean of five deep sets with ρ": _mean(("deep sets, ρ of the event as well", (1, 2, 3, 4, 5))),
     "mean of three attentions": _mean((_TWO[1], (1, 2, 3))),
     "mean of three of each": _mean((_TWO[0], (1, 2, 3)), (_TWO[1], (1, 2, 3))),
 }
