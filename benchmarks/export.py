@@ -7,7 +7,8 @@
 - Throughput, two threads: jets of 20 to 120 nodes, 17 features, 8 neighbours, in size-sorted batches. Ours is the
   padded interface with the k-NN inside; the others get finished graphs and Laplacians. Spektral and PyTorch
   Geometric run in processes and environments of their own, as in ``layers.py``; ``plain`` is what tf2onnx makes of
-  the same model written with segment sums, as Spektral writes it. All give the same scores, which is checked, and
+  the same model written with segment sums, as Spektral writes it; ``given`` is ours with finished graphs as well, the
+  same work as theirs. All give the same scores, which is checked, and
   take turns, one measurement each, round after round. Each runs in batches of several sizes, and its best counts.
   ONNX Runtime has two callers with one thread each, as CMSSW's streams are, or two threads for a single batch.
 - Latency, one thread: one jet of 50 candidates, tensors bound as C++ binds them, the least of many calls, next to
@@ -78,6 +79,48 @@ def padded(batch: Feeds) -> Feeds:
         x=batch["x"], senders=none, receivers=none, n_node=batch["n_node"], u=batch["u"]
     )
     return padded_feeds(JetBatch(graphs, batch["points"]))
+
+
+def given(batch: Feeds) -> Feeds:
+    """The same with the finished graph, which the other libraries get, in the place of the points."""
+    from e2e_tf.graph import knn
+
+    feeds = padded(batch)
+    del feeds["points"]
+    n_node = batch["n_node"]
+    senders, receivers = knn(batch["points"], n_node, K)
+    graph, start = np.repeat(np.arange(len(n_node)), n_node), np.cumsum(n_node) - n_node
+    a = np.zeros((len(n_node), *2 * (feeds["mask"].shape[-1],)), np.float32)
+    owner = graph[receivers]
+    a[owner, receivers - start[owner], senders - start[owner]] = 1
+    return {"graph": a, **feeds}
+
+
+def given_function(model: Any) -> Any:
+    """The padded interface as a ``tf.function``, but that it gets the finished graph."""
+    import tensorflow as tf
+
+    from deploy.interface import block_core
+    from e2e_tf.layers.ops import exporting
+
+    core = block_core(model, "padded")
+    shapes = {
+        "graph": (None, None, None),
+        "features": (None, FEATURES, None),
+        "mask": (None, 1, None),
+        "u": (None, GLOBALS, 1),
+    }
+    specs = [tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes.items()]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def score(graph: Any, features: Any, mask: Any, u: Any) -> Any:
+        members = mask[:, 0]
+        n_node = tf.cast(tf.reduce_sum(members, axis=1), tf.int32)
+        a = tf.cast(graph > 0.5, tf.float32)  # an edge or none, as of the graph that is built inside
+        with exporting(loops=False):
+            return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u[:, :, 0])
+
+    return score
 
 
 def segments(batch: Feeds) -> Feeds:
@@ -210,6 +253,10 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
             keep(name, small)
         keep("padded float16 weights", lowering.float16_weights(small))
         keep("padded int8", lowering.int8_weights(small))
+        frozen, names = freeze(given_function(model))
+        known = [given(batch) for batch in split(batches, 7)[:3]]
+        known += [{name: value[:1] for name, value in known[0].items()}]
+        keep("given", lowering.optimise(lowering.convert(frozen, names, OUTPUT, 18, 8), known))
         with tf.device("/cpu:0"):
             function = segment_model(weights)
             plain, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=18)
@@ -333,8 +380,9 @@ def measure(options: argparse.Namespace, folder: Path) -> list[str]:
             if name.startswith("tau"):
                 continue
             for part in {size, *(options.parts if first and name != "plain" else ())}:
-                lists = [segments(b) for b in batches] if name == "plain" else []
-                feeds = lists or [padded(b) for b in split(batches, part)]
+                parts = batches if name == "plain" else split(batches, part)
+                make = {"plain": segments, "given": given}.get(name, padded)
+                feeds = [make(b) for b in parts]
                 run = Callers(info["path"], feeds)
                 scores[name, part] = np.concatenate(run())
                 calls[name, part] = lambda r=run: timed(r)
@@ -374,6 +422,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[str]:
     ours = rounds["padded", best["padded"]]
     titles = {
         "padded": "ONNX, padded, k-NN inside",
+        "given": "the same, graph given",
         "padded as converted": "the same as converted, before lowering",
         "padded float16 weights": "the same with float16 weights",
         "padded int8": "the same with int8 products",

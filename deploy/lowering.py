@@ -20,6 +20,7 @@ __all__ = ["convert", "cost", "float16_weights", "int8_weights", "optimise"]
 Feeds = Mapping[str, np.ndarray]
 _SMALL = 64  # elements up to which a constant is worth sharing or folding regardless of where it is used
 _TOLERANCE = 1e-5
+_ACTIVATIONS = ("Relu", "LeakyRelu", "Sigmoid", "Tanh")  # those that ONNX Runtime has products with
 
 
 def convert(graph: Any, inputs: Sequence[str], output: str, opset: int, ir_version: int) -> Any:
@@ -263,6 +264,8 @@ class _Graph:
     def simplify(self) -> None:
         self._flat_products()
         self._constant_reshapes()
+        self._borrowed_shapes()
+        self._activated_flat()
         self._remove(self._does_nothing)
         self._unfolded()
         self._attention_bias()
@@ -335,6 +338,59 @@ class _Graph:
                     target.append(-1)
             if target.count(-1) <= 1:
                 node.input[1] = self._constant(np.array(target, np.int64), "shape")
+
+    def _borrowed_shapes(self) -> None:
+        """The shape of blocks made of flat rows: B and N of the first tensor that has them, once for all layers."""
+        blocks: list[str] = []  # tensors (B, N, ...) that are there already
+        sizes: dict[str, str] = {}  # B and N by the tensor that they are taken from
+        nodes = []
+        for node in self.nodes:
+            after = self.shapes.get(node.output[0], [])
+            source = None
+            if node.op_type == "Reshape" and node.input[1] not in self.constants:
+                source = next((name for name in blocks if self._same_blocks(name, after)), None)
+            if source is not None:
+                if source not in sizes:
+                    whole, sizes[source] = self._new("shape"), self._new("sizes")
+                    ends = [self._constant(np.array([i], np.int64), "end") for i in (0, 2)]
+                    nodes.append(self._node("Shape", [source], [whole]))
+                    nodes.append(self._node("Slice", [whole, *ends], [sizes[source]]))
+                width = self._constant(np.array(after[0][2:], np.int64), "width")
+                node.input[1] = self._new("shape")
+                nodes.append(self._node("Concat", [sizes[source], width], [node.input[1]], axis=0))
+            nodes.append(node)
+            # Runtimes trace the shape of a transposed tensor back, in one more operation.
+            if node.op_type != "Transpose":
+                blocks += [name for name in node.output if {len(s) for s in self.shapes.get(name, [])} == {3}]
+        self.nodes = nodes
+
+    def _same_blocks(self, name: str, after: list[tuple[int, ...]]) -> bool:
+        """Blocks (B, N, C) of one width C > 0, with B and N those of a tensor."""
+        if {len(s) for s in after} != {3} or len({s[2] for s in after}) > 1 or not after[0][2]:
+            return False
+        return all(b[:2] == a[:2] for b, a in zip(self.shapes[name], after, strict=True))
+
+    def _activated_flat(self) -> None:
+        """``relu(reshape(gemm))`` is ``reshape(relu(gemm))``, in which runtimes let the product do both."""
+        made = self._producers()
+        used = [name for node in self.nodes for name in node.input] + self.outputs
+        for node in self.nodes:
+            shaped = made.get(node.input[0]) if node.op_type in _ACTIVATIONS else None
+            if shaped is None or shaped.op_type != "Reshape" or used.count(shaped.output[0]) > 1:
+                continue
+            product = made.get(shaped.input[0])
+            if product is None or product.op_type != "Gemm" or used.count(product.output[0]) > 1:
+                continue
+            # The two swap places: each keeps the name of what comes out at its place.
+            flat, shape, first = self._new("flat"), shaped.input[1], shaped.input[0]
+            attributes = list(node.attribute)
+            node.op_type, shaped.op_type = shaped.op_type, node.op_type
+            del node.attribute[:], node.input[:], shaped.attribute[:], shaped.input[:]
+            shaped.attribute.extend(attributes)
+            shaped.input.append(first)
+            shaped.output[0] = flat
+            node.input.extend([flat, shape])
+            made = self._producers()
 
     def _does_nothing(self, node: Any) -> bool:
         name, out = node.input[0] if node.input else "", node.output[0]

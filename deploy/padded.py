@@ -114,7 +114,7 @@ def padded_function(
         a = adjacency(points, present[:, 0, :], rules, wraps)
         n_node = tf.cast(tf.reduce_sum(members, axis=1), tf.int32)
         u = None if u is None else u[:, :, 0]
-        with exporting():
+        with exporting(loops=False):  # no rule joins a node with itself
             return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u)
 
     return score
@@ -157,11 +157,11 @@ def _near(points: Any, present: Any, slot: Any, same: Any, wraps: list[float | N
     apart = next((d for d, period in enumerate(wraps) if not period), None)
     away = far * np.array([[float(d == apart)] for d in range(len(wraps))])
     columns = tf.where(present[:, None, :], tf.cast(points, tf.float64), away)
-    rows = tf.split(columns, len(wraps), axis=1)
-    columns = tf.split(tf.transpose(columns, (0, 2, 1)), len(wraps), axis=2)
     distance: Any = None
-    for row, column, period in zip(rows, columns, wraps, strict=True):
-        difference = column - row
+    for d, period in enumerate(wraps):
+        # Taken out one by one: ONNX Runtime splits no float64 before 1.14, which came with CMSSW 13_1.
+        row = columns[:, d : d + 1, :]
+        difference = tf.transpose(row, (0, 2, 1)) - row
         if period:
             # Wrapped coordinates lie within half a period of zero, so a difference within one period.
             difference = tf.abs(difference)
@@ -178,8 +178,11 @@ def _nearest(near: Any, k: Any, slot: Any) -> Any:
     """True for the ``k`` senders that come first by (distance, index)."""
     import tensorflow as tf
 
-    top = tf.math.top_k(near, k)
-    last, last_slot = tf.maximum(top.values[..., -1:], _NOWHERE), top.indices[..., -1:]
+    # Only the last one is asked for: to have all in order takes longer than to look for it among k.
+    top = tf.math.top_k(near, k, sorted=False)
+    lowest = tf.reduce_min(top.values, axis=-1, keepdims=True)
+    ties = tf.where(top.values == lowest, top.indices, -1)
+    last, last_slot = tf.maximum(lowest, _NOWHERE), tf.reduce_max(ties, axis=-1, keepdims=True)
     return (near > last) | ((near == last) & (slot <= last_slot))
 
 

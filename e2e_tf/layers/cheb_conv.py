@@ -57,9 +57,9 @@ class ChebConv(SpektralChebConv):
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         x, laplacian = inputs
         propagate = self._propagation(x, laplacian, training)
-        output = self._narrow(x, propagate) if self.channels <= x.shape[-1] else self._wide(x, propagate)
-        if self.use_bias and is_exporting():
-            output = output + tf.cast(self.bias, output.dtype)
+        # Of equal width both propagate as much; other runtimes then prefer one product with bias and activation.
+        widest = x.shape[-1] - 1 if is_exporting() else x.shape[-1]
+        output = self._narrow(x, propagate) if self.channels <= widest else self._wide(x, propagate)
         return self.activation(output)
 
     def _kernels(self) -> list[Any]:
@@ -96,8 +96,8 @@ class ChebConv(SpektralChebConv):
         return linear(stacked, tf.concat(self._kernels(), axis=0), self._bias())
 
     def _bias(self) -> Any:
-        """What the first product adds on its way; other runtimes merge a bias at the end with the activation."""
-        return self.bias if self.use_bias and not is_exporting() else None
+        """What the first product adds on its way."""
+        return self.bias if self.use_bias else None
 
     def _propagation(self, x: Any, laplacian: Any, training: bool | None) -> Any:
         if check_graph(x, laplacian):

@@ -28,6 +28,7 @@ __all__ = [
     "join_heads",
     "leaky_relu",
     "linear",
+    "may_have_loops",
     "nearest",
     "node_mask",
     "propagate",
@@ -41,25 +42,35 @@ __all__ = [
 Tensor = Any
 
 _EXPORTING = ContextVar("exporting", default=False)
+_LOOPS = ContextVar("loops", default=True)
 
 
 @contextmanager
-def exporting() -> Iterator[None]:
+def exporting(loops: bool = True) -> Iterator[None]:
     """What is traced inside is for inference in other runtimes only.
 
     Layers then take the form with the fewest operations, where TensorFlow's gradient wants another one. The
     numbers are the same but for rounding.
+
+    Args:
+        loops: dense graphs may hold loops; False where whoever built them knows that they do not.
     """
-    token = _EXPORTING.set(True)
+    tokens = (_EXPORTING, _EXPORTING.set(True)), (_LOOPS, _LOOPS.set(loops))
     try:
         yield
     finally:
-        _EXPORTING.reset(token)
+        for variable, token in tokens:
+            variable.reset(token)
 
 
 def is_exporting() -> bool:
     """Inside :func:`exporting`."""
     return _EXPORTING.get()
+
+
+def may_have_loops() -> bool:
+    """Dense graphs may hold loops: always, but inside ``exporting(loops=False)``."""
+    return _LOOPS.get()
 
 
 def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense, number, self_loops
-from e2e_tf.layers.ops import has_products, is_exporting, segment_sum
+from e2e_tf.layers.ops import has_products, is_exporting, may_have_loops, segment_sum
 
 __all__ = ["ScaledLaplacian"]
 
@@ -57,13 +57,16 @@ class ScaledLaplacian(keras.layers.Layer):
     def _blocks(self, x: Any, a: Any) -> Any:
         a = tf.cast(a, x.dtype)
         scale = 2.0 / self.lambda_max
+        twice = a + tf.linalg.matrix_transpose(a)  # 2 S; the factor cancels
         if is_exporting():
-            loops = tf.cast(diagonal(a), x.dtype)
-            twice = (a + tf.linalg.matrix_transpose(a)) * (1 - loops)  # 2 S; the factor cancels
-            inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1))
-            laplacian = (-scale * inverse_root)[..., :, None] * twice * inverse_root[..., None, :]
-            return laplacian if self.lambda_max == 2.0 else laplacian + (scale - 1.0) * loops
-        twice = self_loops(a + tf.linalg.matrix_transpose(a), 0)
+            if may_have_loops():
+                twice = twice * (1 - tf.cast(diagonal(a), x.dtype))
+            inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1, keepdims=True))
+            laplacian = twice * tf.matmul(-scale * inverse_root, inverse_root, transpose_b=True)
+            if self.lambda_max == 2.0:
+                return laplacian
+            return laplacian + (scale - 1.0) * tf.cast(diagonal(a), x.dtype)
+        twice = self_loops(twice, 0)
         inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1))
         # The outer product as a matrix product: broadcasting takes three times as long.
         factor = tf.matmul((-scale * inverse_root)[..., :, None], inverse_root[..., None, :])

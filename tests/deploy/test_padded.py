@@ -125,6 +125,50 @@ def test_nodes_may_lie_in_any_slot(runs: dict[str, Path]) -> None:
     np.testing.assert_allclose(function(**moved), function(**feeds), atol=1e-6)
 
 
+def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_onnx() -> None:
+    import tensorflow as tf
+
+    from deploy import lowering
+    from deploy.export import freeze
+
+    preprocess = recipe("knn:3", ("a", "b"))
+    signature = [tf.TensorSpec((None, 2, None), tf.float32, "points")]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def graph(points):
+        return adjacency(points, points[:, 0] > -5, padded_rules(preprocess), [None, None])
+
+    model = lowering.convert(*freeze(graph), "score", 13, 7)
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(3)
+    for size in (1, 2, 4, 5, 30, 90):  # ONNX Runtime looks for the first of few and of many in different ways
+        points = rng.integers(0, 3, (2, 2, size)).astype(np.float32)  # most distances are shared by several
+        counts = [size, size]
+        outside, _ = dense(preprocess, np.concatenate(points.transpose(0, 2, 1)), counts, size)
+        np.testing.assert_array_equal(session.run(None, {"points": points})[0], outside)
+
+
+@pytest.mark.parametrize("cmssw", ["12_1", "12_4", "13_1"])
+def test_old_runtimes_have_what_a_hand_off_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
+    import onnx
+
+    from deploy.export import export
+
+    folder = export(runs["padded"], tmp_path / cmssw, cmssw=cmssw, formats=("onnx",), proof=0)
+    model = onnx.shape_inference.infer_shapes(onnx.load(folder / "model.onnx"))
+    double = {
+        v.name for v in model.graph.value_info if v.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
+    }
+    assert double  # the distances
+    # Run with ONNX Runtime 1.7.0, 1.10.0 and 1.12.1, none of which splits float64; these they do have.
+    known = {"Add", "Cast", "Equal", "Greater", "Max", "Min", "Mul", "ReduceMin", "Slice", "Sub", "TopK"}
+    known |= {"Abs", "Reshape", "Shape", "Transpose", "Where"}
+    used = {n.op_type for n in model.graph.node if double & {*n.input, *n.output}}
+    assert used <= known, used - known
+
+
 def test_preprocess_json_has_the_particlenet_convention(runs: dict[str, Path]) -> None:
     from e2e_tf.training.run import open_run
 

@@ -10,6 +10,7 @@ from references import cheb, laplacian
 
 from e2e_tf import InputError
 from e2e_tf.layers import ChebConv
+from e2e_tf.layers.ops import exporting
 
 
 def edge_weights(graphs):
@@ -57,6 +58,32 @@ def test_cheb_conv(channels, order):
         ("kernel", (order, 5, channels)),
         ("bias", (channels,)),
     ]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [3, 5, 8])  # of 5 features: narrower, as wide, wider
+def test_exported_form_of_any_width(channels, order):
+    layer = ChebConv(channels, K=order, activation="relu", bias_initializer="random_normal")
+    for form in FORMS[:2]:
+        expected = run(layer, form, STANDARD)
+        with exporting():
+            found = run(layer, form, STANDARD)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_as_many_channels_as_features_take_one_product_in_an_export():
+    x, a = FORMS[1].feed(STANDARD)
+    layer = ChebConv(x.shape[-1], K=3)
+    layer([x, a])
+
+    def kernels():
+        traced = tf.function(lambda: layer([x, a])).get_concrete_function()
+        shapes = [op.inputs[1].shape for op in traced.graph.get_operations() if op.type == "MatMul"]
+        return [tuple(shape) for shape in shapes]
+
+    assert kernels() == [(5, 5)] * 3
+    with exporting():
+        assert kernels() == [(15, 5)]
 
 
 def test_hand_computed():

@@ -1,0 +1,101 @@
+"""Forms that the lowering rewrites: the same numbers in fewer and larger operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from deploy import lowering
+
+
+def model_of(nodes: list[Any], constants: dict[str, np.ndarray]) -> Any:
+    """A model of blocks ``x`` (B, N, 4) to ``y`` (B, N, 3)."""
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ("B", "N", width))
+        for name, width in (("x", 4), ("y", 3))
+    ]
+    held = [numpy_helper.from_array(values, name) for name, values in constants.items()]
+    graph = helper.make_graph(nodes, "blocks", ports[:1], ports[1:], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 7
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def two_layers() -> Any:
+    """Two dense layers as the converter writes them: flat products, sizes from the input, activations on blocks."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "flat4": np.array([-1, 4]),
+        "flat5": np.array([-1, 5]),
+        "zero": np.array([0]),
+        "two": np.array([2]),
+        "five": np.array([5]),
+        "three": np.array([3]),
+        "w": rng.normal(size=(4, 5)).astype(np.float32),
+        "b": rng.normal(size=5).astype(np.float32),
+        "v": rng.normal(size=(5, 3)).astype(np.float32),
+        "c": rng.normal(size=3).astype(np.float32),
+        "half": np.float32(0.5),
+    }
+    nodes = [
+        helper.make_node("Mul", ["x", "half"], ["h"], name="halve"),
+        helper.make_node("Shape", ["h"], ["shape"], name="shape"),
+        helper.make_node("Slice", ["shape", "zero", "two"], ["sizes"], name="slice"),
+        helper.make_node("Concat", ["sizes", "five"], ["blocks5"], name="blocks5", axis=0),
+        helper.make_node("Reshape", ["h", "flat4"], ["h4"], name="flatten"),
+        helper.make_node("Gemm", ["h4", "w", "b"], ["p"], name="first"),
+        helper.make_node("Reshape", ["p", "blocks5"], ["p3"], name="unflatten"),
+        helper.make_node("Relu", ["p3"], ["q3"], name="relu"),
+        helper.make_node("Reshape", ["q3", "flat5"], ["q"], name="again"),
+        helper.make_node("Gemm", ["q", "v", "c"], ["r"], name="second"),
+        helper.make_node("Shape", ["q3"], ["shape3"], name="shape_again"),
+        helper.make_node("Slice", ["shape3", "zero", "two"], ["sizes3"], name="slice_again"),
+        helper.make_node("Concat", ["sizes3", "three"], ["blocks3"], name="blocks3", axis=0),
+        helper.make_node("Reshape", ["r", "blocks3"], ["y"], name="out"),
+    ]
+    return model_of(nodes, constants), constants
+
+
+def expected(constants: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    q = np.maximum(0.5 * x @ constants["w"] + constants["b"], 0)
+    return q @ constants["v"] + constants["c"]
+
+
+def test_products_of_rows_follow_each_other_without_blocks_between() -> None:
+    model, constants = two_layers()
+    rng = np.random.default_rng(1)
+    sizes = [(2, 3), (1, 1), (5, 2), (1, 7)]
+    samples = [{"x": rng.normal(size=(*size, 4)).astype(np.float32)} for size in sizes]
+    small = lowering.optimise(model, samples)
+    operations = [node.op_type for node in small.graph.node]
+    # The activation stands next to its product, where runtimes make one operation of the two.
+    assert operations[operations.index("Gemm") + 1] == "Relu"
+    assert operations.count("Reshape") == 2
+    assert operations.count("Shape") == 1
+    assert len(operations) < len(model.graph.node)
+    for size in ((3, 4), (7, 1), (1, 30)):  # sizes that were not observed
+        x = rng.normal(size=(*size, 4)).astype(np.float32)
+        found = lowering._run(small, {"x": x})
+        np.testing.assert_allclose(found, expected(constants, x), atol=1e-5)
+
+
+def test_an_activation_stays_where_others_read_what_it_reads() -> None:
+    model, constants = two_layers()
+    # The sum of the blocks before and after the activation.
+    for node in model.graph.node:
+        if node.name == "again":
+            node.input[0] = "s3"
+    place = next(i for i, node in enumerate(model.graph.node) if node.name == "again")
+    model.graph.node.insert(place, helper.make_node("Add", ["p3", "q3"], ["s3"], name="sum"))
+    rng = np.random.default_rng(2)
+    sizes = [(2, 3), (1, 1), (5, 2)]
+    samples = [{"x": rng.normal(size=(*size, 4)).astype(np.float32)} for size in sizes]
+    small = lowering.optimise(model, samples)
+    x = rng.normal(size=(3, 4, 4)).astype(np.float32)
+    p = 0.5 * x @ constants["w"] + constants["b"]
+    wanted = (p + np.maximum(p, 0)) @ constants["v"] + constants["c"]
+    np.testing.assert_allclose(lowering._run(small, {"x": x}), wanted, atol=1e-5)
