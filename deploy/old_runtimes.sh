@@ -3,17 +3,19 @@
 #
 #   sh deploy/old_runtimes.sh [HANDOFF...]
 #
-# Without arguments it trains two small taggers, for both interfaces, and hands them off. PYTHON is an interpreter
-# that these versions have wheels for, 3.8 to 3.11; BIN the folder of the e2e-tf to export with; OUT a folder for
+# Without arguments it trains two small taggers, for both interfaces, and hands them off, for releases from 13_3 on and
+# for those from 12_1 on; each runtime gets those that its release reads. PYTHON is an interpreter that these versions
+# have wheels for, 3.9 (3.8 to 3.11 from ONNX Runtime 1.14 on); BIN the folder of the e2e-tf to export with; OUT a folder for
 # the environments, which are kept, and for what is trained. The status is not 0 where a runtime does not agree.
 set -eu
 
-PYTHON=${PYTHON:-python3.10}
+PYTHON=${PYTHON:-python3.9}
 root=$(cd "$(dirname "$0")/.." && pwd)
 BIN=${BIN:-$root/.venv/bin}
 OUT=${OUT:-$root/.venv-old-runtimes}
 mkdir -p "$OUT"
 
+old=
 if [ $# -eq 0 ]; then
   work=$(mktemp -d "$OUT/handoffs.XXXXXX")
   trap 'rm -rf "$work"' EXIT
@@ -36,22 +38,41 @@ name = "gat_cheb"
 epochs = 1
 EOF
     "$BIN/e2e-tf" fit "$work/$interface.toml" -o "$work/run_$interface"
-    "$BIN/e2e-tf" export "$work/run_$interface" --cmssw 13_3 --interface $interface -o "$work/$interface"
+    for release in 13_3 12_1; do
+      "$BIN/e2e-tf" export "$work/run_$interface" --cmssw $release --interface $interface -o "$work/${interface}_$release"
+    done
   done
-  set -- "$work/padded" "$work/edges"
+  set -- "$work/padded_13_3" "$work/edges_13_3"
+  old="$work/padded_12_1 $work/edges_12_1"
 fi
 
 status=0
-for runtime in onnxruntime==1.14.1 onnxruntime==1.17.1 tensorflow-cpu==2.12.0; do
+repeat() { # RUNTIME HANDOFF...
+  runtime=$1
+  shift
   env=$OUT/$runtime
   if [ ! -f "$env/.installed" ]; then
     "$PYTHON" -m venv --clear "$env"
-    "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$runtime" 'numpy<1.24'
+    "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$runtime" 'numpy<1.24' $more
     touch "$env/.installed"
   fi
   for handoff in "$@"; do
     echo "$runtime, $handoff"
     TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" -I "$root/deploy/repeat.py" "$handoff" || status=1
   done
+}
+
+more=
+for version in 1.14.1 1.17.1; do
+  repeat onnxruntime==$version "$@" $old
 done
+repeat tensorflow-cpu==2.12.0 "$@" $old
+# Those of 12_1 and 12_4.
+if [ -n "$old" ]; then
+  for version in 1.7.0 1.10.0; do
+    repeat onnxruntime==$version $old
+  done
+  more='protobuf<3.21'
+  repeat tensorflow-cpu==2.6.0 $old
+fi
 exit $status
