@@ -1,11 +1,11 @@
 """Quark and gluon jets by the recipe of the EnergyFlow set, as many as one likes.
 
-    python benchmarks/energyflow_jets.py JETS.npz [--jets 10000] [--seed 1] [--mpi]
+    python benchmarks/quark_gluon/generate.py JETS.npz [--jets 10000] [--seed 1] [--mpi]
 
 Pythia 8 at 14 TeV, Z(νν) beside a light quark or a gluon; anti-kT jets of radius 0.4 at 500 to 550 GeV and
-\\|y\\| < 1.7 from all stable particles but neutrinos, without a detector (Zenodo 3164691). Of each jet the ten leading
-constituents are kept, as in the copy that ``quark_gluon.py`` reads, in the same format. Multiple parton interactions
-take nine tenths of the time and hardly any of the ten leading constituents come from them: they are off unless
+rapidities within ±1.7, from all stable particles but neutrinos, without a detector (Zenodo 3164691). The ten leading
+constituents are kept, as in the copy that ``tasks.py`` reads, in the same format. Multiple parton interactions take
+nearly nine tenths of the time, and trees cannot tell jets without them from the set's own: they are off unless
 ``--mpi`` is given. The same number and seed give the same jets.
 """
 
