@@ -76,7 +76,8 @@ class TrainingConfig(_Section):
         weight_decay: of the optimizer, apart from the gradient, as in AdamW.
         clip_norm: longest gradient, all weights together; 0 for any.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
-        bucket: batch graphs of similar size together.
+        bucket: batch graphs of similar size together. Left out, a model with batch normalisation gets batches of
+            any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
     """
 
     epochs: int = Field(20, ge=1)
@@ -88,7 +89,7 @@ class TrainingConfig(_Section):
     weight_decay: float = Field(0.0, ge=0)
     clip_norm: float = Field(0.0, ge=0)
     patience: int = Field(0, ge=0)
-    bucket: bool = True
+    bucket: bool | None = None
 
     @model_validator(mode="after")
     def _warms_up(self) -> TrainingConfig:

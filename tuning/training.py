@@ -62,7 +62,7 @@ def fit_model(
             part.weight,
             batch_size=options.batch_size if shuffle else 4 * options.batch_size,
             shuffle=shuffle,
-            bucket=shuffle and options.bucket,
+            bucket=shuffle and fit.buckets(model, options.bucket),
             seed=seed,
         )
 

@@ -18,6 +18,7 @@ from e2e_tf.data.schema import feature_names
 from e2e_tf.files import new_file
 from e2e_tf.models import build_model
 from e2e_tf.training.finetune import fine_tune
+from e2e_tf.training.fit import buckets
 from e2e_tf.training.metrics import roc_auc
 from e2e_tf.training.predict import predict
 from e2e_tf.training.splits import split_by_event
@@ -79,7 +80,7 @@ def train(model: Any, graphs: GraphData, weight: np.ndarray, rate: float, epochs
     """Train with a rate that rises for an epoch and then falls as a cosine."""
     names = [tensor.name for tensor in model.inputs]
     nodes = {key: values for key, values in graphs.node_inputs().items() if key in names}
-    how: dict[str, Any] = {"batch_size": 128, "shuffle": True, "bucket": True, "seed": seed}
+    how: dict[str, Any] = {"batch_size": 128, "shuffle": True, "bucket": buckets(model), "seed": seed}
     loader = DisjointLoader(graphs.graphs, graphs.label, weight, nodes=nodes, inputs=names, **how)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, epochs * len(loader), alpha=0.002, warmup_target=rate, warmup_steps=len(loader)

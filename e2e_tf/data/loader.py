@@ -102,7 +102,8 @@ class DisjointLoader:
         batch_size: graphs in a batch; the last one may be smaller.
         shuffle: shuffle in every epoch.
         bucket: batch graphs of similar size together (the shuffled index is sorted by size within runs of 16
-            batches and the batches shuffled again), which saves padding in dense blocks.
+            batches and the batches shuffled again), which saves padding in dense blocks. Not for models with
+            batch normalisation: jets of one size are no sample of all, and moving statistics fit none of them.
         seed: of the order.
         node_budget: end a batch before it has more than this many nodes, however few graphs that are (a graph
             that alone has more is a batch of its own); 0 for no limit.

@@ -18,7 +18,7 @@ from e2e_tf.training.prepare import Prepared, Split, prepare
 from e2e_tf.training.run import Run, open_run, read_json, write_json
 from e2e_tf.training.targets import run_outputs
 
-__all__ = ["compile_model", "fit", "package_versions", "training_provenance"]
+__all__ = ["buckets", "compile_model", "fit", "package_versions", "training_provenance"]
 
 _RECORDED = (
     "e2e-tf",
@@ -107,6 +107,14 @@ def compile_model(
         weighted_metrics=[metric("binary")],
         jit_compile=False,
     )
+
+
+def buckets(model: Any, wanted: bool | None = None) -> bool:
+    """Whether graphs of similar size make a batch in training; ``wanted`` as :attr:`TrainingConfig.bucket`."""
+    if wanted is not None:
+        return wanted
+    # Batch normalisation is what keeps moving statistics, in layers of any kind and depth.
+    return not any(weight.name == "moving_mean" for weight in model.non_trainable_weights)
 
 
 def _monitor(config: RunConfig) -> str:
@@ -235,7 +243,7 @@ def _train(
             {name: target.weight for name, target in targets.items()} if targets else split.weight,
             batch_size=options.batch_size if shuffle else 4 * options.batch_size,
             shuffle=shuffle,
-            bucket=shuffle and options.bucket,
+            bucket=shuffle and buckets(model, options.bucket),
             seed=config.seed,
             nodes={name: values for name, values in extra.items() if name in names},
             inputs=names,
