@@ -168,10 +168,7 @@ def attend(receive: Tensor, send: Tensor, values: Tensor, a: Tensor, slope: floa
         def gradient(upstream: Tensor) -> tuple[Tensor, ...]:
             scaled = upstream * inverse
             mean = tf.reduce_sum(scaled * output, axis=-1, keepdims=True)
-            # The mean is subtracted by one more term of the product.
-            left = tf.concat([scaled, -mean], axis=-1)
-            right = tf.concat([values, tf.ones_like(mean)], axis=-1)
-            each = weights * tf.matmul(left, right, transpose_b=True)
+            each = weights * (tf.matmul(scaled, values, transpose_b=True) - mean)
             through = tf.raw_ops.LeakyReluGrad(gradients=each, features=logits(), alpha=slope)
             found = (
                 tf.reduce_sum(through, axis=-1),
