@@ -120,7 +120,7 @@ class Ours:
         from e2e_tf.models.gat_cheb import GATCheb, gat_cheb
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(2 * threads)  # some wait for others
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
         # As documented: dense blocks up to some 300 nodes, edge lists above.
         layout = "blocks" if max(batch["n_node"].max() for batch in batches) <= 300 else "edges"
         model = gat_cheb(FEATURES, GLOBALS, GATCheb(layout=layout))
@@ -167,7 +167,7 @@ class Spektral:
         from tensorflow import keras
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(2 * threads)  # some wait for others
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
         x = x_in = keras.Input((FEATURES,))
         a, laplacian = (keras.Input((None,), sparse=True) for _ in range(2))
         graph, u = keras.Input((), dtype=tf.int64), keras.Input((GLOBALS,))

@@ -344,23 +344,17 @@ class Blocks:
 
     def __init__(self, blocks: Tensor) -> None:
         self.blocks = blocks
-        shape = tf.shape(blocks, out_type=tf.int64)
-        size = shape[0] * shape[1]
-        some = tf.not_equal(blocks, 0)
-        entries = tf.reduce_sum(tf.cast(some, tf.float32))
-        self.few = _FULL * entries < tf.cast(tf.size(blocks), tf.float32)
-
-        def index() -> Tensor:
-            places = tf.where(some)
-            start = places[:, 0] * shape[1]
-            return tf.stack([start + places[:, 1], start + places[:, 2]], axis=1)
-
-        found = tf.cond(self.few, index, lambda: tf.zeros((0, 2), tf.int64))
-        flat = tf.reshape(blocks, (-1,))
-        # Entry (i, j) of the large matrix is entry (i, j modulo N) of the blocks.
-        values = tf.gather(flat, found[:, 0] * shape[1] + found[:, 1] % tf.maximum(shape[1], 1))
+        n = tf.shape(blocks, out_type=tf.int64)[1]
+        rows = tf.reshape(blocks, (-1, tf.shape(blocks)[-1]))  # those of all blocks
+        size = tf.shape(rows, out_type=tf.int64)[0]
+        places = tf.where(tf.not_equal(rows, 0))
+        self.few = _FULL * tf.shape(places)[0] < tf.size(blocks)
+        places = tf.cond(self.few, lambda: places, lambda: places[:0])
+        start = tf.range(size) // tf.maximum(n, 1) * n  # the first row of each row's block
         self.matrix = tf.raw_ops.SparseTensorToCSRSparseMatrix(
-            indices=found, values=values, dense_shape=tf.stack([size, size])
+            indices=places + tf.gather(tf.stack([tf.zeros_like(start), start], axis=1), places[:, 0]),
+            values=tf.gather_nd(rows, places),
+            dense_shape=tf.stack([size, size]),
         )
         self.turned = turn(self.matrix, blocks.dtype)
 
