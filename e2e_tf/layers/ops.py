@@ -255,6 +255,7 @@ class Entries:
             sorted_already, lambda: (rows, columns, *others), ordered
         )
         self.index = tf.stack([tf.cast(self.rows, tf.int64), tf.cast(self.columns, tf.int64)], axis=1)
+        self._before: list[Tensor] = []
 
     @staticmethod
     def of(rows: Tensor, columns: Tensor) -> Entries:
@@ -277,8 +278,14 @@ class Entries:
 
             def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
                 into, out_of = (self.columns, self.rows) if transposed else (self.rows, self.columns)
-                pairs = tf.gather(upstream, into) * tf.gather(values, out_of)
-                return self.product(upstream, weights, not transposed), tf.reduce_sum(pairs, axis=-1)
+                # Heads one after the other: each holds three arrays of (n_entries, C) for a moment.
+                eager, graph = tf.executing_eagerly(), tf.compat.v1.get_default_graph()
+                before = [] if eager else [one for one in self._before if one.graph is graph]
+                with tf.control_dependencies(before):
+                    pairs = tf.gather(upstream, into) * tf.gather(values, out_of)
+                    of_weights = tf.reduce_sum(pairs, axis=-1)
+                self._before = [] if eager else [of_weights]
+                return self.product(upstream, weights, not transposed), of_weights
 
             return result, gradient
 
