@@ -140,14 +140,17 @@ class Ours:
         self.step = step
         self.score = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
 
-    def inputs(self) -> Iterator[dict[str, np.ndarray]]:
+    def inputs(self) -> Iterator[dict[str, Any]]:
         """Batches with their graphs, built in a thread beside the model, as a loader's prefetch does."""
+        import tensorflow as tf
+
         from e2e_tf.graph import knn
 
-        def build(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        def build(batch: dict[str, np.ndarray]) -> dict[str, Any]:
             senders, receivers = knn(batch["points"], batch["n_node"], K)
             same = {name: batch[name] for name in ("x", "n_node", "u")}
-            return {**same, "senders": senders, "receivers": receivers}
+            inputs = {**same, "senders": senders, "receivers": receivers}
+            return {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
 
         with ThreadPoolExecutor(1) as pool:
             yield from pool.map(build, self.batches)

@@ -42,17 +42,24 @@ from e2e_tf.data.graphs import build_graphs
 from e2e_tf.files import new_file
 from e2e_tf.models import MODELS
 from e2e_tf.training.ensemble import ensemble
-from e2e_tf.training.metrics import roc_auc
+from e2e_tf.training.metrics import background_efficiency, roc_auc
 from e2e_tf.training.splits import PtReweighting
 
+EFFICIENCIES = (0.5, 0.7, 0.9)  # of quarks
 
-def mean_auc(truth: np.ndarray, weight: np.ndarray, in_range: np.ndarray, *scores: np.ndarray) -> float:
-    """ROC-AUC of the mean of several scores; truth and weight are of the jets in range only."""
-    return round(float(roc_auc(truth, np.mean(scores, axis=0)[in_range], weight)), 4)
+
+def judge(truth: np.ndarray, weight: np.ndarray, in_range: np.ndarray, *scores: np.ndarray) -> np.ndarray:
+    """ROC-AUC and 1/ε_B at :data:`EFFICIENCIES` of the mean of several scores; truth and weight of jets in range.
+
+    The rejection is at most the number of gluons.
+    """
+    score = np.mean(scores, axis=0)[in_range]
+    passing = background_efficiency(truth, score, EFFICIENCIES, weight)
+    return np.array([roc_auc(truth, score, weight), *1 / np.maximum(passing, 1 / np.sum(truth == 0))])
 
 
 def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Train what is missing of one data set; the AUC of the trees, of every model and of means, by seed."""
+    """Train what is missing of one data set; how well trees, every model and means do, by seed."""
     task = TASKS[name]
     jets = task.read()
     label, pt = jets.label, jets.jets["pt"]
@@ -67,7 +74,7 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
         graphs_more = raw_more.normalised(normalisation)
         first, check = (graphs_more.take(r) for r in np.split(np.arange(len(more)), [generated]))
         features_more = task.table(more)[:generated]
-    auc: dict[str, list[float]] = {}
+    found: dict[str, list[np.ndarray]] = {}
     for seed in options.seeds:
         learned, judged = parts_of(jets.event, seed, options.inside)
         stem = options.folder / (f"{name}-inside" if options.inside else name)
@@ -77,7 +84,7 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
             weight = reweighting.weights(pt, label, weight).astype(np.float32)
         in_range = (pt[judged] >= task.judged[0]) & (pt[judged] < task.judged[1])
         truth, judged_weight = label[judged][in_range], weight[judged][in_range]
-        value = partial(mean_auc, truth, judged_weight, in_range)
+        value = partial(judge, truth, judged_weight, in_range)
         table = features[learned], label[learned], weight[learned]
         rows = {"trees": value(tree_scores(stem, "trees", table, features[judged], seed))}
         if generated:
@@ -105,7 +112,7 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
                 for t, begin in zip(trainings, start, strict=True)
             }
             after = ", after generated jets" if generated else ""
-            rows[model + after] = round(float(np.mean([value(s) for s in own.values()])), 4)
+            rows[model + after] = np.mean([value(s) for s in own.values()], axis=0)
             if len(own) > 1:
                 rows[f"{model}{after}, mean of {len(own)}"] = value(*own.values())
             scores |= own
@@ -114,14 +121,18 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
         if options.save:
             networks = [keras.models.load_model(path.with_suffix(".keras"), compile=False) for path in scores]
             ensemble(networks).save(options.folder / f"{stem.name}-together-{seed}.keras")
-        for row, number in rows.items():
-            print(f"{name}, seed {seed}, {row}: {number:.4f}", flush=True)
-            auc.setdefault(row, []).append(number)
-    summary = {
-        row: [round(float(np.mean(values)), 4), round(float(np.std(values, ddof=len(values) > 1)), 4)]
-        for row, values in auc.items()
+        for row, numbers in rows.items():
+            print(f"{name}, seed {seed}, {row}: {numbers[0]:.4f}", flush=True)
+            found.setdefault(row, []).append(numbers)
+    summary = {}
+    for row, values in found.items():
+        spread = np.std(values, axis=0, ddof=len(values) > 1)
+        summary[row] = np.stack([np.mean(values, axis=0), spread], axis=1).round(4).tolist()
+    return {
+        "jets": len(jets),
+        "auc": {row: [round(float(one[0]), 4) for one in values] for row, values in found.items()},
+        "mean and spread over seeds": summary,  # of the AUC and of the rejection at each efficiency
     }
-    return {"jets": len(jets), "auc": auc, "mean and spread over seeds": summary}
 
 
 def arguments() -> argparse.Namespace:

@@ -5,18 +5,20 @@
     python benchmarks/tau_study list FOLDER
     python benchmarks/tau_study latency FOLDER
     python benchmarks/tau_study choose FOLDER HANDOFF
-    python benchmarks/tau_study report FOLDER
+    python benchmarks/tau_study report FOLDER [--quark-gluon FULLSIM.json]
 
 Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
 result is not done again. Samples and models stay in FOLDER, results are the small JSON files of
 ``docs/studies/tau``, one for each row and seed; ``latency`` adds one of the exported first seeds, measured on an idle
-machine; ``choose`` judges the chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``.
+machine; ``choose`` judges the chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``, with the
+table of ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -143,6 +145,8 @@ def main() -> None:
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
         if name == "choose":
             command.add_argument("handoff", type=Path)
+        if name == "report":
+            command.add_argument("--quark-gluon", type=Path, help="a result, kept for later reports")
         if name == "one":
             command.add_argument("row")
             command.add_argument("seed", type=int)
@@ -163,6 +167,8 @@ def main() -> None:
     elif options.command == "report":
         from report import write_report
 
+        if options.quark_gluon:
+            shutil.copyfile(options.quark_gluon, RESULTS / "quark_gluon.json")
         write_report(RESULTS, RESULTS.with_suffix(".md"))
     else:
         from rows import ROWS

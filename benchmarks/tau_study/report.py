@@ -37,6 +37,7 @@ def write_report(results: Path, page: Path) -> None:
         "cross": cross_table(found),
         "flat": flat_table(found),
         "transfer": transfer_table(found),
+        "quark_gluon": quark_gluon_table(results / "quark_gluon.json"),
     }
     text = page.read_text(encoding="utf-8")
     for name, lines in tables.items():
@@ -220,6 +221,21 @@ def transfer_table(found: dict[str, list[Result]]) -> list[str]:
                 f"| {name} | {side} | {entry['jets']:,} | {entry['hits']:.0f} | {middle:.2f} ({low:.2f} to "
                 f"{high:.2f}) | {entry['passing']:.1%} |"
             )
+    return lines
+
+
+def quark_gluon_table(path: Path) -> list[str]:
+    """What ``benchmarks/quark_gluon`` found on full simulation, each with its spread over seeds."""
+    lines = ["| classifier | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % |", "|---|---|---|---|---|"]
+    if path.is_file():
+        for name, entries in json.loads(path.read_text(encoding="utf-8"))[
+            "mean and spread over seeds"
+        ].items():
+            cells = [
+                f"{v:.{digits}f} ({s:.{digits}f})"
+                for (v, s), digits in zip(entries, (4, 1, 2, 3), strict=True)
+            ]
+            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return lines
 
 
