@@ -197,6 +197,7 @@ TRIED: dict[str, Row] = {
     ),
     "mean of three deep sets": _mean((_TWO[0], (1, 2, 3))),
     "mean of five deep sets": _mean((_TWO[0], (1, 2, 3, 4, 5))),
+    "mean of three deep sets with ρ": _mean(("deep sets, ρ of the event as well", (1, 2, 3))),
     "mean of three attentions": _mean((_TWO[1], (1, 2, 3))),
     "mean of three of each": _mean((_TWO[0], (1, 2, 3)), (_TWO[1], (1, 2, 3))),
     "mean of five of each": _mean((_TWO[0], (1, 2, 3, 4, 5)), (_TWO[1], (1, 2, 3, 4, 5))),
