@@ -75,6 +75,7 @@ JET_QUANTITIES = {
     "eta": "jet.eta()",
     "phi": "jet.phi()",
     "energy": "jet.energy()",
+    "rho": "rho",  # of the event, in GeV per unit area
 }
 _INTERFACES = ("padded", "edges")
 _SOURCES_ONLY = ("d0_error", "dz_error")  # the builder keeps the significance in their place
@@ -134,7 +135,7 @@ def cmssw_package(
         "LABEL": label,
         "RELEASE": manifest["release"]["cmssw"],
         "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const reco::Candidate& jet"),
-        "JET_QUANTITIES": _table(JET_QUANTITIES, "const reco::Candidate& jet"),
+        "JET_QUANTITIES": _table(JET_QUANTITIES, "const reco::Candidate& jet, double rho"),
         "DERIVED_QUANTITIES": ",\n".join(
             f'          {{"{key}", {{{_strings(sources)}}}}}' for key, sources in DERIVED_QUANTITIES.items()
         ),
@@ -248,6 +249,8 @@ def _table(quantities: dict[str, str], arguments: str) -> str:
         for variable in ("c", "jet"):
             if not re.search(rf"\b{variable}\b", expression):
                 used = re.sub(rf"& {variable}\b", "&", used)
+        if not re.search(r"\brho\b", expression):
+            used = used.replace("double rho", "double")
         lines.append(f'        {{"{key}", []({used}) -> double {{ return {expression}; }}}}')
     return ",\n".join(lines)
 

@@ -35,7 +35,7 @@ def write_chosen(samples: Path, handoff: Path) -> None:
                 "members": [run.provenance["seed"] for run in runs],
             },
         )
-    evaluate(folder)
+    evaluate(folder, baselines=False)
     export(folder, handoff, force=True, formats=("onnx", "pb"))
     print(f"{handoff}: {sum(path.stat().st_size for path in handoff.rglob('*')) / 1e6:.1f} MB")
     print(read_json(handoff / "manifest.json")["working_points"])

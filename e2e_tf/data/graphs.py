@@ -267,7 +267,9 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
     for name in ("d0", "dz"):
         if f"{name}_error" in columns:
             error = out.pop(f"{name}_error")
-            out[f"{name}_significance"] = np.where(error > 0, out[name] / np.where(error > 0, error, 1), 0)
+            with np.errstate(invalid="ignore"):  # infinite over infinite is not known
+                found = out[name] / np.where(error > 0, error, 1)
+            out[f"{name}_significance"] = np.where(error > 0, found, 0)
     return out, jets.candidates.counts.astype(np.int32)
 
 

@@ -156,7 +156,7 @@ RUNS: dict[str, dict[str, dict[str, Any]]] = {
                 *("is_charged_hadron", "is_neutral_hadron", "is_photon", "is_electron", "is_muon"),
                 *("d0", "dz", "d0_significance", "dz_significance"),
             ],
-            "jet_features": ["pt", "mass", "eta"],  # what a producer of CMSSW finds on every jet
+            "jet_features": ["pt", "mass", "eta", "rho"],  # what a producer of CMSSW finds
             "max_nodes": 50,
         },
         "model": {"name": "deep_sets", "phi": [128, 128, 128], "dense": [128, 128], "dropout": 0.1},
@@ -174,8 +174,8 @@ RUNS: dict[str, dict[str, dict[str, Any]]] = {
 """Sections of whole runs by name; ``preset = "tau_tuned"`` in a configuration starts from one.
 
 ``tau_tuned`` is the best trial of the sweep of ``examples/tune_tau.toml``, see ``docs/tuning.md``. ``tau_candidates``
-is what the tau study chose (``docs/studies/tau.md``): it wants candidates that tell tracks of pileup apart, as samples
-that were simulated with pileup do.
+is what the tau study chose (``docs/studies/tau.md``): it wants the pileup density and candidates that tell tracks of
+pileup apart, as samples that were simulated with pileup have them.
 """
 
 

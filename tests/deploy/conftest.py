@@ -36,13 +36,14 @@ def write_run(
 
     from e2e_tf.config import make_config
     from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.data.schema import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES
+    from e2e_tf.data.schema import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
     from e2e_tf.models import build_model
     from e2e_tf.training.run import write_json
 
     rng = np.random.default_rng(5)
     known = HIT_FEATURES if nodes == "hits" else CANDIDATE_FEATURES
-    jet = tuple(f for f in JET_FEATURES if f.raw in jet_features)
+    of_jets = (*JET_FEATURES, Feature("rho", "GeV", "pileup density of the event"))
+    jet = tuple(f for f in of_jets if f.raw in jet_features)
     preprocess = Preprocess(
         nodes=nodes,
         edges=edges,

@@ -52,6 +52,7 @@ class Built:
     driver: Path
     parity: Path
     handoff: Path
+    trained: Path
 
     def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -68,19 +69,18 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(
-    toolchain: Any, handoffs: dict[str, Path], runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Built:
+def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The package and the stand-ins, compiled once."""
     if toolchain.headers is None:
         pytest.skip(toolchain.missing)
     from deploy.export import export
 
     folder = tmp_path_factory.mktemp("cmssw")
-    handoff = with_points(handoffs["padded"], folder / "handoff")
+    run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))
+    handoff = with_points(export(run, folder / "plain", proof=0), folder / "handoff")
     base = folder / "src"
     package = cmssw_package(handoff, base, package=PACKAGE)
-    edges = export(runs["padded"], folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
+    edges = export(run, folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
     shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
 
     objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
@@ -131,7 +131,7 @@ def built(
 
     driver = linked("driver", "testParity")
     parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
-    return Built(base, driver, parity, handoff)
+    return Built(base, driver, parity, handoff, run)
 
 
 def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -166,8 +166,10 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
 def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, Any]]:
     """Jets with the given numbers of candidates, in single precision."""
     jets = []
+    rho = rng.uniform(0, 30)
     for count in counts:
         jet = {
+            "rho": rho,
             "pt": rng.uniform(20, 200),
             "eta": rng.uniform(-2, 2),
             "phi": rng.uniform(-3.2, 3.2),
@@ -200,7 +202,7 @@ def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, 
 def events_text(events: list[tuple[str, list[dict[str, Any]]]]) -> str:
     lines = [str(len(events))]
     for kind, jets in events:
-        lines.append(f"{kind} {len(jets)}")
+        lines.append(f"{kind} {float(jets[0]['rho'])!r} {len(jets)}" if jets else f"{kind} 1.0 0")
         for jet in jets:
             rows = list(zip(*jet["rows"].values(), strict=True))
             lines.append(
@@ -214,7 +216,7 @@ def python_jets(jets: list[dict[str, Any]]) -> Jets:
     """The same jets as the library's readers make them."""
     counts = np.array([len(jet["rows"]["pt"]) for jet in jets], int)
     rows = {k: np.concatenate([jet["rows"][k] for jet in jets]) for k in jets[0]["rows"]}
-    of_jet = {k: np.array([jet[k] for jet in jets], np.float32) for k in ("pt", "eta", "phi", "mass")}
+    of_jet = {k: np.array([jet[k] for jet in jets], np.float32) for k in ("pt", "eta", "phi", "mass", "rho")}
     eta, phi, pt, mass = (rows[k].astype(float) for k in ("eta", "phi", "pt", "mass"))
     kind, details = np.abs(rows["pdg_id"]), rows["details"].astype(bool)
     columns = {
@@ -268,7 +270,7 @@ def write_config(module: Any, path: Path) -> Path:
 
 
 def test_four_streams_score_events_as_python_does(
-    built: Built, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from e2e_tf.training.evaluate import predict
 
@@ -283,7 +285,7 @@ def test_four_streams_score_events_as_python_does(
     sizes += [("jet", rng.integers(0, 31, 40).tolist()), ("tau", [20, 21]), ("jet", [])]
     events = [(kind, random_event(rng, counts)) for kind, counts in sizes * 4]
     (tmp_path / "events").write_text(events_text(events))
-    run = open_run(runs["padded"])
+    run = open_run(built.trained)
     jets = python_jets([jet for _, found in events for jet in found])
     expected = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0]
     assert np.ptp(expected) > 0.05
@@ -327,7 +329,7 @@ def test_the_unit_test_of_the_package_passes_and_can_fail(built: Built, tmp_path
     lines = file.read_text().splitlines()
     lines[-1] = " ".join(str(float(value) + 1e-4) for value in lines[-1].split())
     file.write_text("\n".join(lines) + "\n")
-    done = Built(tmp_path, built.driver, built.parity, built.handoff).run(built.parity)
+    done = Built(tmp_path, built.driver, built.parity, built.handoff, built.trained).run(built.parity)
     assert done.returncode == 1
     assert "above 1e-5" in done.stdout
 
@@ -350,7 +352,7 @@ def test_a_producer_refuses_what_it_cannot_do(
     )
     (base / PACKAGE / "data" / "odd.json").write_text(json.dumps(document))
     (base / PACKAGE / "data" / "broken.json").write_text("{}")
-    moved = Built(base, built.driver, built.parity, built.handoff)
+    moved = Built(base, built.driver, built.parity, built.handoff, built.trained)
     data = f"{PACKAGE}/data"
     point = cms.PSet(name=cms.string("a"), score=cms.string("mass"), threshold=cms.double(0.5))
     cases: list[tuple[dict[str, Any], str, str]] = [
@@ -378,6 +380,7 @@ def test_a_producer_refuses_what_it_cannot_do(
         ({"model_path": cms.FileInPath(f"{data}/none.onnx")}, "jet", "unable to find"),
         ({"batch_size": cms.uint32(0)}, "jet", "batch_size must be positive"),
         ({"src": cms.InputTag("slimmedJetsAK8")}, "jet", "ProductNotFound"),
+        ({"rho": cms.InputTag("fixedGridRhoAll")}, "jet", "ProductNotFound"),
         ({}, "bare", "must be pat::PackedCandidate, as in MiniAOD"),
     ]
     commands = []
@@ -442,14 +445,14 @@ def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -
 
     graph = built.handoff / "model.pb"
     tensors = ["points:0 float32 3 1 2 1 2 0 0", "features:0 float32 3 1 16 1 16" + " 0" * 16]
-    tensors += ["mask:0 float32 3 1 1 1 1 1", "u:0 float32 3 1 2 1 2 0 0"]
+    tensors += ["mask:0 float32 3 1 1 1 1 1", "u:0 float32 3 1 3 1 3 0 0 0"]
     for i, (change, name, message) in enumerate(
         [
             (("", ""), "score:0", ""),
             (("", ""), "scores:0", "the graph has no tensor scores:0"),
             (("u:0", "v:0"), "score:0", "the graph has no tensor v:0"),
             (("mask:0 float32", "mask:0 int64"), "score:0", "InvalidRun"),
-            (("u:0 float32 3 1 2 1", "u:0 float32 2 1 2"), "score:0", "InvalidRun"),
+            (("u:0 float32 3 1 3 1", "u:0 float32 2 1 3"), "score:0", "InvalidRun"),
         ]
     ):
         (tmp_path / f"tensors{i}").write_text(" ".join(["4", *tensors]).replace(*change, 1))

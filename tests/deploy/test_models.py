@@ -146,6 +146,45 @@ def test_every_model_is_handed_off_and_agrees_with_keras(name: str, tmp_path: Pa
             np.testing.assert_allclose(score, wanted, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(("interface", "release"), [("padded", "12_4"), ("edges", "12_4")])
+def test_an_ensemble_is_handed_off_as_one(interface: str, release: str, tmp_path: Path) -> None:
+    """Members of different kinds, with several outputs each; the graph is built once for all."""
+    from e2e_tf.models import build_model
+    from e2e_tf.training.ensemble import ensemble
+
+    write_model(tmp_path, "gat_cheb")  # for its preprocess.json
+    heads = {"tau": Head(), "kind": Head("multiclass", 3)}
+    small = {"channels": (4,), "heads": (1,), "cheb_channels": (4,), "dense": (4,)}
+    members = [
+        build_model(name, 6, CASES["gat_cheb"][2], settings, heads)
+        for name, settings in (("gat_cheb", small), ("deep_sets", {"phi": (4,), "dense": (4,)}))
+    ]
+    whole = ensemble(members)
+    whole.save(tmp_path / "mine.keras")
+    folder = export(
+        tmp_path / "mine.keras", tmp_path / "handoff", interface=interface, cmssw=release, proof=20
+    )
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["outputs"][0]["columns"] == {"tau": 1, "kind": 3}
+    assert all(entry["largest_difference"] <= 1e-5 for entry in manifest["tested"] if entry["required"])
+    operations = [node.op_type for node in onnx.load(folder / "model.onnx").graph.node]
+    assert operations.count("TopK") == (interface == "padded")
+
+
+def test_members_that_take_other_inputs_are_refused(tmp_path: Path) -> None:
+    import keras
+
+    from e2e_tf.models import build_model
+
+    write_model(tmp_path, "gat_cheb")
+    member = build_model("deep_sets", 6, 0, {"phi": (4,), "dense": (4,)})
+    own = {t.name: keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in member.inputs}
+    swapped = {**own, "senders": own["receivers"], "receivers": own["senders"]}
+    keras.Model(own, member(swapped)).save(tmp_path / "mine.keras")
+    with pytest.raises(InputError, match="needs members that take the inputs of the model as they are"):
+        export(tmp_path / "mine.keras", tmp_path / "out", interface="padded", proof=0)
+
+
 def test_a_hand_off_of_tensors_is_proved(tmp_path: Path) -> None:
     folder = export(write_model(tmp_path, "fcn"), tmp_path / "handoff", formats=("onnx", "pb"), proof=20)
     tested = json.loads((folder / "manifest.json").read_text("utf-8"))["tested"]

@@ -28,8 +28,12 @@ namespace @NAMESPACE@ {
     explicit JetTensors(const std::string& preprocess);
     ~JetTensors();
 
-    // Tensors of jets first to last - 1. Jets are pat::Jet (AK4 or AK8) or pat::Tau of MiniAOD.
-    Tensors operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last) const;
+    // Whether the model wants the event's pileup density.
+    bool needsRho() const;
+
+    // Tensors of jets first to last - 1. Jets are pat::Jet (AK4 or AK8) or pat::Tau of MiniAOD; rho [GeV per unit area]
+    // counts where it is needed.
+    Tensors operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last, double rho) const;
 
   private:
     struct Implementation;

@@ -51,6 +51,8 @@ namespace @NAMESPACE@ {
       }
       if (points_.size() > 31)
         throw cms::Exception("Configuration") << "There can be 31 working points at most, not " << points_.size();
+      if (tensors_.needsRho())
+        rho_ = this->template consumes<double>(config.getParameter<edm::InputTag>("rho"));
       for (const auto& name : scores_)
         this->template produces<edm::ValueMap<float>>(name);
       if (!points_.empty())
@@ -66,6 +68,8 @@ namespace @NAMESPACE@ {
     static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
       edm::ParameterSetDescription desc;
       desc.add<edm::InputTag>("src", edm::InputTag("slimmedJets"))->setComment("pat::Jet or pat::Tau");
+      desc.add<edm::InputTag>("rho", edm::InputTag("fixedGridRhoFastjetAll"))
+          ->setComment("pileup density, read only for models that want it");
       desc.add<edm::FileInPath>("model_path", edm::FileInPath(Backend::model));
       desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/data/preprocess.json"));
       desc.add<std::vector<std::string>>("input_names", {@INPUT_NAMES@})->setComment("tensors of preprocess.json");
@@ -84,11 +88,12 @@ namespace @NAMESPACE@ {
 
     void produce(edm::Event& event, const edm::EventSetup&) override {
       const auto jets = event.getHandle(jets_);
+      const double rho = tensors_.needsRho() ? *event.getHandle(rho_) : 0.;
       const std::size_t width = scores_.size();
       std::vector<std::vector<float>> columns(width);
       for (std::size_t first = 0; first < jets->size(); first += batch_) {
         const std::size_t last = std::min<std::size_t>(first + batch_, jets->size());
-        auto tensors = tensors_(*jets, first, last);
+        auto tensors = tensors_(*jets, first, last, rho);
         if (tensors.names != names_)
           throw cms::Exception("Configuration") << "preprocess.json gives other tensors than input_names";
         const auto found = Backend::run(this->globalCache(), tensors, inputs_, output_);
@@ -125,6 +130,7 @@ namespace @NAMESPACE@ {
 
     const edm::EDGetTokenT<edm::View<reco::Candidate>> jets_;
     const JetTensors tensors_;
+    edm::EDGetTokenT<double> rho_;
     const std::vector<std::string> names_, inputs_;
     const std::string output_;
     const std::vector<std::string> scores_;

@@ -48,7 +48,7 @@ namespace @NAMESPACE@ {
 
     struct JetQuantity {
       const char* name;
-      double (*get)(const reco::Candidate& jet);
+      double (*get)(const reco::Candidate& jet, double rho);
     };
 
     const JetQuantity jetQuantities[] = {
@@ -160,7 +160,16 @@ namespace @NAMESPACE@ {
 
   JetTensors::~JetTensors() = default;
 
-  Tensors JetTensors::operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last) const {
+  bool JetTensors::needsRho() const {
+    const auto& chosen = implementation_->ofJet;
+    return std::any_of(
+        chosen.begin(), chosen.end(), [](const auto* quantity) { return std::string(quantity->name) == "rho"; });
+  }
+
+  Tensors JetTensors::operator()(const edm::View<reco::Candidate>& jets,
+                                 std::size_t first,
+                                 std::size_t last,
+                                 double rho) const {
     e2e_tf::Jets raw;
     raw.count = static_cast<std::uint32_t>(last - first);
     auto& table = raw.tables["candidates"];
@@ -169,7 +178,7 @@ namespace @NAMESPACE@ {
     for (std::size_t i = first; i < last; ++i) {
       const reco::Candidate& jet = jets[i];
       for (const auto* quantity : implementation_->ofJet)
-        raw.columns[quantity->name].push_back(static_cast<float>(quantity->get(jet)));
+        raw.columns[quantity->name].push_back(static_cast<float>(quantity->get(jet, rho)));
       const auto found = particles(jet);
       for (const auto* quantity : implementation_->ofCandidate) {
         auto& column = table.columns[quantity->name];

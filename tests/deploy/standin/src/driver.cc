@@ -91,6 +91,7 @@ void write_parameters(const edm::ParameterSet& set) {
 struct Content {
   std::vector<std::unique_ptr<reco::Candidate>> owned;
   std::vector<const reco::Candidate*> jets;
+  double rho = 0;
 
   template <typename T, typename... Args>
   const T* make(Args&&... args) {
@@ -109,6 +110,7 @@ reco::Candidate read_momentum(std::istream& in) {
 Content read_event(std::istream& in) {
   Content out;
   const auto kind = word<std::string>(in);  // jet, ak8, tau, or bare: candidates that are not packed
+  out.rho = word<double>(in);
   for (auto left = word<std::size_t>(in); left > 0; --left) {
     const auto momentum = read_momentum(in);
     std::vector<const reco::Candidate*> found;
@@ -180,6 +182,7 @@ void events(const Strings& arguments) {
       for (auto i = stream; i < contents.size(); i += processed.size()) {
         auto& event = stored[i];
         event.insert("slimmedJets", "", std::make_shared<const edm::View<reco::Candidate>>(contents[i].jets));
+        event.insert("fixedGridRhoFastjetAll", "", std::make_shared<const double>(contents[i].rho));
         event.module = "tagger";
         event.declared = streams.modules[stream]->declared();
         streams.modules[stream]->produce(event, edm::EventSetup());

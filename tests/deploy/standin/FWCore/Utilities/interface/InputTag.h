@@ -19,6 +19,7 @@ private:
 template <typename T>
 class EDGetTokenT {
 public:
+  EDGetTokenT() = default;
   explicit EDGetTokenT(const InputTag& tag) : tag_(tag) {}
   const InputTag& tag() const { return tag_; }
 

@@ -1,0 +1,50 @@
+"""Hand-offs that come with the package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import deploy
+from deploy.cmssw import cmssw_package
+from deploy.repeat import changed
+from deploy.verify import verify
+
+SHIPPED = sorted((Path(deploy.__file__).parent / "handoffs").iterdir())
+
+
+def test_the_chosen_tau_tagger_is_there() -> None:
+    assert [folder.name for folder in SHIPPED] == ["tau_candidates"]
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_all_runtimes_agree_with_keras(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert changed(folder, manifest) == []
+    found = verify(folder, jets=100)
+    assert sum(one.required and not one.missing for one in found) >= 3
+    assert all(one.passed for one in found if one.required and not one.missing)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
+
+
+def test_the_tau_tagger_becomes_a_cmssw_package(tmp_path: Path) -> None:
+    folder = SHIPPED[0]
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    package = cmssw_package(folder, tmp_path / "out")
+    points = manifest["working_points"]
+    assert [point["target"] for point in points] == [0.5, 0.7, 0.9]
+    configuration = (package / "python" / "e2ETagger_cff.py").read_text("utf-8")
+    assert all(repr(point["threshold"]) in configuration for point in points)
+    assert {f"model.{kind}" for kind in ("onnx", "pb")} <= {
+        path.name for path in (package / "data").iterdir()
+    }
+
+
+def test_the_preset_trains_what_is_shipped() -> None:
+    from e2e_tf.models import run_preset
+
+    config = json.loads((SHIPPED[0] / "manifest.json").read_text("utf-8"))["provenance"]["config"]
+    for section, settings in run_preset("tau_candidates").items():
+        assert {name: config[section][name] for name in settings} == settings
