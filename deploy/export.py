@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,14 +122,10 @@ def export(
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
     with new_folder(folder, force) as part, quiet_tensorflow():
         with status("Freezing the model"):
-            source = run.model()
-            model, columns = joined_outputs(source)
-            if model is source:
-                file = run.file if isinstance(run, ModelFile) else run.folder / "model.keras"
-                (part / "model.keras").write_bytes(file.read_bytes())
-            else:
-                model.save(part / "model.keras")
-            model.save(part / "model.keras")  # before models of its parts are made, which share its layers
+            model, columns = joined_outputs(run.model())
+            # Before models of its parts are made, which share its layers.
+            model.save(part / "model.keras")
+            _for_older_keras(part / "model.keras")
             exported = _function(run, model, interface, target)
             graph, names = freeze(exported.function)
             check_tensorflow((node.op for node in graph.node), target)
@@ -183,6 +181,26 @@ def default_interface(run: Run) -> str:
     except InputError:
         return "edges"
     return "padded"
+
+
+# Settings of dense layers and of initializers that came after Keras 3.11.
+_NEW_IN_KERAS = ("quantization_config", "input_axes", "output_axes")
+
+
+def _for_older_keras(path: Path) -> None:
+    """Leave out of a ``.keras`` file what nobody has set and older Keras does not know."""
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: kept(v) for k, v in value.items() if k not in _NEW_IN_KERAS or v is not None}
+        return [kept(entry) for entry in value] if isinstance(value, list) else value
+
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = json.dumps(kept(json.loads(parts["config.json"]))).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
 
 
 def _formats(formats: Sequence[str]) -> tuple[str, ...]:

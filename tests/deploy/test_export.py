@@ -233,3 +233,12 @@ def test_edge_lists_need_a_reduction_which_old_releases_lack(
         if attribute.name == "reduction"
     }
     assert reductions == {"add", "max"}
+
+
+def test_the_keras_model_holds_nothing_that_only_new_keras_knows(handoffs: dict[str, Path]) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(handoffs["padded"] / "model.keras") as archive:
+        config = archive.read("config.json")
+        assert not [key for key in (b"quantization_config", b"input_axes", b"output_axes") if key in config]
+        assert archive.testzip() is None
