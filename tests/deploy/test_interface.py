@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,20 @@ def test_a_model_without_the_inputs_is_refused() -> None:
         edges_tensors(model)
 
 
+def only_u(inputs: dict[str, Any]) -> Any:
+    """The input ``u`` from a layer that takes all: Keras wants every input of a model to be used."""
+    import keras
+
+    class Only(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs["u"]
+
+        def compute_output_spec(self, inputs: Any) -> Any:
+            return keras.KerasTensor(inputs["u"].shape, inputs["u"].dtype)
+
+    return Only()(inputs)
+
+
 @pytest.mark.parametrize(
     ("dtype", "sparse", "problem"), [("string", False, "string"), ("float32", True, "sparse")]
 )
@@ -76,7 +91,7 @@ def test_inputs_that_cannot_be_passed_are_refused(dtype: str, sparse: bool, prob
 
     inputs = disjoint_inputs(3, 2)
     inputs["x"] = keras.Input((3,), name="x", dtype=dtype, sparse=sparse)
-    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(inputs["u"]))
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(only_u(inputs)))
     with pytest.raises(InputError, match=problem):
         widths(model, "edges")
 
@@ -87,7 +102,7 @@ def test_an_output_that_is_not_float32_is_refused() -> None:
     from e2e_tf.models.gat_cheb import disjoint_inputs
 
     inputs = disjoint_inputs(3, 2)
-    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float16")(inputs["u"]))
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float16")(only_u(inputs)))
     with pytest.raises(InputError, match="the output must be float32, that of this model is float16"):
         widths(model, "edges")
 
