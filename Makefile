@@ -3,6 +3,7 @@
 
 ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
+OLD_PYTHON ?= python3.9
 VENV := $(ROOT)/.venv
 BIN := $(VENV)/bin
 OUT ?= demo_out
@@ -49,9 +50,9 @@ minimums: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-minimums/bin/python --resolution lowest-direct -e '.[dev]'
 	cd "$(ROOT)" && .venv-minimums/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-# The runtimes of CMSSW releases, in environments of their own; PYTHON must be 3.8 to 3.11 for them.
+# The runtimes of CMSSW releases, in environments of their own; OLD_PYTHON is one that they have wheels for.
 old-runtimes: $(VENV)/.installed
-	cd "$(ROOT)" && PYTHON=$(PYTHON) sh deploy/old_runtimes.sh
+	cd "$(ROOT)" && PYTHON=$(OLD_PYTHON) sh deploy/old_runtimes.sh
 
 # Exact versions for the two commands, for every Python and platform at once.
 constraints:
