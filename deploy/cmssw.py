@@ -246,11 +246,9 @@ def _table(quantities: dict[str, str], arguments: str) -> str:
     lines = []
     for key, expression in quantities.items():
         used = arguments
-        for variable in ("c", "jet"):
+        for variable in ("c", "jet", "rho"):
             if not re.search(rf"\b{variable}\b", expression):
-                used = re.sub(rf"& {variable}\b", "&", used)
-        if not re.search(r"\brho\b", expression):
-            used = used.replace("double rho", "double")
+                used = re.sub(rf" {variable}\b", "", used)
         lines.append(f'        {{"{key}", []({used}) -> double {{ return {expression}; }}}}')
     return ",\n".join(lines)
 
