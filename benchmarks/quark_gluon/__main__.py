@@ -35,7 +35,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from networks import SETTINGS, Training, parts_of, tree_scores
+from networks import SETTINGS, VARIANTS, Training, parts_of, tree_scores
 from tasks import GENERATED_FILE, TASKS
 
 from e2e_tf.data.graphs import build_graphs
@@ -101,21 +101,22 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
         ours, theirs = graphs.take(learned), graphs.take(judged)
         scores: dict[Path, np.ndarray] = {}
         for model in options.models:
-            settings = SETTINGS.get(model, {}) | task.settings.get(model, {}) | options.settings
+            _, own = VARIANTS.get(model, (model, SETTINGS.get(model, {})))
+            settings = own | task.settings.get(model, {}) | options.settings
             trainings = [
                 Training(stem, model, settings, options.epochs, seed, member, generated)
                 for member in range(1, options.members + 1)
             ]
             start = [t.first(first, check) if generated else None for t in trainings]
-            own = {
+            alone = {
                 t.path: t.scores(ours, weight[learned], theirs, begin)
                 for t, begin in zip(trainings, start, strict=True)
             }
             after = ", after generated jets" if generated else ""
-            rows[model + after] = np.mean([value(s) for s in own.values()], axis=0)
-            if len(own) > 1:
-                rows[f"{model}{after}, mean of {len(own)}"] = value(*own.values())
-            scores |= own
+            rows[model + after] = np.mean([value(s) for s in alone.values()], axis=0)
+            if len(alone) > 1:
+                rows[f"{model}{after}, mean of {len(alone)}"] = value(*alone.values())
+            scores |= alone
         if len(options.models) > 1:
             rows["mean of all networks"] = value(*scores.values())
         if options.save:
@@ -143,7 +144,7 @@ def arguments() -> argparse.Namespace:
     graph_models = [name for name, entry in MODELS.items() if entry.inputs == "graph"]
     parser.add_argument("--data", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument(
-        "--models", nargs="+", choices=graph_models, default=["deep_sets", "particle_attention"]
+        "--models", nargs="+", choices=[*graph_models, *VARIANTS], default=["deep_sets", "particle_attention"]
     )
     parser.add_argument("--settings", type=json.loads, default={}, help="settings for all of them, as JSON")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

@@ -16,7 +16,7 @@ from e2e_tf.data.graphs import GraphData
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.schema import feature_names
 from e2e_tf.files import new_file
-from e2e_tf.models import build_model
+from e2e_tf.models import RUNS, build_model
 from e2e_tf.training.finetune import fine_tune
 from e2e_tf.training.fit import buckets
 from e2e_tf.training.metrics import roc_auc
@@ -28,6 +28,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "particle_attention": {"width": 48, "heads": 4, "blocks": 2, "dropout": 0.15},
     "particle_net_lite": {"k": 7},
     "deep_sets": {"phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.3},
+}
+# Other settings of a model, by a name of their own: the model, and they.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gat_cheb_tuned": (
+        "gat_cheb",
+        {key: value for key, value in RUNS["tau_tuned"]["model"].items() if key != "name"},
+    ),
 }
 RATES = {"deep_sets": 0.002}
 DECAY = 0.02
@@ -99,8 +106,8 @@ class Training:
 
     Attributes:
         stem: beginning of the paths of its files.
-        model: name in ``MODELS``.
-        settings: of the model.
+        model: name in ``MODELS`` or :data:`VARIANTS`.
+        settings: of the model, with those of the variant.
         epochs: from the start.
         seed: of the split.
         member: number among the trainings of this seed.
@@ -168,7 +175,8 @@ class Training:
         return [self.settings, self.rate, DECAY, *inputs]
 
     def _new(self, graphs: GraphData) -> Any:
-        return build_model(self.model, len(graphs.node_features), len(graphs.jet_features), self.settings)
+        model, _ = VARIANTS.get(self.model, (self.model, None))
+        return build_model(model, len(graphs.node_features), len(graphs.jet_features), self.settings)
 
 
 def save(network: Any, scores: Path) -> None:

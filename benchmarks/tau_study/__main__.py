@@ -4,14 +4,16 @@
     python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
     python benchmarks/tau_study list FOLDER
     python benchmarks/tau_study latency FOLDER
+    python benchmarks/tau_study ratios FOLDER
     python benchmarks/tau_study choose FOLDER HANDOFF
     python benchmarks/tau_study report FOLDER [--quark-gluon FULLSIM.json]
 
 Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
-result is not done again. Samples and models stay in FOLDER, results are the small JSON files of
-``docs/studies/tau``, one for each row and seed; ``latency`` adds one of the exported first seeds, measured on an idle
-machine; ``choose`` judges the chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``, with the
-table of ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
+result is not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
+``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
+machine, ``ratios`` one of the rejections over the trees' on the same jets, from the scores; ``choose`` judges the
+chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``, with the table of
+``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
 
 from __future__ import annotations
@@ -98,6 +100,20 @@ def time_all(samples: Path) -> None:
     write_json(RESULTS / "latency.json", found)
 
 
+def compare_all(samples: Path) -> None:
+    """Rejections over the trees' of all rows with results, in one file."""
+    from ratios import ratios
+    from rows import MAIN, ROWS, TRIED
+    from training import jets_and_weights
+
+    from e2e_tf.training.run import write_json
+
+    names = (*MAIN, *TRIED)
+    seeds = {n: [s for s in range(1, ROWS[n].seeds + 1) if result_path(n, s).is_file()] for n in names}
+    seeds = {name: each for name, each in seeds.items() if each}
+    write_json(RESULTS / "ratios.json", ratios(samples, seeds, jets_and_weights(samples).test))
+
+
 def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -> int:
     """Every row and seed without a result, in processes of their own; first seeds first. Number of failures.
 
@@ -133,7 +149,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("simulate", "train", "list", "latency", "choose", "report", "one"):
+    for name in ("simulate", "train", "list", "latency", "ratios", "choose", "report", "one"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name == "simulate":
@@ -160,6 +176,8 @@ def main() -> None:
         one(options.row, options.seed, folder)
     elif options.command == "latency":
         time_all(folder)
+    elif options.command == "ratios":
+        compare_all(folder)
     elif options.command == "choose":
         from chosen import write_chosen
 

@@ -190,6 +190,35 @@ def test_every_row_is_a_configuration():
     assert len(epochs) == 1  # the same budget
 
 
+def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
+    """1/ε_B of 10 and 20 for two seeds of a row, 5 for the trees: three times as many."""
+    from ratios import ratios
+    from report import TREES
+    from rows import slug
+
+    label = np.repeat([1, 0], [100, 100]).astype(np.int8)
+    rows = np.arange(200) % len(jets)
+    event = np.arange(200)
+    test = Split(replace(jets.take(rows), label=label, event=event), None, np.ones(200, np.float32))
+
+    def scores(above):
+        """70 of the signal and so many of the background at 1, the others below."""
+        score = np.zeros(200, np.float32)
+        score[:70], score[100 : 100 + above] = 1, 1
+        return score
+
+    (tmp_path / "scores").mkdir()
+    seeds = {TREES: [1], "a row": [1, 2], "the trees again": [1]}
+    for name, seed, above in [(TREES, 1, 20), ("a row", 1, 10), ("a row", 2, 5), ("the trees again", 1, 20)]:
+        np.save(tmp_path / "scores" / f"{slug(name)}-{seed}.npy", scores(above))
+    found = ratios(tmp_path, seeds, test)
+    assert found["a row"]["value"] == pytest.approx(3.0)
+    assert found["a row"]["seeds"] == 2
+    assert found["a row"]["error"] > 0.3
+    # The errors of both sides are in common: against itself there is none.
+    assert found["the trees again"] == {"value": 1.0, "error": 0.0, "seeds": 1}
+
+
 def test_tables_quote_seeds_errors_and_limits():
     from report import between, over_seeds, summary
 
