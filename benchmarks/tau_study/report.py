@@ -200,7 +200,7 @@ def cross_table(found: dict[str, list[Result]]) -> list[str]:
 
 
 def flat_table(found: dict[str, list[Result]]) -> list[str]:
-    names = [name for name in ("particle attention, candidates", *FLAT) if name in found]
+    names = [name for name in ("deep sets, candidates", *FLAT) if name in found]
     lines = [
         "| | ROC-AUC | 1/ε_B at 70 % | ε_B, largest over smallest in pT | in mass | 1/ε_B at pileup "
         + ", ".join(map(str, PILEUP))
