@@ -167,8 +167,11 @@ CROSS: dict[str, Row] = {
 
 FLAT: dict[str, Row] = {
     "flat in mass": _deep_sets(seeds=1, flat="mass", strength=3.0),
+    "flat in mass, factor 30": _deep_sets(seeds=1, flat="mass", strength=30.0),
     "flat in pT": _deep_sets(seeds=1, flat="pt", strength=3.0),
-    "pileup unlearned": _deep_sets(seeds=1, strength=0.5),
+    "flat in pT, factor 30": _deep_sets(seeds=1, flat="pt", strength=30.0),
+    # With 0.5 the hidden units grow without bound, and training diverges.
+    "pileup unlearned": _deep_sets(seeds=1, strength=0.05),
 }
 """Decorrelation."""
 

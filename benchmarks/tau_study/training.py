@@ -240,17 +240,22 @@ def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | N
     if row.image:
         return _Images(row.image, part.jets, part.graphs.graphs.u, part.label, part.weight, size, seed)
     label = part.label.astype(np.float32)[:, None]
+    targets: Any = label
+    weights: Any = part.weight
     background = part.weight * (part.label == 0)
-    if row.flat:
-        values = part.jets.jets[row.flat].astype(np.float32)[:, None]
-        other, weight = values / values.std(), background * len(background) / background.sum()
-    else:
-        other, weight = sample_of(part.jets.event).astype(np.int32)[:, None], np.ones(len(label))
+    if row.strength:
+        if row.flat:
+            values = part.jets.jets[row.flat].astype(np.float32)[:, None]
+            other, weight = values / values.std(), background * len(background) / background.sum()
+        else:
+            other, weight = sample_of(part.jets.event).astype(np.int32)[:, None], np.ones(len(label))
+        targets = {"score": label, "other": other}
+        weights = {"score": part.weight, "other": weight.astype(np.float32)}
     model_inputs = ("x", "senders", "receivers", "n_node", "u")
     return DisjointLoader(
         part.graphs.graphs,
-        {"score": label, "other": other},
-        {"score": part.weight, "other": weight.astype(np.float32)},
+        targets,
+        weights,
         batch_size=size if seed is not None else 4 * size,
         shuffle=seed is not None,
         # A penalty on a whole batch wants batches like the sample, not of jets of one size.
