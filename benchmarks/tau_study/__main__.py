@@ -31,8 +31,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "tau"
-# Tensors that come and go with every step stay in huge pages of the process: steps of attention take a quarter less.
-MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
 COLLISIONS = (
     Path(__file__).parents[3] / "shared" / "data" / "ispy"
 )  # public event files of 2012; none is fine
@@ -134,13 +132,7 @@ def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -
         started = time.perf_counter()
         with open(log, "a", encoding="utf-8") as file:
             command = [sys.executable, str(Path(__file__).parent), "one", str(samples), name, str(seed)]
-            code = subprocess.run(
-                command,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-                env={"GLIBC_TUNABLES": MALLOC, **os.environ},
-            ).returncode
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
         last = log.read_text(encoding="utf-8").strip().rsplit("\n", 1)[-1]
         minutes = (time.perf_counter() - started) / 60
         print(f"{last} ({minutes:.0f} min)" if not code else f"{name}, seed {seed} failed: {log}", flush=True)
