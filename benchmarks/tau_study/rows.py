@@ -187,6 +187,7 @@ TRIED: dict[str, Row] = {
     "deep sets, no kinds of particles": _deep_sets(
         {"node_features": tuple(n for n in _CANDIDATES["node_features"] if not n.startswith("is_"))}, seeds=1
     ),
+    "deep sets, a third of the jets": _deep_sets(sample=MIXTURE, seeds=1),
     "deep sets, augmented": _deep_sets(sample=AUGMENTED, seeds=1),
     "deep sets, first on quarks and gluons": _deep_sets(
         start=QUARK_GLUON, training={"learning_rate": 1e-3}, seeds=1
