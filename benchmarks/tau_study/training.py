@@ -160,7 +160,7 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     """Images, another loss beside that of the label, or weights from elsewhere; the run folder is the same."""
     config = row.config(seed)
     first = folder.with_name(f"{folder.name}-first")
-    if row.start:
+    if row.start and not (first / "model.keras").is_file():
         fit(replace(row, sample=row.start, start="").config(seed), first, base=samples)
     prepared = prepare(config, samples)
     keras.utils.set_random_seed(seed)
