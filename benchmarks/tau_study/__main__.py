@@ -50,7 +50,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
     from judging import judged, robustness
     from report import rejection
-    from rows import MAIN, ROWS, run_folder, slug
+    from rows import CHOSEN, MAIN, ROWS, run_folder, slug
     from transfer import transfer
 
     from e2e_tf.files import new_file
@@ -62,7 +62,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
-    if seed == 1 and name in MAIN:
+    if seed == 1 and name in (*MAIN, CHOSEN):
         found["robustness"] = robustness(trained, score, test)
         if row.inputs == "hits" and COLLISIONS.is_dir():
             found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])

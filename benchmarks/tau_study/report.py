@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from judging import CURVE, MODES
-from rows import CROSS, FLAT, MAIN, TRIED
+from rows import CHOSEN, CROSS, FLAT, MAIN, TRIED
 from samples import PILEUP
 from transfer import BINS
 from variations import VARIATIONS
@@ -158,7 +158,7 @@ def bin_tables(found: dict[str, list[Result]]) -> list[str]:
         "pileup": ("pileup", lambda b: {0: "none", 1: "mean 20", 30: "mean 40"}[b["low"]]),
         "decay_mode": ("decay", lambda b: MODES[b["mode"]]),
     }
-    names = [name for name in MAIN if name in found]
+    names = [name for name in (*MAIN, CHOSEN) if name in found]
     lines: list[str] = []
     for key, (title, label) in titles.items():
         bins = found[names[0]][0]["bins"][key] if names else []
@@ -175,7 +175,7 @@ def bin_tables(found: dict[str, list[Result]]) -> list[str]:
 
 def robustness_table(found: dict[str, list[Result]]) -> list[str]:
     """1/ε_B at 70 % with the cut moved to it, and what the nominal cut then keeps of signal and background."""
-    names = [n for n in MAIN if n in found and any("robustness" in r for r in found[n])]
+    names = [n for n in (*MAIN, CHOSEN) if n in found and any("robustness" in r for r in found[n])]
     lines = ["| | as it is | " + " | ".join(VARIATIONS) + " |", "|---" * (len(VARIATIONS) + 2) + "|"]
     for name in names:
         entries = next(r["robustness"] for r in found[name] if "robustness" in r)
@@ -255,33 +255,33 @@ def quark_gluon_table(path: Path) -> list[str]:
 
 
 @contextmanager
-def figure(path: Path) -> Iterator[Any]:
-    """Axes in the style of CMS."""
+def figure(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
+    """Axes in the style of CMS: one, or a list of as many as there are places."""
     import matplotlib.style
     import mplhep
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.style.context([mplhep.style.CMS, {"axes.unicode_minus": True}]):
-        made = Figure(figsize=(10, 9), layout="constrained")
+        made = Figure(figsize=(10 * columns**0.7, 9 * rows**0.7), layout="constrained")
         FigureCanvasAgg(made)
-        axes = made.subplots()
-        axes.set_title("Simulation (parametrised CMS response)", loc="left", fontsize=18, style="italic")
-        axes.set_title("13 TeV", loc="right", fontsize=20)
-        yield axes
-        made.savefig(path, dpi=70, metadata={"Software": None})
+        axes = made.subplots(rows, columns, squeeze=False).ravel().tolist()
+        axes[0].set_title("Simulation (parametrised CMS response)", loc="left", fontsize=18, style="italic")
+        axes[columns - 1].set_title("13 TeV", loc="right", fontsize=20)
+        yield axes if len(axes) > 1 else axes[0]
+        made.savefig(path, dpi=70 if len(axes) == 1 else 50, metadata={"Software": None})
 
 
 def shown(found: dict[str, list[Result]]) -> list[str]:
-    """Rows that the figures show: the best half of the table by rejection, and the trees on candidates."""
+    """Rows that the figures show: the best networks, the trees on candidates, the published, and the chosen."""
     names = [name for name in MAIN if name in found]
 
     def value(name: str) -> float:
         return float(np.mean([rejection(r, 0.7)["value"] for r in found[name]]))
 
-    best = sorted(names, key=value, reverse=True)[:6]
-    seed = [name for name in names if name.startswith("gat_cheb as published, hits")]
-    return [name for name in names if name in best or name == TREES or name in seed]
+    networks = [name for name in names if MAIN[name].model]
+    kept = {*sorted(networks, key=value, reverse=True)[:4], TREES, "gat_cheb as published, hits"}
+    return [name for name in names if name in kept] + [CHOSEN] * (CHOSEN in found)
 
 
 def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
@@ -308,10 +308,11 @@ def draw_bins(found: dict[str, list[Result]], path: Path) -> None:
             axes.errorbar(
                 middle + shift, values, errors, fmt="o", color=colour, label=name, capsize=3, markersize=7
             )
-        axes.set(yscale="log", xlim=(8, 52))
+        high = axes.get_ylim()[1]
+        axes.set(yscale="log", xlim=(8, 52), ylim=(20, 10 * high))  # the legend stands above the points
         axes.set_xlabel(r"Jet $p_\mathrm{T}$ [GeV]")
         axes.set_ylabel(r"$1/\varepsilon_\mathrm{B}$ at 70 % signal efficiency in the bin")
-        axes.legend(fontsize=16)
+        axes.legend(fontsize=16, loc="upper left")
 
 
 def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
@@ -334,24 +335,30 @@ def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
 
 
 def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
-    """Scores of the first graph network on hits that has met real jets; nothing if none has."""
+    """Scores of every model on hits that has met real jets; nothing if none has."""
+    from matplotlib.ticker import NullFormatter
+
     names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
-    networks = [name for name in names if not name.startswith("boosted")]
     if not names:
         return
-    name = (networks or names)[0]
-    with figure(path) as axes:
+    columns = min(3, len(names))
+    with figure(path, -(-len(names) // columns), columns) as axes:
+        places = axes if isinstance(axes, list) else [axes]
+        places[0].set_title("Public CMS data of 2012", loc="left", fontsize=16)
+        places[columns - 1].set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
         middle = (BINS[1:] + BINS[:-1]) / 2
-        for colour, (side, entry) in zip(COLOURS, found[name][0]["transfer"].items(), strict=False):
-            counts = np.array(entry["histogram"], float)
-            share, error = counts / counts.sum(), np.sqrt(counts) / counts.sum()
-            if side.startswith("simulated"):
-                axes.stairs(share, BINS, color=colour, linewidth=2.5, label=side)
-            else:
-                axes.errorbar(middle, share, error, fmt="ko", label=f"{side} ({entry['jets']})")
-        axes.set(yscale="log", xlim=(0, 1))
-        axes.set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
-        axes.set_title("Public CMS data of 2012", loc="left", fontsize=16)
-        axes.set_xlabel(f"Score of {name}")
-        axes.set_ylabel("Share of jets")
-        axes.legend(fontsize=16)
+        for place, name in zip(places, names, strict=False):
+            for colour, (side, entry) in zip(COLOURS, found[name][0]["transfer"].items(), strict=False):
+                counts = np.array(entry["histogram"], float)
+                share, error = counts / counts.sum(), np.sqrt(counts) / counts.sum()
+                if side.startswith("simulated"):
+                    place.stairs(share, BINS, color=colour, linewidth=2.5, label=side)
+                else:
+                    place.errorbar(middle, share, error, fmt="ko", label=f"{side} ({entry['jets']})")
+            place.set(yscale="log", xlim=(0, 1), ylim=(3e-3, 2))
+            place.yaxis.set_minor_formatter(NullFormatter())
+            place.set_xlabel(f"Score of {name}", fontsize=18)
+            place.set_ylabel("Share of jets", fontsize=18)
+        places[0].legend(fontsize=16, loc="upper center")
+        for place in places[len(names) :]:
+            place.set_axis_off()
