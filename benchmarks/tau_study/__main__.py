@@ -79,24 +79,24 @@ def one(name: str, seed: int, samples: Path) -> None:
 
 
 def time_all(samples: Path) -> None:
-    """Latencies of the first seeds of all networks of the table and of the means, in one file."""
+    """Latencies of the first seeds of all networks of the table, of the chosen model, and of the means, in one file."""
     from latency import latency
-    from rows import MAIN, ROWS, TRIED, run_folder
+    from rows import CHOSEN, MAIN, ROWS, TRIED, run_folder
 
     from e2e_tf.training.run import write_json
 
     found = {}
+    chosen = samples / "runs" / "chosen"  # one Keras model, of what its members share one copy
+    folders = {name: run_folder(samples, name, 1) for name in (*MAIN, *TRIED)} | {CHOSEN: chosen}
     for name in (*MAIN, *TRIED):
         row = ROWS[name]
-        if row.members:
-            parts = [found.get(of) or latency(ROWS[of], of, samples) for of, _ in row.members]
-            found[name] = {
-                "interface": parts[0]["interface"],
-                **{key: sum(part[key] for part in parts) for key in ("bytes", "milliseconds")},
-            }
-        elif name in MAIN and (run_folder(samples, name, 1) / "model.keras").is_file():
-            found[name] = latency(row, name, samples)
+        if (folders[name] / "model.keras").is_file() and (name in MAIN or name == CHOSEN):
+            found[name] = latency(row, folders[name])
             print(f"{name}: {found[name]['milliseconds']:.3f} ms", flush=True)
+        elif row.members:
+            parts = [found.get(of) or latency(ROWS[of], folders[of]) for of, _ in row.members]
+            sums = {key: round(sum(part[key] for part in parts), 4) for key in ("bytes", "milliseconds")}
+            found[name] = {"interface": parts[0]["interface"], **sums}
     write_json(RESULTS / "latency.json", found)
 
 

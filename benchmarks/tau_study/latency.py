@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rows import Row, run_folder
+from rows import Row
 
 from deploy.export import export
 from deploy.interface import edges_feeds, link
@@ -23,9 +23,8 @@ NODES = 50
 CALLS = 2000
 
 
-def latency(row: Row, name: str, samples: Path) -> dict[str, Any]:
-    """Export the first seed of a network and time it with a jet of :data:`NODES` nodes."""
-    folder = run_folder(samples, name, 1)
+def latency(row: Row, folder: Path) -> dict[str, Any]:
+    """Export a run and time it with a jet of :data:`NODES` nodes."""
     with tempfile.TemporaryDirectory() as temporary:
         handoff = Path(temporary) / "handoff"
         source = folder
@@ -37,7 +36,7 @@ def latency(row: Row, name: str, samples: Path) -> dict[str, Any]:
         return {
             "interface": manifest["interface"],
             "bytes": model.stat().st_size,
-            "milliseconds": least_milliseconds(model, one_jet(folder, manifest)),
+            **times(model, one_jet(folder, manifest)),
         }
 
 
@@ -50,8 +49,8 @@ def one_jet(run: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return padded_feeds(batch) if manifest["interface"] == "padded" else edges_feeds(batch.graphs)
 
 
-def least_milliseconds(model: Path, feeds: Mapping[str, np.ndarray], calls: int = CALLS) -> float:
-    """The least time of many calls with bound tensors, as C++ makes them."""
+def times(model: Path, feeds: Mapping[str, np.ndarray], calls: int = CALLS) -> dict[str, float]:
+    """Median, least and 99th percentile of many calls with bound tensors, as C++ makes them, in milliseconds."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -64,9 +63,10 @@ def least_milliseconds(model: Path, feeds: Mapping[str, np.ndarray], calls: int 
             binding.bind_ortvalue_input(key, onnxruntime.OrtValue.ortvalue_from_numpy(value))
     for tensor in session.get_outputs():
         binding.bind_output(tensor.name)
-    best = np.inf
-    for _ in range(calls):
+    each = np.empty(calls)
+    for i in range(calls):
         before = time.perf_counter()
         session.run_with_iobinding(binding)
-        best = min(best, time.perf_counter() - before)
-    return 1e3 * best
+        each[i] = time.perf_counter() - before
+    found = {"milliseconds": np.median(each), "least": each.min(), "p99": np.quantile(each, 0.99)}
+    return {name: round(1e3 * float(value), 4) for name, value in found.items()}

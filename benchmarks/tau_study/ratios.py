@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from judging import BOOTSTRAPS, NOMINAL
 from report import TREES
-from rows import slug
+from rows import PT_BINS, slug
 
 from e2e_tf.training.metrics import background_efficiency, bootstrap
 from e2e_tf.training.prepare import Split
+from e2e_tf.training.splits import PtReweighting
 
 
-def ratios(samples: Path, seeds: Mapping[str, Sequence[int]], test: Split) -> dict[str, dict[str, float]]:
+def ratios(samples: Path, seeds: Mapping[str, Sequence[int]], test: Split) -> dict[str, dict[str, Any]]:
     """Rejection at :data:`judging.NOMINAL` over that of the trees on candidates, with its error.
 
     Rejections are means over seeds, of rows and of trees. The error is that of the test sample: every replica
-    draws events, and judges both sides on them.
+    draws events, and judges both sides on them. ``weighted`` holds the rejection and the ratio when every jet
+    counts as its generated event does, again with the signal's pT spectrum.
 
     Args:
         samples: the folder with the scores.
@@ -30,21 +32,38 @@ def ratios(samples: Path, seeds: Mapping[str, Sequence[int]], test: Split) -> di
         name: [np.load(samples / "scores" / f"{slug(name)}-{seed}.npy").astype(np.float64) for seed in each]
         for name, each in seeds.items()
     }
+    trees = list(seeds).index(TREES)
 
-    def over_trees(label: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def values(label: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Rejections, and those over the trees', (2, rows of the table)."""
         rows = row.astype(np.int64)  # numbers of jets stand where a score does: there are many scores
-        rejection = {
-            name: np.mean([1 / background_efficiency(label, s[rows], NOMINAL, weight) for s in each])
-            for name, each in scores.items()
-        }
-        return np.array([rejection[name] / rejection[TREES] for name in seeds])
+        rejection = np.array(
+            [
+                np.mean([1 / background_efficiency(label, s[rows], NOMINAL, weight) for s in each])
+                for each in scores.values()
+            ]
+        )
+        return np.stack([rejection, rejection / rejection[trees]])
 
     everything = np.arange(len(test.label), dtype=np.float64)
-    value = over_trees(test.label, everything, test.weight)
-    error: Any = bootstrap(
-        over_trees, test.label, everything, test.weight, n=BOOTSTRAPS, seed=1, groups=test.jets.event
-    )
-    return {
-        name: {"value": round(float(v), 4), "error": round(float(e), 4), "seeds": len(seeds[name])}
-        for name, v, e in zip(seeds, value, error, strict=True)
-    }
+    found: dict[str, dict[str, Any]] = {name: {"seeds": len(each)} for name, each in seeds.items()}
+    for weight, weighted in ((test.weight, False), (event_weights(test), True)):
+        value = values(test.label, everything, weight)
+        error: Any = bootstrap(
+            values, test.label, everything, weight, n=BOOTSTRAPS, seed=1, groups=test.jets.event
+        )
+        for i, entry in enumerate(found.values()):
+            names = ("rejection", "value")
+            numbers = {name: round(float(value[j, i]), 4) for j, name in enumerate(names)}
+            numbers |= {f"{name}_error": round(float(error[j, i]), 4) for j, name in enumerate(names)}
+            if weighted:
+                entry["weighted"] = numbers
+            else:
+                entry |= {name: numbers[name] for name in ("value", "value_error")}
+    return found
+
+
+def event_weights(test: Split) -> np.ndarray:
+    """Weights of the generated events, times the factors that bring background to the signal's pT spectrum."""
+    pt, weight = test.jets.jets["pt"], test.jets.weight
+    return PtReweighting.fit(pt, test.label, PT_BINS, weight).weights(pt, test.label, weight)

@@ -32,6 +32,7 @@ def write_report(results: Path, page: Path) -> None:
         "main": main_table(found, list(MAIN), latencies, ratios),
         "tried": main_table(found, list(TRIED), latencies, ratios),
         "bins": bin_tables(found),
+        "weighted": weighted_table(ratios),
         "robustness": robustness_table(found),
         "cross": cross_table(found),
         "flat": flat_table(found),
@@ -138,7 +139,7 @@ def main_table(
         ratio = ratios.get(name)
         # One of fewer seeds than there are now would not go with the numbers beside it.
         current = ratio is not None and ratio["seeds"] == len(results)
-        cells.insert(2, f"{ratio['value']:.2f} ± {ratio['error']:.2f}" if current else "-")
+        cells.insert(2, f"{ratio['value']:.2f} ± {ratio['value_error']:.2f}" if current else "-")
         minutes = [r["cpu_seconds"] / 60 for r in results if r.get("cpu_seconds") and not r.get("resumed")]
         cost = f"{np.mean(minutes):.0f}" if minutes else "-"
         size = "-" if weights is None else f"{weights:,}"
@@ -150,12 +151,25 @@ def main_table(
     return lines
 
 
+def weighted_table(ratios: Mapping[str, Any]) -> list[str]:
+    """Rejections with the weights of the generated events."""
+    lines = ["| classifier, inputs | seeds | 1/ε_B at 70 % | of the trees' |", "|---|---|---|---|"]
+    for name in (*MAIN, CHOSEN):
+        if name in ratios:
+            entry = ratios[name]["weighted"]
+            lines.append(
+                f"| {name} | {ratios[name]['seeds']} | {entry['rejection']:.0f} ± {entry['rejection_error']:.0f} "
+                f"| {entry['value']:.2f} ± {entry['value_error']:.2f} |"
+            )
+    return lines
+
+
 def bin_tables(found: dict[str, list[Result]]) -> list[str]:
     """Rejection at 70 % of the signal of each bin."""
     titles = {
         "pt": ("pT [GeV]", lambda b: f"{b['low']:g}-{b['high']:g}"),
         "eta": ("abs(η)", lambda b: f"{b['low']:g}-{b['high']:g}"),
-        "pileup": ("pileup", lambda b: {0: "none", 1: "mean 20", 30: "mean 40"}[b["low"]]),
+        "pileup": ("other collisions", lambda b: {0: "none", 1: "1 to 29", 30: "30 or more"}[b["low"]]),
         "decay_mode": ("decay", lambda b: MODES[b["mode"]]),
     }
     names = [name for name in (*MAIN, CHOSEN) if name in found]
@@ -211,14 +225,14 @@ def flat_table(found: dict[str, list[Result]]) -> list[str]:
         results = found[name]
         cells = [over_seeds([r["auc"]["value"] for r in results], None, 4), summary(results, 0.7)]
         for key in ("pt", "mass"):
-            ratios = []
+            ratios, errors = [], []
             for r in results:
                 # Hardly a jet above passes anything.
-                shares = [
-                    b["value"] for b in r["flat"][key] if b["value"] and (key == "pt" or b["high"] <= 8)
-                ]
-                ratios.append(max(shares) / min(shares))
-            cells.append(over_seeds(ratios, None, 1))
+                bins = [b for b in r["flat"][key] if b["value"] and (key == "pt" or b["high"] <= 8)]
+                most, least = (which(bins, key=lambda b: b["value"]) for which in (max, min))
+                ratios.append(most["value"] / least["value"])
+                errors.append(ratios[-1] * np.hypot(*(b["error"] / b["value"] for b in (most, least))))
+            cells.append(over_seeds(ratios, float(np.mean(errors)), 1))
         by_pileup = [summary([r["bins"]["pileup"][i] for r in results], 0.7) for i in range(len(PILEUP))]
         cells.append(", ".join(by_pileup))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

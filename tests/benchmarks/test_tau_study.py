@@ -231,7 +231,10 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
     label = np.repeat([1, 0], [100, 100]).astype(np.int8)
     rows = np.arange(200) % len(jets)
     event = np.arange(200)
-    test = Split(replace(jets.take(rows), label=label, event=event), None, np.ones(200, np.float32))
+    weight = np.where(np.arange(200) < 150, 1, 3).astype(np.float32)  # of generated events
+    same = {**jets.take(rows).jets, "pt": np.full(200, 25, np.float32)}
+    taken = replace(jets.take(rows), jets=same, label=label, event=event, weight=weight)
+    test = Split(taken, None, np.ones(200, np.float32))
 
     def scores(above):
         """70 of the signal and so many of the background at 1, the others below."""
@@ -246,9 +249,13 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
     found = ratios(tmp_path, seeds, test)
     assert found["a row"]["value"] == pytest.approx(3.0)
     assert found["a row"]["seeds"] == 2
-    assert found["a row"]["error"] > 0.3
+    assert found["a row"]["value_error"] > 0.3
+    # Of the background's 50 + 3 x 50 what passes has weight 20, 10 and 5: half of the shares, twice the rejection.
+    assert found["a row"]["weighted"]["rejection"] == pytest.approx(30.0)
+    assert found["a row"]["weighted"]["value"] == pytest.approx(3.0)
     # The errors of both sides are in common: against itself there is none.
-    assert found["the trees again"] == {"value": 1.0, "error": 0.0, "seeds": 1}
+    again = found["the trees again"]
+    assert (again["value"], again["value_error"], again["seeds"]) == (1.0, 0.0, 1)
 
 
 def test_tables_quote_seeds_errors_and_limits():
