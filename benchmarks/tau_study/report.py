@@ -355,7 +355,7 @@ def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
     names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
     if not names:
         return
-    columns = min(3, len(names))
+    columns = min(4, len(names))
     with figure(path, -(-len(names) // columns), columns) as axes:
         places = axes if isinstance(axes, list) else [axes]
         places[0].set_title("Public CMS data of 2012", loc="left", fontsize=16)
