@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import beside
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, Ragged
@@ -23,9 +23,8 @@ SETTINGS = {"phi": (4,), "dense": (4,)}
 
 @pytest.fixture(scope="module", autouse=True)
 def _beside_the_script():
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
+    with beside(FOLDER):
+        yield
 
 
 def jets_of(n: int, seed: int) -> Jets:

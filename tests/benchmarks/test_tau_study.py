@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import beside
 
 from e2e_tf.data.grid import PITCH, window_corner
 from e2e_tf.data.jets import Jets, Ragged, read_jets
@@ -19,9 +19,8 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "tau_study"
 
 @pytest.fixture(scope="module", autouse=True)
 def _beside_the_script():
-    sys.path.insert(0, str(FOLDER))
-    yield
-    sys.path.remove(str(FOLDER))
+    with beside(FOLDER):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scripts import beside
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = [
@@ -38,11 +39,11 @@ def test_example(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, *arguments = script.split()
     arguments += ["--entries", FEW.get(name, "60"), "--epochs", "1"]
     monkeypatch.setattr(sys, "argv", [name, *arguments])
-    monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
     # For a step or two, tracing a whole network takes longer than running it.
     monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda self: True, lambda self, value: None))
     keras.utils.set_random_seed(1)
-    names = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    with beside(EXAMPLES):
+        names = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     model = names["model"]
     history = model.history.history
     assert all(np.isfinite(values).all() for values in history.values())
