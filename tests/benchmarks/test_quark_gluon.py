@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import beside
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, Ragged
@@ -22,7 +21,7 @@ SETTINGS = {"phi": (4,), "dense": (4,)}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _beside_the_script():
+def _beside_the_script(beside):
     with beside(FOLDER):
         yield
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts import beside
 
 from e2e_tf.data.grid import PITCH, window_corner
 from e2e_tf.data.jets import Jets, Ragged, read_jets
@@ -18,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "tau_study"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _beside_the_script():
+def _beside_the_script(beside):
     with beside(FOLDER):
         yield
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from scripts import beside
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = [
@@ -35,7 +34,7 @@ def test_all_examples_are_run() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_example(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example(script: str, monkeypatch: pytest.MonkeyPatch, beside) -> None:
     name, *arguments = script.split()
     arguments += ["--entries", FEW.get(name, "60"), "--epochs", "1"]
     monkeypatch.setattr(sys, "argv", [name, *arguments])
