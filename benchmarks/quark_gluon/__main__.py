@@ -101,22 +101,21 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
         ours, theirs = graphs.take(learned), graphs.take(judged)
         scores: dict[Path, np.ndarray] = {}
         for model in options.models:
-            _, own = VARIANTS.get(model, (model, SETTINGS.get(model, {})))
-            settings = own | task.settings.get(model, {}) | options.settings
+            settings = SETTINGS.get(model, {}) | task.settings.get(model, {}) | options.settings
             trainings = [
                 Training(stem, model, settings, options.epochs, seed, member, generated)
                 for member in range(1, options.members + 1)
             ]
             start = [t.first(first, check) if generated else None for t in trainings]
-            alone = {
+            own = {
                 t.path: t.scores(ours, weight[learned], theirs, begin)
                 for t, begin in zip(trainings, start, strict=True)
             }
             after = ", after generated jets" if generated else ""
-            rows[model + after] = np.mean([value(s) for s in alone.values()], axis=0)
-            if len(alone) > 1:
-                rows[f"{model}{after}, mean of {len(alone)}"] = value(*alone.values())
-            scores |= alone
+            rows[model + after] = np.mean([value(s) for s in own.values()], axis=0)
+            if len(own) > 1:
+                rows[f"{model}{after}, mean of {len(own)}"] = value(*own.values())
+            scores |= own
         if len(options.models) > 1:
             rows["mean of all networks"] = value(*scores.values())
         if options.save:

@@ -28,14 +28,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "particle_attention": {"width": 48, "heads": 4, "blocks": 2, "dropout": 0.15},
     "particle_net_lite": {"k": 7},
     "deep_sets": {"phi": (128, 128, 128), "dense": (128, 128), "dropout": 0.3},
+    "gat_cheb_tuned": {key: value for key, value in RUNS["tau_tuned"]["model"].items() if key != "name"},
 }
-# Other settings of a model, by a name of their own: the model, and they.
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "gat_cheb_tuned": (
-        "gat_cheb",
-        {key: value for key, value in RUNS["tau_tuned"]["model"].items() if key != "name"},
-    ),
-}
+VARIANTS = {"gat_cheb_tuned": "gat_cheb"}  # models under another name, with other settings
 RATES = {"deep_sets": 0.002}
 DECAY = 0.02
 FIRST_EPOCHS = 10  # on generated jets
@@ -107,7 +102,7 @@ class Training:
     Attributes:
         stem: beginning of the paths of its files.
         model: name in ``MODELS`` or :data:`VARIANTS`.
-        settings: of the model, with those of the variant.
+        settings: of the model.
         epochs: from the start.
         seed: of the split.
         member: number among the trainings of this seed.
@@ -175,7 +170,7 @@ class Training:
         return [self.settings, self.rate, DECAY, *inputs]
 
     def _new(self, graphs: GraphData) -> Any:
-        model, _ = VARIANTS.get(self.model, (self.model, None))
+        model = VARIANTS.get(self.model, self.model)
         return build_model(model, len(graphs.node_features), len(graphs.jet_features), self.settings)
 
 

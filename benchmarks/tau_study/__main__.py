@@ -25,7 +25,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -50,7 +52,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
     from judging import judged, robustness
     from report import rejection
-    from rows import CHOSEN, MAIN, ROWS, run_folder, slug
+    from rows import DETAILED, ROWS, run_folder, slug
     from transfer import transfer
 
     from e2e_tf.files import new_file
@@ -62,7 +64,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
-    if seed == 1 and name in (*MAIN, CHOSEN):
+    if seed == 1 and name in DETAILED:
         found["robustness"] = robustness(trained, score, test)
         if row.inputs == "hits" and COLLISIONS.is_dir():
             found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
@@ -81,22 +83,25 @@ def one(name: str, seed: int, samples: Path) -> None:
 def time_all(samples: Path) -> None:
     """Latencies of the first seeds of all networks of the table, of the chosen model, and of the means, in one file."""
     from latency import latency
-    from rows import CHOSEN, MAIN, ROWS, TRIED, run_folder
+    from rows import CHOSEN, MAIN, ROWS, TRIED, chosen_folder, run_folder
 
     from e2e_tf.training.run import write_json
 
-    found = {}
-    chosen = samples / "runs" / "chosen"  # one Keras model, of what its members share one copy
-    folders = {name: run_folder(samples, name, 1) for name in (*MAIN, *TRIED)} | {CHOSEN: chosen}
-    for name in (*MAIN, *TRIED):
-        row = ROWS[name]
-        if (folders[name] / "model.keras").is_file() and (name in MAIN or name == CHOSEN):
-            found[name] = latency(row, folders[name])
-            print(f"{name}: {found[name]['milliseconds']:.3f} ms", flush=True)
-        elif row.members:
-            parts = [found.get(of) or latency(ROWS[of], folders[of]) for of, _ in row.members]
+    @cache  # a member of several means is measured once
+    def measured(name: str) -> dict[str, Any]:
+        folder = chosen_folder(samples) if name == CHOSEN else run_folder(samples, name, 1)
+        found = latency(ROWS[name], folder) if (folder / "model.keras").is_file() else {}
+        if found:
+            print(f"{name}: {found['milliseconds']:.3f} ms", flush=True)
+        return found
+
+    found = {name: measured(name) for name in (*MAIN, CHOSEN)}
+    for name in TRIED:
+        parts = [measured(of) for of, _ in ROWS[name].members]
+        if parts and all(parts) and not found.get(name):
             sums = {key: round(sum(part[key] for part in parts), 4) for key in ("bytes", "milliseconds")}
             found[name] = {"interface": parts[0]["interface"], **sums}
+    found = {name: entry for name, entry in found.items() if entry}
     write_json(RESULTS / "latency.json", found)
 
 

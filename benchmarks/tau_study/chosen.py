@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from rows import CHOSEN, ROWS, run_folder
+from rows import CHOSEN, ROWS, chosen_folder, run_folder
 
 from deploy.export import export
 from e2e_tf import evaluate
@@ -16,7 +16,7 @@ from e2e_tf.training.run import open_run, read_json, write_json
 
 def write_chosen(samples: Path, handoff: Path) -> None:
     """Join the members of :data:`rows.CHOSEN` to one run, judge it, and export it to ``handoff``."""
-    folder = samples / "runs" / "chosen"
+    folder = chosen_folder(samples)
     runs = [open_run(run_folder(samples, name, seed)) for name, seed in ROWS[CHOSEN].members]
     with new_folder(folder, force=True) as part:
         for name in ("config.json", "preprocess.json", "history.json"):

@@ -46,21 +46,21 @@ def ratios(samples: Path, seeds: Mapping[str, Sequence[int]], test: Split) -> di
         return np.stack([rejection, rejection / rejection[trees]])
 
     everything = np.arange(len(test.label), dtype=np.float64)
-    found: dict[str, dict[str, Any]] = {name: {"seeds": len(each)} for name, each in seeds.items()}
-    for weight, weighted in ((test.weight, False), (event_weights(test), True)):
-        value = values(test.label, everything, weight)
+
+    def judged(weight: np.ndarray) -> list[dict[str, float]]:
+        """One entry a row."""
+        found: np.ndarray = values(test.label, everything, weight)
         error: Any = bootstrap(
             values, test.label, everything, weight, n=BOOTSTRAPS, seed=1, groups=test.jets.event
         )
-        for i, entry in enumerate(found.values()):
-            names = ("rejection", "value")
-            numbers = {name: round(float(value[j, i]), 4) for j, name in enumerate(names)}
-            numbers |= {f"{name}_error": round(float(error[j, i]), 4) for j, name in enumerate(names)}
-            if weighted:
-                entry["weighted"] = numbers
-            else:
-                entry |= {name: numbers[name] for name in ("value", "value_error")}
-    return found
+        names = ("rejection", "value", "rejection_error", "value_error")
+        columns = np.concatenate([found, error]).round(4).T.tolist()
+        return [dict(zip(names, column, strict=True)) for column in columns]
+
+    return {
+        name: {"seeds": len(seeds[name]), **plain, "weighted": weighted}
+        for name, plain, weighted in zip(seeds, judged(test.weight), judged(event_weights(test)), strict=True)
+    }
 
 
 def event_weights(test: Split) -> np.ndarray:

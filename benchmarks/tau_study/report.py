@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from judging import CURVE, MODES
-from rows import CHOSEN, CROSS, FLAT, MAIN, TRIED
+from rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, TRIED
 from samples import PILEUP
 from transfer import BINS
 from variations import VARIATIONS
@@ -154,7 +154,7 @@ def main_table(
 def weighted_table(ratios: Mapping[str, Any]) -> list[str]:
     """Rejections with the weights of the generated events."""
     lines = ["| classifier, inputs | seeds | 1/ε_B at 70 % | of the trees' |", "|---|---|---|---|"]
-    for name in (*MAIN, CHOSEN):
+    for name in DETAILED:
         if name in ratios:
             entry = ratios[name]["weighted"]
             lines.append(
@@ -172,7 +172,7 @@ def bin_tables(found: dict[str, list[Result]]) -> list[str]:
         "pileup": ("other collisions", lambda b: {0: "none", 1: "1 to 29", 30: "30 or more"}[b["low"]]),
         "decay_mode": ("decay", lambda b: MODES[b["mode"]]),
     }
-    names = [name for name in (*MAIN, CHOSEN) if name in found]
+    names = [name for name in DETAILED if name in found]
     lines: list[str] = []
     for key, (title, label) in titles.items():
         bins = found[names[0]][0]["bins"][key] if names else []
@@ -189,7 +189,7 @@ def bin_tables(found: dict[str, list[Result]]) -> list[str]:
 
 def robustness_table(found: dict[str, list[Result]]) -> list[str]:
     """1/ε_B at 70 % with the cut moved to it, and what the nominal cut then keeps of signal and background."""
-    names = [n for n in (*MAIN, CHOSEN) if n in found and any("robustness" in r for r in found[n])]
+    names = [n for n in DETAILED if n in found and any("robustness" in r for r in found[n])]
     lines = ["| | as it is | " + " | ".join(VARIATIONS) + " |", "|---" * (len(VARIATIONS) + 2) + "|"]
     for name in names:
         entries = next(r["robustness"] for r in found[name] if "robustness" in r)
@@ -256,21 +256,17 @@ def transfer_table(found: dict[str, list[Result]]) -> list[str]:
 def quark_gluon_table(path: Path) -> list[str]:
     """What ``benchmarks/quark_gluon`` found on full simulation, each with its spread over seeds."""
     lines = ["| classifier | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % |", "|---|---|---|---|---|"]
-    if path.is_file():
-        for name, entries in json.loads(path.read_text(encoding="utf-8"))[
-            "mean and spread over seeds"
-        ].items():
-            cells = [
-                f"{v:.{digits}f} ({s:.{digits}f})"
-                for (v, s), digits in zip(entries, (4, 1, 2, 3), strict=True)
-            ]
-            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    for name, entries in _read(path).get("mean and spread over seeds", {}).items():
+        cells = [
+            f"{v:.{digits}f} ({s:.{digits}f})" for (v, s), digits in zip(entries, (4, 1, 2, 3), strict=True)
+        ]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return lines
 
 
 @contextmanager
 def figure(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
-    """Axes in the style of CMS: one, or a list of as many as there are places."""
+    """List of axes in the style of CMS, row by row."""
     import matplotlib.style
     import mplhep
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -282,7 +278,7 @@ def figure(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
         axes = made.subplots(rows, columns, squeeze=False).ravel().tolist()
         axes[0].set_title("Simulation (parametrised CMS response)", loc="left", fontsize=18, style="italic")
         axes[columns - 1].set_title("13 TeV", loc="right", fontsize=20)
-        yield axes if len(axes) > 1 else axes[0]
+        yield axes
         made.savefig(path, dpi=70 if len(axes) == 1 else 50, metadata={"Software": None})
 
 
@@ -299,7 +295,7 @@ def shown(found: dict[str, list[Result]]) -> list[str]:
 
 
 def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as axes:
+    with figure(path) as [axes]:
         for colour, name in zip(COLOURS, shown(found), strict=False):
             curve = np.mean([r["curve"] for r in found[name]], axis=0)
             seen = curve > 0
@@ -311,7 +307,7 @@ def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
 
 
 def draw_bins(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as axes:
+    with figure(path) as [axes]:
         names = shown(found)
         for i, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
             bins = [r["bins"]["pt"] for r in found[name]]
@@ -330,7 +326,7 @@ def draw_bins(found: dict[str, list[Result]], path: Path) -> None:
 
 
 def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as axes:
+    with figure(path) as [axes]:
         for colour, name in zip(COLOURS, shown(found), strict=False):
             entries = found[name][0]["calibration"]
             axes.plot(
@@ -356,8 +352,7 @@ def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
     if not names:
         return
     columns = min(4, len(names))
-    with figure(path, -(-len(names) // columns), columns) as axes:
-        places = axes if isinstance(axes, list) else [axes]
+    with figure(path, -(-len(names) // columns), columns) as places:
         places[0].set_title("Public CMS data of 2012", loc="left", fontsize=16)
         places[columns - 1].set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
         middle = (BINS[1:] + BINS[:-1]) / 2

@@ -211,6 +211,8 @@ TRIED: dict[str, Row] = {
 ROWS = MAIN | CROSS | FLAT | TRIED
 CHOSEN = "mean of three deep sets with ρ"
 """What is handed off."""
+DETAILED = (*MAIN, CHOSEN)
+"""What is judged in bins and under variations too."""
 
 
 def slug(name: str) -> str:
@@ -221,3 +223,8 @@ def slug(name: str) -> str:
 def run_folder(samples: Path, name: str, seed: int) -> Path:
     """Where a training stays."""
     return samples / "runs" / f"{slug(name)}-{seed}"
+
+
+def chosen_folder(samples: Path) -> Path:
+    """Where the members of :data:`CHOSEN` stay as one model."""
+    return samples / "runs" / "chosen"

@@ -239,18 +239,17 @@ def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | N
     assert part.graphs.graphs.u is not None
     if row.image:
         return _Images(row.image, part.jets, part.graphs.graphs.u, part.label, part.weight, size, seed)
-    label = part.label.astype(np.float32)[:, None]
-    targets: Any = label
+    targets: Any = part.label.astype(np.float32)[:, None]
     weights: Any = part.weight
-    background = part.weight * (part.label == 0)
     if row.strength:
         if row.flat:
             values = part.jets.jets[row.flat].astype(np.float32)[:, None]
+            background = part.weight * (part.label == 0)
             other, weight = values / values.std(), background * len(background) / background.sum()
         else:
-            other, weight = sample_of(part.jets.event).astype(np.int32)[:, None], np.ones(len(label))
-        targets = {"score": label, "other": other}
-        weights = {"score": part.weight, "other": weight.astype(np.float32)}
+            other, weight = sample_of(part.jets.event).astype(np.int32)[:, None], np.ones(len(part.label))
+        targets = {"score": targets, "other": other}
+        weights = {"score": weights, "other": weight.astype(np.float32)}
     model_inputs = ("x", "senders", "receivers", "n_node", "u")
     return DisjointLoader(
         part.graphs.graphs,
