@@ -6,13 +6,15 @@
     python benchmarks/tau_study latency FOLDER
     python benchmarks/tau_study ratios FOLDER
     python benchmarks/tau_study choose FOLDER HANDOFF
+    python benchmarks/tau_study fresh FOLDER [--jets 16000] [--workers 2]
     python benchmarks/tau_study report FOLDER [--quark-gluon FULLSIM.json]
 
 Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
 result is not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
 ``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
 machine, ``ratios`` one of the rejections over the trees' on the same jets, from the scores; ``choose`` judges the
-chosen model and writes its hand-off; ``report`` writes ``docs/studies/tau.md``, with the table of
+chosen model and writes its hand-off; ``fresh`` simulates jets that nothing was chosen by, and compares rows on them;
+``report`` writes ``docs/studies/tau.md``, with the table of
 ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
 
@@ -24,6 +26,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -105,18 +108,45 @@ def time_all(samples: Path) -> None:
     write_json(RESULTS / "latency.json", found)
 
 
+def trained_seeds(names: Iterable[str]) -> dict[str, list[int]]:
+    """Seeds with a result of each row, of rows that have any."""
+    from rows import ROWS
+
+    seeds = {n: [s for s in range(1, ROWS[n].seeds + 1) if result_path(n, s).is_file()] for n in names}
+    return {name: each for name, each in seeds.items() if each}
+
+
 def compare_all(samples: Path) -> None:
     """Rejections over the trees' of all rows with results, in one file."""
+    import numpy as np
     from ratios import ratios
-    from rows import MAIN, ROWS, TRIED
+    from rows import MAIN, TRIED, slug
     from training import jets_and_weights
 
     from e2e_tf.training.run import write_json
 
-    names = (*MAIN, *TRIED)
-    seeds = {n: [s for s in range(1, ROWS[n].seeds + 1) if result_path(n, s).is_file()] for n in names}
-    seeds = {name: each for name, each in seeds.items() if each}
-    write_json(RESULTS / "ratios.json", ratios(samples, seeds, jets_and_weights(samples).test))
+    scores = {
+        name: [np.load(samples / "scores" / f"{slug(name)}-{seed}.npy").astype(np.float64) for seed in each]
+        for name, each in trained_seeds((*MAIN, *TRIED)).items()
+    }
+    test = jets_and_weights(samples).test
+    write_json(RESULTS / "ratios.json", ratios(scores, test.jets, test.weight))
+
+
+def compare_fresh(samples: Path, jets: int, workers: int) -> None:
+    """The same of rows of candidates on jets that were not there when anything was chosen, in another file."""
+    from fresh import fresh_scores
+    from ratios import ratios
+    from rows import MAIN, ROWS, TRIED
+    from samples import make_fresh
+    from training import one_thread
+
+    from e2e_tf.training.run import write_json
+
+    make_fresh(samples, jets, workers)
+    one_thread()
+    names = [n for n in MAIN if ROWS[n].inputs == "candidates"] + [n for n in TRIED if ROWS[n].members]
+    write_json(RESULTS / "fresh.json", ratios(*fresh_scores(samples, trained_seeds(names))))
 
 
 def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -> int:
@@ -154,12 +184,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("simulate", "train", "list", "latency", "ratios", "choose", "report", "one"):
+    for name in ("simulate", "train", "list", "latency", "ratios", "choose", "fresh", "report", "one"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
-        if name == "simulate":
-            command.add_argument("--jets", type=int, default=48_000, help="of each pileup")
-        if name in ("simulate", "train"):
+        if name in ("simulate", "fresh"):
+            default = 48_000 if name == "simulate" else 16_000
+            command.add_argument("--jets", type=int, default=default, help="of each pileup")
+        if name in ("simulate", "train", "fresh"):
             command.add_argument("--workers", type=int, default=2)
         if name == "train":
             command.add_argument("--rows", nargs="+", help="all of them if not given")
@@ -187,6 +218,8 @@ def main() -> None:
         from chosen import write_chosen
 
         write_chosen(folder, options.handoff)
+    elif options.command == "fresh":
+        compare_fresh(folder, options.jets, options.workers)
     elif options.command == "report":
         from report import write_report
 

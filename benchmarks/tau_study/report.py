@@ -26,13 +26,14 @@ TREES = "boosted trees, candidates"
 def write_report(results: Path, page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
     found = read_results(results)
-    latencies, ratios = (_read(results / f"{name}.json") for name in ("latency", "ratios"))
+    latencies, ratios, fresh = (_read(results / f"{name}.json") for name in ("latency", "ratios", "fresh"))
     tables = {
         "state": state(found),
         "main": main_table(found, list(MAIN), latencies, ratios),
         "tried": main_table(found, list(TRIED), latencies, ratios),
         "bins": bin_tables(found),
         "weighted": weighted_table(ratios),
+        "fresh": fresh_table(fresh),
         "robustness": robustness_table(found),
         "cross": cross_table(found),
         "flat": flat_table(found),
@@ -154,14 +155,32 @@ def main_table(
 def weighted_table(ratios: Mapping[str, Any]) -> list[str]:
     """Rejections with the weights of the generated events."""
     lines = ["| classifier, inputs | seeds | 1/ε_B at 70 % | of the trees' |", "|---|---|---|---|"]
-    for name in DETAILED:
-        if name in ratios:
-            entry = ratios[name]["weighted"]
-            lines.append(
-                f"| {name} | {ratios[name]['seeds']} | {entry['rejection']:.0f} ± {entry['rejection_error']:.0f} "
-                f"| {entry['value']:.2f} ± {entry['value_error']:.2f} |"
-            )
+    lines += [
+        f"| {name} | {ratios[name]['seeds']} | {_with_ratio(ratios[name]['weighted'])} |"
+        for name in DETAILED
+        if name in ratios
+    ]
     return lines
+
+
+def fresh_table(ratios: Mapping[str, Any]) -> list[str]:
+    """Rejections on jets made after the choice, without and with the weights of the generated events."""
+    lines = [
+        "| classifier, inputs | seeds | 1/ε_B at 70 % | of the trees' | event weights: 1/ε_B at 70 % | of the trees' |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {entry['seeds']} | {_with_ratio(entry)} | {_with_ratio(entry['weighted'])} |"
+        for name, entry in ratios.items()
+    ]
+    return lines
+
+
+def _with_ratio(entry: Mapping[str, float]) -> str:
+    return (
+        f"{entry['rejection']:.0f} ± {entry['rejection_error']:.0f} | "
+        f"{entry['value']:.2f} ± {entry['value_error']:.2f}"
+    )
 
 
 def bin_tables(found: dict[str, list[Result]]) -> list[str]:

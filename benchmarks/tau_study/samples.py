@@ -20,6 +20,10 @@ MIXTURE = "mixture.h5"  # as many jets as one pileup has, a third of each
 AUGMENTED = "augmented.h5"  # all, and a copy of every jet for training
 QUARK_GLUON = "quark_gluon.h5"  # Z + quark against Z + gluon, a third of each pileup
 QUARK_GLUON_JETS = 18_000
+FRESH = (
+    "fresh.h5"  # as all, with other collisions, of which nothing was trained and by which nothing was chosen
+)
+FRESH_JETS = 16_000  # of each pileup
 COPY = Augmentation(rotation=np.pi, flip_eta=True, smearing=0.05)
 SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
 _EVENTS = 10**9  # between the event numbers of the parts
@@ -54,8 +58,9 @@ def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
         made = read_jets(raw)
         write_jets(path, replace(made, event=made.event + (i + 1) * _EVENTS))
         raw.unlink()
-    if not (folder / QUARK_GLUON).is_file():
-        _make_quark_gluon(folder, min(jets, QUARK_GLUON_JETS), workers)
+    _make_joined(
+        folder / QUARK_GLUON, "z_jet", min(jets, QUARK_GLUON_JETS) // len(PILEUP), SEED + 10, workers
+    )
     parts = [folder / pileup_sample(pileup) for pileup in PILEUP]
     if not (folder / ALL).is_file():
         write_jets(folder / ALL, _joined([read_jets(path) for path in parts]))
@@ -69,18 +74,27 @@ def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
         write_jets(folder / AUGMENTED, concatenate_jets([whole, augment_jets(chosen, COPY, SEED)]))
 
 
-def _make_quark_gluon(folder: Path, jets: int, workers: int) -> None:
-    parts = []
+def make_fresh(folder: Path, jets: int = FRESH_JETS, workers: int = 2) -> None:
+    """Simulate :data:`FRESH` if it is missing."""
+    _make_joined(folder / FRESH, "tau", jets, SEED + 20, workers)
+
+
+def _make_joined(path: Path, process: str, jets: int, seed: int, workers: int) -> None:
+    """One file with so many jets of each pileup."""
+    if path.is_file():
+        return
+    raw = [path.with_name(f"raw_{path.stem}_{pileup}.h5") for pileup in PILEUP]
     for i, pileup in enumerate(PILEUP):
-        raw = folder / f"raw_quark_gluon_{pileup}.h5"
-        if not raw.is_file():
+        if not raw[i].is_file():
             mean = float(pileup or _NONE)
-            simulate("z_jet", jets // 3, SEED + 10 + i, raw, pileup=mean, workers=workers, resume=True)
-        made = read_jets(raw)
-        parts.append(replace(made, event=made.event + (i + 1) * _EVENTS))
-    write_jets(folder / QUARK_GLUON, _joined(parts))
-    for pileup in PILEUP:
-        (folder / f"raw_quark_gluon_{pileup}.h5").unlink()
+            simulate(process, jets, seed + i, raw[i], pileup=mean, workers=workers, resume=True)
+    parts = [read_jets(part) for part in raw]
+    write_jets(
+        path,
+        _joined([replace(part, event=part.event + (i + 1) * _EVENTS) for i, part in enumerate(parts)]),
+    )
+    for part in raw:
+        part.unlink()
 
 
 def _joined(parts: list[Jets]) -> Jets:

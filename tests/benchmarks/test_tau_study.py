@@ -220,11 +220,10 @@ def test_trainings_with_another_loss_start_or_input_learn(jets, tmp_path, option
     np.testing.assert_array_equal(train(row, 1, tmp_path, tmp_path / "run")(sample), score)
 
 
-def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
+def test_ratios_over_the_trees_are_those_of_the_same_jets(jets):
     """1/ε_B of 10 and 20 for two seeds of a row, 5 for the trees: three times as many."""
     from ratios import ratios
     from report import TREES
-    from rows import slug
 
     label = np.repeat([1, 0], [100, 100]).astype(np.int8)
     rows = np.arange(200) % len(jets)
@@ -232,7 +231,6 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
     weight = np.where(np.arange(200) < 150, 1, 3).astype(np.float32)  # of generated events
     same = {**jets.take(rows).jets, "pt": np.full(200, 25, np.float32)}
     taken = replace(jets.take(rows), jets=same, label=label, event=event, weight=weight)
-    test = Split(taken, None, np.ones(200, np.float32))
 
     def scores(above):
         """70 of the signal and so many of the background at 1, the others below."""
@@ -240,11 +238,8 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
         score[:70], score[100 : 100 + above] = 1, 1
         return score
 
-    (tmp_path / "scores").mkdir()
-    seeds = {TREES: [1], "a row": [1, 2], "the trees again": [1]}
-    for name, seed, above in [(TREES, 1, 20), ("a row", 1, 10), ("a row", 2, 5), ("the trees again", 1, 20)]:
-        np.save(tmp_path / "scores" / f"{slug(name)}-{seed}.npy", scores(above))
-    found = ratios(tmp_path, seeds, test)
+    judged = {TREES: [scores(20)], "a row": [scores(10), scores(5)], "the trees again": [scores(20)]}
+    found = ratios(judged, taken, np.ones(200, np.float32))
     assert found["a row"]["value"] == pytest.approx(3.0)
     assert found["a row"]["seeds"] == 2
     assert found["a row"]["value_error"] > 0.3
@@ -254,6 +249,46 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets, tmp_path):
     # The errors of both sides are in common: against itself there is none.
     again = found["the trees again"]
     assert (again["value"], again["value_error"], again["seeds"]) == (1.0, 0.0, 1)
+
+
+def test_fresh_jets_are_judged_by_trained_models_and_the_weights_of_training(jets, tmp_path, monkeypatch):
+    """A mean is that of its members, what was scored is not scored again, and pT spectra come out alike."""
+    from fresh import fresh_scores
+    from rows import ALL, PT_BINS, ROWS, Row, run_folder
+    from samples import FRESH
+    from training import train
+
+    from e2e_tf.data.jets import write_jets
+
+    graph = {"nodes": "candidates", "edges": "knn:2", "node_features": ("pt", "deta", "dphi", "charge")}
+    model = {"name": "deep_sets", "phi": (8,), "dense": (8,)}
+    small = Row(graph, model, {"epochs": 1, "batch_size": 64})
+    monkeypatch.setitem(ROWS, "small", small)
+    monkeypatch.setitem(ROWS, "both", Row(members=(("small", 1), ("small", 2)), seeds=1))
+    for name in (ALL, FRESH):
+        write_jets(tmp_path / name, jets)
+    for folder in ("runs", "scores"):
+        (tmp_path / folder).mkdir()
+    scores, judged, weight = fresh_scores(tmp_path, {"small": [1], "both": [1]})
+    one, two = (
+        train(small, seed, tmp_path, run_folder(tmp_path, "small", seed))(jets).astype(np.float64)
+        for seed in (1, 2)
+    )
+    np.testing.assert_array_equal(judged.jets["pt"], jets.jets["pt"])
+    np.testing.assert_array_equal(scores["small"], [one])
+    np.testing.assert_array_equal(scores["both"], [(one + two) / 2])
+    assert np.abs(one - two).max() > 1e-3
+    # Factors of the training part bring the spectra together up to the fluctuations of the other jets.
+    histograms = [
+        np.histogram(jets.jets["pt"][jets.label == k], PT_BINS, weights=weight[jets.label == k])[0]
+        for k in (0, 1)
+    ]
+    shares = [histogram / histogram.sum() for histogram in histograms]
+    np.testing.assert_allclose(*shares, atol=0.05)
+    kept = tmp_path / "scores" / "small-1-fresh.npy"
+    np.save(kept, np.zeros(len(jets), np.float32))
+    again, _, _ = fresh_scores(tmp_path, {"both": [1]})
+    np.testing.assert_array_equal(again["both"], [two / 2])
 
 
 def test_tables_quote_seeds_errors_and_limits():
