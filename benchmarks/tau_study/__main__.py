@@ -26,7 +26,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -55,10 +54,10 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
     from judging import judged, robustness
     from report import rejection
-    from rows import DETAILED, ROWS, run_folder, slug
+    from rows import DETAILED, ROWS, run_folder
+    from scores import score_path, write_score
     from transfer import transfer
 
-    from e2e_tf.files import new_file
     from e2e_tf.training.run import write_json
 
     row = ROWS[name]
@@ -71,9 +70,7 @@ def one(name: str, seed: int, samples: Path) -> None:
         found["robustness"] = robustness(trained, score, test)
         if row.inputs == "hits" and COLLISIONS.is_dir():
             found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
-    (samples / "scores").mkdir(exist_ok=True)
-    with new_file(samples / "scores" / f"{slug(name)}-{seed}.npy", force=True) as part, open(part, "wb") as f:
-        np.save(f, score.astype(np.float32))
+    write_score(score_path(samples, name, seed), score)
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(result_path(name, seed), found)
     print(
@@ -108,26 +105,26 @@ def time_all(samples: Path) -> None:
     write_json(RESULTS / "latency.json", found)
 
 
-def trained_seeds(names: Iterable[str]) -> dict[str, list[int]]:
-    """Seeds with a result of each row, of rows that have any."""
+def trained_seeds(name: str) -> list[int]:
+    """Seeds of a row with a result."""
     from rows import ROWS
 
-    seeds = {n: [s for s in range(1, ROWS[n].seeds + 1) if result_path(n, s).is_file()] for n in names}
-    return {name: each for name, each in seeds.items() if each}
+    return [seed for seed in range(1, ROWS[name].seeds + 1) if result_path(name, seed).is_file()]
 
 
 def compare_all(samples: Path) -> None:
     """Rejections over the trees' of all rows with results, in one file."""
-    import numpy as np
     from ratios import ratios
-    from rows import MAIN, TRIED, slug
+    from rows import MAIN, TRIED
+    from scores import read_score, score_path
     from training import jets_and_weights
 
     from e2e_tf.training.run import write_json
 
     scores = {
-        name: [np.load(samples / "scores" / f"{slug(name)}-{seed}.npy").astype(np.float64) for seed in each]
-        for name, each in trained_seeds((*MAIN, *TRIED)).items()
+        name: [read_score(score_path(samples, name, seed)) for seed in seeds]
+        for name in (*MAIN, *TRIED)
+        if (seeds := trained_seeds(name))
     }
     test = jets_and_weights(samples).test
     write_json(RESULTS / "ratios.json", ratios(scores, test.jets, test.weight))
@@ -146,7 +143,8 @@ def compare_fresh(samples: Path, jets: int, workers: int) -> None:
     make_fresh(samples, jets, workers)
     one_thread()
     names = [n for n in MAIN if ROWS[n].inputs == "candidates"] + [n for n in TRIED if ROWS[n].members]
-    write_json(RESULTS / "fresh.json", ratios(*fresh_scores(samples, trained_seeds(names))))
+    seeds = {name: each for name in names if (each := trained_seeds(name))}
+    write_json(RESULTS / "fresh.json", ratios(*fresh_scores(samples, seeds)))
 
 
 def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -> int:
@@ -235,8 +233,7 @@ def main() -> None:
             parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
         if options.command == "list":
             for name in names:
-                done = [seed for seed in range(1, ROWS[name].seeds + 1) if result_path(name, seed).is_file()]
-                print(f"{name}: seeds {done} of {ROWS[name].seeds}")
+                print(f"{name}: seeds {trained_seeds(name)} of {ROWS[name].seeds}")
             return
         sys.exit(1 if train_all(folder, names, options.seeds, options.workers) else 0)
 

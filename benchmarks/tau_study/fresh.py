@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from rows import ROWS, run_folder, slug
+from rows import ROWS, run_folder
 from samples import FRESH
+from scores import read_score, score_path, write_score
 from training import jets_and_weights, train
 
 from e2e_tf.data.jets import Jets, read_jets
-from e2e_tf.files import new_file
 
 
 def fresh_scores(
@@ -34,12 +34,10 @@ def fresh_scores(
         row = ROWS[name]
         if row.members:
             return np.mean([score(*member) for member in row.members], axis=0)
-        path = samples / "scores" / f"{slug(name)}-{seed}-fresh.npy"
+        path = score_path(samples, name, seed, "-fresh")
         if not path.is_file():
-            found = np.asarray(train(row, seed, samples, run_folder(samples, name, seed))(jets), np.float32)
-            with new_file(path) as part, open(part, "wb") as file:
-                np.save(file, found)
+            write_score(path, train(row, seed, samples, run_folder(samples, name, seed))(jets))
             print(f"{name}, seed {seed}: {len(jets)} jets", flush=True)
-        return np.load(path).astype(np.float64)
+        return read_score(path)
 
     return {name: [score(name, seed) for seed in each] for name, each in seeds.items()}, jets, weight

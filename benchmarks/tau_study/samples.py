@@ -20,9 +20,7 @@ MIXTURE = "mixture.h5"  # as many jets as one pileup has, a third of each
 AUGMENTED = "augmented.h5"  # all, and a copy of every jet for training
 QUARK_GLUON = "quark_gluon.h5"  # Z + quark against Z + gluon, a third of each pileup
 QUARK_GLUON_JETS = 18_000
-FRESH = (
-    "fresh.h5"  # as all, with other collisions, of which nothing was trained and by which nothing was chosen
-)
+FRESH = "fresh.h5"  # as all, with other collisions; nothing was trained on it or chosen by it
 FRESH_JETS = 16_000  # of each pileup
 COPY = Augmentation(rotation=np.pi, flip_eta=True, smearing=0.05)
 SPLIT = (0.625, 0.0625, 0.3125)  # of events: 90,000, 9,000 and 45,000 jets
@@ -52,11 +50,7 @@ def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
         if path.is_file():
             continue
         raw = folder / f"raw_{pileup}.h5"
-        if not raw.is_file():
-            mean = float(pileup or _NONE)
-            simulate("tau", jets, SEED + i, raw, pileup=mean, workers=workers, resume=True)
-        made = read_jets(raw)
-        write_jets(path, replace(made, event=made.event + (i + 1) * _EVENTS))
+        write_jets(path, _simulated(raw, "tau", jets, SEED, i, workers))
         raw.unlink()
     _make_joined(
         folder / QUARK_GLUON, "z_jet", min(jets, QUARK_GLUON_JETS) // len(PILEUP), SEED + 10, workers
@@ -84,17 +78,18 @@ def _make_joined(path: Path, process: str, jets: int, seed: int, workers: int) -
     if path.is_file():
         return
     raw = [path.with_name(f"raw_{path.stem}_{pileup}.h5") for pileup in PILEUP]
-    for i, pileup in enumerate(PILEUP):
-        if not raw[i].is_file():
-            mean = float(pileup or _NONE)
-            simulate(process, jets, seed + i, raw[i], pileup=mean, workers=workers, resume=True)
-    parts = [read_jets(part) for part in raw]
-    write_jets(
-        path,
-        _joined([replace(part, event=part.event + (i + 1) * _EVENTS) for i, part in enumerate(parts)]),
-    )
+    write_jets(path, _joined([_simulated(raw[i], process, jets, seed, i, workers) for i in range(len(raw))]))
     for part in raw:
         part.unlink()
+
+
+def _simulated(raw: Path, process: str, jets: int, seed: int, i: int, workers: int) -> Jets:
+    """Jets with the pileup at place ``i``, with event numbers that no other place has; ``raw`` stays."""
+    if not raw.is_file():
+        pileup = float(PILEUP[i] or _NONE)
+        simulate(process, jets, seed + i, raw, pileup=pileup, workers=workers, resume=True)
+    made = read_jets(raw)
+    return replace(made, event=made.event + (i + 1) * _EVENTS)
 
 
 def _joined(parts: list[Jets]) -> Jets:
