@@ -4,6 +4,7 @@
     python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
     python benchmarks/tau_study list FOLDER
     python benchmarks/tau_study latency FOLDER
+    python benchmarks/tau_study transfer FOLDER
     python benchmarks/tau_study ratios FOLDER
     python benchmarks/tau_study choose FOLDER HANDOFF
     python benchmarks/tau_study fresh FOLDER [--jets 16000] [--workers 2]
@@ -12,10 +13,10 @@
 Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
 result is not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
 ``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
-machine, ``ratios`` one of the rejections over the trees' on the same jets, from the scores; ``choose`` judges the
-chosen model and writes its hand-off; ``fresh`` simulates jets that nothing was chosen by, and compares rows on them;
-``report`` writes ``docs/studies/tau.md``, with the table of
-``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
+machine; ``transfer`` judges the first seeds on hits on real jets again; ``ratios`` adds one of the rejections over
+the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off; ``fresh``
+simulates jets that nothing was chosen by, and compares rows on them; ``report`` writes ``docs/studies/tau.md``, with
+the table of ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
 
 from __future__ import annotations
@@ -105,6 +106,24 @@ def time_all(samples: Path) -> None:
     write_json(RESULTS / "latency.json", found)
 
 
+def transfer_all(samples: Path) -> None:
+    """Real jets anew, for the first seeds on hits that have a result."""
+    from rows import MAIN, run_folder
+    from training import jets_and_weights, one_thread, train
+    from transfer import transfer
+
+    from e2e_tf.training.run import read_json, write_json
+
+    one_thread()
+    test = jets_and_weights(samples).test
+    for name, row in MAIN.items():
+        if row.inputs == "hits" and result_path(name, 1).is_file():
+            found = read_json(result_path(name, 1))
+            trained = train(row, 1, samples, run_folder(samples, name, 1))
+            found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
+            write_json(result_path(name, 1), found)
+
+
 def trained_seeds(name: str) -> list[int]:
     """Seeds of a row with a result."""
     from rows import ROWS
@@ -182,7 +201,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("simulate", "train", "list", "latency", "ratios", "choose", "fresh", "report", "one"):
+    for name in (
+        "simulate",
+        "train",
+        "list",
+        "latency",
+        "transfer",
+        "ratios",
+        "choose",
+        "fresh",
+        "report",
+        "one",
+    ):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name in ("simulate", "fresh"):
@@ -210,6 +240,8 @@ def main() -> None:
         one(options.row, options.seed, folder)
     elif options.command == "latency":
         time_all(folder)
+    elif options.command == "transfer":
+        transfer_all(folder)
     elif options.command == "ratios":
         compare_all(folder)
     elif options.command == "choose":

@@ -104,12 +104,13 @@ def summary(results: list[Result], efficiency: float) -> str:
 
 def state(found: dict[str, list[Result]]) -> list[str]:
     """How much of the study there is."""
-    wanted = {**MAIN, **CROSS, **FLAT, **TRIED}
+    wanted = {name: row for name, row in {**MAIN, **CROSS, **FLAT, **TRIED}.items() if not row.members}
     done = sum(len(found.get(name, [])) for name in wanted)
     total = sum(row.seeds for row in wanted.values())
     missing = [name for name in MAIN if name not in found]
     if done == total:
-        return [f"All {total} trainings are done."]
+        means = sum(bool(row.members) for row in TRIED.values())
+        return [f"All {total} trainings are done; {means} rows below are means of some of them."]
     text = f"{done} of {total} trainings are done."
     if missing:
         text += f" Rows of the table without any: {'; '.join(missing)}."

@@ -198,6 +198,13 @@ TRIED: dict[str, Row] = {
     "attention, a sum in place of the class token": _attention(
         model={**_ATTENTION, "class_blocks": 0, "pooling": "sum", "blocks": 2}, seeds=1
     ),
+    "ParticleNet, three blocks": Row(
+        _CANDIDATES,
+        {"name": "particle_net", "k": 8, "channels": ((32,) * 3, (64,) * 3, (128,) * 3)},
+        _ADAM,
+        seeds=1,
+    ),
+    "mean of three boosted trees": _mean(("boosted trees, candidates", (1, 2, 3))),
     "mean of three deep sets": _mean((_TWO[0], (1, 2, 3))),
     "mean of five deep sets": _mean((_TWO[0], (1, 2, 3, 4, 5))),
     "mean of three deep sets with ρ": _mean((_RHO, (1, 2, 3))),

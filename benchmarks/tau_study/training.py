@@ -60,7 +60,10 @@ def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
     """Train, or take what is there; what was stopped goes on at its last epoch."""
     if row.members:
         members = [train(ROWS[name], of, samples, run_folder(samples, name, of)) for name, of in row.members]
-        facts = {key: sum(m.facts.get(key, 0) for m in members) for key in ("parameters", "cpu_seconds")}
+        facts = {
+            key: None if None in (parts := [m.facts.get(key, 0) for m in members]) else sum(parts)
+            for key in ("parameters", "cpu_seconds")
+        }
         return Trained(row, None, None, {**facts, "seed": seed}, members)
     config = row.config(seed)
     before = time.process_time()
@@ -163,6 +166,13 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     if row.start and not (first / "model.keras").is_file():
         fit(replace(row, sample=row.start, start="").config(seed), first, base=samples)
     prepared = prepare(config, samples)
+    if row.start:  # weights mean what they meant where inputs are scaled as they were
+        scale = open_run(first).preprocess
+        train, check = (
+            replace(part, graphs=graphs_of(part.jets, scale))
+            for part in (prepared.train, prepared.validation)
+        )
+        prepared = replace(prepared, train=train, validation=check, preprocess=scale)
     keras.utils.set_random_seed(seed)
     graphs = prepared.train.graphs
     options = config.training
@@ -258,7 +268,7 @@ def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | N
         batch_size=size if seed is not None else 4 * size,
         shuffle=seed is not None,
         # A penalty on a whole batch wants batches like the sample, not of jets of one size.
-        bucket=False,
+        bucket=seed is not None and not row.strength,
         seed=seed or 0,
         inputs=model_inputs,
     )

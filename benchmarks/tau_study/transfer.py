@@ -1,4 +1,4 @@
-"""Models of hits on jets of real 2012 collisions, beside simulated jets with the thresholds of the public hits."""
+"""Models of hits on jets of real 2012 collisions, beside simulated jets, with the hits that both sides have."""
 
 from __future__ import annotations
 
@@ -10,40 +10,45 @@ from typing import Any
 import numpy as np
 from variations import kept_rows
 
+from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.readers import READERS
 
 FILES = ("BJetPlusX_Run2012C_0.ig", "TauParked_Run2012C_0.ig")
-# What the public collections hold in effect [GeV], see docs/simulation.md.
+# Where hits of simulated and real jets were compared, and above which energies [GeV]: docs/simulation.md.
 THRESHOLDS = {"track": 0.8, "ecal": 0.2, "hcal": 2.0}
-MAX_ETA = 0.8  # the window stays inside the public barrel towers
+RADIUS = 0.4
+MAX_ETA = 0.8  # so that this stays inside the public barrel towers, |η| < 1.26
 PT_RANGE = (20.0, 50.0)  # GeV
 BINS = np.linspace(0, 1, 11)
 
 
 def real_jets(folder: Path) -> Jets:
-    """Jets of the public event files in the range of the study."""
+    """Jets of the public event files."""
     read = READERS["ispy"].read
-    parts = [read(folder / name, min_pt=PT_RANGE[0], max_abs_eta=MAX_ETA) for name in FILES]
-    return _selected(concatenate_jets(parts))
+    return concatenate_jets([read(folder / name, min_pt=PT_RANGE[0], max_abs_eta=MAX_ETA) for name in FILES])
 
 
-def as_public(jets: Jets) -> Jets:
-    """Simulated jets in the same range, whose hits pass the thresholds."""
-    chosen = _selected(jets)
-    hits = {
-        channel: kept_rows(rows, rows["value"] > THRESHOLDS[channel]) for channel, rows in chosen.hits.items()
-    }
+def comparable(jets: Jets) -> Jets:
+    """Jets in the range of the comparison, with their hits within :data:`RADIUS` and above the thresholds."""
+    pt = jets.jets["pt"]
+    inside = (pt >= PT_RANGE[0]) & (pt < PT_RANGE[1]) & (np.abs(jets.jets["eta"]) < MAX_ETA)
+    chosen = jets.take(inside)
+    hits = {}
+    for channel, rows in chosen.hits.items():
+        _, deta, dphi = hit_positions(chosen, channel)
+        kept = (np.hypot(deta, dphi) < RADIUS) & (rows["value"] > THRESHOLDS[channel])
+        hits[channel] = kept_rows(rows, kept)
     return replace(chosen, hits=hits)
 
 
 def transfer(score: Callable[[Jets], np.ndarray], test: Jets, folder: Path, cut: float) -> dict[str, Any]:
     """Histograms of the score over :data:`BINS`, quantiles, and the share above a cut, of real and simulated jets."""
-    public = as_public(test.take(test.truth["n_pileup"] > 0))
+    simulated = comparable(test.take(test.truth["n_pileup"] > 0))
     sides = {
-        "jets of 2012": real_jets(folder),
-        "simulated QCD": public.take(public.label == 0),
-        "simulated taus": public.take(public.label == 1),
+        "jets of 2012": comparable(real_jets(folder)),
+        "simulated QCD": simulated.take(simulated.label == 0),
+        "simulated taus": simulated.take(simulated.label == 1),
     }
     found = {}
     for name, jets in sides.items():
@@ -56,9 +61,3 @@ def transfer(score: Callable[[Jets], np.ndarray], test: Jets, folder: Path, cut:
             "passing": float(np.mean(values >= cut)),
         }
     return found
-
-
-def _selected(jets: Jets) -> Jets:
-    pt = jets.jets["pt"]
-    inside = (pt >= PT_RANGE[0]) & (pt < PT_RANGE[1]) & (np.abs(jets.jets["eta"]) < MAX_ETA)
-    return jets.take(inside)

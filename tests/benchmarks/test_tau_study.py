@@ -111,6 +111,37 @@ def test_misidentified_particles_change_places():
     assert misidentified(jet, 0.0).candidates["pdg_id"].tolist() == [211, 22, 130]
 
 
+def test_real_and_simulated_jets_keep_the_hits_that_both_have():
+    """Of each channel one hit at the axis, one below its threshold and one far from the axis: the first stays."""
+    from transfer import comparable
+
+    jet = one_jet()
+
+    def hits(cells, values):
+        column = {"cell": np.array(cells, np.int16), "value": np.array(values, np.float32)}
+        return Ragged(column, np.array([0, len(cells)]))
+
+    crystals = [60 * 125 + 60, 60 * 125 + 62, 60 * 125 + 100]  # 0.7 rad beside the axis
+    found = comparable(
+        replace(
+            jet,
+            hits={
+                "track": hits(crystals, [8, 0.7, 8]),
+                "ecal": hits(crystals, [3, 0.1, 3]),
+                "hcal": hits([12 * 25 + 12, 12 * 25 + 13, 12 * 25 + 20], [4, 1.9, 4]),
+            },
+        )
+    )
+    assert {channel: rows["value"].tolist() for channel, rows in found.hits.items()} == {
+        "track": [8],
+        "ecal": [3],
+        "hcal": [4],
+    }
+    for name, value in (("pt", 19.9), ("pt", 50.0), ("eta", 0.9)):
+        kinematics = {**jet.jets, name: np.array([value], np.float32)}
+        assert len(comparable(replace(jet, jets=kinematics))) == 0
+
+
 def test_images_hold_the_energy_where_it_was():
     from training import images
 
@@ -203,8 +234,8 @@ def test_trainings_with_another_loss_start_or_input_learn(jets, tmp_path, option
     from e2e_tf.training.metrics import roc_auc
 
     sample = replace(jets, event=jets.event + (np.arange(len(jets)) % len(PILEUP) + 1) * _EVENTS)
-    for name in (ALL, "first.h5"):
-        write_jets(tmp_path / name, sample)
+    write_jets(tmp_path / ALL, sample)
+    write_jets(tmp_path / "first.h5", sample.take(np.arange(300)))
     image = options.get("image", 0)
     graph = {"nodes": "candidates", "edges": "knn:2", "node_features": ("pt", "deta", "dphi", "charge")}
     model = {"name": "deep_sets", "phi": (32, 32), "dense": (32,)}
@@ -215,7 +246,11 @@ def test_trainings_with_another_loss_start_or_input_learn(jets, tmp_path, option
     score = np.asarray(trained(sample))
     assert roc_auc(sample.label, score) > 0.8
     assert (tmp_path / "run-first").is_dir() == ("start" in options)
-    if "start" in options:  # stopped between the two, it goes on from the first
+    if (
+        "start" in options
+    ):  # the weights mean what they meant; stopped between the two, it goes on from the first
+        first, second = (tmp_path / name / "preprocess.json" for name in ("run-first", "run"))
+        assert first.read_text() == second.read_text()
         (tmp_path / "run" / "model.keras").unlink()
     np.testing.assert_array_equal(train(row, 1, tmp_path, tmp_path / "run")(sample), score)
 
