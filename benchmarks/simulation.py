@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, TOWERS, delta_phi
+from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
 from e2e_tf.data.readers import READERS
 from e2e_tf.data.schema import CHANNELS
@@ -224,13 +224,10 @@ def like(jets: Jets, real: Jets) -> Jets:
 def near_hits(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Owner, energy or pT and transverse energy of the hits around the axis and above the threshold."""
     hits = jets.hits[channel]
-    cells, side = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
-    owner = hits.owner
-    eta = ((hits["cell"] // cells + 0.5) * side + jets.jets["ieta"][owner]) * PITCH
-    phi = ((hits["cell"] % cells + 0.5) * side + jets.jets["iphi"][owner]) * PITCH
-    away = np.hypot(eta - jets.jets["eta"][owner], delta_phi(phi, jets.jets["phi"][owner]))
-    taken = (away < RADIUS) & (hits["value"] > LEAST[channel])
+    owner, deta, dphi = hit_positions(jets, channel)
+    taken = (np.hypot(deta, dphi) < RADIUS) & (hits["value"] > LEAST[channel])
     value = hits["value"][taken].astype(np.float64)
+    eta = deta + jets.jets["eta"][owner]
     return owner[taken], value, value / (1.0 if channel == "track" else np.cosh(eta[taken]))
 
 

@@ -153,7 +153,7 @@ def compare_fresh(samples: Path, jets: int, workers: int) -> None:
     """The same of rows of candidates on jets that were not there when anything was chosen, in another file."""
     from fresh import fresh_scores
     from ratios import ratios
-    from rows import MAIN, ROWS, TRIED
+    from rows import MAIN, TRIED
     from samples import make_fresh
     from training import one_thread
 
@@ -161,7 +161,7 @@ def compare_fresh(samples: Path, jets: int, workers: int) -> None:
 
     make_fresh(samples, jets, workers)
     one_thread()
-    names = [n for n in MAIN if ROWS[n].inputs == "candidates"] + [n for n in TRIED if ROWS[n].members]
+    names = [name for name, row in (MAIN | TRIED).items() if row.inputs == "candidates"]
     seeds = {name: each for name in names if (each := trained_seeds(name))}
     write_json(RESULTS / "fresh.json", ratios(*fresh_scores(samples, seeds)))
 

@@ -178,7 +178,7 @@ FLAT: dict[str, Row] = {
 _TWO = ("deep sets, candidates", "particle attention, candidates")
 _RHO = "deep sets, ρ of the event as well"
 TRIED: dict[str, Row] = {
-    "deep sets, 40 epochs": _deep_sets(training={"epochs": 40}, seeds=1),
+    "deep sets, 40 epochs": _deep_sets(training={"epochs": 40}),
     "deep sets, two layers deeper": _deep_sets(model={"phi": (128,) * 5}, seeds=1),
     _RHO: _deep_sets(_BEST["graph"]),
     "deep sets, no impact parameters": _deep_sets(
@@ -188,7 +188,7 @@ TRIED: dict[str, Row] = {
         {"node_features": tuple(n for n in _CANDIDATES["node_features"] if not n.startswith("is_"))}, seeds=1
     ),
     "deep sets, a third of the jets": _deep_sets(sample=MIXTURE, seeds=1),
-    "deep sets, augmented": _deep_sets(sample=AUGMENTED, seeds=1),
+    "deep sets, augmented": _deep_sets(sample=AUGMENTED),
     "deep sets, first on quarks and gluons": _deep_sets(
         start=QUARK_GLUON, training={"learning_rate": 1e-3}, seeds=1
     ),
