@@ -23,6 +23,8 @@ def start(request):
     code = 70
     try:
         os.setsid()
+        # As in a terminal; a shell starts what runs in the background, such as these tests, deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(request["cwd"])
         os.environ.update(request["environment"])
         out = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
