@@ -3,15 +3,15 @@
     python benchmarks/tau_study simulate FOLDER [--jets 48000] [--workers 2]
     python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
     python benchmarks/tau_study list FOLDER
+    python benchmarks/tau_study choose FOLDER HANDOFF
     python benchmarks/tau_study latency FOLDER
     python benchmarks/tau_study transfer FOLDER
     python benchmarks/tau_study ratios FOLDER
-    python benchmarks/tau_study choose FOLDER HANDOFF
     python benchmarks/tau_study fresh FOLDER [--jets 16000] [--workers 2]
     python benchmarks/tau_study report FOLDER [--quark-gluon FULLSIM.json]
 
-Everything goes on where it was stopped: samples by their chunks, trainings by their epochs, and a training with a
-result is not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
+What was stopped goes on: samples by their chunks, trainings with ``fit`` by their epochs; a training with a result is
+not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
 ``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
 machine; ``transfer`` judges the first seeds on hits on real jets again; ``ratios`` adds one of the rejections over
 the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off; ``fresh``
