@@ -294,8 +294,7 @@ def plots(sides: dict[str, Jets], out: Path) -> None:
         share = total / np.maximum(total.sum(1, keepdims=True), 1e-9)
         style = {"color": "black", "marker": "o", "ms": 3} if name == "real 2012" else {"lw": 1.5}
         for column, channel in enumerate(CHANNELS):
-            _, energy, _ = near_hits(jets, channel)
-            owner = near_hits(jets, channel)[0]
+            owner, energy, _ = near_hits(jets, channel)
             top = {"track": 40, "ecal": 240, "hcal": 36}[channel]
             rows = (
                 (count[:, column], jets.weight, np.linspace(0, top, 13), f"{channel} hits per jet"),

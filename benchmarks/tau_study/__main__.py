@@ -13,7 +13,7 @@
 What was stopped goes on: samples by their chunks, trainings with ``fit`` by their epochs; a training with a result is
 not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
 ``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
-machine; ``transfer`` judges the first seeds on hits on real jets again; ``ratios`` adds one of the rejections over
+machine, ``transfer`` one of the scores of real jets by the first seeds on hits, ``ratios`` one of the rejections over
 the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off; ``fresh``
 simulates jets that nothing was chosen by, and compares rows on them; ``report`` writes ``docs/studies/tau.md``, with
 the table of ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
@@ -38,7 +38,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "tau"
 COLLISIONS = (
     Path(__file__).parents[3] / "shared" / "data" / "ispy"
-)  # public event files of 2012; none is fine
+)  # public event files of 2012, for `transfer`
 
 
 def result_path(name: str, seed: int) -> Path:
@@ -57,7 +57,6 @@ def one(name: str, seed: int, samples: Path) -> None:
     from report import rejection
     from rows import DETAILED, ROWS, run_folder
     from scores import score_path, write_score
-    from transfer import transfer
 
     from e2e_tf.training.run import write_json
 
@@ -69,8 +68,6 @@ def one(name: str, seed: int, samples: Path) -> None:
     found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
     if seed == 1 and name in DETAILED:
         found["robustness"] = robustness(trained, score, test)
-        if row.inputs == "hits" and COLLISIONS.is_dir():
-            found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
     write_score(score_path(samples, name, seed), score)
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(result_path(name, seed), found)
@@ -107,21 +104,21 @@ def time_all(samples: Path) -> None:
 
 
 def transfer_all(samples: Path) -> None:
-    """Real jets anew, for the first seeds on hits that have a result."""
+    """Scores of real jets by the first seeds on hits that have a result, in one file."""
     from rows import MAIN, run_folder
     from training import jets_and_weights, one_thread, train
-    from transfer import transfer
+    from transfer import both_sides, transfer
 
     from e2e_tf.training.run import read_json, write_json
 
     one_thread()
-    test = jets_and_weights(samples).test
+    sides = both_sides(jets_and_weights(samples).test.jets, COLLISIONS)
+    found = {}
     for name, row in MAIN.items():
         if row.inputs == "hits" and result_path(name, 1).is_file():
-            found = read_json(result_path(name, 1))
             trained = train(row, 1, samples, run_folder(samples, name, 1))
-            found["transfer"] = transfer(trained, test.jets, COLLISIONS, found["threshold"])
-            write_json(result_path(name, 1), found)
+            found[name] = transfer(trained, sides, read_json(result_path(name, 1))["threshold"])
+    write_json(RESULTS / "transfer.json", found)
 
 
 def trained_seeds(name: str) -> list[int]:
@@ -201,18 +198,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in (
-        "simulate",
-        "train",
-        "list",
-        "latency",
-        "transfer",
-        "ratios",
-        "choose",
-        "fresh",
-        "report",
-        "one",
-    ):
+    steps = {"latency": time_all, "transfer": transfer_all, "ratios": compare_all}
+    for name in ("simulate", "train", "list", *steps, "choose", "fresh", "report", "one"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name in ("simulate", "fresh"):
@@ -238,12 +225,8 @@ def main() -> None:
         make_samples(folder, options.jets, options.workers)
     elif options.command == "one":
         one(options.row, options.seed, folder)
-    elif options.command == "latency":
-        time_all(folder)
-    elif options.command == "transfer":
-        transfer_all(folder)
-    elif options.command == "ratios":
-        compare_all(folder)
+    elif options.command in steps:
+        steps[options.command](folder)
     elif options.command == "choose":
         from chosen import write_chosen
 

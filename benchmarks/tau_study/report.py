@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from judging import CURVE, MODES
-from rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, TRIED
+from rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
 from samples import PILEUP
 from transfer import BINS
 from variations import VARIATIONS
@@ -26,7 +26,9 @@ TREES = "boosted trees, candidates"
 def write_report(results: Path, page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
     found = read_results(results)
-    latencies, ratios, fresh = (_read(results / f"{name}.json") for name in ("latency", "ratios", "fresh"))
+    latencies, ratios, fresh, transfers = (
+        _read(results / f"{name}.json") for name in ("latency", "ratios", "fresh", "transfer")
+    )
     tables = {
         "state": state(found),
         "main": main_table(found, list(MAIN), latencies, ratios),
@@ -37,7 +39,7 @@ def write_report(results: Path, page: Path) -> None:
         "robustness": robustness_table(found),
         "cross": cross_table(found),
         "flat": flat_table(found),
-        "transfer": transfer_table(found),
+        "transfer": transfer_table(transfers),
         "quark_gluon": quark_gluon_table(results / "quark_gluon.json"),
     }
     text = page.read_text(encoding="utf-8")
@@ -48,7 +50,7 @@ def write_report(results: Path, page: Path) -> None:
     draw_curves(found, results / "roc.png")
     draw_bins(found, results / "pt.png")
     draw_calibration(found, results / "calibration.png")
-    draw_transfer(found, results / "transfer.png")
+    draw_transfer(transfers, results / "transfer.png")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -61,8 +63,7 @@ def read_results(results: Path) -> dict[str, list[Result]]:
     for path in sorted(results.glob("*-[0-9].json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         by_row.setdefault(result["row"], []).append(result)
-    order = [*MAIN, *CROSS, *FLAT, *TRIED]
-    return {name: by_row[name] for name in [*order, *sorted(set(by_row) - set(order))] if name in by_row}
+    return {name: by_row[name] for name in [*ROWS, *sorted(set(by_row) - set(ROWS))] if name in by_row}
 
 
 def between(text: str, name: str, lines: list[str]) -> str:
@@ -104,12 +105,12 @@ def summary(results: list[Result], efficiency: float) -> str:
 
 def state(found: dict[str, list[Result]]) -> list[str]:
     """How much of the study there is."""
-    wanted = {name: row for name, row in {**MAIN, **CROSS, **FLAT, **TRIED}.items() if not row.members}
+    wanted = {name: row for name, row in ROWS.items() if not row.members}
     done = sum(len(found.get(name, [])) for name in wanted)
     total = sum(row.seeds for row in wanted.values())
     missing = [name for name in MAIN if name not in found]
     if done == total:
-        means = sum(bool(row.members) for row in TRIED.values())
+        means = len(ROWS) - len(wanted)
         return [f"All {total} trainings are done; {means} rows below are means of some of them."]
     text = f"{done} of {total} trainings are done."
     if missing:
@@ -259,12 +260,11 @@ def flat_table(found: dict[str, list[Result]]) -> list[str]:
     return lines
 
 
-def transfer_table(found: dict[str, list[Result]]) -> list[str]:
+def transfer_table(transfers: Mapping[str, Any]) -> list[str]:
     """Scores of real and simulated jets: median with the central 68 %, and the share above the 70 % cut."""
-    names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
     lines = ["| model | jets | number | hits | score | above the cut |", "|---|---|---|---|---|---|"]
-    for name in names:
-        for side, entry in found[name][0]["transfer"].items():
+    for name, sides in transfers.items():
+        for side, entry in sides.items():
             low, middle, high = entry["quantiles"]
             lines.append(
                 f"| {name} | {side} | {entry['jets']:,} | {entry['hits']:.0f} | {middle:.2f} ({low:.2f} to "
@@ -364,20 +364,19 @@ def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
         axes.legend(fontsize=16)
 
 
-def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
+def draw_transfer(transfers: Mapping[str, Any], path: Path) -> None:
     """Scores of every model on hits that has met real jets; nothing if none has."""
     from matplotlib.ticker import NullFormatter
 
-    names = [name for name in MAIN if name in found and "transfer" in found[name][0]]
-    if not names:
+    if not transfers:
         return
-    columns = min(4, len(names))
-    with figure(path, -(-len(names) // columns), columns) as places:
+    columns = min(4, len(transfers))
+    with figure(path, -(-len(transfers) // columns), columns) as places:
         places[0].set_title("Public CMS data of 2012", loc="left", fontsize=16)
         places[columns - 1].set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
         middle = (BINS[1:] + BINS[:-1]) / 2
-        for place, name in zip(places, names, strict=False):
-            for colour, (side, entry) in zip(COLOURS, found[name][0]["transfer"].items(), strict=False):
+        for place, (name, sides) in zip(places, transfers.items(), strict=False):
+            for colour, (side, entry) in zip(COLOURS, sides.items(), strict=False):
                 counts = np.array(entry["histogram"], float)
                 share, error = counts / counts.sum(), np.sqrt(counts) / counts.sum()
                 if side.startswith("simulated"):
@@ -389,5 +388,5 @@ def draw_transfer(found: dict[str, list[Result]], path: Path) -> None:
             place.set_xlabel(f"Score of {name}", fontsize=18)
             place.set_ylabel("Share of jets", fontsize=18)
         places[0].legend(fontsize=16, loc="upper center")
-        for place in places[len(names) :]:
+        for place in places[len(transfers) :]:
             place.set_axis_off()

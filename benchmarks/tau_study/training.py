@@ -60,11 +60,11 @@ def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
     """Train, or take what is there; what was stopped goes on at its last epoch."""
     if row.members:
         members = [train(ROWS[name], of, samples, run_folder(samples, name, of)) for name, of in row.members]
-        facts = {
-            key: None if None in (parts := [m.facts.get(key, 0) for m in members]) else sum(parts)
-            for key in ("parameters", "cpu_seconds")
-        }
-        return Trained(row, None, None, {**facts, "seed": seed}, members)
+        facts: dict[str, Any] = {"seed": seed}
+        for key in ("parameters", "cpu_seconds"):
+            parts = [member.facts.get(key, 0) for member in members]
+            facts[key] = None if None in parts else sum(parts)  # trees have no parameters
+        return Trained(row, None, None, facts, members)
     config = row.config(seed)
     before = time.process_time()
     if not row.model:

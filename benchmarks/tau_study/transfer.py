@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,18 @@ def comparable(jets: Jets) -> Jets:
     return replace(chosen, hits=hits)
 
 
-def transfer(score: Callable[[Jets], np.ndarray], test: Jets, folder: Path, cut: float) -> dict[str, Any]:
-    """Histograms of the score over :data:`BINS`, quantiles, and the share above a cut, of real and simulated jets."""
+def both_sides(test: Jets, folder: Path) -> dict[str, Jets]:
+    """Real and simulated jets of the comparison by the names that the report gives them."""
     simulated = comparable(test.take(test.truth["n_pileup"] > 0))
-    sides = {
+    return {
         "jets of 2012": comparable(real_jets(folder)),
         "simulated QCD": simulated.take(simulated.label == 0),
         "simulated taus": simulated.take(simulated.label == 1),
     }
+
+
+def transfer(score: Callable[[Jets], np.ndarray], sides: Mapping[str, Jets], cut: float) -> dict[str, Any]:
+    """Histograms of the score over :data:`BINS`, quantiles, and the share above a cut, of each side."""
     found = {}
     for name, jets in sides.items():
         values = np.asarray(score(jets), np.float64)

@@ -246,9 +246,8 @@ def test_trainings_with_another_loss_start_or_input_learn(jets, tmp_path, option
     score = np.asarray(trained(sample))
     assert roc_auc(sample.label, score) > 0.8
     assert (tmp_path / "run-first").is_dir() == ("start" in options)
-    if (
-        "start" in options
-    ):  # the weights mean what they meant; stopped between the two, it goes on from the first
+    if "start" in options:
+        # The weights mean what they meant; stopped between the two, it goes on from the first.
         first, second = (tmp_path / name / "preprocess.json" for name in ("run-first", "run"))
         assert first.read_text() == second.read_text()
         (tmp_path / "run" / "model.keras").unlink()
