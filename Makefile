@@ -21,7 +21,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
+# mypy reads folders and does not follow the mapping of an editable install: build/types shows it the installed layout.
+TYPES := $(ROOT)/build/types/e2e_tf
+
 lint: $(VENV)/.installed-dev
+	rm -rf "$(TYPES)" && mkdir -p "$(TYPES)" && ln -s "$(ROOT)"/e2e_tf/* "$(ROOT)/tuning" "$(ROOT)/deploy" "$(TYPES)"
 	cd "$(ROOT)" && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 $(VENV)/bin/python:

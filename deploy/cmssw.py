@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from e2e_tf.deploy.profiles import release
+from e2e_tf.deploy.verify import open_handoff, read_handoff_preprocess
 
-from deploy.profiles import release
-from deploy.verify import open_handoff, read_handoff_preprocess
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
@@ -144,13 +144,13 @@ def cmssw_package(
     }
     with new_folder(folder, force) as part:
         target = part / subsystem / name
-        with as_file(files("deploy") / "cmssw_package") as templates:
+        with as_file(files("e2e_tf.deploy") / "cmssw_package") as templates:
             for source in sorted(path for path in templates.rglob("*") if path.suffix in _TEMPLATES):
                 where = _place(source.relative_to(templates), name, label, backends)
                 if where is not None:
                     (target / where).parent.mkdir(parents=True, exist_ok=True)
                     (target / where).write_text(_filled(source.read_text("utf-8"), values), "utf-8")
-        with as_file(files("deploy") / "cpp" / "include" / "e2e_tf") as headers:
+        with as_file(files("e2e_tf.deploy") / "cpp" / "include" / "e2e_tf") as headers:
             for header in sorted(headers.glob("*.hpp")):
                 text = header.read_text("utf-8").replace('"e2e_tf/', f'"{package}/interface/')
                 # Two packages in one job may come from different versions of the builder.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from e2e_tf.deploy.interface import JetBatch, coordinates, on_lattice
 
-from deploy.interface import JetBatch, coordinates, on_lattice
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from deploy.interface import (
+from e2e_tf.deploy.interface import (
     INTERFACES,
     OUTPUT,
     TensorInfo,
@@ -24,13 +23,20 @@ from deploy.interface import (
     tensors_function,
     tensors_infos,
 )
-from deploy.jets import adversarial_batches, random_batch
-from deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
-from deploy.padded import padded_feeds, padded_function, padded_preprocess, padded_rules, padded_tensors
-from deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_tensorflow, release
-from deploy.quiet import quiet_tensorflow
-from deploy.sources import ModelFile, open_source
-from deploy.tensors import keras_call, tensor_batch
+from e2e_tf.deploy.jets import adversarial_batches, random_batch
+from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
+from e2e_tf.deploy.padded import (
+    padded_feeds,
+    padded_function,
+    padded_preprocess,
+    padded_rules,
+    padded_tensors,
+)
+from e2e_tf.deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_tensorflow, release
+from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.sources import ModelFile, open_source
+from e2e_tf.deploy.tensors import keras_call, tensor_batch
+
 from e2e_tf import __version__
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, sha256
@@ -99,8 +105,8 @@ def export(
         int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
-        proof: random jets of a proof (:func:`deploy.verify.verify`) whose result goes into the manifest; 0 leaves
-            it to ``verify(..., write=True)``.
+        proof: random jets of a proof (:func:`e2e_tf.deploy.verify.verify`) whose result goes into the manifest; 0
+            leaves it to ``verify(..., write=True)``.
 
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
@@ -309,7 +315,7 @@ def _onnx(
     float16: bool,
     int8: bool,
 ) -> dict[str, Any]:
-    from deploy import lowering
+    from e2e_tf.deploy import lowering
 
     sizes = [(3, 11, 0, 7, 2), (13, 1, 5), (0, 0), (1,), (2, 3), (17,), (0,)]
     samples = _samples(run, exported, sizes, 1)
@@ -378,8 +384,8 @@ def _fixed(run: Run, model: Any, shape: tuple[int, int], part: Path) -> dict[str
 
 def _auc_cost(run: Run, exported: _Function, entries: dict[str, Any], part: Path) -> None:
     """Add to the cost of the smaller forms what they cost in ROC-AUC; None where the run's sample has gone."""
-    from deploy.cost import auc_cost
-    from deploy.verify import SMALLER, onnx_runner
+    from e2e_tf.deploy.cost import auc_cost
+    from e2e_tf.deploy.verify import SMALLER, onnx_runner
 
     def scorer(key: str) -> Callable[[Any], np.ndarray]:
         session = onnx_runner(part, entries[key])
@@ -397,7 +403,7 @@ def _auc_cost(run: Run, exported: _Function, entries: dict[str, Any], part: Path
 
 def _parity(run: Run, exported: _Function, model: Any, part: Path) -> None:
     """``inputs.npz`` and ``outputs.npz``: tensors of the adversarial batches, ``<batch>/<tensor>``, Keras' scores."""
-    from deploy.verify import keras_scores
+    from e2e_tf.deploy.verify import keras_scores
 
     if exported.interface == "tensors":
         feeds = _samples(run, exported, [range(n) for n in (1, 2, 5)], 4)
@@ -425,7 +431,7 @@ def _neighbours(run: Run) -> int | None:
 
 
 def _prove(part: Path, jets: int) -> None:
-    from deploy.verify import verify
+    from e2e_tf.deploy.verify import verify
 
     wrong = [found for found in verify(part, jets=jets, write=True) if found.failed]
     if wrong:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from e2e_tf.deploy.interface import JetBatch, on_lattice, periods
 
-from deploy.interface import JetBatch, on_lattice, periods
 from e2e_tf.data.grid import CRYSTALS
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess

@@ -18,7 +18,9 @@ MANIFEST_VERSION = 1
 @cache
 def manifest_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12)."""
-    schema: dict[str, Any] = json.loads(files("deploy").joinpath("manifest.schema.json").read_text("utf-8"))
+    schema: dict[str, Any] = json.loads(
+        files("e2e_tf.deploy").joinpath("manifest.schema.json").read_text("utf-8")
+    )
     return schema
 
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from deploy.interface import (
+from e2e_tf.deploy.interface import (
     OUTPUT,
     JetBatch,
     TensorInfo,
@@ -21,6 +20,7 @@ from deploy.interface import (
     tensor_specs,
     widths,
 )
+
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec

@@ -13,7 +13,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.progress import status
 
 if TYPE_CHECKING:
-    from deploy.verify import Agreement
+    from e2e_tf.deploy.verify import Agreement
 
 __all__ = ["keras_call", "tensor_batch", "verify_tensors"]
 
@@ -71,10 +71,10 @@ def verify_tensors(
     """
     import keras
     import tensorflow as tf
+    from e2e_tf.deploy.quiet import quiet_tensorflow
+    from e2e_tf.deploy.verify import SMALLER, TOLERANCE, Agreement, cpp_runs, runners
 
     import e2e_tf.layers  # noqa: F401  # registers the layers
-    from deploy.quiet import quiet_tensorflow
-    from deploy.verify import SMALLER, TOLERANCE, Agreement, cpp_runs, runners
 
     with quiet_tensorflow():
         model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.verify import open_handoff
+from e2e_tf.deploy.verify import open_handoff
+
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from e2e_tf.deploy.interface import JetBatch, edges_feeds, link
+from e2e_tf.deploy.jets import adversarial_batches, adversarial_jets, random_batch
+from e2e_tf.deploy.manifest import MANIFEST_FORMAT, check_manifest
+from e2e_tf.deploy.padded import handoff_preprocess, padded_feeds
+from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.tensors import verify_tensors
 
-from deploy.interface import JetBatch, edges_feeds, link
-from deploy.jets import adversarial_batches, adversarial_jets, random_batch
-from deploy.manifest import MANIFEST_FORMAT, check_manifest
-from deploy.padded import handoff_preprocess, padded_feeds
-from deploy.quiet import quiet_tensorflow
-from deploy.tensors import verify_tensors
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
@@ -311,7 +311,7 @@ def _cpp(
     seed: int,
 ) -> list[Agreement]:
     """Every backend of the runner: the same tensors as in Python, and from raw jets to scores."""
-    from deploy.candidates import write_candidates
+    from e2e_tf.deploy.candidates import write_candidates
 
     raw, why = _raw_jets(preprocess, seed)
     raw_scores = [] if raw is None else keras_scores(model, [raw[1]])
@@ -374,7 +374,7 @@ def cpp_runs(
     Raises:
         InputError: the runner fails.
     """
-    from deploy.candidates import write_tensors
+    from e2e_tf.deploy.candidates import write_tensors
 
     runner = RUNNER if runner is None else Path(runner)
     with tempfile.TemporaryDirectory() as scratch:

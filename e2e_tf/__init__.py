@@ -28,13 +28,13 @@ _LAZY = {
     "build_graphs": "e2e_tf.data.graphs",
     "build_model": "e2e_tf.models",
     "evaluate": "e2e_tf.training.evaluate",
-    "export": "deploy.export",
+    "export": "e2e_tf.deploy.export",
     "fit": "e2e_tf.training.fit",
     "prepare": "e2e_tf.training.prepare",
     "read_config": "e2e_tf.config",
     "read_jets": "e2e_tf.data.jets",
     "simulate": "e2e_tf.sim.simulate",
-    "verify": "deploy.verify",
+    "verify": "e2e_tf.deploy.verify",
 }
 __all__ = ["InputError", "__version__", *_LAZY]
 

@@ -147,7 +147,7 @@ def export(
     force: Force = False,
 ) -> None:
     """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, and prove them."""
-    from deploy.export import export as hand_off
+    from e2e_tf.deploy.export import export as hand_off
     from e2e_tf.training.report import say
 
     done = hand_off(
@@ -176,7 +176,7 @@ def verify(
     record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
 ) -> None:
     """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
-    from deploy.verify import verify as prove
+    from e2e_tf.deploy.verify import verify as prove
     from e2e_tf.training.report import agreement_table
 
     if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner, write=record)):
@@ -204,7 +204,7 @@ def tune(
     force: Annotated[bool, typer.Option("--force", help="With --retrain, replace the run folder.")] = False,
 ) -> None:
     """Search for better settings, or continue a search; --retrain trains the best ones."""
-    from tuning.command import run
+    from e2e_tf.tuning.command import run
 
     run(config, output, workers, chief, worker, retrain, seeds, force)
 
@@ -308,7 +308,7 @@ def triton(
     force: Force = False,
 ) -> None:
     """Write a Triton model repository of a hand-off, for SONIC."""
-    from deploy.triton import triton as write
+    from e2e_tf.deploy.triton import triton as write
     from e2e_tf.training.report import say
 
     say(f"Model repository in {write(handoff, output, name=name, form=form, force=force)}")
@@ -322,7 +322,7 @@ def cmssw(
     force: Force = False,
 ) -> None:
     """Write a CMSSW package of a hand-off: producers, configuration, data, unit test."""
-    from deploy.cmssw import cmssw_package
+    from e2e_tf.deploy.cmssw import cmssw_package
     from e2e_tf.training.report import say
 
     say(f"CMSSW package in {cmssw_package(handoff, output, package=package, force=force)}")
@@ -335,7 +335,7 @@ def candidates(
     force: Force = False,
 ) -> None:
     """Write raw jets for the C++ runner e2e_tf_run."""
-    from deploy.candidates import write_candidates
+    from e2e_tf.deploy.candidates import write_candidates
     from e2e_tf.training.prepare import load_jets
     from e2e_tf.training.report import say
 

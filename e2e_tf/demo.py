@@ -34,9 +34,9 @@ def run_demo(
     Raises:
         InputError: ``out`` exists and ``force`` is false.
     """
-    from deploy.export import export
-    from deploy.verify import verify
     from e2e_tf.config import read_config
+    from e2e_tf.deploy.export import export
+    from e2e_tf.deploy.verify import verify
     from e2e_tf.training.evaluate import evaluate
     from e2e_tf.training.fit import fit
     from e2e_tf.training.report import agreement_table, metrics_table, say

@@ -1,6 +1,6 @@
 """Search for a better tau tagger on the shipped sample, in ten lines."""
 
-from tuning import retrain, tune
+from e2e_tf.tuning import retrain, tune
 
 if __name__ == "__main__":  # trials run in processes of their own
     sweep = tune("examples/tune_tau.toml", "sweep")

@@ -2,7 +2,7 @@
 
 ::
 
-    from tuning import tune
+    from e2e_tf.tuning import tune
 
     sweep = tune("tau.toml", "sweep")       # a run configuration with a section [tune]
     print(sweep.best().values)
@@ -15,17 +15,17 @@ from __future__ import annotations
 import importlib as _importlib
 
 _LAZY = {
-    "HYPERMODELS": "tuning.hypermodels",
-    "NoTrialCompleted": "tuning.sweep",
-    "Record": "tuning.sweep",
-    "RunHyperModel": "tuning.hypermodels",
-    "SearchSpace": "tuning.space",
-    "Sweep": "tuning.sweep",
-    "TuneConfig": "tuning.config",
-    "open_sweep": "tuning.sweep",
-    "read_tune_config": "tuning.config",
-    "retrain": "tuning.retrain",
-    "tune": "tuning.search",
+    "HYPERMODELS": "e2e_tf.tuning.hypermodels",
+    "NoTrialCompleted": "e2e_tf.tuning.sweep",
+    "Record": "e2e_tf.tuning.sweep",
+    "RunHyperModel": "e2e_tf.tuning.hypermodels",
+    "SearchSpace": "e2e_tf.tuning.space",
+    "Sweep": "e2e_tf.tuning.sweep",
+    "TuneConfig": "e2e_tf.tuning.config",
+    "open_sweep": "e2e_tf.tuning.sweep",
+    "read_tune_config": "e2e_tf.tuning.config",
+    "retrain": "e2e_tf.tuning.retrain",
+    "tune": "e2e_tf.tuning.search",
 }
 __all__ = [*_LAZY]
 
@@ -33,7 +33,7 @@ __all__ = [*_LAZY]
 def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(_importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'tuning' has no attribute {name!r}")
+    raise AttributeError(f"module 'e2e_tf.tuning' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

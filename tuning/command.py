@@ -6,8 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
+from e2e_tf.tuning.sweep import FAILED, NoTrialCompleted, Sweep, open_sweep
+
 from e2e_tf.errors import InputError
-from tuning.sweep import FAILED, NoTrialCompleted, Sweep, open_sweep
 
 __all__ = ["run"]
 
@@ -58,7 +59,7 @@ def run(
 
 
 def _search(config: Path | None, output: Path, workers: int, chief: str) -> None:
-    from tuning.search import tune
+    from e2e_tf.tuning.search import tune
 
     if config is None:
         raise InputError("a search needs a configuration: e2e-tf tune CONFIG.toml -o SWEEP")
@@ -70,7 +71,7 @@ def _search(config: Path | None, output: Path, workers: int, chief: str) -> None
 
 
 def _work(output: Path, chief: str, workers: int) -> None:
-    from tuning.distributed import work
+    from e2e_tf.tuning.distributed import work
 
     if not chief:
         raise InputError("a worker needs the address of its chief: --chief HOST:PORT --worker -o SWEEP")
@@ -80,8 +81,9 @@ def _work(output: Path, chief: str, workers: int) -> None:
 
 
 def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
+    from e2e_tf.tuning.retrain import retrain
+
     from e2e_tf.training.report import say
-    from tuning.retrain import retrain
 
     best = open_sweep(sweep).best()
     runs = retrain(sweep, output, seeds=seeds, force=force)

@@ -21,14 +21,14 @@ from typing import Any
 
 import grpc
 import keras_tuner
+from e2e_tf.tuning.processes import Nursery, import_quietly, may_fork
+from e2e_tf.tuning.search import hypermodel_of, run_trials
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from e2e_tf.errors import InputError
 from e2e_tf.progress import console, status
-from tuning.processes import Nursery, import_quietly, may_fork
-from tuning.search import hypermodel_of, run_trials
-from tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
 
 __all__ = ["parse_address", "serve", "work"]
 
@@ -175,7 +175,7 @@ def serve(
         InputError: the address cannot be used.
         RuntimeError: all workers that were started here have ended and trials are left.
     """
-    from tuning.live import SweepTable
+    from e2e_tf.tuning.live import SweepTable
 
     host, port = parse_address(address) if address else ("127.0.0.1", _free_port())
     # Processes first: gRPC starts threads, and what has threads cannot be forked.
@@ -396,7 +396,7 @@ def work(
         folder: the sweep folder, on a file system that the chief sees too.
         chief: ``HOST:PORT``.
         name: of this worker; host and process by default.
-        environment: environment variables of the trials, see :func:`tuning.devices.pin`.
+        environment: environment variables of the trials, see :func:`e2e_tf.tuning.devices.pin`.
         connect: how long to wait for the chief [s].
         parent: the process that started this worker, which ends with it.
         make: gives the HyperModel; None takes what the sweep's own files name.
@@ -408,8 +408,8 @@ def work(
     address = "{}:{}".format(*parse_address(chief))
     end = time.monotonic() + connect
     with status("Loading TensorFlow"):
-        import_quietly(["tuning.hypermodels"])
-    from tuning.hypermodels import RunHyperModel
+        import_quietly(["e2e_tf.tuning.hypermodels"])
+    from e2e_tf.tuning.hypermodels import RunHyperModel
 
     folder = Path(folder)
     # The nursery is forked before gRPC starts its threads, so it finds out about the sweep by itself.

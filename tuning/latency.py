@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from e2e_tf.tuning.cache import TrialData
 
 from e2e_tf.config import RunConfig
 from e2e_tf.training.run import Run, write_json
-from tuning.cache import TrialData
 
 __all__ = ["latency_ms", "time_onnx"]
 
@@ -21,8 +21,8 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
 
     The weights do not matter, so a model can be judged before it is trained.
     """
-    from deploy.export import export
-    from deploy.interface import edges_feeds
+    from e2e_tf.deploy.export import export
+    from e2e_tf.deploy.interface import edges_feeds
 
     order = np.argsort(data.validation.graphs.n_node, kind="stable")
     jet = data.validation.graphs.take(order[len(order) // 2 : len(order) // 2 + 1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, Record, Sweep
+from e2e_tf.tuning.trial import read_progress
+
 from e2e_tf.progress import console
-from tuning.sweep import COMPLETED, FAILED, Record, Sweep
-from tuning.trial import read_progress
 
 __all__ = ["SweepTable"]
 

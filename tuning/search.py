@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
+from e2e_tf.tuning.devices import pin, visible_devices
+from e2e_tf.tuning.objectives import LOGGED, make_objective
+from e2e_tf.tuning.processes import Nursery, describe_exit, import_quietly
+from e2e_tf.tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
+from e2e_tf.tuning.trial import Request, failed, file_record
+
 from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
 from e2e_tf.progress import status
 from e2e_tf.training.run import read_json, write_json
-from tuning.config import TuneConfig, make_tune_config, read_tune_config
-from tuning.devices import pin, visible_devices
-from tuning.objectives import LOGGED, make_objective
-from tuning.processes import Nursery, describe_exit, import_quietly
-from tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
-from tuning.trial import Request, failed, file_record
 
 __all__ = ["Source", "run_trials", "tune"]
 
@@ -93,7 +94,7 @@ def tune(
         )
     sweep = Sweep(folder, run, options, root)
     with status("Loading TensorFlow"):
-        import_quietly(["keras_tuner", "tuning.hypermodels", "tuning.oracles"])
+        import_quietly(["keras_tuner", "e2e_tf.tuning.hypermodels", "e2e_tf.tuning.oracles"])
     make = _maker(sweep, hypermodel)
     hyperparameters, space = _space(sweep, make, hypermodel is not None or bool(options.hypermodel))
     document = describe(sweep, space)
@@ -106,14 +107,14 @@ def tune(
         oracle = _oracle(sweep, hyperparameters, elsewhere=bool(chief))
         try:
             if chief or workers > 1:
-                from tuning.distributed import serve
+                from e2e_tf.tuning.distributed import serve
 
                 serve(oracle, sweep, chief, environments, make)
             else:
                 _search(oracle, sweep, make, environments[0])
             shutil.rmtree(folder / "cache", ignore_errors=True)
         finally:
-            from tuning.report import write_report
+            from e2e_tf.tuning.report import write_report
 
             write_report(sweep, oracle.reason)
     sweep.best()
@@ -148,7 +149,7 @@ def _given(hypermodel: Any) -> Any:
 
 def hypermodel_of(sweep: Sweep) -> Any:
     """The HyperModel that a sweep's own files describe."""
-    from tuning.hypermodels import make_hypermodel
+    from e2e_tf.tuning.hypermodels import make_hypermodel
 
     assert sweep.config is not None
     return make_hypermodel(sweep.config, sweep.tune, sweep.base, sweep.folder / "cache")
@@ -156,7 +157,7 @@ def hypermodel_of(sweep: Sweep) -> Any:
 
 def preload_of(sweep: Sweep) -> tuple[str, ...]:
     """Modules that make trials start quickly."""
-    from tuning.hypermodels import RunHyperModel
+    from e2e_tf.tuning.hypermodels import RunHyperModel
 
     return () if sweep.tune.hypermodel else RunHyperModel.PRELOAD
 
@@ -193,7 +194,7 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
 
 
 def _oracle(sweep: Sweep, hyperparameters: Any, elsewhere: bool) -> Any:
-    from tuning.oracles import make_oracle, recover
+    from e2e_tf.tuning.oracles import make_oracle, recover
 
     defaults = {p.name: p.default for p in hyperparameters.space}
     oracle = make_oracle(
@@ -241,7 +242,7 @@ class _Here:
 
 
 def _search(oracle: Any, sweep: Sweep, make: Callable[[], Any], environment: Mapping[str, str]) -> None:
-    from tuning.live import SweepTable
+    from e2e_tf.tuning.live import SweepTable
 
     with Nursery(make, preload_of(sweep)) as nursery, SweepTable(sweep, oracle) as table:
         run_trials(_Here(oracle, sweep, table.refresh), sweep, nursery, environment, ended=table.ended)
@@ -308,7 +309,7 @@ def _run_one(
 
 
 def _killed(request: Request, code: int) -> Record:
-    from tuning.trial import read_progress
+    from e2e_tf.tuning.trial import read_progress
 
     progress = read_progress(request.part)
     log = request.part / "log.txt"

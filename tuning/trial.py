@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.tuning.config import TuneConfig
+from e2e_tf.tuning.objectives import Objective
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
+
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import read_json, write_json
-from tuning.config import TuneConfig
-from tuning.objectives import Objective
-from tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
 
 __all__ = ["Request", "file_record", "run_request"]
 
@@ -126,9 +127,8 @@ def file_record(request: Request, record: Record) -> None:
 
 
 def _run(hypermodel: Any, request: Request) -> Record:
+    from e2e_tf.tuning.hypermodels import Infeasible, RunHyperModel
     from keras_tuner import HyperParameters
-
-    from tuning.hypermodels import Infeasible, RunHyperModel
 
     hp = HyperParameters.from_config(request.hyperparameters)
     ours = isinstance(hypermodel, RunHyperModel)
@@ -202,9 +202,8 @@ def _run(hypermodel: Any, request: Request) -> Record:
 def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[dict[str, Any], Any, Any]:
     """One training: its entry of the record, the model and the log."""
     import keras
-
-    from tuning.hypermodels import RunHyperModel
-    from tuning.training import EpochLog
+    from e2e_tf.tuning.hypermodels import RunHyperModel
+    from e2e_tf.tuning.training import EpochLog
 
     tune, objective = request.tune, request.objective
     hyperband = tune.algorithm == "hyperband"
@@ -282,8 +281,7 @@ def _limit_tensorflow(threads: int) -> None:
     if "tensorflow" not in sys.modules:
         return
     import tensorflow as tf
-
-    from tuning.devices import grow_memory
+    from e2e_tf.tuning.devices import grow_memory
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)

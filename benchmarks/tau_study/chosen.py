@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from e2e_tf.deploy.export import export
 from rows import CHOSEN, ROWS, chosen_folder, run_folder
 
-from deploy.export import export
 from e2e_tf import evaluate
 from e2e_tf.files import new_folder
 from e2e_tf.training.ensemble import ensemble

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import e2e_tf.deploy
 import numpy as np
 import pytest
 
-import deploy
-
-CPP = Path(deploy.__file__).parent / "cpp"
+CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
 
 
@@ -99,7 +98,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def handoffs(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Hand-offs by interface."""
-    from deploy.export import export
+    from e2e_tf.deploy.export import export
 
     root = tmp_path_factory.mktemp("handoffs")
     return {kind: export(run, root / kind, proof=0) for kind, run in runs.items()}

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
 
-from deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
@@ -73,7 +73,7 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
     """The package and the stand-ins, compiled once."""
     if toolchain.headers is None:
         pytest.skip(toolchain.missing)
-    from deploy.export import export
+    from e2e_tf.deploy.export import export
 
     folder = tmp_path_factory.mktemp("cmssw")
     run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from e2e_tf.deploy.cost import auc_cost, points_of
+from e2e_tf.deploy.export import export
+from e2e_tf.deploy.interface import JetBatch, link, on_lattice
+from e2e_tf.deploy.verify import SMALLER, TOLERANCE, keras_scores
 
-from deploy.cost import auc_cost, points_of
-from deploy.export import export
-from deploy.interface import JetBatch, link, on_lattice
-from deploy.verify import SMALLER, TOLERANCE, keras_scores
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, hit_quantities
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess

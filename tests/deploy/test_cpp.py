@@ -12,20 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import e2e_tf.deploy
 import numpy as np
 import pytest
+from e2e_tf.deploy.candidates import write_candidates
+from e2e_tf.deploy.interface import JetBatch, edges_feeds
+from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 
-import deploy
-from deploy.candidates import write_candidates
-from deploy.interface import JetBatch, edges_feeds
-from deploy.padded import padded_feeds, padded_preprocess
 from e2e_tf.data.graphs import candidate_quantities, graphs_of, hit_quantities
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run, open_run, write_json
 
-CPP = Path(deploy.__file__).parent / "cpp"
+CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 BUILT = os.environ.get("E2E_TF_CPP_BUILD")  # what 'make' and 'make sanitize' in deploy/cpp made, to save time
 
 
@@ -328,7 +328,7 @@ def test_scores_are_those_of_keras(
 
 
 def test_verify_includes_the_runner(runner: Path, handoffs: dict[str, Path], tmp_path: Path) -> None:
-    from deploy.verify import verify
+    from e2e_tf.deploy.verify import verify
 
     folder = Path(shutil.copytree(handoffs["padded"], tmp_path / "copy"))
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

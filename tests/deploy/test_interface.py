@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from deploy.interface import (
+from e2e_tf.deploy.interface import (
     block_core,
     edges_feeds,
     edges_function,
@@ -18,8 +17,9 @@ from deploy.interface import (
     periods,
     widths,
 )
-from deploy.jets import random_batch
-from deploy.verify import read_handoff_preprocess
+from e2e_tf.deploy.jets import random_batch
+from e2e_tf.deploy.verify import read_handoff_preprocess
+
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.errors import InputError

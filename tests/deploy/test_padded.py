@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from deploy.interface import link
-from deploy.jets import random_batch
-from deploy.padded import (
+from e2e_tf.deploy.interface import link
+from e2e_tf.deploy.jets import random_batch
+from e2e_tf.deploy.padded import (
     adjacency,
     handoff_preprocess,
     padded_feeds,
@@ -20,6 +17,9 @@ from deploy.padded import (
     padded_preprocess,
     padded_rules,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.errors import InputError
@@ -46,7 +46,7 @@ def dense(
     slot = np.arange(len(points)) - start[owner]
     blocks[owner, :, slot] = points
     present = np.arange(size)[None, :] < counts[:, None]
-    from deploy.interface import periods
+    from e2e_tf.deploy.interface import periods
 
     inside = adjacency(blocks, present, padded_rules(preprocess), periods(preprocess))
     return outside, inside.numpy()
@@ -127,9 +127,8 @@ def test_nodes_may_lie_in_any_slot(runs: dict[str, Path]) -> None:
 
 def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_onnx() -> None:
     import tensorflow as tf
-
-    from deploy import lowering
-    from deploy.export import freeze
+    from e2e_tf.deploy import lowering
+    from e2e_tf.deploy.export import freeze
 
     preprocess = recipe("knn:3", ("a", "b"))
     signature = [tf.TensorSpec((None, 2, None), tf.float32, "points")]
@@ -153,8 +152,7 @@ def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_on
 @pytest.mark.parametrize("cmssw", ["12_1", "12_4", "13_1"])
 def test_old_runtimes_have_what_a_hand_off_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
     import onnx
-
-    from deploy.export import export
+    from e2e_tf.deploy.export import export
 
     folder = export(runs["padded"], tmp_path / cmssw, cmssw=cmssw, formats=("onnx",), proof=0)
     model = onnx.shape_inference.infer_shapes(onnx.load(folder / "model.onnx"))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import e2e_tf.deploy
 import pytest
+from e2e_tf.deploy.cmssw import cmssw_package
+from e2e_tf.deploy.repeat import changed
+from e2e_tf.deploy.verify import verify
 
-import deploy
-from deploy.cmssw import cmssw_package
-from deploy.repeat import changed
-from deploy.verify import verify
-
-SHIPPED = sorted((Path(deploy.__file__).parent / "handoffs").iterdir())
+SHIPPED = sorted((Path(e2e_tf.deploy.__file__).parent / "handoffs").iterdir())
 
 
 def test_the_chosen_tau_tagger_is_there() -> None:

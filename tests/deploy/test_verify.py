@@ -11,19 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import e2e_tf.deploy.verify
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from onnx import numpy_helper
-from typer.testing import CliRunner
-
-import deploy.verify
-from deploy.interface import JetBatch, link
-from deploy.jets import random_batch
-from deploy.manifest import check_manifest
-from deploy.verify import (
+from e2e_tf.deploy.interface import JetBatch, link
+from e2e_tf.deploy.jets import random_batch
+from e2e_tf.deploy.manifest import check_manifest
+from e2e_tf.deploy.verify import (
     TOLERANCE,
     Agreement,
     feeds_of,
@@ -33,6 +28,11 @@ from deploy.verify import (
     read_handoff_preprocess,
     verify,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import numpy_helper
+from typer.testing import CliRunner
+
 from e2e_tf.cli import app
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
@@ -54,7 +54,7 @@ def copy(handoffs: dict[str, Path], tmp_path: Path) -> Path:
 @pytest.fixture
 def not_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No C++ runner where one is looked for, whatever this checkout holds."""
-    monkeypatch.setattr(deploy.verify, "RUNNER", tmp_path / "none")
+    monkeypatch.setattr(e2e_tf.deploy.verify, "RUNNER", tmp_path / "none")
 
 
 def short(runtime: str) -> str:
@@ -94,7 +94,7 @@ def scorers(handoffs: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
     for kind, folder in handoffs.items():
         manifest = open_handoff(folder)
         run = onnx_runner(folder, manifest["formats"]["onnx"])
-        made[kind] = (read_handoff_preprocess(folder), manifest, deploy.verify._load(folder), run)
+        made[kind] = (read_handoff_preprocess(folder), manifest, e2e_tf.deploy.verify._load(folder), run)
     return made
 
 
@@ -170,8 +170,7 @@ def test_a_model_with_other_weights_is_caught(copy: Path, not_built: None) -> No
 
 def test_a_model_on_tensors_is_proven_too(tmp_path: Path, not_built: None) -> None:
     import keras
-
-    from deploy.export import export
+    from e2e_tf.deploy.export import export
 
     inputs = keras.Input((4,), name="values")
     outputs = keras.layers.Dense(2, "sigmoid")(keras.layers.Dense(8, "relu")(inputs))
@@ -223,13 +222,13 @@ def test_the_proof_is_repeated_without_this_library(copy: Path) -> None:
 
 def test_why_no_raw_jets_are_scored_is_said(handoffs: dict[str, Path]) -> None:
     preprocess = read_handoff_preprocess(handoffs["padded"])
-    (jets, batch), why = deploy.verify._raw_jets(preprocess, 0)
+    (jets, batch), why = e2e_tf.deploy.verify._raw_jets(preprocess, 0)
     assert (len(jets), batch.graphs.n_graph, why) == (228, 228, "")
     assert {0, 1, 2, 3, 4, 20} <= set(batch.graphs.n_node[200:])  # the limit is 20, k is 3
     assert np.isinf(jets.candidates["energy"]).any()
     norm = preprocess.node_features
     other = replace(norm, features=(replace(norm.features[0], raw="spin"), *norm.features[1:]))
-    lacking = deploy.verify._raw_jets(replace(preprocess, node_features=other), 0)
+    lacking = e2e_tf.deploy.verify._raw_jets(replace(preprocess, node_features=other), 0)
     assert lacking == (None, "the shipped sample lacks an input")
 
 
@@ -238,7 +237,7 @@ def test_a_runner_of_an_earlier_build_is_named(handoffs: dict[str, Path], tmp_pa
     old.write_text("#!/bin/sh\necho 'e2e_tf_run: error: unknown option --input; usage' >&2\nexit 2\n")
     old.chmod(0o755)
     with pytest.raises(InputError, match="e2e_tf_run is older than this library; 'make cpp' builds it again"):
-        deploy.verify._run(old, "onnx", "tensors", handoffs["padded"], tmp_path / "x.bin", [1])
+        e2e_tf.deploy.verify._run(old, "onnx", "tensors", handoffs["padded"], tmp_path / "x.bin", [1])
 
 
 def test_not_a_number_never_passes() -> None:
@@ -305,7 +304,7 @@ def test_the_status_is_1_where_a_runtime_that_must_agree_differs(
         (Agreement("ONNX, int8", 3, 0.5, 1, tolerance=0.2, required=False), 0),
         (Agreement("ONNX in C++", 0, float("nan"), -1, missing="not built"), 0),
     ):
-        monkeypatch.setattr(deploy.verify, "verify", lambda *a, found=found, **k: [found])
+        monkeypatch.setattr(e2e_tf.deploy.verify, "verify", lambda *a, found=found, **k: [found])
         done = CliRunner().invoke(app, ["verify", str(copy)])
         assert done.exit_code == status
         assert found.verdict in done.output

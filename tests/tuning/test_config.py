@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config, read_tune_config
 
 from e2e_tf.errors import InputError
-from tuning.config import BUDGET, TuneConfig, make_tune_config, read_tune_config
 
 
 def test_read(tmp_path):
@@ -57,7 +57,7 @@ def test_refused_file(tmp_path, text, said):
 def test_the_example_is_a_search_that_its_model_accepts(tmp_path):
     from pathlib import Path
 
-    from tuning.hypermodels import make_hypermodel
+    from e2e_tf.tuning.hypermodels import make_hypermodel
 
     run, tune = read_tune_config(Path(__file__).parents[2] / "examples" / "tune_tau.toml")
     hypermodel = make_hypermodel(run, tune, tmp_path, tmp_path / "cache")

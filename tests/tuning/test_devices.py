@@ -5,9 +5,9 @@ import sys
 import types
 
 import pytest
+from e2e_tf.tuning.devices import grow_memory, pin, visible_devices
 
 from e2e_tf.errors import InputError
-from tuning.devices import grow_memory, pin, visible_devices
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_memory_grows_on_every_gpu(monkeypatch):
 
 def test_a_trial_sees_the_gpu_of_its_worker_only(harness, tmp_path, toy):
     """Two workers on two GPUs that only the list of devices knows: each trial has one in its environment."""
-    from tuning.sweep import open_sweep
+    from e2e_tf.tuning.sweep import open_sweep
 
     model = tmp_path / "toy.py"
     path = toy("Seen", trials=6)

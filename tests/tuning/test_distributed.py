@@ -5,10 +5,10 @@ import socket
 import time
 
 import pytest
+from e2e_tf.tuning.distributed import parse_address
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, open_sweep
 
 from e2e_tf.errors import InputError
-from tuning.distributed import parse_address
-from tuning.sweep import COMPLETED, FAILED, open_sweep
 
 
 @pytest.fixture
@@ -120,7 +120,8 @@ def test_an_objective_that_is_not_logged_stops_chief_and_worker(harness, tmp_pat
 def test_unreachable_chief(tmp_path, address, toy, monkeypatch, capsys):
     from functools import partial
 
-    import tuning.distributed
+    import e2e_tf.tuning.distributed
+
     from e2e_tf.cli import main
 
     sweep = tmp_path / "sweep"
@@ -130,7 +131,9 @@ def test_unreachable_chief(tmp_path, address, toy, monkeypatch, capsys):
     (sweep / "trials" / "0000").mkdir(parents=True)
     (sweep / "trials" / "0000" / "result.json").write_text("{}")
     before = {path: path.read_bytes() for path in sweep.rglob("*") if path.is_file()}
-    monkeypatch.setattr(tuning.distributed, "work", partial(tuning.distributed.work, connect=0.5))
+    monkeypatch.setattr(
+        e2e_tf.tuning.distributed, "work", partial(e2e_tf.tuning.distributed.work, connect=0.5)
+    )
     argv = ["e2e-tf", "tune", "-o", str(sweep), "--chief", address, "--worker"]
     monkeypatch.setattr("sys.argv", argv)
     with pytest.raises(SystemExit) as stopped:

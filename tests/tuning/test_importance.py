@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tuning.importance import encode, importance
-from tuning.sweep import COMPLETED, FAILED, Record
+from e2e_tf.tuning.importance import encode, importance
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, Record
 
 
 def records(n, score):

@@ -4,12 +4,12 @@ import json
 
 import keras_tuner
 import pytest
+from e2e_tf.tuning.config import make_tune_config
+from e2e_tf.tuning.objectives import make_objective
+from e2e_tf.tuning.oracles import make_oracle, recover
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, PRUNED, Record
 
 from e2e_tf.errors import InputError
-from tuning.config import make_tune_config
-from tuning.objectives import make_objective
-from tuning.oracles import make_oracle, recover
-from tuning.sweep import COMPLETED, FAILED, PRUNED, Record
 
 OBJECTIVE = make_objective("val_auc")
 
@@ -162,10 +162,10 @@ def test_someone_waits_for_a_trial_that_may_come_back(tmp_path):
 
 
 def test_time_is_counted_over_restarts(tmp_path, monkeypatch):
-    import tuning.oracles
+    import e2e_tf.tuning.oracles
 
     now = [100.0]
-    monkeypatch.setattr(tuning.oracles.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(e2e_tf.tuning.oracles.time, "monotonic", lambda: now[0])
     oracle = make(tmp_path / "oracle.json", trials=9, minutes=1)
     now[0] += 40
     assert run(oracle)

@@ -6,8 +6,7 @@ import sys
 import time
 
 import pytest
-
-from tuning.processes import describe_exit
+from e2e_tf.tuning.processes import describe_exit
 
 
 def test_why_a_process_ended():
@@ -19,10 +18,10 @@ def test_why_a_process_ended():
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-import tuning.trial
-from tuning import processes
-from tuning.config import TuneConfig
-from tuning.objectives import make_objective
+import e2e_tf.tuning.trial
+from e2e_tf.tuning import processes
+from e2e_tf.tuning.config import TuneConfig
+from e2e_tf.tuning.objectives import make_objective
 
 def busy(hypermodel, request):
     (request.part / "pid").write_text(f"{os.getpid()} {sys.modules.get('this') is not None}")
@@ -35,7 +34,7 @@ nursery = processes.Nursery(lambda: None, ("this",))
 folder = Path(sys.argv[1])
 def request(name):
     (folder / name).mkdir()
-    return tuning.trial.Request(name, {}, folder / name, TuneConfig(), make_objective("val_auc"))
+    return e2e_tf.tuning.trial.Request(name, {}, folder / name, TuneConfig(), make_objective("val_auc"))
 print("status", nursery.run(request("quick")))
 count = []
 print("ended", nursery.run(request("unwanted"), lambda: count.append(1) or len(count) < 3, every=0.1))

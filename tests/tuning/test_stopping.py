@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tuning.stopping import hopeless
+from e2e_tf.tuning.stopping import hopeless
 
 OTHERS = [[0.5, 0.8], [0.6, 0.7, 0.9], [0.7]]
 

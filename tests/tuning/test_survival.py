@@ -4,8 +4,7 @@ import json
 import random
 
 import pytest
-
-from tuning.sweep import COMPLETED, open_sweep
+from e2e_tf.tuning.sweep import COMPLETED, open_sweep
 
 
 def completed(sweep):
