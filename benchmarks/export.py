@@ -72,7 +72,6 @@ def padded(batch: Feeds) -> Feeds:
     """A batch of ``layers.make_data`` as tensors of the padded interface."""
     from e2e_tf.deploy.interface import JetBatch
     from e2e_tf.deploy.padded import padded_feeds
-
     from e2e_tf.graph import GraphBatch
 
     none = np.zeros(0, np.int32)
@@ -100,8 +99,8 @@ def given(batch: Feeds) -> Feeds:
 def given_function(model: Any) -> Any:
     """The padded interface as a ``tf.function``, but that it gets the finished graph."""
     import tensorflow as tf
-    from e2e_tf.deploy.interface import block_core
 
+    from e2e_tf.deploy.interface import block_core
     from e2e_tf.layers.ops import exporting
 
     core = block_core(model, "padded")
@@ -223,12 +222,12 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
     """ONNX files by name with their numbers of nodes, and the frozen graph."""
     import tensorflow as tf
     import tf2onnx
+
     from e2e_tf.deploy import lowering
     from e2e_tf.deploy.export import freeze
     from e2e_tf.deploy.interface import OUTPUT
     from e2e_tf.deploy.padded import padded_function
     from e2e_tf.deploy.quiet import quiet_tensorflow
-
     from e2e_tf.models import build_model
 
     samples = [padded(batch) for batch in batches]

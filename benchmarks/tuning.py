@@ -32,13 +32,12 @@ import numpy as np
 # This file has the name of the package, which Python would find in the folder of the script first.
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
-from e2e_tf.tuning import open_sweep, tune  # noqa: E402
-from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep  # noqa: E402
-
 from e2e_tf.config import make_config  # noqa: E402
 from e2e_tf.files import new_file  # noqa: E402
 from e2e_tf.progress import track  # noqa: E402
 from e2e_tf.training.run import read_json, write_json  # noqa: E402
+from e2e_tf.tuning import open_sweep, tune  # noqa: E402
+from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep  # noqa: E402
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "tune_tau.toml"
 RATES = {"training": {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}}}
@@ -218,12 +217,11 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from e2e_tf.tuning.cache import Part
-    from e2e_tf.tuning.training import EpochLog, compile_model, fit_model, scores
-
     from e2e_tf.models import build_model, fill_settings
     from e2e_tf.training.metrics import roc_auc
     from e2e_tf.training.prepare import prepare
+    from e2e_tf.tuning.cache import Part
+    from e2e_tf.tuning.training import EpochLog, compile_model, fit_model, scores
 
     found = open_sweep(folder)
     record = found.record(trial)

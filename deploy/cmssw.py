@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from e2e_tf.deploy.profiles import release
-from e2e_tf.deploy.verify import open_handoff, read_handoff_preprocess
 
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.profiles import release
+from e2e_tf.deploy.verify import open_handoff, read_handoff_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 from e2e_tf.graph import GraphSpec

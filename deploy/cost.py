@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from e2e_tf.deploy.interface import JetBatch, coordinates, on_lattice
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.interface import JetBatch, coordinates, on_lattice
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run
 

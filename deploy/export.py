@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from e2e_tf import __version__
 from e2e_tf.deploy.interface import (
     INTERFACES,
     OUTPUT,
@@ -36,8 +38,6 @@ from e2e_tf.deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_ten
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.sources import ModelFile, open_source
 from e2e_tf.deploy.tensors import keras_call, tensor_batch
-
-from e2e_tf import __version__
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, sha256
 from e2e_tf.graph import GraphSpec

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from e2e_tf.deploy.interface import JetBatch, on_lattice, periods
 
 from e2e_tf.data.grid import CRYSTALS
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.deploy.interface import JetBatch, on_lattice, periods
 from e2e_tf.graph import GraphBatch, GraphSpec, edges_per_graph
 
 __all__ = ["adversarial_batches", "adversarial_jets", "random_batch"]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.interface import (
     OUTPUT,
     JetBatch,
@@ -20,8 +22,6 @@ from e2e_tf.deploy.interface import (
     tensor_specs,
     widths,
 )
-
-from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
 

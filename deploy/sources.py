@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e_tf.deploy.interface import is_graph_model
-
 from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
+from e2e_tf.deploy.interface import is_graph_model
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.runtime import load_tensorflow

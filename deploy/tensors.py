@@ -71,10 +71,10 @@ def verify_tensors(
     """
     import keras
     import tensorflow as tf
-    from e2e_tf.deploy.quiet import quiet_tensorflow
-    from e2e_tf.deploy.verify import SMALLER, TOLERANCE, Agreement, cpp_runs, runners
 
     import e2e_tf.layers  # noqa: F401  # registers the layers
+    from e2e_tf.deploy.quiet import quiet_tensorflow
+    from e2e_tf.deploy.verify import SMALLER, TOLERANCE, Agreement, cpp_runs, runners
 
     with quiet_tensorflow():
         model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)

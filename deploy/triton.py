@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.deploy.verify import open_handoff
-
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 

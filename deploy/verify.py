@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.interface import JetBatch, edges_feeds, link
 from e2e_tf.deploy.jets import adversarial_batches, adversarial_jets, random_batch
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, check_manifest
 from e2e_tf.deploy.padded import handoff_preprocess, padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.tensors import verify_tensors
-
-from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.graph import GraphBatch

@@ -6,9 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from e2e_tf.tuning.sweep import FAILED, NoTrialCompleted, Sweep, open_sweep
-
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.sweep import FAILED, NoTrialCompleted, Sweep, open_sweep
 
 __all__ = ["run"]
 
@@ -81,9 +80,8 @@ def _work(output: Path, chief: str, workers: int) -> None:
 
 
 def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
-    from e2e_tf.tuning.retrain import retrain
-
     from e2e_tf.training.report import say
+    from e2e_tf.tuning.retrain import retrain
 
     best = open_sweep(sweep).best()
     runs = retrain(sweep, output, seeds=seeds, force=force)

@@ -21,14 +21,14 @@ from typing import Any
 
 import grpc
 import keras_tuner
-from e2e_tf.tuning.processes import Nursery, import_quietly, may_fork
-from e2e_tf.tuning.search import hypermodel_of, run_trials
-from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from e2e_tf.errors import InputError
 from e2e_tf.progress import console, status
+from e2e_tf.tuning.processes import Nursery, import_quietly, may_fork
+from e2e_tf.tuning.search import hypermodel_of, run_trials
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
 
 __all__ = ["parse_address", "serve", "work"]
 

@@ -13,16 +13,16 @@ from types import MappingProxyType
 from typing import Any
 
 import keras_tuner
-from e2e_tf.tuning.cache import TrialData, trial_data
-from e2e_tf.tuning.config import TuneConfig
-from e2e_tf.tuning.objectives import LOGGED, Objective, make_objective
-from e2e_tf.tuning.space import SearchSpace
 
 from e2e_tf.config import GraphConfig, RunConfig, TrainingConfig, make_config
 from e2e_tf.data.schema import HIT_FEATURES
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
 from e2e_tf.models import MODELS, model_settings
+from e2e_tf.tuning.cache import TrialData, trial_data
+from e2e_tf.tuning.config import TuneConfig
+from e2e_tf.tuning.objectives import LOGGED, Objective, make_objective
+from e2e_tf.tuning.space import SearchSpace
 
 __all__ = ["HYPERMODELS", "GATChebHyperModel", "Infeasible", "RunHyperModel", "make_hypermodel"]
 
@@ -207,9 +207,9 @@ class RunHyperModel(keras_tuner.HyperModel):
     def build(self, hp: Any) -> Any:
         """The compiled model of one trial; reads its data on the way."""
         import keras
-        from e2e_tf.tuning.training import compile_model
 
         from e2e_tf.models import build_model, fill_settings
+        from e2e_tf.tuning.training import compile_model
 
         config = self.configure(self.space.values(hp))
         self._data = self.data(config)
@@ -473,9 +473,8 @@ def _with_k(edges: str, k: int) -> str:
 
 
 def _rejection(model: Any, data: TrialData, objective: Objective) -> float:
-    from e2e_tf.tuning.training import scores
-
     from e2e_tf.training.metrics import background_rejection
+    from e2e_tf.tuning.training import scores
 
     part = data.validation
     assert objective.efficiency is not None

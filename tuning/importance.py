@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from e2e_tf.tuning.sweep import COMPLETED, PRUNED, Record
 
 __all__ = ["MIN_TRIALS", "importance"]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from e2e_tf.tuning.cache import TrialData
 
 from e2e_tf.config import RunConfig
 from e2e_tf.training.run import Run, write_json
+from e2e_tf.tuning.cache import TrialData
 
 __all__ = ["latency_ms", "time_onnx"]
 

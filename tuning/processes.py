@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from e2e_tf.tuning.trial import Request, run_request
-
 from e2e_tf.errors import InputError
 from e2e_tf.progress import console
 from e2e_tf.training.run import write_json
+from e2e_tf.tuning.trial import Request, run_request
 
 __all__ = ["Nursery", "import_quietly", "may_fork"]
 

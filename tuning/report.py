@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from e2e_tf.files import new_file
 from e2e_tf.tuning.importance import MIN_TRIALS, encode, importance
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, NoTrialCompleted, Record, Sweep
-
-from e2e_tf.files import new_file
 
 __all__ = ["write_report"]
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from e2e_tf.tuning.processes import import_quietly
-from e2e_tf.tuning.sweep import Sweep, open_sweep
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.errors import InputError
@@ -17,6 +15,8 @@ from e2e_tf.files import new_folder
 from e2e_tf.graph import concatenate
 from e2e_tf.progress import status, track
 from e2e_tf.training.run import Run, open_run, write_json
+from e2e_tf.tuning.processes import import_quietly
+from e2e_tf.tuning.sweep import Sweep, open_sweep
 
 __all__ = ["retrain", "train_on_all"]
 
@@ -111,11 +111,11 @@ def _train_one(
     source: dict[str, Any],
 ) -> None:
     import keras
-    from e2e_tf.tuning.cache import Part
-    from e2e_tf.tuning.training import compile_model, fit_model
 
     from e2e_tf.models import build_model, fill_settings
     from e2e_tf.training.fit import training_provenance
+    from e2e_tf.tuning.cache import Part
+    from e2e_tf.tuning.training import compile_model, fit_model
 
     parts = (prepared.train, prepared.validation)
     together = Part(

@@ -11,17 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from e2e_tf.config import RunConfig
+from e2e_tf.errors import InputError
+from e2e_tf.progress import status
+from e2e_tf.training.run import read_json, write_json
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
 from e2e_tf.tuning.objectives import LOGGED, make_objective
 from e2e_tf.tuning.processes import Nursery, describe_exit, import_quietly
 from e2e_tf.tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
 from e2e_tf.tuning.trial import Request, failed, file_record
-
-from e2e_tf.config import RunConfig
-from e2e_tf.errors import InputError
-from e2e_tf.progress import status
-from e2e_tf.training.run import read_json, write_json
 
 __all__ = ["Source", "run_trials", "tune"]
 

@@ -10,9 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from e2e_tf.tuning.cache import Part
-from e2e_tf.tuning.objectives import Objective
-from e2e_tf.tuning.stopping import hopeless
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.loader import DisjointLoader, model_inputs
@@ -20,6 +17,9 @@ from e2e_tf.files import new_file
 from e2e_tf.graph import GraphBatch
 from e2e_tf.training import fit
 from e2e_tf.training.callbacks import LoaderEpoch
+from e2e_tf.tuning.cache import Part
+from e2e_tf.tuning.objectives import Objective
+from e2e_tf.tuning.stopping import hopeless
 
 __all__ = ["EpochLog", "compile_model", "fit_model", "scores"]
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.errors import InputError
+from e2e_tf.training.run import read_json, write_json
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
-
-from e2e_tf.errors import InputError
-from e2e_tf.training.run import read_json, write_json
 
 __all__ = ["Request", "file_record", "run_request"]
 
@@ -127,8 +126,9 @@ def file_record(request: Request, record: Record) -> None:
 
 
 def _run(hypermodel: Any, request: Request) -> Record:
-    from e2e_tf.tuning.hypermodels import Infeasible, RunHyperModel
     from keras_tuner import HyperParameters
+
+    from e2e_tf.tuning.hypermodels import Infeasible, RunHyperModel
 
     hp = HyperParameters.from_config(request.hyperparameters)
     ours = isinstance(hypermodel, RunHyperModel)
@@ -202,6 +202,7 @@ def _run(hypermodel: Any, request: Request) -> Record:
 def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[dict[str, Any], Any, Any]:
     """One training: its entry of the record, the model and the log."""
     import keras
+
     from e2e_tf.tuning.hypermodels import RunHyperModel
     from e2e_tf.tuning.training import EpochLog
 
@@ -281,6 +282,7 @@ def _limit_tensorflow(threads: int) -> None:
     if "tensorflow" not in sys.modules:
         return
     import tensorflow as tf
+
     from e2e_tf.tuning.devices import grow_memory
 
     if threads:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import Row
+
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import edges_feeds, link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.tensors import tensor_batch
-from rows import Row
-
 from e2e_tf.training.run import open_run, read_json
 
 NODES = 50

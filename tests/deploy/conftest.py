@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import e2e_tf.deploy
 import numpy as np
 import pytest
+
+import e2e_tf.deploy
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}

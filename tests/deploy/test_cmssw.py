@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
 
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.run import open_run

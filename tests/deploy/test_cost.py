@@ -11,15 +11,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from e2e_tf.deploy.cost import auc_cost, points_of
-from e2e_tf.deploy.export import export
-from e2e_tf.deploy.interface import JetBatch, link, on_lattice
-from e2e_tf.deploy.verify import SMALLER, TOLERANCE, keras_scores
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, hit_quantities
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.samples import sample_path
+from e2e_tf.deploy.cost import auc_cost, points_of
+from e2e_tf.deploy.export import export
+from e2e_tf.deploy.interface import JetBatch, link, on_lattice
+from e2e_tf.deploy.verify import SMALLER, TOLERANCE, keras_scores
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.metrics import roc_auc

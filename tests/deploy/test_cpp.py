@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import e2e_tf.deploy
 import numpy as np
 import pytest
-from e2e_tf.deploy.candidates import write_candidates
-from e2e_tf.deploy.interface import JetBatch, edges_feeds
-from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 
+import e2e_tf.deploy
 from e2e_tf.data.graphs import candidate_quantities, graphs_of, hit_quantities
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.deploy.candidates import write_candidates
+from e2e_tf.deploy.interface import JetBatch, edges_feeds
+from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run, open_run, write_json
 

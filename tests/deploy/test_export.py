@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest, manifest_schema
-
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.deploy.interface import (
     block_core,
     edges_feeds,
@@ -19,9 +22,6 @@ from e2e_tf.deploy.interface import (
 )
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.verify import read_handoff_preprocess
-
-from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 

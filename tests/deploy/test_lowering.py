@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from e2e_tf.deploy import lowering
 from onnx import TensorProto, helper, numpy_helper
+
+from e2e_tf.deploy import lowering
 
 
 def model_of(nodes: list[Any], constants: dict[str, np.ndarray]) -> Any:

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.deploy.interface import link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.padded import (
@@ -17,11 +22,6 @@ from e2e_tf.deploy.padded import (
     padded_preprocess,
     padded_rules,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.errors import InputError
 
 
@@ -127,6 +127,7 @@ def test_nodes_may_lie_in_any_slot(runs: dict[str, Path]) -> None:
 
 def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_onnx() -> None:
     import tensorflow as tf
+
     from e2e_tf.deploy import lowering
     from e2e_tf.deploy.export import freeze
 
@@ -152,6 +153,7 @@ def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_on
 @pytest.mark.parametrize("cmssw", ["12_1", "12_4", "13_1"])
 def test_old_runtimes_have_what_a_hand_off_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
     import onnx
+
     from e2e_tf.deploy.export import export
 
     folder = export(runs["padded"], tmp_path / cmssw, cmssw=cmssw, formats=("onnx",), proof=0)

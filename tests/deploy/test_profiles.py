@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from e2e_tf.deploy.profiles import DEFAULT_CMSSW, RELEASES, check_onnx, check_tensorflow, release
 
+from e2e_tf.deploy.profiles import DEFAULT_CMSSW, RELEASES, check_onnx, check_tensorflow, release
 from e2e_tf.errors import InputError
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import e2e_tf.deploy
 import pytest
+
+import e2e_tf.deploy
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.repeat import changed
 from e2e_tf.deploy.verify import verify

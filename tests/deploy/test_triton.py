@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_tf.deploy.triton import PLATFORMS, config_pbtxt, triton
 
+from e2e_tf.deploy.triton import PLATFORMS, config_pbtxt, triton
 from e2e_tf.errors import InputError
 
 

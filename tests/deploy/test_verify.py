@@ -11,10 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import e2e_tf.deploy.verify
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import numpy_helper
+from typer.testing import CliRunner
+
+import e2e_tf.deploy.verify
+from e2e_tf.cli import app
 from e2e_tf.deploy.interface import JetBatch, link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.manifest import check_manifest
@@ -28,12 +34,6 @@ from e2e_tf.deploy.verify import (
     read_handoff_preprocess,
     verify,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from onnx import numpy_helper
-from typer.testing import CliRunner
-
-from e2e_tf.cli import app
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 
@@ -170,6 +170,7 @@ def test_a_model_with_other_weights_is_caught(copy: Path, not_built: None) -> No
 
 def test_a_model_on_tensors_is_proven_too(tmp_path: Path, not_built: None) -> None:
     import keras
+
     from e2e_tf.deploy.export import export
 
     inputs = keras.Input((4,), name="values")

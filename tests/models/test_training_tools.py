@@ -178,7 +178,6 @@ def test_ensemble_is_the_mean_and_one_model(tmp_path: Path, batch: Any) -> None:
 
 def test_ensemble_of_others_and_export(batch: Any) -> None:
     from e2e_tf.deploy.interface import edges_feeds, edges_function
-
     from e2e_tf.graph import GraphBatch
 
     whole = batch([4, 1, 7])

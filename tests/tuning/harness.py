@@ -72,13 +72,13 @@ if __name__ == "__main__":
     saved = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     import numpy as np
+
+    from e2e_tf.data.graphs import GraphRecipe, build_graphs
+    from e2e_tf.training.prepare import load_jets
     from e2e_tf.tuning.config import TuneConfig
     from e2e_tf.tuning.hypermodels import RunHyperModel
     from e2e_tf.tuning.report import sweep_html
     from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep
-
-    from e2e_tf.data.graphs import GraphRecipe, build_graphs
-    from e2e_tf.training.prepare import load_jets
 
     for module in ("grpc", "e2e_tf.tuning.distributed", "e2e_tf.tuning.retrain", *RunHyperModel.PRELOAD):
         importlib.import_module(module)

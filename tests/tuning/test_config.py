@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config, read_tune_config
 
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config, read_tune_config
 
 
 def test_read(tmp_path):

@@ -5,9 +5,9 @@ import sys
 import types
 
 import pytest
-from e2e_tf.tuning.devices import grow_memory, pin, visible_devices
 
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.devices import grow_memory, pin, visible_devices
 
 
 @pytest.mark.parametrize(

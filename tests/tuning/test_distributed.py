@@ -5,10 +5,10 @@ import socket
 import time
 
 import pytest
-from e2e_tf.tuning.distributed import parse_address
-from e2e_tf.tuning.sweep import COMPLETED, FAILED, open_sweep
 
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.distributed import parse_address
+from e2e_tf.tuning.sweep import COMPLETED, FAILED, open_sweep
 
 
 @pytest.fixture
@@ -121,7 +121,6 @@ def test_unreachable_chief(tmp_path, address, toy, monkeypatch, capsys):
     from functools import partial
 
     import e2e_tf.tuning.distributed
-
     from e2e_tf.cli import main
 
     sweep = tmp_path / "sweep"

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from e2e_tf.tuning.config import make_tune_config
-from e2e_tf.tuning.hypermodels import HYPERMODELS, make_hypermodel
 
 from e2e_tf.config import make_config
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS
+from e2e_tf.tuning.config import make_tune_config
+from e2e_tf.tuning.hypermodels import HYPERMODELS, make_hypermodel
 
 
 def make(tmp_path, run=None, **tune):

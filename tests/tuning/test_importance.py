@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from e2e_tf.tuning.importance import encode, importance
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, Record
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from e2e_tf.tuning.objectives import LOGGED, make_objective
 
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.objectives import LOGGED, make_objective
 
 
 @pytest.mark.parametrize(

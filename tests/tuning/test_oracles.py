@@ -4,12 +4,12 @@ import json
 
 import keras_tuner
 import pytest
+
+from e2e_tf.errors import InputError
 from e2e_tf.tuning.config import make_tune_config
 from e2e_tf.tuning.objectives import make_objective
 from e2e_tf.tuning.oracles import make_oracle, recover
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, PRUNED, Record
-
-from e2e_tf.errors import InputError
 
 OBJECTIVE = make_objective("val_auc")
 

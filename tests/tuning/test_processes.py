@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from e2e_tf.tuning.processes import describe_exit
 
 

@@ -5,11 +5,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
+from e2e_tf.training.run import write_json
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.report import write_report
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, NoTrialCompleted, Record, Sweep
-
-from e2e_tf.training.run import write_json
 
 
 def record(number, status=COMPLETED, score=None, **more):
@@ -138,8 +138,9 @@ def test_empty(sweep):
 def test_the_live_table(sweep):
     from types import SimpleNamespace
 
-    from e2e_tf.tuning.live import SweepTable
     from rich.console import Console
+
+    from e2e_tf.tuning.live import SweepTable
 
     made = sweep(MIXED)
     part = made.trials / ".0013.abc.part"

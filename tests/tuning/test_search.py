@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, PRUNED, NoTrialCompleted, open_sweep
 
 
@@ -205,9 +206,8 @@ def test_two_searches_in_one_folder(harness, tmp_path, toy):
     first = harness.start(tmp_path, "tune", path, "-o", "sweep")
     while not (tmp_path / "sweep" / "oracle.json").exists():
         assert first.wait(0.1) is None, first.output
-    from e2e_tf.tuning.sweep import locked
-
     from e2e_tf.errors import InputError
+    from e2e_tf.tuning.sweep import locked
 
     with pytest.raises(InputError, match="another process searches in"), locked(tmp_path / "sweep", wait=0.2):
         pass

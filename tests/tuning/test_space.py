@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from e2e_tf.tuning.space import Parameter, SearchSpace
 
 from e2e_tf.errors import InputError
+from e2e_tf.tuning.space import Parameter, SearchSpace
 
 ACCEPTED = {"model": ["channels", "dropout", "order"], "training": ["learning_rate", "optimizer"]}
 

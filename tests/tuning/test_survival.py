@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+
 from e2e_tf.tuning.sweep import COMPLETED, open_sweep
 
 

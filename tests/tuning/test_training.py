@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+
 from e2e_tf.tuning.sweep import COMPLETED, INFEASIBLE, open_sweep
 
 CONFIG = """
@@ -87,9 +88,9 @@ def test_trials(sweep):
 @pytest.mark.parametrize(("schedule", "last"), [("cosine", 1e-4), ("constant", 1e-2)])
 def test_schedules(schedule, last):
     import keras
-    from e2e_tf.tuning.training import compile_model
 
     from e2e_tf.config import make_config
+    from e2e_tf.tuning.training import compile_model
 
     training = {"learning_rate": 0.01, "epochs": 5, "batch_size": 32, "schedule": schedule}
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
@@ -135,9 +136,8 @@ def test_a_trial_is_the_training_that_fit_does(sweep, folder):
 
 
 def test_the_folder_of_a_trial_is_a_run_folder(sweep):
-    from e2e_tf.tuning.training import scores
-
     from e2e_tf.training.run import open_run
+    from e2e_tf.tuning.training import scores
 
     record = sweep.best()
     run = open_run(sweep.trials / record.trial)
