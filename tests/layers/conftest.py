@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
 @pytest.fixture(scope="session", autouse=True)
 def _fresh_process() -> None:
-    from layer_checks import fresh_process
+    from fresh_process import fresh_process
 
     fresh_process()
 

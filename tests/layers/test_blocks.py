@@ -9,7 +9,8 @@ import tensorflow as tf
 import tf2onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_checks import EMPTY, OTHER, STANDARD, Form, check_symbolic, make_graphs, tensors
+from layer_exports import check_symbolic
+from layer_graphs import EMPTY, OTHER, STANDARD, Form, make_graphs, tensors
 
 from e2e_tf import InputError
 from e2e_tf.layers import DisjointToBlocks

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_checks import BLOCKS, STANDARD, Form, check_layer, flat_rows, make_graphs, node_rows, run, sparse
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, STANDARD, Form, flat_rows, make_graphs, node_rows, run, sparse
 from references import cheb, laplacian
 
 from e2e_tf import InputError

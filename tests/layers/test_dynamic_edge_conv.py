@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_checks import COUNTED, COUNTED_BLOCKS, STANDARD, Form, check_layer, flat_rows, node_rows
+from layer_checks import check_layer
+from layer_graphs import COUNTED, COUNTED_BLOCKS, STANDARD, Form, flat_rows, node_rows
 from references import edge_conv, nearest
 
 from e2e_tf import InputError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import EDGE_ROWS, EDGES, STANDARD, Form, check_layer, edge_rows, flat_rows
+from layer_checks import check_layer
+from layer_graphs import EDGE_ROWS, EDGES, STANDARD, Form, edge_rows, flat_rows
 from references import mlp, sigmoid
 
 from e2e_tf import InputError

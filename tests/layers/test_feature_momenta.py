@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import Form, check_layer, node_rows
+from layer_checks import check_layer
+from layer_graphs import Form, node_rows
 
 from e2e_tf import InputError
 from e2e_tf.layers import FeatureMomenta

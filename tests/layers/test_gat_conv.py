@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_checks import BLOCKS, EDGES, SPARSE, STANDARD, check_layer, make_graphs, run, set_weights
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, SPARSE, STANDARD, make_graphs, run, set_weights
 from references import gat
 
 from e2e_tf import InputError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import BLOCKS, EDGES, STANDARD, Form, check_layer, flat_rows, node_rows, sparse
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, STANDARD, Form, flat_rows, node_rows, sparse
 from references import matrix
 
 from e2e_tf import InputError

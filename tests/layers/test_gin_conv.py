@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import BLOCKS, EDGES, MASKED, SPARSE, STANDARD, check_layer, run, set_weights
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, MASKED, SPARSE, STANDARD, run, set_weights
 from references import combine, mlp, neighbours
 
 from e2e_tf import InputError

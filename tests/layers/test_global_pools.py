@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import COUNTED, POOLED_BLOCKS, STANDARD, check_layer
+from layer_checks import check_layer
+from layer_graphs import COUNTED, POOLED_BLOCKS, STANDARD
 from references import groups, sigmoid, softmax
 
 from e2e_tf import InputError

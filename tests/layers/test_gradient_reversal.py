@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_checks import STANDARD, Form, check_layer, flat_rows
+from layer_checks import check_layer
+from layer_graphs import STANDARD, Form, flat_rows
 
 from e2e_tf import InputError
 from e2e_tf.layers import GradientReversal

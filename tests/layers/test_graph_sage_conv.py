@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_checks import BLOCKS, EDGES, SPARSE, STANDARD, Form, check_layer, flat_rows, run, set_weights
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, SPARSE, STANDARD, Form, flat_rows, run, set_weights
 from references import sage
 
 from e2e_tf import InputError

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse
-from layer_checks import BLOCKS, EDGES, OTHER, STANDARD, Form, check_layer, pair_rows, sparse, tensors
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, OTHER, STANDARD, Form, pair_rows, sparse, tensors
 from references import gcn_filter, matrix
 from spektral.utils import gcn_filter as spektral_filter
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from layer_checks import STANDARD, Form, check_layer, flat_rows, node_rows
+from layer_checks import check_layer
+from layer_graphs import STANDARD, Form, flat_rows, node_rows
 from references import softmax
 
 from e2e_tf import InputError

@@ -4,19 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from layer_checks import (
-    BLOCKS,
-    EDGES,
-    OTHER,
-    SPARSE,
-    STANDARD,
-    Form,
-    check_layer,
-    make_graphs,
-    pair_rows,
-    run,
-    tensors,
-)
+from layer_checks import check_layer
+from layer_graphs import BLOCKS, EDGES, OTHER, SPARSE, STANDARD, Form, make_graphs, pair_rows, run, tensors
 from references import laplacian
 from spektral.utils import normalized_laplacian, rescale_laplacian
 

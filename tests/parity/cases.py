@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import tensorflow as tf
-from layer_checks import make_graphs, set_weights
+from layer_graphs import make_graphs, set_weights
 from parity import FEATURES, Arrays, Case, state
 
 from e2e_tf import layers
