@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 
 from e2e_tf.config import read_config
+from e2e_tf.terminal import with_error
 from e2e_tf.training.evaluate import evaluate
 from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict, predict_file
 from e2e_tf.training.prepare import prepare
-from e2e_tf.training.report import with_error
 from e2e_tf.training.run import open_run
 
 HERE = Path(__file__).parent

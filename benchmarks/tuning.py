@@ -33,9 +33,8 @@ import numpy as np
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
 from e2e_tf.config import make_config  # noqa: E402
-from e2e_tf.files import new_file  # noqa: E402
-from e2e_tf.progress import track  # noqa: E402
-from e2e_tf.training.run import read_json, write_json  # noqa: E402
+from e2e_tf.files import new_file, read_json, write_json  # noqa: E402
+from e2e_tf.terminal import track  # noqa: E402
 from e2e_tf.tuning import open_sweep, tune  # noqa: E402
 from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep  # noqa: E402
 

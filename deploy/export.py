@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf import __version__
+from e2e_tf.compat import constant_graph, default_attributes, read_saved_model
 from e2e_tf.deploy.interface import (
     INTERFACES,
     OUTPUT,
@@ -39,11 +40,11 @@ from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.sources import ModelFile, open_source
 from e2e_tf.deploy.tensors import keras_call, tensor_batch
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_folder, sha256
+from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.graph import GraphSpec
-from e2e_tf.progress import status
+from e2e_tf.terminal import status
 from e2e_tf.training.fit import package_versions
-from e2e_tf.training.run import Run, read_json, write_json
+from e2e_tf.training.run import Run
 
 __all__ = ["FORMATS", "MANIFEST_FORMAT", "default_interface", "export", "freeze"]
 
@@ -243,10 +244,7 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
 
     Attributes that have their default value are left out: an older TensorFlow may not know them.
     """
-    from tensorflow.python.framework import op_def_registry
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    frozen = constant_graph(function.get_concrete_function())
     graph = frozen.graph.as_graph_def()
     if graph.library.function:
         found = ", ".join(sorted(f.signature.name for f in graph.library.function))
@@ -258,13 +256,9 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
     node.input.append(output.name.removesuffix(":0"))
     node.attr["T"].type = output.dtype.as_datatype_enum
     for node in graph.node:
-        definition = op_def_registry.get(node.op)
-        for attribute in definition.attr if definition else ():
-            if (
-                attribute.HasField("default_value")
-                and node.attr.get(attribute.name) == attribute.default_value
-            ):
-                del node.attr[attribute.name]
+        for name, default in default_attributes(node.op).items():
+            if node.attr.get(name) == default:
+                del node.attr[name]
         for private in [name for name in node.attr if name.startswith("_")]:
             del node.attr[private]
     graph.versions.min_consumer = 0
@@ -274,7 +268,6 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
 def _saved_model(graph: Any, names: list[str], folder: Path) -> dict[str, str]:
     """Write the SavedModel; the raw tensor names, which CMSSW's callers need, come back."""
     import tensorflow as tf
-    from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
     def load() -> None:
         tf.compat.v1.import_graph_def(graph, name="")
@@ -285,7 +278,7 @@ def _saved_model(graph: Any, names: list[str], folder: Path) -> dict[str, str]:
     module = tf.Module()
     module.score = function
     tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
-    signature = parse_saved_model(str(folder)).meta_graphs[0].signature_def["serving_default"]
+    signature = read_saved_model(str(folder)).meta_graphs[0].signature_def["serving_default"]
     # Placeholder names may be reordered or suffixed by TensorFlow; the signature says what they are now.
     return {key: info.name for key, info in [*signature.inputs.items(), *signature.outputs.items()]}
 

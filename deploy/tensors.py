@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.progress import status
+from e2e_tf.terminal import status
 
 if TYPE_CHECKING:
     from e2e_tf.deploy.verify import Agreement

@@ -21,11 +21,10 @@ from e2e_tf.deploy.padded import handoff_preprocess, padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.tensors import verify_tensors
 from e2e_tf.errors import InputError
-from e2e_tf.files import sha256
+from e2e_tf.files import read_json, sha256, write_json
 from e2e_tf.graph import GraphBatch
 from e2e_tf.graph.batch import concatenate
-from e2e_tf.progress import status
-from e2e_tf.training.run import read_json, write_json
+from e2e_tf.terminal import status
 
 __all__ = [
     "RUNNER",

@@ -113,8 +113,8 @@ def predict(
     force: Force = False,
 ) -> None:
     """Score jets of any format that the library reads, with or without truth."""
+    from e2e_tf.terminal import say
     from e2e_tf.training.predict import predict_file
-    from e2e_tf.training.report import say
 
     jets = predict_file(run, sample, output, reader=reader, force=force)
     say(f"Scores of {jets} jets in {output}")
@@ -148,7 +148,7 @@ def export(
 ) -> None:
     """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, and prove them."""
     from e2e_tf.deploy.export import export as hand_off
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
 
     done = hand_off(
         run,
@@ -176,8 +176,8 @@ def verify(
     record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
 ) -> None:
     """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
+    from e2e_tf.deploy.report import agreement_table
     from e2e_tf.deploy.verify import verify as prove
-    from e2e_tf.training.report import agreement_table
 
     if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner, write=record)):
         raise typer.Exit(1)
@@ -229,7 +229,7 @@ def convert(
     """Make one graph store of files of any format that the library reads."""
     from e2e_tf.data.convert import convert as run
     from e2e_tf.data.convert import reader_options, recipe_for
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
 
     options = reader_options(option or [])
     report = run(
@@ -276,7 +276,7 @@ def fetch(
     """Download a public data set, or go on with a download that stopped."""
     from e2e_tf.data.fetch import DATASETS, extract
     from e2e_tf.data.fetch import fetch as run
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
 
     if name == "list":
         for known, dataset in DATASETS.items():
@@ -309,7 +309,7 @@ def triton(
 ) -> None:
     """Write a Triton model repository of a hand-off, for SONIC."""
     from e2e_tf.deploy.triton import triton as write
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
 
     say(f"Model repository in {write(handoff, output, name=name, form=form, force=force)}")
 
@@ -323,7 +323,7 @@ def cmssw(
 ) -> None:
     """Write a CMSSW package of a hand-off: producers, configuration, data, unit test."""
     from e2e_tf.deploy.cmssw import cmssw_package
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
 
     say(f"CMSSW package in {cmssw_package(handoff, output, package=package, force=force)}")
 
@@ -336,8 +336,8 @@ def candidates(
 ) -> None:
     """Write raw jets for the C++ runner e2e_tf_run."""
     from e2e_tf.deploy.candidates import write_candidates
+    from e2e_tf.terminal import say
     from e2e_tf.training.prepare import load_jets
-    from e2e_tf.training.report import say
 
     found, _ = load_jets(str(jets))
     write_candidates(output, found, force=force)

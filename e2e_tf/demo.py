@@ -36,10 +36,12 @@ def run_demo(
     """
     from e2e_tf.config import read_config
     from e2e_tf.deploy.export import export
+    from e2e_tf.deploy.report import agreement_table
     from e2e_tf.deploy.verify import verify
+    from e2e_tf.terminal import say
     from e2e_tf.training.evaluate import evaluate
     from e2e_tf.training.fit import fit
-    from e2e_tf.training.report import agreement_table, metrics_table, say
+    from e2e_tf.training.report import metrics_table
 
     out = Path(out)
     if out.exists() and not force:

@@ -1,19 +1,21 @@
-"""Writing without half-written results: everything is written beside its place and then renamed."""
+"""Files: written beside their place and then renamed, so that none is ever half there; JSON; checksums."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from e2e_tf.errors import InputError
 
-__all__ = ["new_file", "new_folder", "refuse_existing", "sha256"]
+__all__ = ["new_file", "new_folder", "read_json", "refuse_existing", "sha256", "write_json"]
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -102,6 +104,36 @@ def new_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Pa
                 part.replace(target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON ({error})") from error
+
+
+def write_json(path: Path, document: Any, *, force: bool = True, indent: int | None = 1) -> None:
+    """Write a JSON document in one step: a reader finds the old document or the new one.
+
+    Args:
+        path: the file.
+        document: what :func:`json.dumps` takes.
+        force: replace a file that exists.
+        indent: spaces by which each level is indented; None writes one line.
+
+    Raises:
+        InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
+    """
+    with new_file(path, force) as part:
+        part.write_text(json.dumps(document, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _umask() -> int:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, new_folder, sha256
+from e2e_tf.files import new_file, new_folder, read_json, sha256, write_json
 
 
 def test_sha256(tmp_path):
@@ -82,3 +82,27 @@ def test_permissions_are_the_usual_ones(tmp_path):
         os.umask(old)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o750
+
+
+def test_json_survives_and_replaces_in_one_step(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"ΔR": [0.1, None, True]})
+    assert path.read_text("utf-8") == '{\n "ΔR": [\n  0.1,\n  null,\n  true\n ]\n}\n'
+    assert read_json(path) == {"ΔR": [0.1, None, True]}
+    write_json(path, [1, 2], indent=None)
+    assert path.read_text() == "[1, 2]\n"
+    with pytest.raises(InputError, match=r"a\.json exists already"):
+        write_json(path, {}, force=False)
+    with pytest.raises(TypeError):
+        write_json(path, {"array": object()})
+    assert read_json(path) == [1, 2]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_what_is_not_json_is_named(tmp_path, content):
+    with pytest.raises(InputError, match=r"there is no .*a\.json"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json is not JSON \("):
+        read_json(tmp_path / "a.json")

@@ -13,10 +13,9 @@ import numpy as np
 from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_folder
+from e2e_tf.files import new_folder, read_json, write_json
 from e2e_tf.graph import GraphBatch
 from e2e_tf.training.prepare import prepare
-from e2e_tf.training.run import read_json, write_json
 
 __all__ = ["Part", "TrialData", "trial_data"]
 

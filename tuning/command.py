@@ -80,7 +80,7 @@ def _work(output: Path, chief: str, workers: int) -> None:
 
 
 def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
-    from e2e_tf.training.report import say
+    from e2e_tf.terminal import say
     from e2e_tf.tuning.retrain import retrain
 
     best = open_sweep(sweep).best()
@@ -93,7 +93,7 @@ def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
 def _summary(sweep: Sweep) -> None:
     from rich.table import Table
 
-    from e2e_tf.training.report import _console, say
+    from e2e_tf.terminal import output, say
 
     best, records = sweep.best(), sweep.records()
     table = Table(title=f"Best of {len(records)} trials: {best.trial}", title_justify="left")
@@ -101,7 +101,7 @@ def _summary(sweep: Sweep) -> None:
     table.add_column("value", justify="right")
     for name, value in [(sweep.objective.name, best.score), *best.values.items()]:
         table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value))
-    _console().print(table)
+    output().print(table)
     failures = [record for record in records if record.status == FAILED]
     if failures:
         first = failures[0]

@@ -21,11 +21,11 @@ from typing import Any
 
 import grpc
 import keras_tuner
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.oracle_client import OracleClient
 
+from e2e_tf import compat
 from e2e_tf.errors import InputError
-from e2e_tf.progress import console, status
+from e2e_tf.files import new_folder, read_json, write_json
+from e2e_tf.terminal import console, status
 from e2e_tf.tuning.processes import Nursery, import_quietly, may_fork
 from e2e_tf.tuning.search import hypermodel_of, run_trials
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
@@ -53,7 +53,7 @@ def parse_address(text: str) -> tuple[str, int]:
 # ---- the chief
 
 
-class _Servicer(OracleServicer):
+class _Servicer(compat.oracle_servicer()):  # type: ignore[misc]
     """Keras Tuner's servicer, with a note of who called when."""
 
     def __init__(self, oracle: Any, sweep: Sweep, ended: Callable[[Record], None]) -> None:
@@ -78,28 +78,22 @@ class _Servicer(OracleServicer):
             return super().CreateTrial(request, context)
 
     def GetTrial(self, request: Any, context: Any) -> Any:
-        from keras_tuner.src import protos
-
         who = self._who(context)
         with self.guard:
             trial = self.oracle.ongoing_trials.get(who)
             if trial is None or trial.trial_id != request.trial_id or self.oracle.halted:
                 # Given to someone else, or time is up.
                 gone = keras_tuner.engine.trial.Trial(self.oracle.get_space(), request.trial_id, "STOPPED")
-                return protos.get_service().GetTrialResponse(trial=gone.to_proto())
+                return compat.oracle_messages().GetTrialResponse(trial=gone.to_proto())
             return super().GetTrial(request, context)
 
     def UpdateTrial(self, request: Any, context: Any) -> Any:
         # The score comes from the folder with EndTrial, exact and once.
-        from keras_tuner.src import protos
-
         self._who(context)
         trial = self.oracle.get_trial(request.trial_id)
-        return protos.get_service().UpdateTrialResponse(trial=trial.to_proto())
+        return compat.oracle_messages().UpdateTrialResponse(trial=trial.to_proto())
 
     def EndTrial(self, request: Any, context: Any) -> Any:
-        from keras_tuner.src import protos
-
         who = self._who(context)
         with self.guard:
             trial = self.oracle.ongoing_trials.get(who)
@@ -114,7 +108,7 @@ class _Servicer(OracleServicer):
                 )
                 self.oracle.finish(record, self.sweep.objective)
                 self.ended(record)
-        return protos.get_service().EndTrialResponse()
+        return compat.oracle_messages().EndTrialResponse()
 
     def lose(self, who: str) -> None:
         """A worker is gone: settle its trial, or queue it for another."""
@@ -148,9 +142,6 @@ class _Servicer(OracleServicer):
 
 def _file(sweep: Sweep, record: Record) -> None:
     """The folder of a trial that nobody could finish."""
-    from e2e_tf.files import new_folder
-    from e2e_tf.training.run import write_json
-
     with new_folder(sweep.trials / record.trial, force=True) as part:
         write_json(part / "result.json", record.to_dict())
 
@@ -188,9 +179,7 @@ def serve(
     try:
         with SweepTable(sweep, oracle) as table:
             servicer = _Servicer(oracle, sweep, table.ended)
-            from keras_tuner.src import protos
-
-            protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+            compat.oracle_service().add_OracleServicer_to_server(servicer, server)
             try:
                 bound = server.add_insecure_port(f"{host}:{port}")
             except RuntimeError:
@@ -227,8 +216,6 @@ def _watch(
             if process.exitcode is not None and name in {*oracle.tuner_ids, *oracle.ongoing_trials}:
                 servicer.lose(name)
         if refused.is_file():
-            from e2e_tf.training.run import read_json
-
             message = read_json(refused)["message"]
             refused.unlink(missing_ok=True)
             raise InputError(message)
@@ -305,14 +292,12 @@ class _Details(grpc.ClientCallDetails):
         self.compression = getattr(details, "compression", None)
 
 
-class _Client(OracleClient):
+class _Client(compat.oracle_client()):  # type: ignore[misc]
     """Keras Tuner's client, on a channel that says who calls."""
 
     def __init__(self, channel: Any, name: str) -> None:
-        from keras_tuner.src import protos
-
         self._oracle = None
-        self.stub = protos.get_service_grpc().OracleStub(channel)
+        self.stub = compat.oracle_service().OracleStub(channel)
         self.tuner_id = name
         self.multi_worker, self.should_report = False, True
 
@@ -340,10 +325,8 @@ class _Chief:
         if not trial or now - self._asked < HEARTBEAT_SECONDS:
             return True
         self._asked = now
-        from keras_tuner.src import protos
-
         try:
-            request = protos.get_service().GetTrialRequest(trial_id=trial)
+            request = compat.oracle_messages().GetTrialRequest(trial_id=trial)
             answer = self.client.stub.GetTrial(request, timeout=5).trial
         except grpc.RpcError as error:
             if now - self._answered > self.sweep.tune.chief_timeout:
@@ -429,8 +412,6 @@ def work(
             try:
                 run_trials(source, sweep, nursery, environment or {})
             except InputError as error:
-                from e2e_tf.training.run import write_json
-
                 write_json(folder / "refused.json", {"message": str(error)})
                 raise
 
@@ -445,8 +426,6 @@ def _hypermodel_in(folder: Path, end: float) -> Any:
 
 
 def _same_space(source: _Chief, sweep: Sweep) -> None:
-    from e2e_tf.training.run import read_json
-
     there = {p.name for p in source._call(source.client.get_space).space}
     here = set(read_json(sweep.folder / "sweep.json")["space"])
     if there - {n for n in there if n.startswith("tuner/")} != here:

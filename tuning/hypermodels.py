@@ -267,8 +267,8 @@ class RunHyperModel(keras_tuner.HyperModel):
 
     def write_run(self, folder: Path, hp: Any, entry: Mapping[str, Any], seed: int) -> None:
         """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open."""
+        from e2e_tf.files import write_json
         from e2e_tf.training.fit import package_versions
-        from e2e_tf.training.run import write_json
 
         config = self.configure(self.space.values(hp))
         data = self._data or self.data(config)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.config import RunConfig
-from e2e_tf.training.run import Run, write_json
+from e2e_tf.files import write_json
+from e2e_tf.training.run import Run
 from e2e_tf.tuning.cache import TrialData
 
 __all__ = ["latency_ms", "time_onnx"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from e2e_tf.progress import console
+from e2e_tf.terminal import console
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, Record, Sweep
 from e2e_tf.tuning.trial import read_progress
 

@@ -15,8 +15,7 @@ import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
-from e2e_tf.training.run import read_json
+from e2e_tf.files import new_file, read_json
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
+from e2e_tf.compat import tensorflow_has_started
 from e2e_tf.errors import InputError
-from e2e_tf.progress import console
-from e2e_tf.training.run import write_json
+from e2e_tf.files import write_json
+from e2e_tf.terminal import console, held_stderr
 from e2e_tf.tuning.trial import Request, run_request
 
 __all__ = ["Nursery", "import_quietly", "may_fork"]
@@ -30,12 +31,7 @@ def may_fork() -> bool:
     """True if this process can be forked: on Linux, with one Python thread and TensorFlow not started."""
     if not sys.platform.startswith("linux") or threading.active_count() > 1:
         return False
-    if "tensorflow" not in sys.modules:
-        return True
-    from tensorflow.python.eager import context
-
-    current = context.context_safe()
-    return current is None or not getattr(current, "_initialized", True)
+    return not tensorflow_has_started()
 
 
 def import_quietly(modules: Sequence[str]) -> None:
@@ -43,22 +39,9 @@ def import_quietly(modules: Sequence[str]) -> None:
 
     TensorFlow's native code prints remarks on import, before any log level applies.
     """
-    import tempfile
-
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            for module in modules:
-                importlib.import_module(module)
-        except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+    with held_stderr():
+        for module in modules:
+            importlib.import_module(module)
 
 
 class Nursery:

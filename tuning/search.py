@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
-from e2e_tf.progress import status
-from e2e_tf.training.run import read_json, write_json
+from e2e_tf.files import read_json, write_json
+from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
 from e2e_tf.tuning.objectives import LOGGED, make_objective

@@ -27,7 +27,7 @@ from typing import Any
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.errors import InputError
-from e2e_tf.training.run import read_json
+from e2e_tf.files import read_json
 from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config
 from e2e_tf.tuning.objectives import Objective, make_objective
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.errors import InputError
-from e2e_tf.training.run import read_json, write_json
+from e2e_tf.files import read_json, write_json
+from e2e_tf.terminal import fresh_console
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
@@ -68,7 +69,7 @@ def run_request(hypermodel: Any, request: Request) -> None:
         os.dup2(log.fileno(), 2)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-    _forget_console()
+    fresh_console()  # a display from before the fork would write to the terminal
     faulthandler.enable()
     if not request.trial:
         try:
@@ -336,13 +337,6 @@ def _write_events(folder: Path, record: Record, hp: Any) -> None:
 def _public(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what Hyperband adds for itself."""
     return {name: value for name, value in values.items() if not name.startswith("tuner/")}
-
-
-def _forget_console() -> None:
-    """Progress displays made before the fork would write to the terminal."""
-    import e2e_tf.progress
-
-    e2e_tf.progress._console = None
 
 
 def read_progress(part: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     from rows import DETAILED, ROWS, run_folder
     from scores import score_path, write_score
 
-    from e2e_tf.training.run import write_json
+    from e2e_tf.files import write_json
 
     row = ROWS[name]
     (samples / "runs").mkdir(exist_ok=True)
@@ -83,7 +83,7 @@ def time_all(samples: Path) -> None:
     from latency import latency
     from rows import CHOSEN, MAIN, ROWS, TRIED, chosen_folder, run_folder
 
-    from e2e_tf.training.run import write_json
+    from e2e_tf.files import write_json
 
     @cache  # a member of several means is measured once
     def measured(name: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def transfer_all(samples: Path) -> None:
     from training import jets_and_weights, one_thread, train
     from transfer import both_sides, transfer
 
-    from e2e_tf.training.run import read_json, write_json
+    from e2e_tf.files import read_json, write_json
 
     one_thread()
     sides = both_sides(jets_and_weights(samples).test.jets, COLLISIONS)
@@ -135,7 +135,7 @@ def compare_all(samples: Path) -> None:
     from scores import read_score, score_path
     from training import jets_and_weights
 
-    from e2e_tf.training.run import write_json
+    from e2e_tf.files import write_json
 
     scores = {
         name: [read_score(score_path(samples, name, seed)) for seed in seeds]
@@ -154,7 +154,7 @@ def compare_fresh(samples: Path, jets: int, workers: int) -> None:
     from samples import make_fresh
     from training import one_thread
 
-    from e2e_tf.training.run import write_json
+    from e2e_tf.files import write_json
 
     make_fresh(samples, jets, workers)
     one_thread()

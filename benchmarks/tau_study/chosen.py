@@ -9,9 +9,9 @@ from rows import CHOSEN, ROWS, chosen_folder, run_folder
 
 from e2e_tf import evaluate
 from e2e_tf.deploy.export import export
-from e2e_tf.files import new_folder
+from e2e_tf.files import new_folder, read_json, write_json
 from e2e_tf.training.ensemble import ensemble
-from e2e_tf.training.run import open_run, read_json, write_json
+from e2e_tf.training.run import open_run
 
 
 def write_chosen(samples: Path, handoff: Path) -> None:

@@ -21,6 +21,7 @@ from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.schema import CHANNELS
+from e2e_tf.files import read_json, write_json
 from e2e_tf.layers import GradientReversal
 from e2e_tf.losses import DistanceCorrelation
 from e2e_tf.models import build_model, fill_settings
@@ -29,7 +30,7 @@ from e2e_tf.training.callbacks import LoaderEpoch
 from e2e_tf.training.fit import compile_model, training_provenance
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, Split, prepare
-from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.run import Run, open_run
 
 
 class Trained:

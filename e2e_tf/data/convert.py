@@ -31,7 +31,7 @@ from e2e_tf.data.readers.common import Report, check_on_error
 from e2e_tf.data.store import GraphStore, new_store
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, sha256
-from e2e_tf.progress import status, track
+from e2e_tf.terminal import status, track
 
 __all__ = ["ConvertReport", "convert", "reader_options", "recipe_for"]
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
-from e2e_tf.progress import track
+from e2e_tf.terminal import track
 
 __all__ = ["DATASETS", "Dataset", "RemoteFile", "download", "extract", "fetch"]
 

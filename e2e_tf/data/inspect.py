@@ -16,6 +16,7 @@ from e2e_tf.data.schema import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.store import GRAPHS_FORMAT, GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
+from e2e_tf.terminal import output
 
 __all__ = ["Summary", "inspect", "plot_summary", "print_summary"]
 
@@ -155,11 +156,9 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
 
 def print_summary(summary: Summary) -> None:
     """Tables on standard output."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=110)
+    console = output()
     what = "graphs" if summary.kind == "graphs" else "jets" if summary.kind == "jets" else summary.kind
     console.print(
         f"{summary.path}: {what}, {summary.entries:,} entries of {summary.events:,} events, "

@@ -19,7 +19,7 @@ import numpy as np
 
 from e2e_tf.data.schema import TRANSFORMS, Feature, feature_names
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
+from e2e_tf.files import write_json
 
 __all__ = ["Normalisation", "Preprocess", "read_preprocess"]
 
@@ -173,8 +173,7 @@ class Preprocess:
 
     def write(self, path: str | os.PathLike[str], force: bool = False) -> None:
         """Write ``preprocess.json``; the float32 numbers survive the round trip exactly."""
-        with new_file(path, force) as part:
-            part.write_text(json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(Path(path), self.to_dict(), force=force)
 
 
 def read_preprocess(path: str | os.PathLike[str]) -> Preprocess:

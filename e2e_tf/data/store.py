@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.compat import hdf5_lock
 from e2e_tf.data.graphs import GraphData, GraphRecipe
 from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_room, format_of, new_group, new_hdf5, set_attributes
 from e2e_tf.data.preprocess import Preprocess
@@ -117,7 +118,7 @@ class _Column:
         content = job if isinstance(job, bytes) else job.result()
         # h5py before 3.16 writes chunks without its global lock (h5py pull request 2764), and HDF5 is not
         # thread-safe: stores that several threads of a process write would break each other.
-        with _hdf5_lock():
+        with hdf5_lock():
             self.dataset.id.write_direct_chunk((start, *(0 for _ in self.shape)), content)
 
     def finish(self) -> None:
@@ -130,12 +131,6 @@ class _Column:
         while self.jobs:
             self._write()
         self.dataset.resize(length, axis=0)
-
-
-def _hdf5_lock() -> Any:
-    from h5py._objects import phil
-
-    return phil
 
 
 class StoreWriter:

@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from e2e_tf.compat import is_compiling
+
 __all__ = [
     "Blocks",
     "Entries",
@@ -23,7 +25,6 @@ __all__ = [
     "from_blocks",
     "graph_ids",
     "has_products",
-    "is_compiling",
     "is_exporting",
     "join_heads",
     "leaky_relu",
@@ -222,15 +223,6 @@ def has_products(dtype: Any) -> bool:
     return dtype in (tf.float32, tf.float64) and not (
         is_exporting() or is_compiling() or tf.config.list_physical_devices("GPU")
     )
-
-
-def is_compiling() -> bool:
-    """Inside a function that XLA compiles (``jit_compile=True``)."""
-    from tensorflow.python.ops import control_flow_util  # TensorFlow has no public name for this
-
-    if tf.executing_eagerly():
-        return False
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 class Entries:

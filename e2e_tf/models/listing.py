@@ -7,6 +7,7 @@ from typing import Any
 
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS, ModelEntry
+from e2e_tf.terminal import output
 
 __all__ = ["input_needs", "list_models"]
 
@@ -41,10 +42,9 @@ def list_models(name: str = "") -> None:
     Raises:
         InputError: there is no such model.
     """
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, width=None if Console().is_terminal else 110)
+    console = output()
     if name:
         needs, entry = input_needs(name), MODELS[name]
         console.print(f"{name}: {entry.summary}", markup=False)

@@ -27,7 +27,6 @@ from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, write_jets
 from e2e_tf.data.readers.images import Images
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, refuse_existing
-from e2e_tf.progress import status, track
 from e2e_tf.sim import egamma
 from e2e_tf.sim.candidates import Candidates, reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, hadronic_taus, match_taus
@@ -65,6 +64,7 @@ from e2e_tf.sim.truth import (
     near_prompt_muons,
     top_of_jets,
 )
+from e2e_tf.terminal import status, track
 
 __all__ = [
     "CHUNK_JETS",

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from e2e_tf.progress import console
+from e2e_tf.terminal import console
 
 __all__ = ["EpochProgress", "LoaderEpoch"]
 

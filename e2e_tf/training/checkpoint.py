@@ -8,8 +8,7 @@ from typing import Any
 
 import keras
 
-from e2e_tf.files import new_folder
-from e2e_tf.training.run import read_json, write_json
+from e2e_tf.files import new_folder, read_json, write_json
 
 __all__ = ["Checkpoint", "last_checkpoint", "load_checkpoint"]
 

@@ -13,10 +13,11 @@ import numpy as np
 from e2e_tf.data.graphs import with_candidate_quantities
 from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
-from e2e_tf.progress import status, track
+from e2e_tf.files import read_json, write_json
+from e2e_tf.terminal import status, track
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, prepare
-from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units, judge_outputs
 
 __all__ = ["evaluate"]

@@ -13,9 +13,10 @@ from typing import Any
 
 from e2e_tf.config import OutputConfig, RunConfig, TrainingConfig, read_config
 from e2e_tf.errors import InputError
+from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.prepare import Prepared, Split, prepare
-from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import run_outputs
 
 __all__ = ["buckets", "compile_model", "fit", "package_versions", "training_provenance"]

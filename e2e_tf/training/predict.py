@@ -11,7 +11,7 @@ import numpy as np
 
 from e2e_tf.data.graphs import GraphData, graphs_of
 from e2e_tf.files import new_file
-from e2e_tf.progress import status, track
+from e2e_tf.terminal import status, track
 from e2e_tf.training.prepare import load_jets
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units

@@ -17,7 +17,7 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.samples import SAMPLES, sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
-from e2e_tf.progress import status
+from e2e_tf.terminal import status
 from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 

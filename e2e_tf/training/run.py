@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,10 @@ from typing import Any
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
+from e2e_tf.files import read_json
 from e2e_tf.runtime import load_tensorflow
 
-__all__ = ["Run", "open_run", "read_json", "write_json"]
+__all__ = ["Run", "open_run"]
 
 
 @dataclass(frozen=True)
@@ -79,23 +78,3 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
         Path(stored["base"]),
         read_preprocess(folder / "preprocess.json"),
     )
-
-
-def read_json(path: Path) -> Any:
-    """A JSON document.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"there is no {path}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error})") from error
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write or replace a JSON document in one step."""
-    with new_file(path, force=True) as part:
-        part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

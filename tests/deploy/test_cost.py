@@ -21,10 +21,10 @@ from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import JetBatch, link, on_lattice
 from e2e_tf.deploy.verify import SMALLER, TOLERANCE, keras_scores
 from e2e_tf.errors import InputError
-from e2e_tf.files import sha256
+from e2e_tf.files import read_json, sha256, write_json
 from e2e_tf.training.metrics import roc_auc
 from e2e_tf.training.prepare import prepare
-from e2e_tf.training.run import Run, open_run, read_json, write_json
+from e2e_tf.training.run import Run, open_run
 
 
 @pytest.fixture(scope="module")

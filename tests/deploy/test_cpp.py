@@ -23,7 +23,8 @@ from e2e_tf.deploy.candidates import write_candidates
 from e2e_tf.deploy.interface import JetBatch, edges_feeds
 from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.training.run import Run, open_run, write_json
+from e2e_tf.files import write_json
+from e2e_tf.training.run import Run, open_run
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 BUILT = os.environ.get("E2E_TF_CPP_BUILD")  # what 'make' and 'make sanitize' in deploy/cpp made, to save time

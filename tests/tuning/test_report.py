@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from e2e_tf.training.run import write_json
+from e2e_tf.files import write_json
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.report import write_report
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, NoTrialCompleted, Record, Sweep
