@@ -1,18 +1,14 @@
-"""Jets that every test of the data package can make, and the helpers on the path."""
+"""Jets that every test of the data package can make."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
 
 def _jets(n: int = 24, seed: int = 0, empty: tuple[int, ...] = (3, -1)) -> Jets:

@@ -1,14 +1,9 @@
-"""Puts the helpers on the path and starts the process in which models are reloaded."""
+"""Starts the process in which models are reloaded, and seeds every test."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,349 @@
+"""The rules of the tree, computed from the sources: imports without circles and in one direction, short files,
+a test beside each module, private parts of other libraries in one place.
+
+A list of what does not keep a rule yet may only shrink: an entry that is no longer needed fails as well.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+import pytest
+from sources import FOLDERS, Source, circles, external_imports, imports, read_sources
+
+ROOT = Path(__file__).parents[1]
+MODULES = read_sources(ROOT)
+IMPORTS = imports(MODULES)
+
+# --- circles and direction
+
+CIRCLES_LEFT: list[list[str]] = [
+    ["e2e_tf", "e2e_tf.deploy.export", "e2e_tf.sim", "e2e_tf.sim.simulate"],
+    ["e2e_tf.deploy.tensors", "e2e_tf.deploy.verify"],
+    ["e2e_tf.layers", "e2e_tf.losses", "e2e_tf.losses.object_condensation"],
+    ["e2e_tf.training.prepare", "e2e_tf.training.targets"],
+    ["e2e_tf.tuning.distributed", "e2e_tf.tuning.search"],
+]
+
+ORDER = (
+    # What anything may use and what uses nothing of the packages below.
+    ("errors", "version", "files", "progress", "terminal", "jobs", "compat"),
+    ("graph",),
+    ("data",),
+    ("sim",),
+    ("layers",),
+    ("losses",),  # object condensation reduces per graph with the layers' operations
+    ("runtime",),  # registers layers and losses as it loads TensorFlow
+    ("models",),
+    ("config",),  # checks a model's settings and a graph's recipe
+    ("training",),
+    ("images",),  # drawn events and image classifiers: data at the bottom, metrics of classifiers at the top
+    ("deploy",),
+    ("tuning",),  # a search may measure the latency of what it would export
+    ("demo",),
+    ("e2e_tf",),  # the public names, loaded on first use
+    ("cli", "__main__"),
+)
+"""Top-level parts of e2e_tf, each importing only from lines above its own and from its own line."""
+
+UPWARD_LEFT: set[tuple[str, str]] = {
+    ("e2e_tf.deploy.export", "e2e_tf"),
+    ("e2e_tf.layers", "e2e_tf.losses"),
+    ("e2e_tf.sim.simulate", "e2e_tf"),
+}
+
+
+def part(module: str) -> str:
+    """The line of ORDER that a module belongs to: its first name below e2e_tf."""
+    return [*module.split("."), "e2e_tf"][1]
+
+
+def upward(needed: dict[str, dict[str, int]]) -> set[tuple[str, str]]:
+    """Imports against ORDER: who imports what."""
+    rank = {name: i for i, names in enumerate(ORDER) for name in names}
+    return {
+        (module, other)
+        for module, others in needed.items()
+        for other in others
+        if rank[part(other)] > rank[part(module)]
+    }
+
+
+def test_every_part_of_the_package_has_a_place_in_the_order():
+    assert {part(module) for module in MODULES} <= {name for names in ORDER for name in names}
+
+
+def test_there_are_no_import_circles():
+    assert circles(IMPORTS) == sorted(CIRCLES_LEFT)
+
+
+def test_imports_go_one_way():
+    assert upward(IMPORTS) == UPWARD_LEFT
+
+
+def source(text: str, package: bool = False) -> Source:
+    return Source(Path("a.py"), text, package)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("import p.b", "import p.a", True),
+        ("from p.b import f", "from p import a", True),
+        ("from p.b import f", "def g():\n    from p.a import h", True),
+        ("from p.b import f", "if TYPE_CHECKING:\n    from p.a import H", True),
+        ("from p.b import f", "_LAZY = {'h': 'p.a'}", True),
+        ("from p.b import f", "HYPERMODELS = ['p.a:h']", True),
+        ("from p.b import f", "'''As in p.a: imported as a whole.'''", False),
+        ("from p.b import f", "from q.a import h", False),
+        ("from p.b import f", "", False),
+    ],
+)
+def test_a_circle_of_any_kind_of_import_is_found(first, second, found):
+    needed = imports({"p": source("", True), "p.a": source(first), "p.b": source(second)})
+    assert circles(needed) == ([["p.a", "p.b"]] if found else [])
+
+
+def test_the_init_of_another_package_counts_but_not_that_of_the_own():
+    modules = {
+        "p": source("", True),
+        "p.q": source("from p.q.a import f", True),
+        "p.q.a": source("from p.q.b import g"),
+        "p.q.b": source(""),
+        "p.c": source("from p.q.b import g"),
+    }
+    assert imports(modules)["p.c"] == {"p.q": 1, "p.q.b": 1}
+    assert circles(imports(modules)) == []
+    modules["p.q.a"] = source("from p.c import g")
+    assert circles(imports(modules)) == [["p.c", "p.q", "p.q.a"]]
+
+
+def test_an_import_upward_is_found():
+    assert upward({"e2e_tf.graph.knn": {"e2e_tf.data.jets": 3}, "e2e_tf.data.jets": {"e2e_tf.graph": 1}}) == {
+        ("e2e_tf.graph.knn", "e2e_tf.data.jets")
+    }
+
+
+# --- length
+
+LONGEST = 400
+LONG_LEFT = {
+    "deploy/export.py",
+    "deploy/interface.py",
+    "deploy/lowering.py",
+    "deploy/verify.py",
+    "e2e_tf/data/convert.py",
+    "e2e_tf/data/graphs.py",
+    "e2e_tf/data/loader.py",
+    "e2e_tf/data/readers/common.py",
+    "e2e_tf/data/readers/erum.py",
+    "e2e_tf/data/store.py",
+    "e2e_tf/graph/batch.py",
+    "e2e_tf/layers/ops.py",
+    "e2e_tf/sim/response.py",
+    "e2e_tf/sim/simulate.py",
+    "e2e_tf/training/metrics.py",
+    "e2e_tf/training/plots.py",
+    "tuning/distributed.py",
+    "tuning/hypermodels.py",
+}
+
+
+def test_long_files_say_why():
+    """In docs/architecture.md, one line of a list each: - `path`: the reason."""
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in FOLDERS.values()
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".hpp", ".cpp", ".h", ".cc"} and "build" not in path.parts
+    }
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    explained = {path for path, _ in re.findall(r"^- `([\w/]+\.\w+)`: (\S.{30,})", text, flags=re.MULTILINE)}
+    assert {path for path, count in lines.items() if count > LONGEST} == explained | LONG_LEFT
+    assert not explained & LONG_LEFT
+
+
+# --- tests mirror the tree
+
+ELSEWHERE = {
+    "e2e_tf.__main__": ("test_cli.py", "one line that calls the command"),
+    "e2e_tf.data": (None, "a docstring"),
+    "e2e_tf.data.samples": ("data/test_jets.py", "the path of a shipped file"),
+    "e2e_tf.errors": (
+        "test_cli.py",
+        "the one exception; its sentence and exit status are the command line's",
+    ),
+    "e2e_tf.graph._kernels": (None, "a docstring"),
+    "e2e_tf.graph._kernels.delaunay": ("graph/test_delaunay.py", "the compiled half of graph/delaunay.py"),
+    "e2e_tf.graph._kernels.edges": ("graph/test_union.py", "the compiled half of sorting and uniting edges"),
+    "e2e_tf.graph._kernels.grid": ("graph/test_grid.py", "the compiled half of graph/grid.py"),
+    "e2e_tf.graph._kernels.image": ("graph/test_image.py", "the compiled half of graph/image.py"),
+    "e2e_tf.graph._kernels.neighbours": ("graph/test_knn.py", "the compiled half of knn.py and radius.py"),
+    "e2e_tf.images": (None, "public names of the package"),
+    "e2e_tf.layers": ("test_import.py", "public names; that they register is tested with the package"),
+    "e2e_tf.losses": (None, "public names of the package"),
+    "e2e_tf.sim": (None, "public names of the package"),
+    "e2e_tf.training": (None, "a docstring"),
+    "e2e_tf.tuning": (None, "public names of the package"),
+    "e2e_tf.deploy": (None, "a docstring"),
+}
+"""Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
+
+NO_TEST_LEFT = {
+    "e2e_tf",
+    "e2e_tf.data.readers",
+    "e2e_tf.data.readers.common",
+    "e2e_tf.data.readers.images",
+    "e2e_tf.data.readers.ml4sci_eg",
+    "e2e_tf.data.readers.ml4sci_qg",
+    "e2e_tf.data.readers.ml4sci_top",
+    "e2e_tf.data.readers.parquet_images",
+    "e2e_tf.data.readers.recognise",
+    "e2e_tf.graph._check",
+    "e2e_tf.images.classes",
+    "e2e_tf.images.preprocess",
+    "e2e_tf.layers.adjacency",
+    "e2e_tf.layers.aggregate",
+    "e2e_tf.layers.global_attention_pool",
+    "e2e_tf.layers.global_attn_sum_pool",
+    "e2e_tf.layers.global_avg_pool",
+    "e2e_tf.layers.global_max_pool",
+    "e2e_tf.layers.global_sum_pool",
+    "e2e_tf.layers.ops",
+    "e2e_tf.layers.pair_mlp",
+    "e2e_tf.layers.pooling",
+    "e2e_tf.losses.distance_correlation",
+    "e2e_tf.losses.object_condensation",
+    "e2e_tf.models",
+    "e2e_tf.models.activations",
+    "e2e_tf.models.backbones",
+    "e2e_tf.models.deep_sets",
+    "e2e_tf.models.egamma_hybrid",
+    "e2e_tf.models.event_images",
+    "e2e_tf.models.fcn",
+    "e2e_tf.models.gat_cheb",
+    "e2e_tf.models.gcn_belle",
+    "e2e_tf.models.graph_net",
+    "e2e_tf.models.heads",
+    "e2e_tf.models.inputs",
+    "e2e_tf.models.particle_attention",
+    "e2e_tf.models.particle_net",
+    "e2e_tf.models.presets",
+    "e2e_tf.models.quark_gluon_cnn",
+    "e2e_tf.progress",
+    "e2e_tf.runtime",
+    "e2e_tf.sim.detector",
+    "e2e_tf.training.augment",
+    "e2e_tf.training.callbacks",
+    "e2e_tf.training.checkpoint",
+    "e2e_tf.training.distribute",
+    "e2e_tf.training.ensemble",
+    "e2e_tf.training.finetune",
+    "e2e_tf.training.predict",
+    "e2e_tf.training.report",
+    "e2e_tf.training.run",
+    "e2e_tf.training.targets",
+    "e2e_tf.tuning.cache",
+    "e2e_tf.tuning.latency",
+    "e2e_tf.tuning.live",
+    "e2e_tf.tuning.retrain",
+    "e2e_tf.tuning.sweep",
+    "e2e_tf.tuning.trial",
+    "e2e_tf.deploy.candidates",
+    "e2e_tf.deploy.jets",
+    "e2e_tf.deploy.manifest",
+    "e2e_tf.deploy.quiet",
+    "e2e_tf.deploy.repeat",
+    "e2e_tf.deploy.sources",
+    "e2e_tf.deploy.tensors",
+}
+
+OF_NO_MODULE = {
+    "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
+    "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
+    "deploy/test_shipped.py": "deploy/handoffs, the bundles in the repository",
+    "parity/test_layers.py": "layers against recorded numbers of other libraries",
+    "test_import.py": "what `import e2e_tf` brings with it",
+    "test_readme.py": "the README's code and commands",
+    "test_structure.py": "this file",
+    "tuning/test_batch.py": "examples/batch, the scripts for batch systems",
+    "tuning/test_survival.py": "searches that are killed and go on, through several modules",
+}
+"""Test files that mirror no module: what they test."""
+
+MISNAMED_LEFT = {
+    "benchmarks/test_quark_gluon.py",
+    "benchmarks/test_tau_study.py",
+    "data/readers/test_ml4sci.py",
+    "data/readers/test_open_reader.py",
+    "deploy/test_models.py",
+    "layers/test_global_pools.py",
+    "layers/test_losses.py",
+    "models/test_examples.py",
+    "models/test_graph_models.py",
+    "models/test_image_models.py",
+    "models/test_training_tools.py",
+    "training/test_outputs.py",
+}
+
+
+def mirror(module: str) -> str:
+    """The place of a module's test in tests/: e2e_tf.data.jets in data/test_jets.py, an __init__ in test_init.py."""
+    names = module.split(".")[1:] + (["init"] if MODULES[module].package else [])
+    *folders, name = [n.strip("_") for n in names]
+    return str(PurePosixPath(*folders, f"test_{name}.py"))
+
+
+def test_every_module_has_its_test_or_a_reason():
+    without = {module for module in MODULES if not (ROOT / "tests" / mirror(module)).exists()}
+    assert without == set(ELSEWHERE) | NO_TEST_LEFT
+    assert not set(ELSEWHERE) & NO_TEST_LEFT
+    for file, _ in ELSEWHERE.values():
+        assert file is None or (ROOT / "tests" / file).exists()
+
+
+def test_every_test_has_its_module_or_a_reason():
+    mirrors = {mirror(module) for module in MODULES}
+    tests = {f.relative_to(ROOT / "tests").as_posix() for f in (ROOT / "tests").rglob("test_*.py")}
+    assert tests - mirrors == set(OF_NO_MODULE) | MISNAMED_LEFT
+
+
+# --- private parts of other libraries
+
+PRIVATE = re.compile(r"(^|\.)(_(?!_future__)\w+)|^tensorflow\.python\b|^(keras|keras_tuner)\.src\b")
+
+PRIVATE_LEFT = {
+    "e2e_tf.data.store",
+    "e2e_tf.deploy.export",
+    "e2e_tf.layers.ops",
+    "e2e_tf.tuning.distributed",
+    "e2e_tf.tuning.processes",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from tensorflow.python.eager import context", True),
+        ("import tensorflow.python", True),
+        ("from keras_tuner.src import protos", True),
+        ("from keras.src.backend import tensorflow", True),
+        ("from h5py._objects import phil", True),
+        ("def f():\n    from numpy import _core", True),
+        ("from __future__ import annotations", False),
+        ("import tensorflow as tf\nfrom keras import ops", False),
+        ("from e2e_tf.graph._check import edges_per_graph", False),
+    ],
+)
+def test_what_counts_as_private(text, found):
+    assert any(PRIVATE.search(name) for name in external_imports(source(text))) is found
+
+
+def test_private_parts_of_other_libraries_are_imported_in_compat_only():
+    users = {
+        module
+        for module, module_source in MODULES.items()
+        if any(PRIVATE.search(name) for name in external_imports(module_source))
+    }
+    assert users - {"e2e_tf.compat"} == PRIVATE_LEFT
