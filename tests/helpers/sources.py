@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOLDERS", "Source", "circles", "external_imports", "imports", "read_sources"]
+__all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources"]
 
 FOLDERS = {"e2e_tf": "e2e_tf", "e2e_tf.tuning": "tuning", "e2e_tf.deploy": "deploy"}
 """Package by the folder that holds it, as in setup.py."""
@@ -112,14 +112,3 @@ def circles(needed: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
         if module not in order:
             visit(module)
     return sorted(found)
-
-
-def external_imports(source: Source) -> set[str]:
-    """Full names that a module imports from other libraries, ``from a.b import c`` as ``a.b.c``."""
-    found = set()
-    for node in ast.walk(ast.parse(source.text)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.partition(".")[0] not in FOLDERS}
