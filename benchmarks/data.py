@@ -260,7 +260,7 @@ def synthetic_store(path: Path, jets: int) -> None:
     def data(count: int) -> GraphData:
         some = graphs.take(rng.integers(0, at_once, count))
         return GraphData(
-            graphs=some,
+            batch=some,
             event=np.arange(count, dtype=np.int64),
             weight=np.ones(count, np.float32),
             label=rng.integers(0, 2, count).astype(np.int8),

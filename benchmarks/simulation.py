@@ -164,10 +164,7 @@ def validation(data: Path, out: Path, wanted: int) -> None:
             write_jets(path, jets_2012(name, wanted))
         sides[name] = like(read_jets(path), real)
     for low, high in PT_BINS:
-        chosen = {
-            name: jets.take((jets.jets["pt"] > low) & (jets.jets["pt"] < high))
-            for name, jets in sides.items()
-        }
+        chosen = {name: jets.take((jets["pt"] > low) & (jets["pt"] < high)) for name, jets in sides.items()}
         table(f"{low:g}-{high:g}", chosen)
     plots(sides, out)
     completeness(read, data)
@@ -178,18 +175,18 @@ def completeness(read: Callable[..., Jets], data: Path) -> None:
     real = concatenate_jets([read(data / name, min_pt=10.0, max_abs_eta=MAX_ETA) for name in COLLISIONS])
     with as_file(files("e2e_tf.data") / "samples" / "tau.h5") as path:
         shipped = read_jets(path)
-    made = shipped.take((shipped.label == 0) & (np.abs(shipped.jets["eta"]) < MAX_ETA))
+    made = shipped.take((shipped.label == 0) & (np.abs(shipped["eta"]) < MAX_ETA))
     print(
         "\n| jets | pT [GeV] | number | without ECAL hit | without HCAL hit | tracks / pT | ECAL / pT | HCAL / pT |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     for name, jets in (("real 2012", real), ("shipped QCD", made)):
         for low, high in ((10, 20), (20, 30), (30, 50), (50, 100), (100, 300)):
-            part = jets.take((jets.jets["pt"] > low) & (jets.jets["pt"] < high))
+            part = jets.take((jets["pt"] > low) & (jets["pt"] < high))
             if not len(part):
                 continue
             count, total = per_jet(part)
-            seen = total.sum(0) / part.jets["pt"].astype(np.float64).sum()
+            seen = total.sum(0) / part["pt"].astype(np.float64).sum()
             empty = (count == 0).mean(0)
             print(
                 f"| {name} | {low}-{high} | {len(part)} | {empty[1]:.0%} | {empty[2]:.0%} | "
@@ -215,8 +212,8 @@ def jets_2012(detector: str, wanted: int) -> Jets:
 
 def like(jets: Jets, real: Jets) -> Jets:
     """Simulated jets with weights that give them the pT spectrum of the real jets: triggers shape theirs."""
-    step = np.digitize(jets.jets["pt"], PT_STEPS)
-    wanted = np.bincount(np.digitize(real.jets["pt"], PT_STEPS), minlength=len(PT_STEPS) + 1)
+    step = np.digitize(jets["pt"], PT_STEPS)
+    wanted = np.bincount(np.digitize(real["pt"], PT_STEPS), minlength=len(PT_STEPS) + 1)
     made = np.bincount(step, minlength=len(PT_STEPS) + 1)
     return replace(jets, weight=(wanted / np.maximum(made, 1))[step].astype(np.float32))
 
@@ -227,7 +224,7 @@ def near_hits(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     owner, deta, dphi = hit_positions(jets, channel)
     taken = (np.hypot(deta, dphi) < RADIUS) & (hits["value"] > LEAST[channel])
     value = hits["value"][taken].astype(np.float64)
-    eta = deta + jets.jets["eta"][owner]
+    eta = deta + jets["eta"][owner]
     return owner[taken], value, value / (1.0 if channel == "track" else np.cosh(eta[taken]))
 
 

@@ -229,7 +229,7 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     config = make_config(record.config)
     prepared = prepare(config, found.base)
     train, validation = (
-        Part(part.graphs.graphs, part.label, part.weight) for part in (prepared.train, prepared.validation)
+        Part(part.graphs.batch, part.label, part.weight) for part in (prepared.train, prepared.validation)
     )
     graphs = train.graphs
     keras.utils.set_random_seed(seed)
@@ -240,7 +240,7 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     log = EpochLog(found.objective)
     fit_model(model, config, train, validation, callbacks=[log], seed=seed)
     test = prepared.test
-    found_scores = scores(model, test.graphs.graphs)
+    found_scores = scores(model, test.graphs.batch)
     with new_file(result.with_suffix(".npy"), force=True) as part, open(part, "wb") as file:
         np.save(file, found_scores)
     document = {

@@ -37,7 +37,7 @@ def write_candidates(path: str | os.PathLike[str], jets: Jets, force: bool = Fal
     tables: dict[str, Ragged] = dict(jets.hits)
     if jets.candidates is not None:
         tables["candidates"] = jets.candidates
-    parts = [_MAGIC, struct.pack("<I", len(jets)), _columns(jets.jets), struct.pack("<I", len(tables))]
+    parts = [_MAGIC, struct.pack("<I", len(jets)), _columns(jets.columns), struct.pack("<I", len(tables))]
     for name, table in tables.items():
         parts += [_name(name), np.ascontiguousarray(table.offsets, "<u8").tobytes(), _columns(table.columns)]
     with new_file(path, force) as part:

@@ -61,7 +61,7 @@ def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarr
         return graphs.positions
     if on_lattice(preprocess):
         # The crystal whose middle a node lies at, from its distance to the jet axis.
-        owner = graphs.graphs.graph_id
+        owner = graphs.batch.graph_id
         found = []
         for axis, corner, position in zip(("eta", "phi"), ("ieta", "iphi"), graphs.positions.T, strict=True):
             middle = position.astype(np.float64) + graphs.jets[axis][owner]
@@ -73,7 +73,7 @@ def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarr
         node_features=tuple(f"{name}:identity" for name in names),
         jet_features=(),
     )
-    return build_graphs(jets, recipe).graphs.x
+    return build_graphs(jets, recipe).batch.x
 
 
 def auc_cost(
@@ -101,15 +101,15 @@ def auc_cost(
     keras = predict(run.model(), test.graphs)[:, 0]
     points = points_of(test.jets, test.graphs, run.preprocess)
     # Jets of similar size share a batch, which saves padding.
-    order = np.argsort(test.graphs.graphs.n_node, kind="stable")
-    starts = test.graphs.graphs.node_offsets
+    order = np.argsort(test.graphs.batch.n_node, kind="stable")
+    starts = test.graphs.batch.node_offsets
     costs = {}
     for name, score in scorers.items():
         small = np.zeros_like(keras)
         for start in range(0, len(order), batch):
             index = order[start : start + batch]
             rows = np.concatenate([np.arange(starts[jet], starts[jet + 1]) for jet in index])
-            found = score(JetBatch(test.graphs.graphs.take(index), points[rows]))
+            found = score(JetBatch(test.graphs.batch.take(index), points[rows]))
             small[index] = found.reshape(len(index), -1)[:, 0]
 
         def change(label: np.ndarray, row: np.ndarray, weight: np.ndarray, small: Any = small) -> float:

@@ -431,7 +431,7 @@ def _raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Any, JetBatch] |
         graphs = graphs_of(raw, preprocess)
     except InputError:
         return None, "the shipped sample lacks an input"
-    return (raw, JetBatch(graphs.graphs, graphs.positions)), ""
+    return (raw, JetBatch(graphs.batch, graphs.positions)), ""
 
 
 def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[str, np.ndarray]:

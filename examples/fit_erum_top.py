@@ -21,7 +21,7 @@ rows = np.random.default_rng(1).permutation(len(jets))
 cut = int(len(jets) * (1 - preset.validation))
 preprocess = graphs.take(rows[:cut]).fit_preprocess(recipe)
 train, check = (
-    DisjointLoader(part.graphs, part.label, batch_size=preset.batch_size, shuffle=True)
+    DisjointLoader(part.batch, part.label, batch_size=preset.batch_size, shuffle=True)
     for part in (graphs.take(r).normalised(preprocess) for r in (rows[:cut], rows[cut:]))
 )
 model = build_model("graph_net", len(features), 0, preset.settings)

@@ -14,7 +14,7 @@ graphs = build_graphs(jets, recipe)
 parts = split_by_event(jets.event, (0.7, 0.1, 0.2), seed=1)
 preprocess = graphs.take(parts[0]).fit_preprocess(recipe)
 train, check, test = (
-    DisjointLoader(part.graphs, part.label, batch_size=128, shuffle=True)
+    DisjointLoader(part.batch, part.label, batch_size=128, shuffle=True)
     for part in (graphs.take(rows).normalised(preprocess) for rows in parts)
 )
 model = build_model("particle_net_lite", len(graphs.node_features), len(graphs.jet_features))

@@ -12,7 +12,7 @@ options = samples.arguments(__doc__, samples.top_tagging)
 jets = open_reader(options.file, "top_tagging").read(stop=options.entries)
 recipe = GraphRecipe(nodes="candidates", edges="knn:1", jet_features=("pt", "mass"))  # all pairs are seen
 raw = build_graphs(jets, recipe)
-graphs = raw.normalised(raw.fit_preprocess(recipe)).graphs
+graphs = raw.normalised(raw.fit_preprocess(recipe)).batch
 c = jets.candidates
 p4 = np.stack([c["pt"], c["deta"], c["dphi"], np.zeros(len(c["pt"]))], axis=1).astype(np.float32)
 

@@ -85,7 +85,7 @@ def damaged(kind: str, jets: Jets, path):
         values[5] = np.nan
         hits = {**jets.hits, "ecal": type(ecal)({**ecal.columns, "value": values}, ecal.offsets)}
         write_jets(
-            path, Jets(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
+            path, Jets(jets.columns, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
         )
         return "hits/ecal/value must be finite and not negative"
     raise AssertionError(kind)

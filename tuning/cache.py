@@ -76,7 +76,7 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
     try:
         with new_folder(entry) as part:
             for name, split in (("train", prepared.train), ("validation", prepared.validation)):
-                columns = {key: getattr(split.graphs.graphs, key) for key in _COLUMNS}
+                columns = {key: getattr(split.graphs.batch, key) for key in _COLUMNS}
                 columns |= {"label": split.label, "weight": split.weight}
                 (part / name).mkdir()
                 for key, values in columns.items():

@@ -119,7 +119,7 @@ def _train_one(
 
     parts = (prepared.train, prepared.validation)
     together = Part(
-        concatenate([p.graphs.graphs for p in parts]),
+        concatenate([p.graphs.batch for p in parts]),
         np.concatenate([p.label for p in parts]),
         np.concatenate([p.weight for p in parts]),
     )

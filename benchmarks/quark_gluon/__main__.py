@@ -62,7 +62,7 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Train what is missing of one data set; how well trees, every model and means do, by seed."""
     task = TASKS[name]
     jets = task.read()
-    label, pt = jets.label, jets.jets["pt"]
+    label, pt = jets.label, jets["pt"]
     assert label is not None  # these formats have labels
     raw = build_graphs(jets, task.recipe)
     features = task.table(jets)

@@ -83,7 +83,7 @@ def train(model: Any, graphs: GraphData, weight: np.ndarray, rate: float, epochs
     names = [tensor.name for tensor in model.inputs]
     nodes = {key: values for key, values in graphs.node_inputs().items() if key in names}
     how: dict[str, Any] = {"batch_size": 128, "shuffle": True, "bucket": buckets(model), "seed": seed}
-    loader = DisjointLoader(graphs.graphs, graphs.label, weight, nodes=nodes, inputs=names, **how)
+    loader = DisjointLoader(graphs.batch, graphs.label, weight, nodes=nodes, inputs=names, **how)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, epochs * len(loader), alpha=0.002, warmup_target=rate, warmup_steps=len(loader)
     )

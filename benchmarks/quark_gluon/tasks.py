@@ -112,7 +112,7 @@ def table(jets: Jets) -> np.ndarray:
     def total(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return np.bincount(owner[mask], values[mask], n)
 
-    columns = [column.astype(np.float64) for column in jets.jets.values()]
+    columns = [column.astype(np.float64) for column in jets.columns.values()]
     ones = np.ones(len(owner))
     for kind in (charged, ~charged, charged | ~charged):
         pt = total(share, kind) + 1e-9
@@ -146,7 +146,7 @@ def energyflow_table(jets: Jets) -> np.ndarray:
     place = np.arange(len(owner)) - np.repeat(candidates.offsets[:-1], counts)
     names = ["pt_fraction", "deta", "dphi", "delta_r", "charge", "energy"]
     names += [name for name in candidates.columns if name.startswith("is_")]
-    columns = [column.astype(np.float64) for column in jets.jets.values()] + [counts.astype(float)]
+    columns = [column.astype(np.float64) for column in jets.columns.values()] + [counts.astype(float)]
     share, distance = candidates["pt_fraction"].astype(float), candidates["delta_r"].astype(float)
     columns += [np.bincount(owner, share * distance**power, n) for power in (0.5, 1, 2)]
     columns += [np.bincount(owner, share**2, n)]

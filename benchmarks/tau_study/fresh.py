@@ -27,7 +27,7 @@ def fresh_scores(
     reweighting = jets_and_weights(samples).reweighting
     assert reweighting is not None
     assert jets.label is not None
-    weight = reweighting.weights(jets.jets["pt"], jets.label)
+    weight = reweighting.weights(jets["pt"], jets.label)
 
     @cache
     def score(name: str, seed: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def judged(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
         found = judge(
             label[rows],
             score[rows],
-            pt=jets.jets["pt"][rows],
+            pt=jets["pt"][rows],
             weight=weight[rows],
             event=jets.event[rows],
             pt_bins=_NO_BINS,
@@ -50,8 +50,8 @@ def judged(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
     everything = np.arange(len(label))
     bins: dict[str, list[dict[str, Any]]] = {}
     columns = {
-        "pt": (jets.jets["pt"], PT),
-        "eta": (np.abs(jets.jets["eta"]), ETA),
+        "pt": (jets["pt"], PT),
+        "eta": (np.abs(jets["eta"]), ETA),
         "pileup": (jets.truth["n_pileup"], COLLISIONS),
     }
     for name, (values, edges) in columns.items():
@@ -71,10 +71,8 @@ def judged(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
         "curve": background_efficiency(label, score, CURVE, weight).tolist(),
         "calibration": calibration(label, score, weight),
         "flat": {
-            "pt": passing(score[label == 0] >= cut, jets.jets["pt"][label == 0], weight[label == 0], PT),
-            "mass": passing(
-                score[label == 0] >= cut, jets.jets["mass"][label == 0], weight[label == 0], MASS
-            ),
+            "pt": passing(score[label == 0] >= cut, jets["pt"][label == 0], weight[label == 0], PT),
+            "mass": passing(score[label == 0] >= cut, jets["mass"][label == 0], weight[label == 0], MASS),
         },
     }
 

@@ -63,5 +63,5 @@ def ratios(
 def event_weights(jets: Jets) -> np.ndarray:
     """Weights of the generated events, times the factors that bring background to the signal's pT spectrum."""
     assert jets.label is not None
-    pt, label = jets.jets["pt"], jets.label
+    pt, label = jets["pt"], jets.label
     return PtReweighting.fit(pt, label, PT_BINS, jets.weight).weights(pt, label, jets.weight)

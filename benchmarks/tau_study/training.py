@@ -51,9 +51,9 @@ class Trained:
         graphs = graphs_of(jets, self.run.preprocess)
         if not self.row.image:
             return predict(self._model, graphs)[:, 0]
-        assert graphs.graphs.u is not None
+        assert graphs.batch.u is not None
         return np.asarray(
-            self._model.predict(_Images(self.row.image, jets, graphs.graphs.u, batch_size=256), verbose=0)
+            self._model.predict(_Images(self.row.image, jets, graphs.batch.u, batch_size=256), verbose=0)
         )[:, 0]
 
 
@@ -247,14 +247,14 @@ def _with_penalty(row: Row, model: Any) -> Any:
 
 
 def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | None) -> Any:
-    assert part.graphs.graphs.u is not None
+    assert part.graphs.batch.u is not None
     if row.image:
-        return _Images(row.image, part.jets, part.graphs.graphs.u, part.label, part.weight, size, seed)
+        return _Images(row.image, part.jets, part.graphs.batch.u, part.label, part.weight, size, seed)
     targets: Any = part.label.astype(np.float32)[:, None]
     weights: Any = part.weight
     if row.strength:
         if row.flat:
-            values = part.jets.jets[row.flat].astype(np.float32)[:, None]
+            values = part.jets.columns[row.flat].astype(np.float32)[:, None]
             background = part.weight * (part.label == 0)
             other, weight = values / values.std(), background * len(background) / background.sum()
         else:
@@ -263,7 +263,7 @@ def _batches(row: Row, prepared: Prepared, part: Split, size: int, seed: int | N
         weights = {"score": weights, "other": weight.astype(np.float32)}
     model_inputs = ("x", "senders", "receivers", "n_node", "u")
     return DisjointLoader(
-        part.graphs.graphs,
+        part.graphs.batch,
         targets,
         weights,
         batch_size=size if seed is not None else 4 * size,

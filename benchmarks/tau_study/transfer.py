@@ -31,8 +31,8 @@ def real_jets(folder: Path) -> Jets:
 
 def comparable(jets: Jets) -> Jets:
     """Jets in the range of the comparison, with their hits within :data:`RADIUS` and above the thresholds."""
-    pt = jets.jets["pt"]
-    inside = (pt >= PT_RANGE[0]) & (pt < PT_RANGE[1]) & (np.abs(jets.jets["eta"]) < MAX_ETA)
+    pt = jets["pt"]
+    inside = (pt >= PT_RANGE[0]) & (pt < PT_RANGE[1]) & (np.abs(jets["eta"]) < MAX_ETA)
     chosen = jets.take(inside)
     hits = {}
     for channel, rows in chosen.hits.items():

@@ -67,8 +67,8 @@ def scaled(jets: Jets, factor: float) -> Jets:
     by = np.where(neutral, factor, 1).astype(np.float32)
     columns = {**candidates.columns, **{name: candidates[name] * by for name in ("pt", "energy")}}
     jet = (1 + (factor - 1) * share).astype(np.float32)
-    kinematics = {**jets.jets, **{name: jets.jets[name] * jet for name in ("pt", "mass")}}
-    return replace(jets, jets=kinematics, hits=hits, candidates=Ragged(columns, candidates.offsets))
+    kinematics = {**jets.columns, **{name: jets[name] * jet for name in ("pt", "mass")}}
+    return replace(jets, columns=kinematics, hits=hits, candidates=Ragged(columns, candidates.offsets))
 
 
 def misidentified(jets: Jets, share: float, seed: int = 1) -> Jets:

@@ -302,7 +302,7 @@ def _default_recipe(path: Path, reader: str, options: Mapping[str, Any]) -> Grap
     sample, _ = _read(path, reader, 0, 1, "skip", options)
     if not isinstance(sample, Jets):
         return GraphRecipe(nodes="pixels", edges="grid8", jet_features=())
-    known = tuple(name for name in ("pt", "mass") if name in sample.jets)
+    known = tuple(name for name in ("pt", "mass") if name in sample.columns)
     return GraphRecipe(nodes="hits" if sample.hits else "candidates", jet_features=known)
 
 
@@ -610,7 +610,7 @@ class _Join:
 
 
 def _most(data: GraphData) -> int:
-    return int(data.graphs.n_node.max(initial=0))
+    return int(data.batch.n_node.max(initial=0))
 
 
 def _cast(data: GraphData, like: GraphData) -> GraphData:

@@ -19,7 +19,7 @@ def fingerprints(data: GraphData) -> np.ndarray:
     Truth and the event number do not count: a copy with another of these is still a copy. A jet of which
     nothing is known, without nodes and columns, has 0.
     """
-    graphs = data.graphs
+    graphs = data.batch
 
     def rows(columns: Sequence[np.ndarray]) -> np.ndarray:
         total = np.zeros(len(columns[0]), np.uint64)

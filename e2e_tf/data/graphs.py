@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import (
@@ -35,9 +35,6 @@ from e2e_tf.graph import (
     radius,
     union,
 )
-
-if TYPE_CHECKING:
-    from e2e_tf.data.readers.images import Images
 
 __all__ = [
     "TRUTH",
@@ -105,7 +102,7 @@ class GraphData:
     """Graphs of many jets with labels and the columns that judging needs.
 
     Attributes:
-        graphs: all graphs in one batch; ``x`` and ``u`` are transformed, by :meth:`normalised` also scaled.
+        batch: all graphs in one batch; ``x`` and ``u`` are transformed, by :meth:`normalised` also scaled.
         event: int64 (B,).
         weight: float32 (B,).
         label: int8 (B,) or None.
@@ -116,7 +113,7 @@ class GraphData:
         p4: float32 (n, 4), pT [GeV], η, φ [rad] and mass [GeV] of the nodes; None where unknown.
     """
 
-    graphs: GraphBatch
+    batch: GraphBatch
     event: np.ndarray
     weight: np.ndarray
     label: np.ndarray | None
@@ -132,11 +129,11 @@ class GraphData:
     def take(self, index: np.ndarray) -> GraphData:
         """The given jets in the given order."""
         index = np.asarray(index)
-        counts = self.graphs.n_node.astype(np.int64)
+        counts = self.batch.n_node.astype(np.int64)
         rows = Ragged.from_counts({"row": np.arange(counts.sum())}, counts).take(index)["row"]
         return replace(
             self,
-            graphs=self.graphs.take(index),
+            batch=self.batch.take(index),
             event=self.event[index],
             weight=self.weight[index],
             label=None if self.label is None else self.label[index],
@@ -161,13 +158,13 @@ class GraphData:
 
     def fit_preprocess(self, recipe: GraphRecipe) -> Preprocess:
         """Normalisation fitted on these jets, which must be the training split only."""
-        u = self.graphs.u
+        u = self.batch.u
         return Preprocess(
             nodes=recipe.nodes,
             edges=str(GraphSpec.parse(recipe.edges)),
             coordinates=recipe.coordinates,
             max_nodes=recipe.max_nodes,
-            node_features=Normalisation.fit(self.node_features, self.graphs.x),
+            node_features=Normalisation.fit(self.node_features, self.batch.x),
             jet_features=None if u is None else Normalisation.fit(self.jet_features, u),
         )
 
@@ -178,7 +175,7 @@ class GraphData:
                 f"preprocess.json is for the inputs {feature_names(preprocess.node_features.features)}, "
                 f"these graphs have {feature_names(self.node_features)}"
             )
-        u = self.graphs.u
+        u = self.batch.u
         if (u is None) != (preprocess.jet_features is None):
             raise InputError(
                 "preprocess.json and the graphs disagree on whether there are graph-level inputs"
@@ -189,12 +186,12 @@ class GraphData:
                 raise InputError(
                     f"preprocess.json is for the graph-level inputs {wanted}, these graphs have {found}"
                 )
-        graphs = replace(
-            self.graphs,
-            x=preprocess.node_features(self.graphs.x),
+        batch = replace(
+            self.batch,
+            x=preprocess.node_features(self.batch.x),
             u=None if preprocess.jet_features is None or u is None else preprocess.jet_features(u),
         )
-        return replace(self, graphs=graphs)
+        return replace(self, batch=batch)
 
 
 def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -212,10 +209,10 @@ def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.nd
     nodes = hit_nodes(jets.hits)
     owner = np.repeat(np.arange(len(jets)), nodes.n_node)
     row, column = nodes.cells[:, 0], nodes.cells[:, 1]
-    eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
+    eta, phi = cell_position(row, column, jets["ieta"][owner], jets["iphi"][owner])
     out: dict[str, np.ndarray] = {
-        "deta": eta - jets.jets["eta"][owner].astype(np.float64),
-        "dphi": delta_phi(phi, jets.jets["phi"][owner].astype(np.float64)),
+        "deta": eta - jets["eta"][owner].astype(np.float64),
+        "dphi": delta_phi(phi, jets["phi"][owner].astype(np.float64)),
     }
     for i, channel in enumerate(CHANNELS):
         out["track_pt" if channel == "track" else f"{channel}_energy"] = nodes.energy[:, i]
@@ -236,11 +233,11 @@ def hit_positions(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.
     side, pitch = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
     cells = np.divmod(hits["cell"].astype(np.int64), side)
     row, column = (index * pitch + pitch // 2 for index in cells)
-    eta, phi = cell_position(row, column, jets.jets["ieta"][owner], jets.jets["iphi"][owner])
+    eta, phi = cell_position(row, column, jets["ieta"][owner], jets["iphi"][owner])
     return (
         owner,
-        eta - jets.jets["eta"][owner],
-        delta_phi(phi, jets.jets["phi"][owner].astype(np.float64)),
+        eta - jets["eta"][owner],
+        delta_phi(phi, jets["phi"][owner].astype(np.float64)),
     )
 
 
@@ -255,8 +252,8 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
     columns = jets.candidates.columns
     out = {name: values.astype(np.float32) for name, values in columns.items() if name != "pdg_id"}
     owner = jets.candidates.owner
-    if "pt" in columns and "pt" in jets.jets:
-        out["pt_fraction"] = out["pt"] / np.maximum(jets.jets["pt"][owner], np.float32(1e-6))
+    if "pt" in columns and "pt" in jets.columns:
+        out["pt_fraction"] = out["pt"] / np.maximum(jets["pt"][owner], np.float32(1e-6))
     if "deta" in columns and "dphi" in columns:
         out["delta_r"] = np.hypot(out["deta"], out["dphi"])
     if "pdg_id" in columns:
@@ -357,7 +354,7 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         raise InputError(f"graphs need at least one quantity of the {recipe.nodes}; this sample has none")
     features = select_features(known, names, quantities)
     x = np.stack([_transformed(f, quantities[f.raw]) for f in features], axis=1)
-    columns = {**jets.jets, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
+    columns = {**jets.columns, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
     jet_features = select_features(JET_FEATURES, recipe.jet_features, columns)
     u = np.stack([_transformed(f, columns[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
@@ -366,7 +363,7 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         positions = np.stack([quantities["deta"], quantities["dphi"]], axis=1)
     else:
         positions = np.full((len(x), 2), np.nan, np.float32)
-    graphs = GraphBatch(
+    batch = GraphBatch(
         x=x,
         senders=senders,
         receivers=receivers,
@@ -375,7 +372,7 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         u=u,
     )
     return GraphData(
-        graphs=graphs,
+        batch=batch,
         event=jets.event,
         weight=jets.weight,
         label=jets.label,
@@ -390,8 +387,8 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
 def _hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray) -> np.ndarray:
     """float32 (n, 4): massless deposits, tracks with their pT and energies with theirs."""
     owner = np.repeat(np.arange(len(n_node)), n_node)
-    eta = quantities["deta"] + jets.jets["eta"][owner]
-    phi = delta_phi(quantities["dphi"].astype(np.float64), -jets.jets["phi"][owner].astype(np.float64))
+    eta = quantities["deta"] + jets["eta"][owner]
+    phi = delta_phi(quantities["dphi"].astype(np.float64), -jets["phi"][owner].astype(np.float64))
     energy = quantities["ecal_energy"] + quantities["hcal_energy"]
     pt = quantities["track_pt"] + energy / np.cosh(eta)
     return np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32)
@@ -405,9 +402,9 @@ def _candidate_momenta(
         return None
     owner = np.repeat(np.arange(len(n_node)), n_node)
     eta, phi = quantities["deta"].astype(np.float64), quantities["dphi"].astype(np.float64)
-    if {"eta", "phi"} <= set(jets.jets):
-        eta = eta + jets.jets["eta"][owner]
-        phi = delta_phi(phi, -jets.jets["phi"][owner].astype(np.float64))
+    if {"eta", "phi"} <= set(jets.columns):
+        eta = eta + jets["eta"][owner]
+        phi = delta_phi(phi, -jets["phi"][owner].astype(np.float64))
     mass = quantities.get("mass", np.zeros(len(owner), np.float32))
     return np.stack([quantities["pt"], eta, phi, mass], axis=1).astype(np.float32)
 

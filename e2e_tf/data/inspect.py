@@ -88,7 +88,7 @@ def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
         return _of_jets(path, file.reader.name, sample)
     columns = {name: ("float32", "", "channel of the images") for name in sample.channels}
     active = (sample.images != 0).any(axis=-1).sum(axis=(1, 2))
-    return _summary(path, file.reader.name, sample, columns, {"pixels with a value": active})
+    return _summary(path, file.reader.name, sample, sample.columns, columns, {"pixels with a value": active})
 
 
 def _format(path: Path) -> str:
@@ -105,6 +105,7 @@ def _summary(
     path: Path,
     kind: str,
     sample: Any,
+    values: Mapping[str, np.ndarray],
     columns: dict[str, tuple[str, str, str]],
     counts: dict[str, np.ndarray],
 ) -> Summary:
@@ -119,7 +120,7 @@ def _summary(
         labels={int(value): int(number) for value, number in zip(found[0], found[1], strict=True)},
         columns=columns,
         counts={name: np.asarray(values, np.int64) for name, values in counts.items()},
-        values={name: sample.jets[name] for name in sorted(sample.jets) if name not in ("ieta", "iphi")},
+        values={name: values[name] for name in sorted(values) if name not in ("ieta", "iphi")},
         label=label,
         attributes=sample.attributes,
     )
@@ -133,13 +134,15 @@ def _of_store(path: Path, store: GraphStore) -> Summary:
         f"jets/{name}": (str(values.dtype), _UNITS.get(name, ""), "") for name, values in store.jets.items()
     }
     recipe = {"nodes": store.recipe.nodes, "edges": store.recipe.edges}
-    summary = _summary(path, "graphs", store, columns, {"nodes": store.n_node, "edges": store.n_edge})
+    summary = _summary(
+        path, "graphs", store, store.jets, columns, {"nodes": store.n_node, "edges": store.n_edge}
+    )
     return Summary(**{**vars(summary), "attributes": {**recipe, **store.attributes}})
 
 
 def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
     columns = {}
-    for group, found in (("jets", jets.jets), ("truth", jets.truth)):
+    for group, found in (("jets", jets.columns), ("truth", jets.truth)):
         for name in sorted(found):
             columns[f"{group}/{name}"] = (str(found[name].dtype), _UNITS.get(name, ""), "")
     counts = {}
@@ -151,7 +154,7 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
             unit = "GeV" if name in ("pt", "energy") else _UNITS.get(name, "")
             columns[f"candidates/{name}"] = (str(values.dtype), unit, "")
         counts["candidates"] = jets.candidates.counts
-    return _summary(path, kind, jets, columns, counts)
+    return _summary(path, kind, jets, jets.columns, columns, counts)
 
 
 def print_summary(summary: Summary) -> None:

@@ -95,7 +95,7 @@ class Jets:
     """Jets with what is known of them.
 
     Attributes:
-        jets: columns of length n: ``pt`` and ``mass`` in GeV, ``eta``, ``phi`` in rad; with hits also
+        columns: of the jets, each of length n: ``pt`` and ``mass`` in GeV, ``eta``, ``phi`` in rad; with hits also
             ``ieta`` and ``iphi``, the crystal of the fixed detector grid in the window's first row and
             column.
         event: int64 (n,), the event a jet comes from; jets of one event never go to different splits.
@@ -109,7 +109,7 @@ class Jets:
         attributes: settings and provenance (JSON values).
     """
 
-    jets: Mapping[str, np.ndarray]
+    columns: Mapping[str, np.ndarray]
     event: np.ndarray
     weight: np.ndarray
     label: np.ndarray | None = None
@@ -120,7 +120,7 @@ class Jets:
 
     def __post_init__(self) -> None:
         n = len(self.event)
-        lengths = {f"jets/{k}": len(v) for k, v in self.jets.items()}
+        lengths = {f"jets/{k}": len(v) for k, v in self.columns.items()}
         lengths |= {f"truth/{k}": len(v) for k, v in self.truth.items()}
         lengths |= {f"hits/{k}": len(v) for k, v in self.hits.items()}
         lengths["weight"] = len(self.weight)
@@ -135,13 +135,27 @@ class Jets:
     def __len__(self) -> int:
         return len(self.event)
 
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A column of the jets, such as ``pt`` [GeV], of length n.
+
+        Raises:
+            InputError: there is no such column; the message names those there are.
+        """
+        if name not in self.columns:
+            known = ", ".join(sorted(self.columns)) or "none"
+            raise InputError(f"these jets have no column {name!r}, they have {known}")
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
     def take(self, index: np.ndarray) -> Jets:
         """The given jets (indices or a boolean mask) in the given order."""
         index = np.asarray(index)
         if index.dtype == bool:
             index = np.flatnonzero(index)
         return Jets(
-            jets={k: v[index] for k, v in self.jets.items()},
+            columns={k: v[index] for k, v in self.columns.items()},
             event=self.event[index],
             weight=self.weight[index],
             label=None if self.label is None else self.label[index],
@@ -166,7 +180,7 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
 
     first = parts[0]
     return Jets(
-        jets=columns(lambda p: p.jets),
+        columns=columns(lambda p: p.columns),
         event=np.concatenate([p.event for p in parts]),
         weight=np.concatenate([p.weight for p in parts]),
         label=None if first.label is None else np.concatenate([p.label for p in parts]),
@@ -195,7 +209,7 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
         columns: dict[str, np.ndarray] = {"event": jets.event, "weight": jets.weight}
         if jets.label is not None:
             columns["label"] = jets.label
-        groups: dict[str, Mapping[str, np.ndarray]] = {"jets": jets.jets, "truth": jets.truth}
+        groups: dict[str, Mapping[str, np.ndarray]] = {"jets": jets.columns, "truth": jets.truth}
         if jets.hits:
             groups["hits"] = {}
         ragged = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
@@ -259,7 +273,7 @@ def _read(file: Any, start: int, stop: int | None) -> Jets:
         return Ragged(cols, offsets - offsets[0] if start else offsets)
 
     return Jets(
-        jets=columns(file["jets"]),
+        columns=columns(file["jets"]),
         event=file["event"][jets],
         weight=file["weight"][jets],
         label=file["label"][jets] if "label" in file else None,
@@ -271,7 +285,7 @@ def _read(file: Any, start: int, stop: int | None) -> Jets:
 
 
 def _check_values(path: Path, jets: Jets) -> None:
-    quantities = {f"jets/{name}": jets.jets[name] for name in ("pt", "mass") if name in jets.jets}
+    quantities = {f"jets/{name}": jets[name] for name in ("pt", "mass") if name in jets.columns}
     quantities |= {f"hits/{channel}/value": hits["value"] for channel, hits in jets.hits.items()}
     if jets.candidates is not None:
         quantities |= {
@@ -283,7 +297,7 @@ def _check_values(path: Path, jets: Jets) -> None:
             raise InputError(
                 f"{path}: {name} must be finite and not negative [GeV], {bad} of {len(values)} values are not"
             )
-    finite = {f"jets/{name}": values for name, values in jets.jets.items()} | {"weight": jets.weight}
+    finite = {f"jets/{name}": values for name, values in jets.columns.items()} | {"weight": jets.weight}
     if jets.candidates is not None:
         finite |= {f"candidates/{name}": values for name, values in jets.candidates.columns.items()}
     for name, values in finite.items():

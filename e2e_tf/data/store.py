@@ -140,7 +140,7 @@ class StoreWriter:
         self, file: Any, pool: ThreadPoolExecutor | None, like: GraphData, max_nodes: int, compressed: bool
     ) -> None:
         self.file, self.like, self.max_nodes = file, like, max_nodes
-        graphs = like.graphs
+        graphs = like.batch
         index = np.min_scalar_type(max(0, max_nodes - 1))
 
         def column(name: str, dtype: Any, width: int | None = None) -> None:
@@ -183,7 +183,7 @@ class StoreWriter:
                 )
         if sorted(data.jets) != sorted(self.like.jets) or (data.label is None) != (self.like.label is None):
             raise InputError("all graphs of a store need the same columns of jets, and all or none labels")
-        graphs = data.graphs
+        graphs = data.batch
         if graphs.n_node.max(initial=0) > self.max_nodes:
             raise InputError(f"max_nodes is {self.max_nodes}, a graph has {graphs.n_node.max()} nodes")
         starts = np.repeat(graphs.node_offsets[:-1], graphs.n_edge)
@@ -281,7 +281,7 @@ def write_store(
     force: bool = False,
 ) -> None:
     """Write graphs to a new store; the same graphs give the same bytes. Arguments as :func:`new_store`."""
-    most = int(data.graphs.n_node.max(initial=0))
+    most = int(data.batch.n_node.max(initial=0))
     with new_store(path, data, recipe, most, attributes=attributes, chunk=chunk, force=force) as store:
         store.append(data)
 
@@ -294,7 +294,7 @@ def concatenate_graphs(parts: Iterable[GraphData]) -> GraphData:
         return first
     return replace(
         first,
-        graphs=concatenate([p.graphs for p in parts]),
+        batch=concatenate([p.batch for p in parts]),
         event=np.concatenate([p.event for p in parts]),
         weight=np.concatenate([p.weight for p in parts]),
         label=None if first.label is None else np.concatenate([p.label for p in parts]),
@@ -488,7 +488,7 @@ class GraphStore:
 
     def _data(self, index: Any, graphs: GraphBatch, rows: np.ndarray) -> GraphData:
         return GraphData(
-            graphs=graphs,
+            batch=graphs,
             event=self.event[index],
             weight=self.weight[index],
             label=None if self.label is None else self.label[index],

@@ -18,7 +18,7 @@ import numpy as np
 
 from e2e_tf.data.grid import CRYSTALS_IN_PHI
 from e2e_tf.data.hdf5 import new_group, new_hdf5, set_attributes
-from e2e_tf.data.readers.images import Images
+from e2e_tf.data.images import Images
 from e2e_tf.sim.detector import CMS, TIMING, Detector
 from e2e_tf.sim.hits import CRYSTAL_GRID, collect, read_out
 from e2e_tf.sim.kinematics import four_momentum

@@ -23,8 +23,8 @@ import numpy as np
 
 import e2e_tf
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, delta_phi, window_corner
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, write_jets
-from e2e_tf.data.readers.images import Images
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, refuse_existing
 from e2e_tf.sim import egamma
@@ -323,7 +323,7 @@ def _pool(path: Path, seed: int) -> Pool:
 def _pack(jets: Jets) -> dict[str, np.ndarray]:
     """Flat columns by name, in the order of a file of jets."""
     assert jets.label is not None
-    columns = {f"jets/{name}": column for name, column in jets.jets.items()}
+    columns = {f"jets/{name}": column for name, column in jets.columns.items()}
     columns |= {f"truth/{name}": column for name, column in jets.truth.items()}
     columns |= {"event": jets.event, "weight": jets.weight, "label": jets.label}
     groups = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
@@ -344,7 +344,7 @@ def _unpack(columns: dict[str, np.ndarray]) -> Jets:
         return Ragged({name: found[name] for name in found if name != "offset"}, found["offset"])
 
     return Jets(
-        jets=group("jets/"),
+        columns=group("jets/"),
         event=columns["event"],
         weight=columns["weight"],
         label=columns["label"],
@@ -608,7 +608,7 @@ def simulate_events(
     count = len(jets)
     weight = np.ones(count) if process.truth == "tau" and source.label else events.weight[jets.event]
     return Jets(
-        jets={**kinematics, "ieta": ieta, "iphi": iphi},
+        columns={**kinematics, "ieta": ieta, "iphi": iphi},
         event=(first_event + jets.event).astype(np.int64),
         label=np.full(count, source.label, np.int8),
         weight=weight.astype(np.float32),

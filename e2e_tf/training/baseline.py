@@ -45,7 +45,7 @@ def hit_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     channels = [channel for channel in CHANNELS if channel in jets.hits]
     if not channels:
         raise InputError(f"features of hits need a channel of {', '.join(CHANNELS)}; these jets have no hits")
-    _need(jets.jets, ("pt", "mass", "eta", "phi", "ieta", "iphi"), "jets")
+    _need(jets.columns, ("pt", "mass", "eta", "phi", "ieta", "iphi"), "jets")
     columns = _jet_columns(jets)
     n = len(jets)
     parts = {}
@@ -69,7 +69,7 @@ def hit_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     calorimeters = [parts[channel] for channel in ("ecal", "hcal") if channel in parts]
     if calorimeters:
         owner, energy, deta, dphi = (np.concatenate(columns) for columns in zip(*calorimeters, strict=True))
-        eta, of = deta + jets.jets["eta"][owner], _Rows(owner, n)
+        eta, of = deta + jets["eta"][owner], _Rows(owner, n)
         pt, near = energy / np.cosh(eta), np.hypot(deta, dphi) < 0.2
         columns["calorimeter_mass"] = of.mass(pt, eta, dphi, energy)
         columns["calorimeter_mass_0_0.2"] = of.mass(pt, eta, dphi, energy, near)
@@ -106,12 +106,12 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     """
     if jets.candidates is None:
         raise InputError("features of candidates need candidates; these jets have none")
-    _need(jets.jets, ("pt", "mass", "eta"), "jets")
+    _need(jets.columns, ("pt", "mass", "eta"), "jets")
     _need(jets.candidates.columns, _CANDIDATE_COLUMNS, "candidates")
     owner, n = jets.candidates.owner, len(jets)
     column = {name: jets.candidates[name].astype(np.float64) for name in _CANDIDATE_COLUMNS}
     pt, energy, deta, dphi = (column[name] for name in ("pt", "energy", "deta", "dphi"))
-    eta = deta + jets.jets["eta"][owner]
+    eta = deta + jets["eta"][owner]
     of, everything = _Rows(owner, n), np.ones(len(pt), bool)
     charged, photon = column["charge"] != 0, column["is_photon"] != 0
     total = of.sum(pt)
@@ -149,7 +149,7 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
         return found
 
     axis = np.hypot(deta - of_track(deta)[owner], delta_phi(dphi, of_track(dphi)[owner]))
-    cone = np.clip(_ratio(np.full(n, 3.0), jets.jets["pt"].astype(np.float64)), 0.05, 0.1)
+    cone = np.clip(_ratio(np.full(n, 3.0), jets["pt"].astype(np.float64)), 0.05, 0.1)
     inside = axis < cone[owner]
     around = ~inside & (axis < 0.5)
     columns["leading_track_delta_r"] = of_track(delta_r)
@@ -160,8 +160,8 @@ def candidate_features(jets: Jets) -> tuple[list[str], np.ndarray]:
     columns["charged_isolation"] = of.sum(pt, charged & around)
     columns["photon_isolation"] = of.sum(pt, photon & around)
     columns["n_charged_around"] = of.count(charged & around)
-    if "rho" in jets.jets:
-        columns["jet_rho"] = jets.jets["rho"]
+    if "rho" in jets.columns:
+        columns["jet_rho"] = jets["rho"]
     if pileup is not None:
         columns["n_pileup_tracks"] = of.count(pileup)
         columns["pileup_fraction"] = _ratio(of.sum(pt, pileup), total)
@@ -209,7 +209,7 @@ def summary_features(jets: Jets) -> tuple[list[str], np.ndarray]:
         columns[f"max_{name}"] = rows.largest(values)
         if pt is not None and total is not None:
             columns[f"pt_mean_{name}"] = _ratio(rows.sum(values * pt), total)
-    columns |= {f"jet_{name}": values for name, values in jets.jets.items() if name != "phi"}
+    columns |= {f"jet_{name}": values for name, values in jets.columns.items() if name != "phi"}
     return _table(columns)
 
 
@@ -326,9 +326,9 @@ class _Rows:
 
 def _jet_columns(jets: Jets) -> dict[str, np.ndarray]:
     return {
-        "jet_pt": jets.jets["pt"],
-        "jet_mass": jets.jets["mass"],
-        "jet_abs_eta": np.abs(jets.jets["eta"]),
+        "jet_pt": jets["pt"],
+        "jet_mass": jets["mass"],
+        "jet_abs_eta": np.abs(jets["eta"]),
     }
 
 

@@ -62,7 +62,7 @@ def evaluate(
 
     from e2e_tf.training.metrics import judge
 
-    pt = test.jets.jets["pt"]
+    pt = test.jets["pt"]
     metrics: dict[str, Any] = {
         "jets": {"test": len(test.jets)},
         "pt_reweighted": prepared.reweighting is not None,
@@ -153,7 +153,7 @@ def _draw(
     points = metrics["classifiers"][name]["overall"]["working_points"]
     threshold = next(p["threshold"] for p in points if p["target"] == 0.7)
     plots.plot_efficiency(
-        test.jets.jets["pt"],
+        test.jets["pt"],
         test.label,
         scores[name] >= threshold,
         folder / "efficiency.png",
@@ -183,7 +183,7 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
 
     test = prepared.test
     for label, what, file in ((1, "Hadronic tau", "event_tau.png"), (0, "QCD jet", "event_qcd.png")):
-        rows = np.flatnonzero((test.label == label) & (test.graphs.graphs.n_node >= 10))
+        rows = np.flatnonzero((test.label == label) & (test.graphs.batch.n_node >= 10))
         if not len(rows):
             continue
         row = rows[np.argsort(score[rows], kind="stable")[len(rows) // 2]]
@@ -191,15 +191,15 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
         graphs = build_graphs(jet, GraphRecipe.of(run.preprocess))
         raw = [feature.raw for feature in graphs.node_features]
         energy = np.expm1(
-            graphs.graphs.x[:, [raw.index(n) for n in ("track_pt", "ecal_energy", "hcal_energy")]]
+            graphs.batch.x[:, [raw.index(n) for n in ("track_pt", "ecal_energy", "hcal_energy")]]
         )
-        pt = float(jet.jets["pt"][0])
+        pt = float(jet["pt"][0])
         plots.plot_event_display(
             folder / file,
             graphs.positions[:, 0],
             graphs.positions[:, 1],
             energy,
-            graphs.graphs.senders,
-            graphs.graphs.receivers,
+            graphs.batch.senders,
+            graphs.batch.receivers,
             title=f"{what}, $p_T$ = {pt:.0f} GeV, score {score[row]:.2f}",
         )

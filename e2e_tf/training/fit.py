@@ -232,14 +232,14 @@ def _train(
             run_outputs(config),
         )
     names = [tensor.name for tensor in model.inputs]
-    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.graphs.u is not None else [])]
+    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.batch.u is not None else [])]
     check_inputs(model, [*has, *graphs.node_inputs()], config.data.sample)
 
     def loader(split: Split, shuffle: bool) -> DisjointLoader:
         targets = split.targets
         extra = split.graphs.node_inputs()
         return DisjointLoader(
-            split.graphs.graphs,
+            split.graphs.batch,
             {name: target.value for name, target in targets.items()} if targets else split.label,
             {name: target.weight for name, target in targets.items()} if targets else split.weight,
             batch_size=options.batch_size if shuffle else 4 * options.batch_size,

@@ -33,16 +33,16 @@ def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
     from e2e_tf.data.loader import DisjointLoader
     from e2e_tf.models import check_inputs
 
-    order = np.argsort(graphs.graphs.n_node, kind="stable")
+    order = np.argsort(graphs.batch.n_node, kind="stable")
     # One trace for all batches: every leading dimension is free.
     signature = {
         tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs
     }
     extra = {name: values for name, values in graphs.node_inputs().items() if name in signature}
-    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.graphs.u is not None else []), *extra]
+    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.batch.u is not None else []), *extra]
     check_inputs(model, has, "the graphs")
     loader = DisjointLoader(
-        graphs.graphs, batch_size=batch_size, index=order, nodes=extra, inputs=list(signature)
+        graphs.batch, batch_size=batch_size, index=order, nodes=extra, inputs=list(signature)
     )
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
     named = isinstance(model.output, Mapping)
@@ -102,7 +102,7 @@ def predict_file(
             file["event"] = jets.event
             if jets.label is not None:
                 file["label"] = jets.label
-            for name, column in jets.jets.items():
+            for name, column in jets.columns.items():
                 file[f"jets/{name}"] = column
             file.attrs["run"] = Path(run.folder).name
             file.attrs["model"] = run.config.model_name

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.samples import SAMPLES, sample_path
@@ -20,9 +21,6 @@ from e2e_tf.files import sha256
 from e2e_tf.terminal import status
 from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
-
-if TYPE_CHECKING:
-    from e2e_tf.data.readers.images import Images
 
 __all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare"]
 
@@ -133,14 +131,14 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
     if jets.label is None and by_label:
         raise InputError(f"{data.sample} has no labels; training needs jets with truth")
-    if "pt" not in jets.jets and (data.jet_pt is not None or (data.reweight_pt and by_label)):
+    if "pt" not in jets.columns and (data.jet_pt is not None or (data.reweight_pt and by_label)):
         raise InputError(
             f"{data.sample} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
             f"false"
         )
     if data.jet_pt is not None:
         low, high = data.jet_pt
-        jets = jets.take((jets.jets["pt"] >= low) & (jets.jets["pt"] < high))
+        jets = jets.take((jets["pt"] >= low) & (jets["pt"] < high))
     if by_label:
         signal = int(np.sum(jets.label == 1))
         for name, count in (("signal", signal), ("background", len(jets) - signal)):
@@ -164,13 +162,13 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     if by_label:
         assert train.label is not None
         if data.reweight_pt:
-            reweighting = PtReweighting.fit(train.jets["pt"], train.label, data.pt_bins, base_weights[0])
+            reweighting = PtReweighting.fit(train["pt"], train.label, data.pt_bins, base_weights[0])
         factors = class_weights(train.label, base_weights[0])
         weights = []
         for part_jets, weight in zip(split_jets, base_weights, strict=True):
             assert part_jets.label is not None
             if reweighting is not None:
-                weight = reweighting.weights(part_jets.jets["pt"], part_jets.label, weight)
+                weight = reweighting.weights(part_jets["pt"], part_jets.label, weight)
             else:
                 weight = weight * np.where(part_jets.label == 1, factors[1], factors[0])
             weights.append(weight.astype(np.float32))

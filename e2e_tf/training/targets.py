@@ -212,7 +212,7 @@ def _auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
 
 def _column(name: str, output: OutputConfig, jets: Jets) -> np.ndarray:
     known = {} if jets.label is None else {"label": jets.label}
-    known = {**jets.jets, **jets.truth, **known}
+    known = {**jets.columns, **jets.truth, **known}
     if output.column not in known:
         raise InputError(
             f"outputs.{name}.column must be a column of the sample ({', '.join(sorted(known))}), "
@@ -223,12 +223,12 @@ def _column(name: str, output: OutputConfig, jets: Jets) -> np.ndarray:
 
 def _positive(name: str, column: str, jets: Jets, rows: np.ndarray) -> np.ndarray:
     """float64 (B,): a jet column to divide by, 1 outside ``rows``."""
-    if column not in jets.jets:
+    if column not in jets.columns:
         raise InputError(
-            f"outputs.{name}.relative_to must be a quantity of the jets ({', '.join(sorted(jets.jets))}), "
+            f"outputs.{name}.relative_to must be a quantity of the jets ({', '.join(sorted(jets.columns))}), "
             f"not {column!r}"
         )
-    values = np.asarray(jets.jets[column], np.float64)
+    values = np.asarray(jets[column], np.float64)
     if not (values[rows] > 0).all():
         raise InputError(
             f"outputs.{name}.relative_to must be positive for every jet, {column} goes down to "

@@ -35,7 +35,7 @@ def jets_of(n: int, seed: int) -> Jets:
         "delta_r": rng.uniform(0, 0.1, 3 * n) + 0.1 * np.repeat(label, 3),
     }
     return Jets(
-        jets={"pt": np.full(n, 100, np.float32)},
+        columns={"pt": np.full(n, 100, np.float32)},
         event=np.arange(n) + 1000 * seed,
         weight=np.ones(n, np.float32),
         label=label.astype(np.int8),
@@ -49,7 +49,7 @@ def test_candidates_know_their_place():
     from tasks import with_order
 
     jets = Jets(
-        jets={"pt": np.array([100, 50], np.float32)},
+        columns={"pt": np.array([100, 50], np.float32)},
         event=np.arange(2),
         weight=np.ones(2, np.float32),
         label=np.zeros(2, np.int8),

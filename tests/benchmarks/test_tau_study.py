@@ -46,7 +46,7 @@ def one_jet():
         "pdg_id": np.array([211, 22, 130], np.int16),
     }
     return Jets(
-        jets=kinematics | {"ieta": ieta, "iphi": iphi},
+        columns=kinematics | {"ieta": ieta, "iphi": iphi},
         event=np.zeros(1, np.int64),
         weight=np.ones(1, np.float32),
         label=np.ones(1, np.int8),
@@ -97,8 +97,8 @@ def test_scales_move_calorimeters_and_the_jet_with_its_neutral_share():
     assert jet.hits["ecal"]["value"].tolist() == pytest.approx([8.8])
     assert jet.hits["hcal"]["value"].tolist() == pytest.approx([4.4])
     assert jet.candidates["pt"].tolist() == pytest.approx([8, 8.8, 4.4])
-    assert jet.jets["pt"].tolist() == pytest.approx([20 * (1 + 0.1 * 12 / 20)])
-    assert jet.jets["mass"].tolist() == pytest.approx([2 * 1.06])
+    assert jet["pt"].tolist() == pytest.approx([20 * (1 + 0.1 * 12 / 20)])
+    assert jet["mass"].tolist() == pytest.approx([2 * 1.06])
 
 
 def test_misidentified_particles_change_places():
@@ -138,8 +138,8 @@ def test_real_and_simulated_jets_keep_the_hits_that_both_have():
         "hcal": [4],
     }
     for name, value in (("pt", 19.9), ("pt", 50.0), ("eta", 0.9)):
-        kinematics = {**jet.jets, name: np.array([value], np.float32)}
-        assert len(comparable(replace(jet, jets=kinematics))) == 0
+        kinematics = {**jet.columns, name: np.array([value], np.float32)}
+        assert len(comparable(replace(jet, columns=kinematics))) == 0
 
 
 def test_images_hold_the_energy_where_it_was():
@@ -263,8 +263,8 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets):
     rows = np.arange(200) % len(jets)
     event = np.arange(200)
     weight = np.where(np.arange(200) < 150, 1, 3).astype(np.float32)  # of generated events
-    same = {**jets.take(rows).jets, "pt": np.full(200, 25, np.float32)}
-    taken = replace(jets.take(rows), jets=same, label=label, event=event, weight=weight)
+    same = {**jets.take(rows).columns, "pt": np.full(200, 25, np.float32)}
+    taken = replace(jets.take(rows), columns=same, label=label, event=event, weight=weight)
 
     def scores(above):
         """70 of the signal and so many of the background at 1, the others below."""
@@ -308,14 +308,13 @@ def test_fresh_jets_are_judged_by_trained_models_and_the_weights_of_training(jet
         train(small, seed, tmp_path, run_folder(tmp_path, "small", seed))(jets).astype(np.float64)
         for seed in (1, 2)
     )
-    np.testing.assert_array_equal(judged.jets["pt"], jets.jets["pt"])
+    np.testing.assert_array_equal(judged["pt"], jets["pt"])
     np.testing.assert_array_equal(scores["small"], [one])
     np.testing.assert_array_equal(scores["both"], [(one + two) / 2])
     assert np.abs(one - two).max() > 1e-3
     # Factors of the training part bring the spectra together up to the fluctuations of the other jets.
     histograms = [
-        np.histogram(jets.jets["pt"][jets.label == k], PT_BINS, weights=weight[jets.label == k])[0]
-        for k in (0, 1)
+        np.histogram(jets["pt"][jets.label == k], PT_BINS, weights=weight[jets.label == k])[0] for k in (0, 1)
     ]
     shares = [histogram / histogram.sum() for histogram in histograms]
     np.testing.assert_allclose(*shares, atol=0.05)

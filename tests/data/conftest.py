@@ -45,7 +45,7 @@ def _jets(n: int = 24, seed: int = 0, empty: tuple[int, ...] = (3, -1)) -> Jets:
         "d0_error": rng.uniform(0.001, 0.01, size).astype(np.float32),
     }
     return Jets(
-        jets={
+        columns={
             "pt": rng.uniform(20, 200, n).astype(np.float32),
             "eta": eta,
             "phi": phi,

@@ -51,7 +51,7 @@ def test_the_store_holds_the_graphs_of_all_inputs(inputs, tmp_path):
     with GraphStore(tmp_path / "graphs.h5") as store:
         found = store.read()
         for name in ("x", "senders", "receivers", "n_node", "n_edge", "u"):
-            np.testing.assert_array_equal(getattr(found.graphs, name), getattr(expected.graphs, name))
+            np.testing.assert_array_equal(getattr(found.batch, name), getattr(expected.batch, name))
         np.testing.assert_array_equal(found.event, jets.event)
         np.testing.assert_array_equal(found.label, jets.label)
         assert store.recipe == RECIPE
@@ -100,7 +100,7 @@ def test_truth_is_kept_and_is_no_input(inputs, tmp_path):
         names = [f.raw for f in (*store.node_features, *store.jet_features)]
     assert found.jets["truth_visible_pt"].dtype == np.float32
     assert not [name for name in names if "truth" in name or "visible" in name]
-    assert found.graphs.u.shape[1] == len(found.jet_features) == 2
+    assert found.batch.u.shape[1] == len(found.jet_features) == 2
     named = replace(RECIPE, jet_features=("pt", "truth_visible_pt:log"))
     convert(paths, tmp_path / "named.h5", named)
     with GraphStore(tmp_path / "named.h5") as store:
@@ -271,10 +271,10 @@ def test_a_damaged_file_stops_or_is_counted(inputs, tmp_path):
 
 def test_a_piece_that_cannot_be_used_stops_or_is_counted(inputs, tmp_path):
     jets, paths = inputs
-    pt = jets.jets["pt"][:25].copy()
+    pt = jets["pt"][:25].copy()
     pt[12] = np.nan
     part = jets.take(np.arange(25))
-    write_jets(paths[0], replace(part, jets={**part.jets, "pt": pt}), force=True)
+    write_jets(paths[0], replace(part, columns={**part.columns, "pt": pt}), force=True)
     message = "jets/pt must be finite and not negative [GeV], 1 of 10 values are not"
     with pytest.raises(InputError, match=re.escape(message)):
         convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
@@ -298,7 +298,7 @@ def test_the_recipe_follows_the_sample(inputs, make_jets, tmp_path):
 def test_inputs_with_other_columns_are_refused(inputs, make_jets, tmp_path):
     _, paths = inputs
     other = make_jets(4, seed=7)
-    write_jets(tmp_path / "c.h5", replace(other, jets={**other.jets, "tau21": other.jets["pt"]}))
+    write_jets(tmp_path / "c.h5", replace(other, columns={**other.columns, "tau21": other["pt"]}))
     with pytest.raises(InputError, match="all inputs need the same columns of jets; one has .*tau21"):
         convert([*paths, tmp_path / "c.h5"], tmp_path / "graphs.h5", RECIPE)
 

@@ -30,9 +30,9 @@ def test_fingerprints_tell_jets_apart(twins):
     np.testing.assert_array_equal(prints[30:], prints[0:30:3])
     other = replace(twins, truth={"visible_pt": twins.truth["visible_pt"] + 1}, label=1 - twins.label)
     np.testing.assert_array_equal(fingerprints(build_graphs(other, RECIPE)), prints)
-    pt = twins.jets["pt"].copy()
+    pt = twins["pt"].copy()
     pt[4] = np.nextafter(pt[4], np.float32(0))
-    changed = fingerprints(build_graphs(replace(twins, jets={**twins.jets, "pt": pt}), RECIPE))
+    changed = fingerprints(build_graphs(replace(twins, columns={**twins.columns, "pt": pt}), RECIPE))
     assert np.flatnonzero(changed != prints).tolist() == [4]
 
 
@@ -54,5 +54,5 @@ def test_no_split_parts_copies(twins, tmp_path):
     write_jets(tmp_path / "twins.h5", twins)
     data = {"sample": "twins.h5", "split": [0.4, 0.3, 0.3], "reweight_pt": False}
     prepared = prepare(make_config({"seed": 2, "data": data, "graph": {"nodes": "candidates"}}), tmp_path)
-    pt = [set(part.jets.jets["pt"].tolist()) for part in (prepared.train, prepared.validation, prepared.test)]
+    pt = [set(part.jets["pt"].tolist()) for part in (prepared.train, prepared.validation, prepared.test)]
     assert sum(map(len, pt)) == len(set.union(*pt)) == 30

@@ -19,9 +19,9 @@ from e2e_tf.data.graphs import (
     with_candidate_quantities,
 )
 from e2e_tf.data.grid import PITCH, window_corner
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.loader import DisjointLoader
-from e2e_tf.data.readers.images import Images
 from e2e_tf.data.schema import feature_names
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import prepare
@@ -31,7 +31,7 @@ ARRAYS = ("x", "senders", "receivers", "n_node", "n_edge", "u")
 
 def assert_same(a, b):
     for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(a.graphs, name), getattr(b.graphs, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(a.batch, name), getattr(b.batch, name), err_msg=name)
     for name in ("event", "weight", "label", "positions"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
@@ -47,7 +47,7 @@ def hits_at(cells: dict[str, list[tuple[int, int, float]]], eta: float = 0.0, ph
         hits[channel] = Ragged.from_counts({"cell": cell, "value": value}, np.array([len(rows)]))
     columns = {"pt": [50.0], "eta": [eta], "phi": [phi], "mass": [1.0]}
     return Jets(
-        jets={k: np.array(v, np.float32) for k, v in columns.items()} | {"ieta": ieta, "iphi": iphi},
+        columns={k: np.array(v, np.float32) for k, v in columns.items()} | {"ieta": ieta, "iphi": iphi},
         event=np.zeros(1, np.int64),
         weight=np.ones(1, np.float32),
         hits=hits,
@@ -55,7 +55,7 @@ def hits_at(cells: dict[str, list[tuple[int, int, float]]], eta: float = 0.0, ph
 
 
 def edges(data) -> list[tuple[int, int]]:
-    return list(zip(data.graphs.senders.tolist(), data.graphs.receivers.tolist(), strict=True))
+    return list(zip(data.batch.senders.tolist(), data.batch.receivers.tolist(), strict=True))
 
 
 def test_quantities_of_hits_by_hand():
@@ -95,7 +95,7 @@ def test_quantities_of_candidates_by_hand():
         "d0_error": [0.01, 0.0],
     }
     jets = Jets(
-        jets={"pt": np.array([20.0], np.float32)},
+        columns={"pt": np.array([20.0], np.float32)},
         event=np.zeros(1, np.int64),
         weight=np.ones(1, np.float32),
         candidates=Ragged.from_counts(
@@ -149,10 +149,10 @@ def test_the_coordinates_may_have_any_dimension(make_jets):
         distance = ((points[:, None] - points[None]) ** 2).sum(-1)
         np.fill_diagonal(distance, np.inf)
         nearest = np.sort(np.argsort(distance, axis=1, kind="stable")[:, : min(2, b - a - 1)], axis=1)
-        first, last = data.graphs.edge_offsets[i : i + 2]
-        np.testing.assert_array_equal(data.graphs.senders[first:last] - a, nearest.ravel())
+        first, last = data.batch.edge_offsets[i : i + 2]
+        np.testing.assert_array_equal(data.batch.senders[first:last] - a, nearest.ravel())
     one = build_graphs(jets, replace(recipe, coordinates=("pt",), edges="knn:2+full"))
-    assert one.graphs.n_edge.tolist() == [n * (n - 1) for n in one.graphs.n_node]
+    assert one.batch.n_edge.tolist() == [n * (n - 1) for n in one.batch.n_node]
 
 
 def test_a_readers_own_particle_flags_stay():
@@ -177,7 +177,7 @@ def test_phi_wraps_in_graphs_of_candidates():
     def jet(dphi: list[float]) -> Jets:
         columns = {"deta": np.zeros(3, np.float32), "dphi": np.array(dphi, np.float32)}
         return Jets(
-            jets={},
+            columns={},
             event=np.zeros(1, np.int64),
             weight=np.ones(1, np.float32),
             candidates=Ragged.from_counts(columns, np.array([3])),
@@ -191,14 +191,14 @@ def test_phi_wraps_in_graphs_of_candidates():
 def test_graphs_without_coordinates():
     columns = {"pt": np.array([1, 2, 3], np.float32)}
     jets = Jets(
-        jets={},
+        columns={},
         event=np.zeros(1, np.int64),
         weight=np.ones(1, np.float32),
         candidates=Ragged.from_counts(columns, np.array([3])),
     )
     recipe = GraphRecipe(nodes="candidates", edges="full", jet_features=())
     data = build_graphs(jets, recipe)
-    assert data.graphs.n_edge.tolist() == [6]
+    assert data.batch.n_edge.tolist() == [6]
     assert np.isnan(data.positions).all()
     message = "the graph knn:2 needs the coordinates deta, dphi; this sample lacks deta, dphi (it has pt)"
     with pytest.raises(InputError, match=re.escape(message)):
@@ -219,7 +219,7 @@ def test_graphs_without_coordinates():
 def test_the_graphs_of_some_jets_are_some_of_the_graphs(make_jets, recipe):
     jets = make_jets(24)
     everything = build_graphs(jets, recipe)
-    everything.graphs.check()
+    everything.batch.check()
     for index in (np.array([5, 3, 0, 23, 3]), np.arange(0), np.arange(24)[::-1]):
         assert_same(build_graphs(jets.take(index), recipe), everything.take(index))
 
@@ -227,12 +227,12 @@ def test_the_graphs_of_some_jets_are_some_of_the_graphs(make_jets, recipe):
 def test_empty_jets_keep_their_place(make_jets):
     for nodes in ("hits", "candidates"):
         data = build_graphs(make_jets(10, empty=(0, 4, 9)), GraphRecipe(nodes=nodes))
-        assert len(data) == data.graphs.n_graph == 10
-        assert np.flatnonzero(data.graphs.n_node == 0).tolist() == [0, 4, 9]
-        assert data.graphs.u.shape == (10, 2)
+        assert len(data) == data.batch.n_graph == 10
+        assert np.flatnonzero(data.batch.n_node == 0).tolist() == [0, 4, 9]
+        assert data.batch.u.shape == (10, 2)
     nothing = build_graphs(make_jets(2, empty=(0, 1)), GraphRecipe())
-    assert nothing.graphs.x.shape == (0, 17)
-    assert nothing.graphs.n_node.tolist() == [0, 0]
+    assert nothing.batch.x.shape == (0, 17)
+    assert nothing.batch.n_node.tolist() == [0, 0]
 
 
 def test_the_order_of_hits_in_the_file_does_not_matter(make_jets):
@@ -254,11 +254,11 @@ def test_the_order_of_candidates_permutes_the_graph(make_jets):
     shuffled = replace(jets, candidates=Ragged({k: v[order] for k, v in c.columns.items()}, c.offsets))
     recipe = GraphRecipe(nodes="candidates", edges="knn:3+delaunay")
     first, second = build_graphs(jets, recipe), build_graphs(shuffled, recipe)
-    np.testing.assert_array_equal(second.graphs.x, first.graphs.x[order])
+    np.testing.assert_array_equal(second.batch.x, first.batch.x[order])
     renamed = sorted(
-        zip(order[second.graphs.senders], order[second.graphs.receivers], strict=True)
+        zip(order[second.batch.senders], order[second.batch.receivers], strict=True)
     )  # node i of the second is node order[i] of the first
-    assert renamed == sorted(zip(first.graphs.senders, first.graphs.receivers, strict=True))
+    assert renamed == sorted(zip(first.batch.senders, first.batch.receivers, strict=True))
 
 
 @pytest.mark.parametrize(("nodes", "quantity"), [("hits", None), ("candidates", "pt")])
@@ -271,7 +271,7 @@ def test_max_nodes_keeps_the_leading(make_jets, nodes, quantity):
         raw, n_node = candidate_quantities(jets)
         weight = raw[quantity]
     data = build_graphs(jets, GraphRecipe(nodes=nodes, edges="full", max_nodes=limit))
-    assert data.graphs.n_node.tolist() == np.minimum(n_node, limit).tolist()
+    assert data.batch.n_node.tolist() == np.minimum(n_node, limit).tolist()
     offsets = np.concatenate([[0], np.cumsum(n_node)])
     kept = []
     for a, b in pairwise(offsets):
@@ -288,8 +288,8 @@ def test_features_are_chosen_by_name(make_jets):
     jets = make_jets(6)
     data = build_graphs(jets, recipe)
     assert feature_names(data.node_features) == ("dphi", "pt")
-    np.testing.assert_array_equal(data.graphs.x[:, 1], jets.candidates["pt"])
-    np.testing.assert_allclose(data.graphs.u[:, 0], np.log1p(jets.jets["mass"]), rtol=1e-6)
+    np.testing.assert_array_equal(data.batch.x[:, 1], jets.candidates["pt"])
+    np.testing.assert_allclose(data.batch.u[:, 0], np.log1p(jets["mass"]), rtol=1e-6)
 
 
 def test_columns_do_not_depend_on_their_order_in_the_sample(make_jets):
@@ -319,16 +319,16 @@ def test_pixels_of_images_by_hand(make_jets):
     )
     recipe = GraphRecipe(nodes="pixels", edges="knn:1", jet_features=())
     data = build_graphs(images, recipe)
-    assert data.graphs.n_node.tolist() == [3, 0]
+    assert data.batch.n_node.tolist() == [3, 0]
     assert feature_names(data.node_features)[:4] == (
         "energy_signed_log1p",
         "time_signed_log1p",
         "drow",
         "dcolumn",
     )
-    np.testing.assert_allclose(data.graphs.x[:, 1], [-np.log(2), np.log(8), 0], rtol=1e-6)
-    np.testing.assert_allclose(data.graphs.x[:, 2], [-0.25, -0.25, 0.75])
-    np.testing.assert_allclose(data.graphs.x[:, 3], [-1 / 6, 5 / 6, -1 / 6], rtol=1e-6)
+    np.testing.assert_allclose(data.batch.x[:, 1], [-np.log(2), np.log(8), 0], rtol=1e-6)
+    np.testing.assert_allclose(data.batch.x[:, 2], [-0.25, -0.25, 0.75])
+    np.testing.assert_allclose(data.batch.x[:, 3], [-1 / 6, 5 / 6, -1 / 6], rtol=1e-6)
     # In units of half sides the pixel three columns away would be as near as the one two rows away.
     assert edges(data) == [(2, 0), (0, 1), (0, 2)]
     with pytest.raises(InputError, match="nodes are 'hits', but this sample has images of pixels"):
@@ -368,16 +368,20 @@ def test_truth_is_kept_beside_the_columns_of_jets(make_jets):
     mass = np.arange(6, dtype=np.float32)
     jets = replace(jets, truth={**jets.truth, "mass": mass, "decay_mode": np.arange(6, dtype=np.int8)})
     data = build_graphs(jets, GraphRecipe())
-    assert sorted(set(data.jets) - set(jets.jets)) == ["truth_decay_mode", "truth_mass", "truth_visible_pt"]
+    assert sorted(set(data.jets) - set(jets.columns)) == [
+        "truth_decay_mode",
+        "truth_mass",
+        "truth_visible_pt",
+    ]
     assert data.jets["truth_decay_mode"].dtype == np.int8
-    np.testing.assert_array_equal(data.jets["mass"], jets.jets["mass"])
+    np.testing.assert_array_equal(data.jets["mass"], jets["mass"])
     np.testing.assert_array_equal(data.jets["truth_mass"], mass)
     # Without truth the inputs are the same bits.
     bare = build_graphs(replace(jets, truth={}), GraphRecipe())
-    np.testing.assert_array_equal(data.graphs.x, bare.graphs.x)
-    np.testing.assert_array_equal(data.graphs.u, bare.graphs.u)
+    np.testing.assert_array_equal(data.batch.x, bare.batch.x)
+    np.testing.assert_array_equal(data.batch.u, bare.batch.u)
     named = build_graphs(jets, GraphRecipe(jet_features=("truth_mass",)))
-    np.testing.assert_array_equal(named.graphs.u[:, 0], mass)
+    np.testing.assert_array_equal(named.batch.u[:, 0], mass)
 
 
 def test_images_from_a_configuration_to_batches(tmp_path):
@@ -395,7 +399,7 @@ def test_images_from_a_configuration_to_batches(tmp_path):
     assert prepared.preprocess.nodes == "pixels"
     assert [f.raw for f in train.graphs.node_features][:4] == ["energy", "time", "drow", "dcolumn"]
     np.testing.assert_array_equal(train.label, train.jets.event % 2)
-    loader = DisjointLoader(train.graphs.graphs, train.label, train.weight, batch_size=8)
+    loader = DisjointLoader(train.graphs.batch, train.label, train.weight, batch_size=8)
     seen = 0
     for inputs, label, weight in loader.batches():
         seen += len(label)
@@ -404,7 +408,7 @@ def test_images_from_a_configuration_to_batches(tmp_path):
         assert len(weight) == len(inputs["n_node"])
     assert seen == len(train.jets)
     everything = [part.graphs for part in (prepared.train, prepared.validation, prepared.test)]
-    empty = [int(g.event[g.graphs.n_node == 0][0]) for g in everything if (g.graphs.n_node == 0).any()]
+    empty = [int(g.event[g.batch.n_node == 0][0]) for g in everything if (g.batch.n_node == 0).any()]
     assert empty == [7]
     photons = prepare(
         make_config({"data": {**data, "options": {"signal": "photon"}}, "graph": graph}), tmp_path

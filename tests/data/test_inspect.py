@@ -45,8 +45,8 @@ def test_a_store(files):
     folder, data = files
     summary = inspect(folder / "graphs.h5")
     assert (summary.kind, summary.entries, summary.events) == ("graphs", 30, 15)
-    np.testing.assert_array_equal(summary.counts["nodes"], data.graphs.n_node)
-    np.testing.assert_array_equal(summary.counts["edges"], data.graphs.n_edge)
+    np.testing.assert_array_equal(summary.counts["nodes"], data.batch.n_node)
+    np.testing.assert_array_equal(summary.counts["edges"], data.batch.n_edge)
     assert summary.columns["x/ecal_energy_log1p"] == ("log1p", "GeV", "ECAL energy of the crystal")
     assert summary.attributes["edges"] == "knn:2"
 
@@ -59,7 +59,7 @@ def test_what_is_printed(files, capsys):
     assert "nodes: hits, edges: knn:2" in out
     assert re.search(r"│ 0 +│ +15 │ 50\.0% │", out)
     row = re.search(r"│ nodes +│(.*)", out).group(1)
-    assert [cell.strip() for cell in row.split("│")][:-1] == [*distribution(data.graphs.n_node), "2"]
+    assert [cell.strip() for cell in row.split("│")][:-1] == [*distribution(data.batch.n_node), "2"]
 
 
 def test_distributions_by_hand():
@@ -79,8 +79,8 @@ def test_drawing(files, tmp_path):
 
 
 def test_nothing_to_draw(tmp_path, capsys):
-    none = Jets(jets={}, event=np.zeros(0, np.int64), weight=np.zeros(0, np.float32))
-    write_jets(tmp_path / "none.h5", Jets(jets={"pt": none.weight}, event=none.event, weight=none.weight))
+    none = Jets(columns={}, event=np.zeros(0, np.int64), weight=np.zeros(0, np.float32))
+    write_jets(tmp_path / "none.h5", Jets(columns={"pt": none.weight}, event=none.event, weight=none.weight))
     summary = inspect(tmp_path / "none.h5")
     print_summary(summary)
     assert "no labels" in capsys.readouterr().out

@@ -34,12 +34,21 @@ def test_columns_of_another_length_are_refused(make_jets):
     jets = make_jets(6)
     message = "every column must have one entry per jet (6); these do not: {'jets/pt': 5}"
     with pytest.raises(InputError, match=re.escape(message)):
-        replace(jets, jets={**jets.jets, "pt": jets.jets["pt"][:5]})
+        replace(jets, columns={**jets.columns, "pt": jets["pt"][:5]})
+
+
+def test_a_column_is_taken_by_its_name(make_jets):
+    jets = make_jets(6)
+    assert jets["pt"] is jets.columns["pt"]
+    assert ("pt" in jets, "rho" in jets) == (True, False)
+    known = "these jets have no column 'rho', they have eta, ieta, iphi, mass, phi, pt"
+    with pytest.raises(InputError, match=re.escape(known)):
+        jets["rho"]
 
 
 def test_take_accepts_indices_and_masks(make_jets):
     jets = make_jets(10)
-    mask = jets.jets["pt"] > 100
+    mask = jets["pt"] > 100
     assert_same_jets(jets.take(mask), jets.take(np.flatnonzero(mask)))
     part = jets.take(np.array([7, 2]))
     assert part.event.tolist() == [3, 1]
@@ -63,7 +72,7 @@ def test_round_trip(make_jets, tmp_path):
 
 def test_optional_parts_stay_absent(make_jets, tmp_path):
     jets = make_jets(5)
-    bare = Jets(jets={"pt": jets.jets["pt"]}, event=jets.event, weight=jets.weight)
+    bare = Jets(columns={"pt": jets["pt"]}, event=jets.event, weight=jets.weight)
     write_jets(tmp_path / "bare.h5", bare)
     back = read_jets(tmp_path / "bare.h5")
     assert back.label is None

@@ -43,14 +43,14 @@ def graphs(batches) -> list[tuple[bytes, ...]]:
 
 
 def loader(data, **options) -> DisjointLoader:
-    return DisjointLoader(data.graphs, data.label, data.weight, **{"batch_size": 8, **options})
+    return DisjointLoader(data.batch, data.label, data.weight, **{"batch_size": 8, **options})
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "bucket": True}])
 def test_every_graph_comes_once(data, options):
     expected = graphs(loader(data).batches())
     assert len(expected) == N
-    assert expected[3] == (b"", b"", b"", data.graphs.u[3].tobytes())
+    assert expected[3] == (b"", b"", b"", data.batch.u[3].tobytes())
     found = graphs(loader(data, **options).batches(epoch=2))
     assert sorted(found) == sorted(expected)
     assert (found == expected) == (not options)
@@ -67,12 +67,12 @@ def test_the_seed_decides_the_order(data):
 
 def test_the_callers_arrays_stay_as_they_are(data):
     names = ("x", "senders", "receivers", "n_node", "n_edge", "u")
-    before = {name: getattr(data.graphs, name).copy() for name in names}
+    before = {name: getattr(data.batch, name).copy() for name in names}
     label, weight, index = data.label.copy(), data.weight.copy(), np.arange(N)
     shuffled = loader(data, shuffle=True, bucket=True, class_weight={0: 2.0, 1: 1.0}, index=index, pad=True)
     list(shuffled.batches(1))
     for name in names:
-        np.testing.assert_array_equal(getattr(data.graphs, name), before[name])
+        np.testing.assert_array_equal(getattr(data.batch, name), before[name])
     np.testing.assert_array_equal(data.label, label)
     np.testing.assert_array_equal(data.weight, weight)
     np.testing.assert_array_equal(index, np.arange(N))
@@ -87,17 +87,17 @@ def test_labels_and_weights_travel_with_their_graphs(data):
         start += len(label)
         np.testing.assert_array_equal(label, data.label[index][:, None].astype(np.float32))
         np.testing.assert_array_equal(weight, data.weight[index])
-        np.testing.assert_array_equal(inputs["u"], data.graphs.u[index])
+        np.testing.assert_array_equal(inputs["u"], data.batch.u[index])
         assert label.dtype == weight.dtype == np.float32
     assert start == N
 
 
 def test_what_comes_with_a_batch(data):
-    batch = next(DisjointLoader(data.graphs).batches())
+    batch = next(DisjointLoader(data.batch).batches())
     assert len(batch) == 1
     assert list(batch[0]) == ["x", "senders", "receivers", "n_node", "u"]
-    assert len(next(DisjointLoader(data.graphs, data.label).batches())) == 2
-    several = DisjointLoader(data.graphs, np.eye(3)[np.arange(N) % 3])
+    assert len(next(DisjointLoader(data.batch, data.label).batches())) == 2
+    several = DisjointLoader(data.batch, np.eye(3)[np.arange(N) % 3])
     assert next(several.batches())[1].shape == (N, 3)
 
 
@@ -137,7 +137,7 @@ def test_edge_features_and_empty_graphs_reach_the_model(data, options):
 def test_weights_in_pt_reach_the_batches(data):
     pt = data.jets["pt"].astype(np.float64)
     weights = PtReweighting.fit(pt, data.label, [20, 80, 140, 200]).weights(pt, data.label)
-    seen = np.concatenate([item[2] for item in DisjointLoader(data.graphs, data.label, weights).batches()])
+    seen = np.concatenate([item[2] for item in DisjointLoader(data.batch, data.label, weights).batches()])
     for low, high in pairwise([20, 80, 140, 200]):
         inside = (pt >= low) & (pt < high)
         signal = seen[inside & (data.label == 1)].sum() / seen[data.label == 1].sum()
@@ -162,7 +162,7 @@ def test_class_weights_multiply(data):
     weighted = loader(data, class_weight={0: 3.0, 1: 0.5})
     weight = np.concatenate([item[2] for item in weighted.batches()])
     np.testing.assert_allclose(weight, data.weight * np.where(data.label == 1, 0.5, 3.0), rtol=1e-6)
-    alone = DisjointLoader(data.graphs, data.label, class_weight={0: 3.0, 1: 0.5}, batch_size=N)
+    alone = DisjointLoader(data.batch, data.label, class_weight={0: 3.0, 1: 0.5}, batch_size=N)
     np.testing.assert_allclose(next(alone.batches())[2], np.where(data.label == 1, 0.5, 3.0))
 
 
@@ -206,7 +206,7 @@ def test_batches_can_be_normalised(data):
     recipe = GraphRecipe(edges="knn:4")
     fitted = data.fit_preprocess(recipe)
     found = next(loader(data, preprocess=fitted, batch_size=N).batches())[0]
-    expected = data.normalised(fitted).graphs
+    expected = data.normalised(fitted).batch
     np.testing.assert_array_equal(found["x"], expected.x)
     np.testing.assert_array_equal(found["u"], expected.u)
 
@@ -225,7 +225,7 @@ def test_padded_sizes_are_few_and_close():
 
 
 def test_padding_comes_after_the_batch(data):
-    batch = data.graphs.take(np.arange(20))
+    batch = data.batch.take(np.arange(20))
     padded = pad_batch(batch, 24)
     padded.check()
     assert padded.n_graph == 24 + 3
@@ -262,7 +262,7 @@ def test_padded_batches_have_few_shapes_and_no_weight(data):
         real = order[8 * number : 8 * number + 8]
         np.testing.assert_array_equal(item[2][: len(real)], data.weight[real])
         assert not item[2][len(real) :].any()
-    without = DisjointLoader(data.graphs, data.label, batch_size=8, pad=True)
+    without = DisjointLoader(data.batch, data.label, batch_size=8, pad=True)
     assert sum(float(item[2].sum()) for item in without.batches()) == N
 
 
@@ -297,7 +297,7 @@ def test_the_dataset_knows_its_shapes(data):
     assert label.shape.as_list() == [None, 1]
     assert weight.shape.as_list() == [None]
     assert int(dataset.cardinality()) == 7
-    assert DisjointLoader(data.graphs).dataset().element_spec[0]["x"].dtype == "float32"
+    assert DisjointLoader(data.batch).dataset().element_spec[0]["x"].dtype == "float32"
 
 
 def test_an_error_in_a_batch_is_not_lost(data):
@@ -342,17 +342,17 @@ def test_arguments_that_cannot_be(data, options, message):
 
 def test_lengths_must_agree(data):
     with pytest.raises(InputError, match=re.escape("label must have one entry per graph (50), it has 49")):
-        DisjointLoader(data.graphs, data.label[1:])
+        DisjointLoader(data.batch, data.label[1:])
     with pytest.raises(InputError, match=re.escape("weight must have one entry per graph (50), it has 49")):
-        DisjointLoader(data.graphs, data.label, data.weight[1:])
+        DisjointLoader(data.batch, data.label, data.weight[1:])
     with pytest.raises(InputError, match="weight needs label"):
-        DisjointLoader(data.graphs, None, data.weight)
+        DisjointLoader(data.batch, None, data.weight)
 
 
 def test_labels_weights_and_nodes_by_name(data):
     """Several outputs and further inputs of the nodes stay with their graphs, with padding and shuffled."""
     number = np.arange(N, dtype=np.float32)
-    owner = np.repeat(number, data.graphs.n_node)
+    owner = np.repeat(number, data.batch.n_node)
     nodes = {
         "points": np.stack([owner, np.arange(len(owner))], axis=1),
         "p4": np.ones((len(owner), 4), np.float32),
@@ -363,7 +363,7 @@ def test_labels_weights_and_nodes_by_name(data):
     )
     options = {"batch_size": 8, "shuffle": True, "nodes": nodes, "inputs": ["n_node", "points", "x"]}
     for pad in (False, True):
-        made = DisjointLoader(data.graphs, label, weight, pad=pad, **options)
+        made = DisjointLoader(data.batch, label, weight, pad=pad, **options)
         seen = []
         for (inputs, labels, weights), batch in zip(made.dataset(), made.batches(), strict=True):
             for one, other in zip((inputs, labels, weights), batch, strict=True):
@@ -380,30 +380,30 @@ def test_labels_weights_and_nodes_by_name(data):
             assert len(points) == len(batch[0]["x"])
             np.testing.assert_array_equal(points[: counts.sum(), 0], np.repeat(graph, counts))
             np.testing.assert_array_equal(
-                batch[0]["x"][: counts.sum()], data.graphs.x[points[: counts.sum(), 1].astype(int)]
+                batch[0]["x"][: counts.sum()], data.batch.x[points[: counts.sum(), 1].astype(int)]
             )
             assert not points[counts.sum() :].any()
             seen += graph.astype(int).tolist()
         assert sorted(seen) == list(range(N))
-    every = next(DisjointLoader(data.graphs, label, number + 1, batch_size=N).batches())
+    every = next(DisjointLoader(data.batch, label, number + 1, batch_size=N).batches())
     np.testing.assert_array_equal(every[2]["b"], number + 1)
 
 
 def test_labels_weights_and_nodes_that_do_not_fit(data):
     number = np.arange(N, dtype=np.float32)
     with pytest.raises(InputError, match=r"label of a must have one entry per graph \(50\), it has 3"):
-        DisjointLoader(data.graphs, {"a": np.zeros(3)})
+        DisjointLoader(data.batch, {"a": np.zeros(3)})
     with pytest.raises(
         InputError, match="weight by name must have the names of label, it has b; label has a"
     ):
-        DisjointLoader(data.graphs, {"a": number}, {"b": number})
+        DisjointLoader(data.batch, {"a": number}, {"b": number})
     with pytest.raises(
         InputError, match="class_weight needs labels of one integer per graph, not labels by name"
     ):
-        DisjointLoader(data.graphs, {"a": number}, class_weight={0: 1.0})
+        DisjointLoader(data.batch, {"a": number}, class_weight={0: 1.0})
     with pytest.raises(
         InputError, match=r"nodes must have rows .* every node \(\d+\), p4 has shape \(2, 4\)"
     ):
-        DisjointLoader(data.graphs, nodes={"p4": np.zeros((2, 4))})
+        DisjointLoader(data.batch, nodes={"p4": np.zeros((2, 4))})
     with pytest.raises(InputError, match=r"needs the inputs x, p4; these graphs have .* and lack p4"):
-        next(DisjointLoader(data.graphs, inputs=["x", "p4"]).batches())
+        next(DisjointLoader(data.batch, inputs=["x", "p4"]).batches())

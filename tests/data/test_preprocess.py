@@ -85,9 +85,9 @@ def test_only_training_rows_are_fitted(make_jets):
     """Shifting every jet outside the training part changes nothing that is fitted."""
     jets, recipe = make_jets(40), GraphRecipe(edges="knn:3")
     train = np.arange(0, 40, 2)
-    pt = jets.jets["pt"].copy()
+    pt = jets["pt"].copy()
     pt[1::2] += 1000
-    shifted = replace(jets, jets={**jets.jets, "pt": pt})
+    shifted = replace(jets, columns={**jets.columns, "pt": pt})
     before = build_graphs(jets, recipe).take(train).fit_preprocess(recipe)
     after = build_graphs(shifted, recipe).take(train).fit_preprocess(recipe)
     assert before.to_dict() == after.to_dict()
@@ -114,7 +114,7 @@ def test_the_file_brings_back_every_bit(make_jets, tmp_path, nodes):
         node_features=tuple(f"{f.raw}:{f.transform}" for f in graphs.node_features),
         jet_features=("pt:log", "mass:log1p"),
     )
-    again, direct = graphs_of(jets, back).graphs, graphs.normalised(fitted).graphs
+    again, direct = graphs_of(jets, back).batch, graphs.normalised(fitted).batch
     for name in ("x", "u", "senders", "receivers", "n_node", "n_edge"):
         np.testing.assert_array_equal(getattr(again, name), getattr(direct, name))
 

@@ -42,7 +42,7 @@ def test_round_trip(data, path):
         assert store.recipe == RECIPE
         assert store.attributes == {"made": "by a test"}
         assert_same_graphs(store.read(), data)
-        store.read().graphs.check()
+        store.read().batch.check()
     assert [p.name for p in path.parent.iterdir()] == ["graphs.h5"]
 
 
@@ -103,24 +103,24 @@ def test_the_file_says_what_is_in_it(path):
 
 
 def test_no_graphs_and_no_labels(data, tmp_path):
-    bare = replace(data, label=None, graphs=replace(data.graphs, u=None), jet_features=(), jets={})
+    bare = replace(data, label=None, batch=replace(data.batch, u=None), jet_features=(), jets={})
     write_store(tmp_path / "bare.h5", bare, RECIPE)
     with GraphStore(tmp_path / "bare.h5") as store:
         assert store.label is None
-        assert store.read().graphs.u is None
+        assert store.read().batch.u is None
     write_store(tmp_path / "none.h5", data.take(np.arange(0)), RECIPE)
     with GraphStore(tmp_path / "none.h5") as store:
         assert len(store) == 0
-        assert store.read().graphs.x.shape == (0, data.graphs.x.shape[1])
+        assert store.read().batch.x.shape == (0, data.batch.x.shape[1])
 
 
 def test_edge_features_are_kept(data, tmp_path):
-    features = np.random.default_rng(0).normal(size=(len(data.graphs.senders), 2)).astype(np.float32)
-    with_features = replace(data, graphs=replace(data.graphs, edge_features=features))
+    features = np.random.default_rng(0).normal(size=(len(data.batch.senders), 2)).astype(np.float32)
+    with_features = replace(data, batch=replace(data.batch, edge_features=features))
     write_store(tmp_path / "e.h5", with_features, RECIPE, chunk=8)
     index = np.array([40, 2, 9])
     with GraphStore(tmp_path / "e.h5") as store:
-        expected = with_features.graphs.take(index).edge_features
+        expected = with_features.batch.take(index).edge_features
         np.testing.assert_array_equal(store.batch(index).edge_features, expected)
 
 
@@ -215,7 +215,7 @@ def test_an_epoch_from_disk_is_complete(data, path, options):
             order, DisjointLoader(store, batch_size=8, buffer=32, seed=5, **options).order(1)
         )
         # The same order from memory gives the same batches.
-        expected = DisjointLoader(data.graphs, data.label, index=order, batch_size=8)
+        expected = DisjointLoader(data.batch, data.label, index=order, batch_size=8)
         for a, b in zip(streamed.batches(1), expected.batches(), strict=True):
             for name, values in b[0].items():
                 np.testing.assert_array_equal(a[0][name], values)
@@ -247,7 +247,7 @@ def test_part_of_a_store_normalised(data, path):
         assert fitted.to_dict() == data.take(train).fit_preprocess(RECIPE).to_dict()
         streamed = DisjointLoader(store, index=train, preprocess=fitted, batch_size=N)
         found = next(streamed.batches())[0]
-        expected = data.take(train).normalised(fitted).graphs
+        expected = data.take(train).normalised(fitted).batch
         np.testing.assert_array_equal(found["x"], expected.x)
         np.testing.assert_array_equal(found["u"], expected.u)
 
@@ -280,12 +280,12 @@ with GraphStore(sys.argv[1], cache=4096) as store:
 def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
     """20,000 graphs take 145 MB as arrays; streaming them through 4,096 of them adds less than 70 MB."""
     big = GraphRecipe(nodes="candidates", edges="full")
-    index = np.flatnonzero(data.graphs.n_node >= 8)
+    index = np.flatnonzero(data.batch.n_node >= 8)
     some = data.take(np.resize(index, 2000))
-    x = np.zeros((len(some.graphs.x), 160), np.float32)
-    x[:, 0] = some.graphs.x[:, 0]
+    x = np.zeros((len(some.batch.x), 160), np.float32)
+    x[:, 0] = some.batch.x[:, 0]
     features = tuple(replace(data.node_features[0], raw=f"f{i}") for i in range(160))
-    wide = replace(some, graphs=replace(some.graphs, x=x), node_features=features)
+    wide = replace(some, batch=replace(some.batch, x=x), node_features=features)
     path = tmp_path / "big.h5"
     with new_store(path, wide, big, 12, compressed=False) as writer:
         for _ in range(10):

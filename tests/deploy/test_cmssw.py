@@ -233,7 +233,7 @@ def python_jets(jets: list[dict[str, Any]]) -> Jets:
         **{k: np.where(details, rows[k], 0) for k in ("d0", "d0_error", "dz", "dz_error")},
     }
     return Jets(
-        jets=of_jet,
+        columns=of_jet,
         event=np.arange(len(jets)),
         weight=np.ones(len(jets), np.float32),
         candidates=Ragged.from_counts({k: v.astype(np.float32) for k, v in columns.items()}, counts),

@@ -52,7 +52,7 @@ def test_the_cost_is_the_difference_of_the_two_areas(run: Run) -> None:
 
     costs = auc_cost(run, {"same": same, "noisy": noisy}, bootstraps=20)
     test = prepare(run.config, run.base).test
-    (scores,) = keras_scores(model, [JetBatch(test.graphs.graphs, test.graphs.positions)])
+    (scores,) = keras_scores(model, [JetBatch(test.graphs.batch, test.graphs.positions)])
     area = roc_auc(test.label, scores[:, 0], test.weight)
     for cost in costs.values():
         assert cost.jets == len(test.jets) > 100
@@ -126,13 +126,13 @@ def test_points_are_those_that_the_graph_was_built_in(
     jets = read_jets(sample_path("tau")).take(np.arange(30))
     recipe = GraphRecipe(nodes=nodes, edges="knn:2", coordinates=coordinates, max_nodes=limit)
     graphs = build_graphs(jets, recipe)
-    norm = Normalisation.fit(graphs.node_features, graphs.graphs.x)
+    norm = Normalisation.fit(graphs.node_features, graphs.batch.x)
     preprocess = Preprocess(
         nodes=nodes, edges="knn:2", coordinates=coordinates, max_nodes=limit, node_features=norm
     )
     points = points_of(jets, graphs, preprocess)
-    senders, receivers = link(preprocess, points, graphs.graphs.n_node)
-    np.testing.assert_array_equal(senders, graphs.graphs.senders)
-    np.testing.assert_array_equal(receivers, graphs.graphs.receivers)
+    senders, receivers = link(preprocess, points, graphs.batch.n_node)
+    np.testing.assert_array_equal(senders, graphs.batch.senders)
+    np.testing.assert_array_equal(receivers, graphs.batch.receivers)
     if on_lattice(preprocess) and not limit:
         np.testing.assert_array_equal(points, hit_quantities(jets)[2])

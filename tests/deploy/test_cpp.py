@@ -113,7 +113,7 @@ def random_jets(n: int, seed: int, most: int = 24) -> Jets:
     ieta, iphi = window_corner(eta, phi)
     jet = {"pt": rng.exponential(30, n), "mass": rng.exponential(3, n), "eta": eta, "phi": phi}
     return Jets(
-        jets={k: v.astype(np.float32) for k, v in jet.items()} | {"ieta": ieta, "iphi": iphi},
+        columns={k: v.astype(np.float32) for k, v in jet.items()} | {"ieta": ieta, "iphi": iphi},
         event=np.arange(n),
         weight=np.ones(n, np.float32),
         hits=hits,
@@ -155,11 +155,11 @@ def compare(tool: Path, run: Run, jets: Jets, folder: Path, padded: bool, batch:
     for i, tensors in enumerate(found):
         part = graphs.take(np.arange(i * batch, min((i + 1) * batch, len(jets))))
         if padded:
-            size = max(int(part.graphs.n_node.max()), 1)
-            expected = padded_feeds(JetBatch(part.graphs, part.positions), size)
+            size = max(int(part.batch.n_node.max()), 1)
+            expected = padded_feeds(JetBatch(part.batch, part.positions), size)
         else:
-            expected = edges_feeds(part.graphs)
-            edges += part.graphs.senders.size
+            expected = edges_feeds(part.batch)
+            edges += part.batch.senders.size
         assert tensors.keys() == expected.keys()
         for name, values in expected.items():
             assert tensors[name].shape == values.shape
@@ -398,7 +398,7 @@ def test_the_runner_explains_bad_input(
 def test_integers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
     jets = random_jets(2, 1)
     wrong = Jets(
-        jets=dict(jets.jets) | {"run": np.array([1, 2**24 + 1])}, event=jets.event, weight=jets.weight
+        columns=dict(jets.columns) | {"run": np.array([1, 2**24 + 1])}, event=jets.event, weight=jets.weight
     )
     with pytest.raises(InputError, match="the column run holds integers beyond 2"):
         write_candidates(tmp_path / "x.bin", wrong)

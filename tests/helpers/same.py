@@ -12,7 +12,7 @@ _ARRAYS = ("x", "senders", "receivers", "n_node", "n_edge", "u")
 
 def assert_same_jets(a: Jets, b: Jets) -> None:
     def columns(jets: Jets) -> dict[str, np.ndarray]:
-        out = {f"jets/{k}": v for k, v in jets.jets.items()}
+        out = {f"jets/{k}": v for k, v in jets.columns.items()}
         out |= {f"truth/{k}": v for k, v in jets.truth.items()}
         out |= {"event": jets.event, "weight": jets.weight}
         if jets.label is not None:
@@ -35,7 +35,7 @@ def assert_same_jets(a: Jets, b: Jets) -> None:
 
 def assert_same_graphs(a: GraphData, b: GraphData) -> None:
     for name in _ARRAYS:
-        first, second = getattr(a.graphs, name), getattr(b.graphs, name)
+        first, second = getattr(a.batch, name), getattr(b.batch, name)
         assert first.dtype == second.dtype, name
         np.testing.assert_array_equal(first, second, err_msg=name)
     for name in ("event", "weight", "label", "positions"):

@@ -150,13 +150,15 @@ def test_bad_augmentation() -> None:
     with pytest.raises(InputError, match=r"images must have shape \(B, H, W, C\)"):
         augment_images(np.zeros((3, 3)), Augmentation(), (0, 0))
     jets = some_jets()
-    bare = Jets(jets.jets, jets.event, jets.weight)
+    bare = Jets(jets.columns, jets.event, jets.weight)
     with pytest.raises(InputError, match="jets must have candidates"):
         augment_jets(bare, Augmentation(), 0)
     assert jets.candidates is not None
     only = Ragged({"pt": jets.candidates["pt"]}, jets.candidates.offsets)
     with pytest.raises(InputError, match="must have the columns deta, dphi .* lack deta, dphi"):
-        augment_jets(Jets(jets.jets, jets.event, jets.weight, candidates=only), Augmentation(rotation=1), 0)
+        augment_jets(
+            Jets(jets.columns, jets.event, jets.weight, candidates=only), Augmentation(rotation=1), 0
+        )
 
 
 def test_ensemble_is_the_mean_and_one_model(tmp_path: Path, batch: Any) -> None:

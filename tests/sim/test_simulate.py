@@ -41,7 +41,7 @@ sim = pytest.mark.skipif(
 def assert_equal(left: Jets, right: Jets) -> None:
     """Same columns, types and values."""
     pairs = [(left.event, right.event), (left.label, right.label), (left.weight, right.weight)]
-    pairs += [(left.jets[k], right.jets[k]) for k in left.jets]
+    pairs += [(left[k], right[k]) for k in left.columns]
     pairs += [(left.truth[k], right.truth[k]) for k in left.truth]
     assert left.candidates is not None
     assert right.candidates is not None
@@ -163,7 +163,7 @@ def test_a_smaller_chunk_is_the_beginning_of_a_larger_one_and_seeds_differ(
     assert_equal(background.take(np.arange(len(less))), less)
     for seed, number in ((6, 0), (5, 1)):
         other = simulate_chunk(Chunk("tau", seed, 1, number, 4))
-        assert not np.array_equal(other.jets["pt"], less.jets["pt"])
+        assert not np.array_equal(other["pt"], less["pt"])
     assert not np.isin(other.event, background.event).any()
 
 
@@ -196,9 +196,9 @@ def test_pileup_over_the_same_hard_scatters(background: Jets, pool: Pool):
     assert np.isin(jets.event, background.event).mean() > 0.6
     # A jet is one of the hard scatter: within ΔR < 0.2 of a generated jet above 8 GeV.
     assert jets.truth["generated_pt"].min() > 8
-    assert np.median(jets.jets["pt"] / jets.truth["generated_pt"]) == pytest.approx(1, abs=0.2)
+    assert np.median(jets["pt"] / jets.truth["generated_pt"]) == pytest.approx(1, abs=0.2)
     assert 8 < jets.truth["n_pileup"].mean() < 32
-    assert (jets.jets["rho"] > 0).all()
+    assert (jets["rho"] > 0).all()
     flags = jets.candidates["from_pv"]
     np.testing.assert_array_equal(flags == -1, jets.candidates["charge"] == 0)
     # Vertices are 3.5 cm apart: most tracks of pileup are recognised.
@@ -236,9 +236,9 @@ def test_other_processes(process: str, source: int, label: int):
     chosen = PROCESSES[process]
     np.testing.assert_array_equal(jets.label, label)
     low, high = chosen.jet_pt
-    assert (jets.jets["pt"] > low).all()
-    assert (jets.jets["pt"] < high).all()
-    assert np.abs(jets.jets["eta"]).max() < chosen.max_eta
+    assert (jets["pt"] > low).all()
+    assert (jets["pt"] < high).all()
+    assert np.abs(jets["eta"]).max() < chosen.max_eta
     assert (jets.weight > 0).all()
     assert jets.candidates is not None
     away = np.hypot(jets.candidates["deta"], jets.candidates["dphi"])
@@ -249,13 +249,13 @@ def test_other_processes(process: str, source: int, label: int):
     elif process == "top":
         assert (truth["is_top"] == 1).all()
         np.testing.assert_allclose(truth["top_mass"], 172.5, atol=12)
-        np.testing.assert_allclose(jets.jets["mass"], 172.5, atol=80)
+        np.testing.assert_allclose(jets["mass"], 172.5, atol=80)
     else:
         assert set(truth["parton"]) <= ({1, 2, 3, 4, 5} if label else {21})
         columns = np.stack([truth[name] for name in ("is_uds", "is_c", "is_b", "is_gluon")])
         np.testing.assert_array_equal(columns.sum(0), 1)
         # Gluons lose much out of the cone, and their jets are chosen flat in pT.
-        assert 0.7 < np.median(truth["parton_pt"] / jets.jets["pt"]) < 1.8
+        assert 0.7 < np.median(truth["parton_pt"] / jets["pt"]) < 1.8
 
 
 def test_events_are_numbered_as_they_appear():
@@ -271,7 +271,7 @@ def test_events_are_numbered_as_they_appear():
         _, first = np.unique(ordered.event, return_index=True)
         np.testing.assert_array_equal(first, np.sort(first))
         for number in np.unique(ordered.event):
-            assert len(set(event[ordered.jets["pt"].astype(int)[ordered.event == number]])) == 1
+            assert len(set(event[ordered["pt"].astype(int)[ordered.event == number]])) == 1
         assert len(np.unique(ordered.event)) == 9
         orders.append(ordered.label.tolist())
     assert orders[0] != orders[1]
@@ -290,11 +290,11 @@ def test_irrelevant_quantities_tell_nothing(shipped: Jets):
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
-    eta, phi = shipped.jets["eta"].astype(np.float64), shipped.jets["phi"].astype(np.float64)
+    eta, phi = shipped["eta"].astype(np.float64), shipped["phi"].astype(np.float64)
     irrelevant = {
         "phi": phi,
         "event parity": shipped.event % 2,
-        "window corner": shipped.jets["iphi"],
+        "window corner": shipped["iphi"],
         "place in the crystal, eta": eta / PITCH % 1,
         "place in the crystal, phi": phi / PITCH % 1,
         "place in the tower, eta": eta / (TOWER * PITCH) % 1,
@@ -315,7 +315,7 @@ def test_irrelevant_quantities_tell_nothing(shipped: Jets):
     error = np.sqrt((positive + negative + 1) / (12 * positive * negative))
     assert error < 0.01
     assert abs(auc(np.stack(list(irrelevant.values()), 1)) - 0.5) < 3 * error
-    assert auc(shipped.jets["pt"][:, None]) > 0.5 + 10 * error
+    assert auc(shipped["pt"][:, None]) > 0.5 + 10 * error
 
 
 def test_small_sample_is_labelled_and_tells_its_settings(small: tuple[Path, Jets]):
@@ -332,12 +332,12 @@ def test_shipped_sample_keeps_its_promises(shipped: Jets):
     assert len(shipped) == 8000
     assert signal.sum() == 4000
     assert shipped.attributes["seed"] == 1
-    pt, eta = shipped.jets["pt"], shipped.jets["eta"]
+    pt, eta = shipped["pt"], shipped["eta"]
     assert pt.min() > 10
     assert pt.max() < 50
     assert np.abs(eta).max() < 2.3
     np.testing.assert_array_equal(
-        np.stack(window_corner(eta, shipped.jets["phi"])), [shipped.jets["ieta"], shipped.jets["iphi"]]
+        np.stack(window_corner(eta, shipped["phi"])), [shipped["ieta"], shipped["iphi"]]
     )
     assert not np.intersect1d(shipped.event[signal], shipped.event[~signal]).size
     np.testing.assert_array_equal(shipped.weight[signal], 1)
@@ -358,30 +358,26 @@ def test_shipped_truth(shipped: Jets):
     assert truth["visible_pt"].max() < 50
     assert truth["visible_mass"].max() < 1.777
     away = np.hypot(
-        truth["visible_eta"] - shipped.jets["eta"][signal],
-        delta_phi(truth["visible_phi"], shipped.jets["phi"][signal]),
+        truth["visible_eta"] - shipped["eta"][signal],
+        delta_phi(truth["visible_phi"], shipped["phi"][signal]),
     )
     assert away.max() < 0.2
     assert np.median(away) < 0.02
-    assert np.median(shipped.jets["pt"][signal] / truth["visible_pt"]) == pytest.approx(1, abs=0.05)
+    assert np.median(shipped["pt"][signal] / truth["visible_pt"]) == pytest.approx(1, abs=0.05)
     np.testing.assert_array_equal(shipped.truth["decay_mode"][~signal], -1)
     np.testing.assert_array_equal(shipped.truth["visible_pt"][~signal], 0)
 
 
 def test_shipped_energy_shares(shipped: Jets):
-    background = np.flatnonzero(
-        (shipped.label == 0) & (shipped.jets["pt"] > 20) & (np.abs(shipped.jets["eta"]) < 1.1)
-    )
+    background = np.flatnonzero((shipped.label == 0) & (shipped["pt"] > 20) & (np.abs(shipped["eta"]) < 1.1))
     jets = shipped.take(background)
     total = {}
     for channel, hits in jets.hits.items():
         cells, side = (25, 5) if channel == "hcal" else (125, 1)
-        row = (hits["cell"] // cells + 0.5) * side + jets.jets["ieta"][hits.owner]
-        column = (hits["cell"] % cells + 0.5) * side + jets.jets["iphi"][hits.owner]
+        row = (hits["cell"] // cells + 0.5) * side + jets["ieta"][hits.owner]
+        column = (hits["cell"] % cells + 0.5) * side + jets["iphi"][hits.owner]
         eta, phi = row * np.pi / 180, column * np.pi / 180
-        near = (
-            np.hypot(eta - jets.jets["eta"][hits.owner], delta_phi(phi, jets.jets["phi"][hits.owner])) < 0.4
-        )
+        near = np.hypot(eta - jets["eta"][hits.owner], delta_phi(phi, jets["phi"][hits.owner])) < 0.4
         transverse = hits["value"] / (1 if channel == "track" else np.cosh(eta))
         total[channel] = float(transverse[near].sum())
     everything = sum(total.values())

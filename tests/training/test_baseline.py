@@ -18,7 +18,7 @@ def jets_at(eta, phi, pt, hits=None, candidates=None):
     columns = {"pt": pt, "eta": eta, "phi": phi, "mass": pt / 10, "ieta": ieta, "iphi": iphi}
     n = len(pt)
     return Jets(
-        jets=columns,
+        columns=columns,
         event=np.arange(n),
         weight=np.ones(n, np.float32),
         label=np.arange(n, dtype=np.int8) % 2,
@@ -145,7 +145,7 @@ def test_tracks_of_pileup_are_not_charged_candidates():
     candidates = candidates_of(TAU, [4])
     flagged = {**candidates.columns, "from_pv": np.array([1, 0, -1, -1])}
     jets = jets_at([0], [0], [20], candidates=Ragged(flagged, candidates.offsets))
-    jets = replace(jets, jets={**jets.jets, "rho": np.array([1.5], np.float32)})
+    jets = replace(jets, columns={**jets.columns, "rho": np.array([1.5], np.float32)})
     found = row(candidate_features(jets))
     assert (found["n_candidates"], found["n_charged"], found["n_charged_in_cone"]) == (4, 1, 1)
     assert found["charged_fraction"] == pytest.approx(8 / 20)

@@ -99,9 +99,9 @@ def test_jets_without_hits_and_with_one_are_scored(trained, tau_folder):
         )
         columns = {k: v[rows.astype(int)] for k, v in channel.columns.items()}
         hits[name] = type(channel).from_counts(columns, counts)
-    changed = type(jets)(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits)
+    changed = type(jets)(jets.columns, jets.event, jets.weight, jets.label, jets.truth, hits)
     graphs = graphs_of(changed, run.preprocess)
-    assert graphs.graphs.n_node.tolist()[::2] == [1, 0]
+    assert graphs.batch.n_node.tolist()[::2] == [1, 0]
     scores = predict(run.model(), graphs)
     assert scores.shape == (3, 1)
     assert np.all((scores > 0) & (scores < 1))

@@ -116,7 +116,7 @@ def test_targets_and_weights(tau_folder):
             np.array([0, 1, 10])[mode.value.astype(int)][known], truth["decay_mode"][known]
         )
         np.testing.assert_array_equal(pt.weight > 0, signal)
-        ratio = truth["visible_pt"][signal] / split.jets.jets["pt"][signal]
+        ratio = truth["visible_pt"][signal] / split.jets["pt"][signal]
         np.testing.assert_allclose(pt.value[signal], ratio, rtol=1e-6)
         np.testing.assert_array_equal(split.targets["score"].value, split.label)
         np.testing.assert_array_equal(split.targets["score"].weight, split.weight)
@@ -162,11 +162,11 @@ def test_predictions_in_units(three, tau_folder, tmp_path):
     test = prepare(three.config, three.base).test
     raw = predict(three.model(), test.graphs)
     rows = [
-        int(np.flatnonzero((jets.event == e) & (jets.jets["pt"] == p))[0])
-        for e, p in zip(test.jets.event[:5], test.jets.jets["pt"][:5], strict=True)
+        int(np.flatnonzero((jets.event == e) & (jets["pt"] == p))[0])
+        for e, p in zip(test.jets.event[:5], test.jets["pt"][:5], strict=True)
     ]
     np.testing.assert_allclose(
-        found["visible_pt"][rows, 0], raw["visible_pt"][:5, 0] * jets.jets["pt"][rows], rtol=1e-4
+        found["visible_pt"][rows, 0], raw["visible_pt"][:5, 0] * jets["pt"][rows], rtol=1e-4
     )
 
 
@@ -175,7 +175,7 @@ def test_a_regression_without_labels_and_jet_quantities(tau_folder):
     jets = jets.take(jets.label == 1)
     write_jets(
         tau_folder / "plain.h5",
-        Jets(jets.jets, jets.event, jets.weight, None, jets.truth, {}, jets.candidates),
+        Jets(jets.columns, jets.event, jets.weight, None, jets.truth, {}, jets.candidates),
     )
     (tau_folder / "one.toml").write_text(ONE)
     folder = tau_folder / "one"
@@ -197,10 +197,10 @@ def test_places_and_momenta_of_nodes(tau_folder):
     for recipe in (GraphRecipe("candidates", "knn:2"), GraphRecipe("hits", "knn:2", max_nodes=9)):
         graphs = build_graphs(jets, recipe)
         known = graphs.node_inputs()
-        owner = np.repeat(np.arange(40), graphs.graphs.n_node)
+        owner = np.repeat(np.arange(40), graphs.batch.n_node)
         pt, eta, phi, mass = known["p4"].T
-        np.testing.assert_allclose(eta - jets.jets["eta"][owner], known["points"][:, 0], atol=1e-5)
-        turned = np.angle(np.exp(1j * (phi - jets.jets["phi"][owner] - known["points"][:, 1])))
+        np.testing.assert_allclose(eta - jets["eta"][owner], known["points"][:, 0], atol=1e-5)
+        turned = np.angle(np.exp(1j * (phi - jets["phi"][owner] - known["points"][:, 1])))
         np.testing.assert_allclose(turned, 0, atol=1e-5)
         assert (pt >= 0).all()
         assert not mass.any()
@@ -253,7 +253,7 @@ def test_a_model_whose_inputs_the_sample_lacks(tau_folder, tmp_path):
     jets = read_jets(tau_folder / "tau.h5")
     columns = {name: jets.candidates[name] for name in ("pt", "charge")}
     bare = Jets(
-        jets.jets,
+        jets.columns,
         jets.event,
         jets.weight,
         jets.label,

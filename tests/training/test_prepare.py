@@ -42,15 +42,15 @@ def test_graphs_and_jets_of_a_split_belong_together(prepared):
     for part in (prepared.train, prepared.test):
         np.testing.assert_array_equal(part.graphs.event, part.jets.event)
         np.testing.assert_array_equal(part.graphs.label, part.jets.label)
-        alone = build_graphs(part.jets, GraphRecipe()).normalised(prepared.preprocess).graphs
-        np.testing.assert_array_equal(part.graphs.graphs.x, alone.x)
-        np.testing.assert_array_equal(part.graphs.graphs.senders, alone.senders)
-        np.testing.assert_array_equal(part.graphs.graphs.u, alone.u)
+        alone = build_graphs(part.jets, GraphRecipe()).normalised(prepared.preprocess).batch
+        np.testing.assert_array_equal(part.graphs.batch.x, alone.x)
+        np.testing.assert_array_equal(part.graphs.batch.senders, alone.senders)
+        np.testing.assert_array_equal(part.graphs.batch.u, alone.u)
 
 
 def test_weights_bring_the_background_to_the_signal_in_pt(prepared):
     part = prepared.train
-    pt, label = part.jets.jets["pt"], part.label
+    pt, label = part.jets["pt"], part.label
     for low, high in ((10, 20), (20, 50)):
         inside = (pt >= low) & (pt < high)
         signal = part.weight[inside & (label == 1)].sum() / part.weight[label == 1].sum()
@@ -67,19 +67,19 @@ def test_normalisation_sees_the_training_part_only(prepared, tau_folder, tmp_pat
     for name, channel in jets.hits.items():
         value = np.where(test[channel.owner], 7 * channel["value"], channel["value"]).astype(np.float32)
         hits[name] = type(channel)({**channel.columns, "value": value}, channel.offsets)
-    changed = Jets(jets.jets, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
+    changed = Jets(jets.columns, jets.event, jets.weight, jets.label, jets.truth, hits, jets.candidates)
     write_jets(tmp_path / "tau.h5", changed)
     again = prepare(make_config({"data": {"sample": "tau.h5", **SPLIT}}), tmp_path)
     assert again.preprocess.to_dict() == prepared.preprocess.to_dict()
-    assert not np.array_equal(again.test.graphs.graphs.x, prepared.test.graphs.graphs.x)
+    assert not np.array_equal(again.test.graphs.batch.x, prepared.test.graphs.batch.x)
 
 
 def test_jet_pt_range(tau_folder):
     config = make_config({"data": {"sample": "tau.h5", "jet_pt": [15, 30], **SPLIT}})
     part = prepare(config, tau_folder)
     for split in (part.train, part.validation, part.test):
-        assert split.jets.jets["pt"].min() >= 15
-        assert split.jets.jets["pt"].max() < 30
+        assert split.jets["pt"].min() >= 15
+        assert split.jets["pt"].max() < 30
 
 
 def test_candidates_instead_of_hits(tau_folder):
@@ -90,12 +90,12 @@ def test_candidates_instead_of_hits(tau_folder):
         }
     )
     part = prepare(config, tau_folder).test
-    np.testing.assert_array_equal(part.graphs.graphs.n_node, np.minimum(part.jets.candidates.counts, 5))
+    np.testing.assert_array_equal(part.graphs.batch.n_node, np.minimum(part.jets.candidates.counts, 5))
 
 
 def test_samples_that_cannot_be_used(tau_folder, tmp_path):
     jets = read_jets(tau_folder / "tau.h5")
-    unlabelled = Jets(jets.jets, jets.event, jets.weight, None, {}, jets.hits)
+    unlabelled = Jets(jets.columns, jets.event, jets.weight, None, {}, jets.hits)
     write_jets(tmp_path / "data.h5", unlabelled)
     with pytest.raises(InputError, match="data.h5 has no labels"):
         prepare(make_config({"data": {"sample": "data.h5"}}), tmp_path)

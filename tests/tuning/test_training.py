@@ -147,7 +147,7 @@ def test_the_folder_of_a_trial_is_a_run_folder(sweep):
 
     part = prepare(run.config, run.base).validation
     # The model that was saved is that of the best epoch; Keras bins its AUC.
-    assert roc_auc(part.label, scores(run.model(), part.graphs.graphs), part.weight) == pytest.approx(
+    assert roc_auc(part.label, scores(run.model(), part.graphs.batch), part.weight) == pytest.approx(
         record.score, abs=0.02
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers import (
     cms_uds_g,
@@ -34,7 +35,6 @@ from e2e_tf.data.readers import (
     top_tagging,
 )
 from e2e_tf.data.readers.common import OnError, PathLike, Report, check_on_error, existing_file, row_range
-from e2e_tf.data.readers.images import Images
 from e2e_tf.data.readers.recognise import Content
 from e2e_tf.errors import InputError
 

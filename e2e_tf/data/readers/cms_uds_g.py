@@ -167,7 +167,7 @@ def read_cms_uds_g(
     pt = 10.0 ** values[:, 0].astype(np.float64)
     is_gluon = gluon.astype(np.int8)
     return Jets(
-        jets={"pt": pt.astype(np.float32), "eta": values[:, 1]}
+        columns={"pt": pt.astype(np.float32), "eta": values[:, 1]}
         | {name: _whole(name, values[:, i]) for i, name in enumerate(GLOBALS) if i > 1},
         event=_events(charged, neutral, values),
         weight=np.ones(len(gluon), np.float32),

@@ -103,7 +103,7 @@ def read_energyflow(
     candidates |= {"charge": charge_of(pdg_id), "pdg_id": pdg_id} | kinds_of(pdg_id)
     screen.report.read += len(keep)
     return Jets(
-        jets=jets,
+        columns=jets,
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),
         label=label[keep].astype(np.int8),

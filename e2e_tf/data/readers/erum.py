@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.readers.common import (
     OnError,
@@ -45,7 +46,6 @@ from e2e_tf.data.readers.common import (
     row_range,
     unpad,
 )
-from e2e_tf.data.readers.images import Images
 from e2e_tf.errors import InputError
 
 __all__ = [
@@ -113,7 +113,7 @@ def read_erum_top_tagging(
     jets, candidates = cloud(raw["px"], raw["py"], raw["pz"], raw["energy"], raw.counts)
     screen.report.read += len(keep)
     return Jets(
-        jets=jets,
+        columns=jets,
         event=_events(split, first + keep),
         weight=np.ones(len(keep), np.float32),
         label=y[keep].astype(np.int8),
@@ -171,7 +171,7 @@ def read_erum_belle(
     floats = {name: column.astype(np.float32) for name, column in raw.columns.items() if name not in whole}
     screen.report.read += len(keep)
     return Jets(
-        jets={},
+        columns={},
         event=_events(split, first + keep),
         weight=np.ones(len(keep), np.float32),
         label=y[keep].astype(np.int8),

@@ -156,7 +156,7 @@ def read_future_tau(
             truth[f"visible_{name}"] = np.where(is_tau, values, 0).astype(np.float32)
     screen.report.read += len(keep)
     return Jets(
-        jets={name: column.astype(np.float32) for name, column in kinematics.items()},
+        columns={name: column.astype(np.float32) for name, column in kinematics.items()},
         event=(first + keep).astype(np.int64),
         weight=weight[keep].astype(np.float32),
         label=is_tau.astype(np.int8),

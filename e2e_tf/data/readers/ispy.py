@@ -257,7 +257,7 @@ def _jets(
     run, block, number = numbers
     n = len(axes)
     return Jets(
-        jets={
+        columns={
             "pt": pt.astype(np.float32),
             "eta": eta.astype(np.float32),
             "phi": phi.astype(np.float32),

@@ -129,7 +129,7 @@ def read_jetclass(
     number = classes.argmax(axis=1)
     screen.report.read += len(keep)
     return Jets(
-        jets={"pt": jet.pop("pt"), "eta": jet.pop("eta"), "phi": jet.pop("phi"), "mass": mass} | jet,
+        columns={"pt": jet.pop("pt"), "eta": jet.pop("eta"), "phi": jet.pop("phi"), "mass": mass} | jet,
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),
         label=np.isin(number, [CLASSES.index(name) for name in wanted]).astype(np.int8),

@@ -109,7 +109,7 @@ def read_jetnet(
     }
     screen.report.read += len(keep)
     return Jets(
-        jets={name: jet[:, i].astype(np.float32) for i, name in enumerate(("pt", "eta", "mass"))}
+        columns={name: jet[:, i].astype(np.float32) for i, name in enumerate(("pt", "eta", "mass"))}
         | {"num_particles": np.rint(jet[:, 3]).astype(np.int32)},
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),

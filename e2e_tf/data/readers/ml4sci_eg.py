@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.readers.common import (
     OnError,
     PathLike,
@@ -28,7 +29,6 @@ from e2e_tf.data.readers.common import (
     open_hdf5,
     row_range,
 )
-from e2e_tf.data.readers.images import Images
 from e2e_tf.errors import InputError
 
 __all__ = ["count_ml4sci_eg", "read_ml4sci_eg"]

@@ -18,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.readers.common import OnError, PathLike, Report, Screen
-from e2e_tf.data.readers.images import Images
 from e2e_tf.data.readers.parquet_images import count_rows, named_channels, read_image_rows
 from e2e_tf.errors import InputError
 
@@ -81,7 +81,10 @@ def read_ml4sci_qg(
         channels=names,
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),
-        jets={"pt": columns["pt"][keep].astype(np.float32), "mass": columns["m0"][keep].astype(np.float32)},
+        columns={
+            "pt": columns["pt"][keep].astype(np.float32),
+            "mass": columns["m0"][keep].astype(np.float32),
+        },
         label=is_gluon if signal == "gluon" else (1 - is_gluon).astype(np.int8),
         truth={"is_gluon": is_gluon},
         attributes={

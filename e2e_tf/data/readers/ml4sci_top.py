@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.readers.common import OnError, PathLike, Report, Screen, open_parquet
-from e2e_tf.data.readers.images import Images
 from e2e_tf.data.readers.parquet_images import count_rows, named_channels, read_image_rows
 
 __all__ = ["count_ml4sci_top", "read_ml4sci_top"]
@@ -80,7 +80,9 @@ def read_ml4sci_top(
         channels=names,
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),
-        jets=jets | {k: kept[k].astype(np.int32) for k in ("ieta", "iphi")} if regression else jets | masses,
+        columns=jets | {k: kept[k].astype(np.int32) for k in ("ieta", "iphi")}
+        if regression
+        else jets | masses,
         label=None if regression else kept["y"].astype(np.int8),
         truth=masses if regression else {},
         attributes={"reader": "ml4sci_top", "file": path.name, "settings": {"channels": list(names)}},

@@ -361,14 +361,14 @@ def checked(
         InputError: a momentum is negative, NaN or infinite and ``on_error`` is ``"stop"``.
     """
     screen = Screen(path, len(jets), on_error, report)
-    screen.energy("pt", jets.jets["pt"])
-    screen.finite("mass", jets.jets["mass"])
-    screen.finite("eta and phi", np.stack([jets.jets["eta"], jets.jets["phi"]], axis=1))
+    screen.energy("pt", jets["pt"])
+    screen.finite("mass", jets["mass"])
+    screen.finite("eta and phi", np.stack([jets["eta"], jets["phi"]], axis=1))
     screen.finite("genWeight", jets.weight)
     if jets.candidates is not None:
         screen.rows("candidates'", jets.candidates, energies)
-    wanted = np.isfinite(jets.jets["pt"]) & (jets.jets["pt"] >= min_pt)
+    wanted = np.isfinite(jets["pt"]) & (jets["pt"] >= min_pt)
     if max_abs_eta is not None:
-        wanted &= np.abs(jets.jets["eta"]) <= max_abs_eta
+        wanted &= np.abs(jets["eta"]) <= max_abs_eta
     screen.keep &= wanted
     return screen.passed(jets)

@@ -115,7 +115,7 @@ def read_padded(
     event = first + keep if event_key is None else arrays[event_key][keep]
     screen.report.read += len(keep)
     return Jets(
-        jets=jets,
+        columns=jets,
         event=event.astype(np.int64),
         weight=np.ones(len(keep), np.float32),
         label=None if label_key is None else arrays[label_key][keep].astype(np.int8),

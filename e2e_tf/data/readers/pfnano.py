@@ -145,7 +145,7 @@ def _candidates(source: Source, collection: str, jets: Jets, counts: np.ndarray,
     pdg_id = linked("pdgId").astype(np.int32)
     mass = linked("mass") if "mass" in there else mass_of(pdg_id)
     charge = linked("charge") if "charge" in there else charge_of(pdg_id)
-    columns = candidate_columns(rows, dict(jets.jets), owner, mass, pdg_id, charge)
+    columns = candidate_columns(rows, dict(jets.columns), owner, mass, pdg_id, charge)
     if {*_TRACK.values()} <= there:
         has_track = linked("d0Err") >= 0
         columns |= {

@@ -97,7 +97,7 @@ def read_top_tagging(
     jets, candidates = cloud(raw["PX"], raw["PY"], raw["PZ"], raw["E"], raw.counts)
     screen.report.read += len(keep)
     return Jets(
-        jets=jets,
+        columns=jets,
         event=(first + keep).astype(np.int64),
         weight=np.ones(len(keep), np.float32),
         label=label[keep].astype(np.int8),

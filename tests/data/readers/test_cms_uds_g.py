@@ -28,10 +28,10 @@ def write(path, arrays):
 
 def test_columns_by_name(tmp_path, arrays):
     jets = read_cms_uds_g(write(tmp_path / "j.h5", arrays))
-    np.testing.assert_allclose(jets.jets["pt"], [100, 10**1.5, 100], rtol=1e-6)
-    np.testing.assert_allclose(jets.jets["eta"], [-1.5, 0.5, -1.5])
-    assert list(jets.jets) == ["pt", "eta", *GLOBALS[2:]]
-    np.testing.assert_array_equal(jets.jets["n_cpf"], [2, 0, 2])
+    np.testing.assert_allclose(jets["pt"], [100, 10**1.5, 100], rtol=1e-6)
+    np.testing.assert_allclose(jets["eta"], [-1.5, 0.5, -1.5])
+    assert list(jets.columns) == ["pt", "eta", *GLOBALS[2:]]
+    np.testing.assert_array_equal(jets["n_cpf"], [2, 0, 2])
     c = jets.candidates
     np.testing.assert_array_equal(c.counts, [3, 0, 3])
     np.testing.assert_array_equal(c["is_charged"], [1, 1, 0] * 2)
@@ -112,7 +112,7 @@ def test_real_jets(shared_data):
     assert (jets.label.sum(), len(jets.candidates["pt"])) == (11_561, 581_978)
     c = jets.candidates
     assert c["is_charged"].sum() == 276_180
-    np.testing.assert_array_equal(np.minimum(jets.jets["n_npf"], 25), jets.candidates.counts - np.bincount(
+    np.testing.assert_array_equal(np.minimum(jets["n_npf"], 25), jets.candidates.counts - np.bincount(
         c.owner, c["is_charged"], len(jets)
     ))  # fmt: skip
     # the two columns that the source leaves unnamed
@@ -122,4 +122,4 @@ def test_real_jets(shared_data):
     fitted = charged & (c["track_ndof"] > 0)
     assert np.mean(c["track_chi2"][fitted] % c["track_ndof"][fitted] == 0) > 0.9999
     # gluon jets hold more candidates
-    assert jets.jets["n_cpf"][jets.label == 0].mean() > jets.jets["n_cpf"][jets.label == 1].mean()
+    assert jets["n_cpf"][jets.label == 0].mean() > jets["n_cpf"][jets.label == 1].mean()

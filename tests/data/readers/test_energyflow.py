@@ -26,9 +26,9 @@ def test_hand_computed_jets(tmp_path, arrays):
     jets = read_energyflow(path)
     assert count_energyflow(path) == 3
     half = (2 * np.pi - 6.1) / 2
-    np.testing.assert_allclose(jets.jets["pt"][0], 20 * np.cos(half), rtol=1e-6)
-    np.testing.assert_allclose(jets.jets["mass"][0], np.sqrt(2 * 100 * (1 - np.cos(2 * half))), rtol=1e-3)
-    np.testing.assert_allclose(jets.jets["mass"][1:], [0.93827, 0.000511], atol=2e-3)
+    np.testing.assert_allclose(jets["pt"][0], 20 * np.cos(half), rtol=1e-6)
+    np.testing.assert_allclose(jets["mass"][0], np.sqrt(2 * 100 * (1 - np.cos(2 * half))), rtol=1e-3)
+    np.testing.assert_allclose(jets["mass"][1:], [0.93827, 0.000511], atol=2e-3)
     np.testing.assert_allclose(jets.candidates["dphi"], [-half, half, 0, 0], atol=1e-6)
     np.testing.assert_allclose(jets.candidates["energy"][0], 10 * np.cosh(1), rtol=1e-6)
     np.testing.assert_allclose(jets.candidates["energy"][2], np.hypot(5, 0.93827) * np.cosh(0.5), rtol=1e-6)
@@ -83,10 +83,10 @@ def test_real_jets(shared_data):
     jets = read_energyflow(folder / "x10_sorted_12500.npy", labels=folder / "y10_sorted_12500.npy")
     assert (len(jets), jets.label.sum()) == (12_500, 6223)
     assert (jets.candidates.counts == 10).all()
-    assert jets.jets["pt"].max() < 551
+    assert jets["pt"].max() < 551
     kinds = [
         jets.candidates[f"is_{k}"] for k in ("charged_hadron", "neutral_hadron", "photon", "electron", "muon")
     ]
     np.testing.assert_array_equal(sum(kinds), 1)
     # quark jets carry more of their momentum in the leading constituents
-    assert jets.jets["pt"][jets.label == 1].mean() > jets.jets["pt"][jets.label == 0].mean()
+    assert jets["pt"][jets.label == 1].mean() > jets["pt"][jets.label == 0].mean()

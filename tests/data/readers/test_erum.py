@@ -26,7 +26,7 @@ def test_top_tagging(tmp_path):
     assert erum.count_erum(path) == 2
     jets = erum.read_erum_top_tagging(path, split="test")
     np.testing.assert_allclose(jets.candidates["pt"], [3, 6])
-    np.testing.assert_allclose(jets.jets["mass"], [np.sqrt(15**2 - 9 - 36 - 144), 0], rtol=1e-6)
+    np.testing.assert_allclose(jets["mass"], [np.sqrt(15**2 - 9 - 36 - 144), 0], rtol=1e-6)
     np.testing.assert_array_equal(jets.label, [1, 0])
     np.testing.assert_array_equal(jets.truth["ttv"], [0, 2])
     np.testing.assert_array_equal(jets.event, [2**40, 2**40 + 1])

@@ -40,8 +40,8 @@ def test_hand_computed_jets(tmp_path):
     np.testing.assert_allclose(jets.truth["visible_pt"], [4, 0, 0])
     np.testing.assert_allclose(jets.truth["visible_mass"], [1.5, 0, 0])
     np.testing.assert_allclose(jets.weight, [0.5, 2, 1])
-    np.testing.assert_allclose(jets.jets["pt"], [np.hypot(3, 6), 1, 5], rtol=1e-6)
-    np.testing.assert_allclose(jets.jets["mass"], [6, 0.75, 0], rtol=1e-6)
+    np.testing.assert_allclose(jets["pt"], [np.hypot(3, 6), 1, 5], rtol=1e-6)
+    np.testing.assert_allclose(jets["mass"], [6, 0.75, 0], rtol=1e-6)
     c = jets.candidates
     np.testing.assert_array_equal(c.counts, [2, 1, 0])
     np.testing.assert_allclose(c["energy"], [5, 10, 1.25])

@@ -60,7 +60,7 @@ def test_hits_fall_into_the_cells_of_the_window(tmp_path):
     jets = read_ispy(write(tmp_path / "one.ig", ONE_JET))
     assert len(jets) == 1
     assert jets.label is None
-    assert (jets.jets["ieta"][0], jets.jets["iphi"][0]) == (-60, 300)
+    assert (jets["ieta"][0], jets["iphi"][0]) == (-60, 300)
     ecal, hcal, track = jets.hits["ecal"], jets.hits["hcal"], jets.hits["track"]
     np.testing.assert_array_equal(ecal["cell"], [62, 62 * 125 + 62, 124 * 125])
     np.testing.assert_allclose(ecal["value"], [2, 4, 4])
@@ -73,9 +73,9 @@ def test_hits_fall_into_the_cells_of_the_window(tmp_path):
 def test_event_numbers_hold_the_run(tmp_path):
     jets = read_ispy(write(tmp_path / "two.ig", ONE_JET, ONE_JET, event(number=8, PFJets_V1=[[11, 0, 1, 0]])))
     np.testing.assert_array_equal(jets.event - 3 * 2**40, [7, 7, 8])
-    np.testing.assert_array_equal(jets.jets["run"], [3, 3, 3])
-    np.testing.assert_array_equal(jets.jets["event_number"], [7, 7, 8])
-    np.testing.assert_array_equal(jets.jets["luminosity_block"], [5, 5, 5])
+    np.testing.assert_array_equal(jets["run"], [3, 3, 3])
+    np.testing.assert_array_equal(jets["event_number"], [7, 7, 8])
+    np.testing.assert_array_equal(jets["luminosity_block"], [5, 5, 5])
 
 
 def test_mass_is_that_of_the_hits_scaled_to_the_jet(tmp_path):
@@ -84,14 +84,14 @@ def test_mass_is_that_of_the_hits_scaled_to_the_jet(tmp_path):
     path = write(
         tmp_path / "m.ig", event(PFJets_V1=[[40.0, 0.0, 1.57, 0.0], [20, 0, 1.57, 3]], EBRecHits_V2=hits)
     )
-    np.testing.assert_allclose(read_ispy(path).jets["mass"], [40 * math.tan(0.2), 0], rtol=1e-6)
+    np.testing.assert_allclose(read_ispy(path)["mass"], [40 * math.tan(0.2), 0], rtol=1e-6)
 
 
 def test_jets_are_selected(tmp_path):
     rows = [[9.9, 0, 1, 0], [10, 2.3, 1, 0], [80, -2.31, 1, 0], [50, -2.3, 1, 4.0]]
     path = write(tmp_path / "j.ig", event(PFJets_V1=rows))
-    np.testing.assert_allclose(read_ispy(path).jets["pt"], [10, 50])
-    np.testing.assert_allclose(read_ispy(path, max_pt=40, max_abs_eta=3).jets["pt"], [10])
+    np.testing.assert_allclose(read_ispy(path)["pt"], [10, 50])
+    np.testing.assert_allclose(read_ispy(path, max_pt=40, max_abs_eta=3)["pt"], [10])
     assert len(read_ispy(path, min_pt=500)) == 0
 
 
@@ -99,8 +99,8 @@ def test_a_range_of_events(tmp_path):
     events = [event(number=i, PFJets_V1=[[20 + i, 0, 1, 0]]) for i in range(5)]
     path = write(tmp_path / "r.ig", *events)
     assert count_ispy(path) == 5
-    np.testing.assert_allclose(read_ispy(path, start=1, stop=3).jets["pt"], [21, 22])
-    np.testing.assert_allclose(read_ispy(path, start=4, stop=99).jets["pt"], [24])
+    np.testing.assert_allclose(read_ispy(path, start=1, stop=3)["pt"], [21, 22])
+    np.testing.assert_allclose(read_ispy(path, start=4, stop=99)["pt"], [24])
     with pytest.raises(InputError, match="0 <= start <= stop"):
         read_ispy(path, start=-1)
 
@@ -122,7 +122,7 @@ def test_the_highest_version_counts(tmp_path):
     content["Types"]["PFJets_V2"] = [["phi", "double"], ["eta", "double"], ["et", "double"]]
     content["Collections"]["PFJets_V2"] = [[0.5, 0.25, 30.0]]
     jets = read_ispy(write(tmp_path / "v.ig", content))
-    assert (jets.jets["pt"][0], jets.jets["eta"][0], jets.jets["phi"][0]) == (30, 0.25, 0.5)
+    assert (jets["pt"][0], jets["eta"][0], jets["phi"][0]) == (30, 0.25, 0.5)
 
 
 def broken(**changes):
@@ -192,11 +192,11 @@ def test_real_collisions(shared_data, name, run, jets, hits):
     found = read_ispy(path)
     assert len(found) == jets
     assert len(np.unique(found.event)) == 25
-    assert set(found.jets["run"]) == {run}
+    assert set(found["run"]) == {run}
     assert {channel: len(rows["cell"]) for channel, rows in found.hits.items()} == hits
     assert all((rows["value"] > 0).all() for rows in found.hits.values())
-    assert found.jets["pt"].min() >= 10
+    assert found["pt"].min() >= 10
     # most of a hard central jet's energy is in its window's hits
-    hard = found.take((found.jets["pt"] > 50) & (np.abs(found.jets["eta"]) < 1))
+    hard = found.take((found["pt"] > 50) & (np.abs(found["eta"]) < 1))
     seen = sum(np.bincount(r.owner, r["value"], len(hard)) for r in (hard.hits["ecal"], hard.hits["hcal"]))
-    assert 0.5 < np.median(seen / (hard.jets["pt"] * np.cosh(hard.jets["eta"]))) < 2
+    assert 0.5 < np.median(seen / (hard["pt"] * np.cosh(hard["eta"]))) < 2

@@ -41,8 +41,8 @@ def test_hand_computed_jets(tmp_path, write):
     jets = read_jetclass(path, signal=["Tbqq", "Tbl"])
     np.testing.assert_array_equal(jets.label, [1, 0])
     np.testing.assert_array_equal(jets.truth["class"], [CLASSES.index("Tbqq"), 0])
-    np.testing.assert_allclose(jets.jets["mass"], [np.sqrt(225 - (6.5 * np.cosh(1)) ** 2), 0.75], rtol=1e-6)
-    np.testing.assert_allclose(jets.jets["sdmass"], [3, 0])
+    np.testing.assert_allclose(jets["mass"], [np.sqrt(225 - (6.5 * np.cosh(1)) ** 2), 0.75], rtol=1e-6)
+    np.testing.assert_allclose(jets["sdmass"], [3, 0])
     c = jets.candidates
     np.testing.assert_allclose(c["pt"], [3, 6, 1])
     np.testing.assert_allclose(c["deta"], [np.arcsinh(4 / 3) - 1, np.arcsinh(8 / 6) - 1, 0], atol=1e-6)

@@ -32,7 +32,7 @@ def test_hand_computed_jets(tmp_path, arrays):
     np.testing.assert_allclose(jets.candidates["pt"], [60, 40, 50])
     np.testing.assert_allclose(jets.candidates["deta"], [0.1, 0, 0.3])
     np.testing.assert_allclose(jets.candidates["energy"][0], 60 * np.cosh(1.1), rtol=1e-6)
-    np.testing.assert_array_equal(jets.jets["num_particles"], [2, 1])
+    np.testing.assert_array_equal(jets["num_particles"], [2, 1])
     np.testing.assert_array_equal(jets.label, [0, 0])
     assert read_jetnet(path, label=None).label is None
     np.testing.assert_array_equal(read_jetnet(path, label=1, start=1).event, [1])

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from e2e_tf.data.images import Images
 from e2e_tf.data.readers.common import Report
-from e2e_tf.data.readers.images import Images
 from e2e_tf.data.readers.ml4sci_eg import count_ml4sci_eg, read_ml4sci_eg
 from e2e_tf.data.readers.ml4sci_qg import count_ml4sci_qg, read_ml4sci_qg
 from e2e_tf.data.readers.ml4sci_top import count_ml4sci_top, read_ml4sci_top
@@ -71,7 +71,7 @@ def test_qg_images(tmp_path):
     assert images.images[1, 2, 3, 1] == 60 + 20 + 2 * 5 + 3
     np.testing.assert_array_equal(images.label, [1, 0, 1])
     np.testing.assert_array_equal(read_ml4sci_qg(path, channels=RGB, signal="gluon").label, [0, 1, 0])
-    np.testing.assert_allclose(images.jets["mass"], [10, 5, 7])
+    np.testing.assert_allclose(images["mass"], [10, 5, 7])
     one = read_ml4sci_qg(path, channels=RGB, start=1, stop=2)
     np.testing.assert_array_equal(one.event, [1])
     np.testing.assert_array_equal(one.images, images.images[1:2])
@@ -108,7 +108,7 @@ def test_top_images(tmp_path):
     images = read_ml4sci_top(path, channels=names)
     np.testing.assert_array_equal(images.images, np.moveaxis(x, 1, -1))
     np.testing.assert_array_equal(images.label, [1, 0])
-    np.testing.assert_allclose(images.jets["mass"], [170, 20])
+    np.testing.assert_allclose(images["mass"], [170, 20])
 
 
 def test_top_mass_regression(tmp_path):
@@ -118,13 +118,15 @@ def test_top_mass_regression(tmp_path):
     images = read_ml4sci_top(path, channels=("a", "b"))
     assert images.label is None
     np.testing.assert_allclose(images.truth["mass"], [170, 120])
-    np.testing.assert_array_equal(images.jets["ieta"], [10, 20])
+    np.testing.assert_array_equal(images["ieta"], [10, 20])
 
 
 def test_images_check_themselves():
     x, event = np.zeros((2, 4, 4, 1), np.float32), np.arange(2)
-    images = Images(x, ("a",), event, np.ones(2), jets={"pt": np.array([1.0, 2.0])}, label=np.array([0, 1]))
-    np.testing.assert_array_equal(images.take(np.array([False, True])).jets["pt"], [2])
+    images = Images(
+        x, ("a",), event, np.ones(2), columns={"pt": np.array([1.0, 2.0])}, label=np.array([0, 1])
+    )
+    np.testing.assert_array_equal(images.take(np.array([False, True]))["pt"], [2])
     with pytest.raises(InputError, match=r"images must have the shape \(n, H, W, 2\)"):
         Images(x, ("a", "b"), event, np.ones(2))
     with pytest.raises(InputError, match="one entry per image"):

@@ -74,9 +74,9 @@ def test_taus_with_truth(path):
     np.testing.assert_allclose(taus.truth["visible_pt"], [28, 0, 0])
     np.testing.assert_array_equal(taus.event, [2**40 + 11, 2**40 + 11, 2**40 + 2**35])
     np.testing.assert_allclose(taus.weight, [2, 2, -1])
-    np.testing.assert_array_equal(taus.jets["decayMode"], [1, 0, 10])
-    np.testing.assert_array_equal(taus.jets["idDecayMode"], [1, 0, 1])
-    assert list(taus.jets)[:4] == list(KINEMATICS)
+    np.testing.assert_array_equal(taus["decayMode"], [1, 0, 10])
+    np.testing.assert_array_equal(taus["idDecayMode"], [1, 0, 1])
+    assert list(taus.columns)[:4] == list(KINEMATICS)
 
 
 def test_tau_constituents(path):
@@ -102,8 +102,8 @@ def test_jet_labels(path, signal, label):
 
 def test_a_range_and_a_selection(path):
     assert len(read_nano_taus(path, start=1)) == 1
-    np.testing.assert_allclose(read_nano_taus(path, min_pt=22, max_abs_eta=1.5).jets["pt"], [30])
-    assert list(read_nano_taus(path, columns=["decayMode"]).jets) == [*KINEMATICS, "decayMode"]
+    np.testing.assert_allclose(read_nano_taus(path, min_pt=22, max_abs_eta=1.5)["pt"], [30])
+    assert list(read_nano_taus(path, columns=["decayMode"]).columns) == [*KINEMATICS, "decayMode"]
     assert len(read_nano_taus(path, start=2)) == 0
     assert len(read_nano_jets(path, start=2)) == 0
 
@@ -151,7 +151,7 @@ def test_bad_momenta_stop_or_are_skipped(tmp_path, pt, rule, write):
     with pytest.raises(InputError, match=rule):
         read_nano_jets(path)
     report = Report()
-    np.testing.assert_allclose(read_nano_jets(path, on_error="skip", report=report).jets["pt"], [50, 60])
+    np.testing.assert_allclose(read_nano_jets(path, on_error="skip", report=report)["pt"], [50, 60])
     assert report.skipped == {"pt must be finite and not negative [GeV]": 1}
 
 
@@ -159,7 +159,7 @@ def test_values_that_are_not_finite_become_0_outside_the_kinematics(tmp_path, wr
     jet = f4([[(9, 0.5, 3.1, 5, np.nan), (50, -1, 0, 6, 2)], [(60, 1, 1, 7, np.inf)]], (*KINEMATICS, "btag"))
     report = Report()
     jets = read_nano_jets(write(tmp_path / "btag.root", Jet=jet), report=report)
-    np.testing.assert_allclose(jets.jets["btag"], [0, 2, 0])
+    np.testing.assert_allclose(jets["btag"], [0, 2, 0])
     assert report.replaced == {"Jet_btag": 2}
 
 
@@ -185,7 +185,7 @@ def test_real_files(shared_data, name, n_events, taus, real, jets, modes):
     np.testing.assert_array_equal(matched, found.label == 1)
     assert dict(zip(*np.unique(found.truth["decay_mode"][matched], return_counts=True), strict=True)) == modes
     # the matched generated tau is where the reconstructed one is
-    np.testing.assert_allclose(found.truth["visible_eta"][matched], found.jets["eta"][matched], atol=0.05)
+    np.testing.assert_allclose(found.truth["visible_eta"][matched], found["eta"][matched], atol=0.05)
     found = read_nano_jets(path)
     assert len(found) == jets
     assert len(np.unique(found.event)) <= n_events

@@ -18,7 +18,7 @@ def test_momenta(tmp_path):
     jets = read_padded(path, columns=("energy", "px", "py", "pz", "kind"))
     np.testing.assert_allclose(jets.candidates["pt"], [3, 6])
     np.testing.assert_allclose(jets.candidates["kind"], [1, 2])
-    np.testing.assert_allclose(jets.jets["pt"], [np.hypot(3, 6), 0], rtol=1e-6)
+    np.testing.assert_allclose(jets["pt"], [np.hypot(3, 6), 0], rtol=1e-6)
     np.testing.assert_array_equal(jets.label, [1, 0])
 
 
@@ -42,8 +42,8 @@ def test_polar_with_mask_events_and_jets(tmp_path):
         jet_keys={"pt": "jet_pt"},
     )
     np.testing.assert_array_equal(jets.candidates.counts, [1, 2])
-    np.testing.assert_allclose(jets.jets["pt"], [11, 22])
-    np.testing.assert_allclose(jets.jets["eta"], [1, -1], rtol=1e-6)
+    np.testing.assert_allclose(jets["pt"], [11, 22])
+    np.testing.assert_allclose(jets["eta"], [1, -1], rtol=1e-6)
     np.testing.assert_array_equal(jets.event, [7, 8])
     assert jets.label is None
 
@@ -51,7 +51,7 @@ def test_polar_with_mask_events_and_jets(tmp_path):
 def test_relative_columns_stay(tmp_path):
     x = np.array([[[1.0, 0.1, -0.1], [0, 0, 0]]])
     jets = read_padded(write(tmp_path / "p.npz", X=x, y=[1]), columns=("pt", "deta", "dphi"))
-    assert jets.jets == {}
+    assert jets.columns == {}
     np.testing.assert_allclose(jets.candidates["deta"], [0.1])
 
 

@@ -127,9 +127,9 @@ def test_real_file(shared_data):
     assert report.replaced == {"btagSip3dSig": 2}
     c = jets.candidates
     # the candidates' vector sum is the jet, up to jet corrections
-    phi = jets.jets["phi"][c.owner] + c["dphi"]
+    phi = jets["phi"][c.owner] + c["dphi"]
     px, py = (np.bincount(c.owner, c["pt"] * f(phi), len(jets)) for f in (np.cos, np.sin))
-    ratio = np.hypot(px, py) / jets.jets["pt"]
+    ratio = np.hypot(px, py) / jets["pt"]
     assert 0.9 < np.median(ratio) < 1.05
     assert np.hypot(c["deta"], c["dphi"]).max() < 0.6
     assert len(read_pfnano(path, collection="FatJet", signal="b")) == 24

@@ -22,7 +22,7 @@ class Images:
         channels: C names, in the order of the last axis.
         event: int64 (n,), the event an image comes from; images of one event never go to different splits.
         weight: float32 (n,), event weights.
-        jets: columns of length n: ``pt`` and ``mass`` in GeV and more, as far as they are known.
+        columns: of the images, each of length n: ``pt`` and ``mass`` in GeV and more, as far as they are known.
         label: int8 (n,), 1 for signal and 0 for background; None where there is none.
         truth: columns of length n.
         attributes: settings and provenance (JSON values).
@@ -32,7 +32,7 @@ class Images:
     channels: tuple[str, ...]
     event: np.ndarray
     weight: np.ndarray
-    jets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     label: np.ndarray | None = None
     truth: Mapping[str, np.ndarray] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Images:
         if len(set(self.channels)) != len(self.channels):
             raise InputError(f"channel names must differ, they are {', '.join(self.channels)}")
         n = len(self.images)
-        lengths = {f"jets/{k}": len(v) for k, v in self.jets.items()}
+        lengths = {f"jets/{k}": len(v) for k, v in self.columns.items()}
         lengths |= {f"truth/{k}": len(v) for k, v in self.truth.items()}
         lengths |= {"event": len(self.event), "weight": len(self.weight)}
         if self.label is not None:
@@ -58,6 +58,20 @@ class Images:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A column of the images, such as ``pt`` [GeV], of length n.
+
+        Raises:
+            InputError: there is no such column; the message names those there are.
+        """
+        if name not in self.columns:
+            known = ", ".join(sorted(self.columns)) or "none"
+            raise InputError(f"these images have no column {name!r}, they have {known}")
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
     def take(self, index: np.ndarray) -> Images:
         """The given images (indices or a boolean mask) in the given order."""
         return Images(
@@ -65,7 +79,7 @@ class Images:
             channels=self.channels,
             event=self.event[index],
             weight=self.weight[index],
-            jets={k: v[index] for k, v in self.jets.items()},
+            columns={k: v[index] for k, v in self.columns.items()},
             label=None if self.label is None else self.label[index],
             truth={k: v[index] for k, v in self.truth.items()},
             attributes=self.attributes,
