@@ -101,7 +101,7 @@ def given_function(model: Any) -> Any:
     import tensorflow as tf
 
     from e2e_tf.deploy.interface import block_core
-    from e2e_tf.layers.ops import exporting
+    from e2e_tf.layers.exporting import exporting
 
     core = block_core(model, "padded")
     shapes = {

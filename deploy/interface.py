@@ -327,7 +327,8 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
     """
     import tensorflow as tf
 
-    from e2e_tf.layers.ops import block_index, exporting, to_blocks
+    from e2e_tf.layers.exporting import exporting
+    from e2e_tf.layers.padded import block_index, to_blocks
 
     infos = edges_inputs(*widths(model, "edges"))
     core = None if repeated else block_core(model, "edges")

@@ -86,7 +86,7 @@ def padded_function(
     """
     import tensorflow as tf
 
-    from e2e_tf.layers.ops import exporting
+    from e2e_tf.layers.exporting import exporting
 
     rules = padded_rules(preprocess)
     wraps = periods(preprocess)

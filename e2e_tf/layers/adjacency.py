@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.ops import is_exporting
+from e2e_tf.layers.exporting import is_exporting
 
 __all__ = [
     "EDGES_HELP",

@@ -8,7 +8,7 @@ import tensorflow as tf
 from spektral.layers.ops.scatter import serialize_scatter
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.ops import segment_max, segment_sum
+from e2e_tf.layers.segments import segment_max, segment_sum
 
 __all__ = ["AGGREGATIONS", "aggregate_blocks", "aggregate_edges", "aggregate_slots", "aggregation"]
 

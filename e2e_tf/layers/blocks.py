@@ -8,7 +8,9 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.layers.adjacency import check_graph, check_members
-from e2e_tf.layers.ops import block_index, graph_ids, is_exporting, to_blocks
+from e2e_tf.layers.exporting import is_exporting
+from e2e_tf.layers.padded import block_index, to_blocks
+from e2e_tf.layers.segments import graph_ids
 
 __all__ = ["DisjointToBlocks"]
 

@@ -9,8 +9,12 @@ import tensorflow as tf
 from spektral.layers.convolutional.cheb_conv import ChebConv as SpektralChebConv
 
 from e2e_tf.errors import InputError
+from e2e_tf.layers._fast.choice import has_products
+from e2e_tf.layers._fast.csr import CsrBlocks, CsrMatrix
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
-from e2e_tf.layers.ops import Blocks, Matrix, has_products, is_exporting, linear, propagate
+from e2e_tf.layers.exporting import is_exporting
+from e2e_tf.layers.linear import linear
+from e2e_tf.layers.segments import propagate
 
 __all__ = ["ChebConv"]
 
@@ -103,7 +107,7 @@ class ChebConv(SpektralChebConv):
         if check_graph(x, laplacian):
             # In training only: other runtimes lack sparse products, and anybody may export a trained model.
             if training and len(x.shape) == 3 and has_products(x.dtype) and laplacian.dtype == x.dtype:
-                return Blocks.of(laplacian).product
+                return CsrBlocks.of(laplacian).product
             return lambda values: tf.matmul(tf.cast(laplacian, values.dtype), values)
         senders, receivers, weights = as_edges(laplacian, rows="receivers")
         if weights is None:
@@ -116,7 +120,7 @@ class ChebConv(SpektralChebConv):
         self.supports_jit = False  # XLA has no sparse matrices, and is slower without
         if weights.dtype != x.dtype:
             weights = tf.cast(weights, x.dtype)
-        return Matrix.of(receivers, senders, weights, tf.shape(x)[0]).product
+        return CsrMatrix.of(receivers, senders, weights, tf.shape(x)[0]).product
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[0][:-1], self.channels)

@@ -10,7 +10,8 @@ import tensorflow as tf
 from e2e_tf.layers.adjacency import check_members, positive
 from e2e_tf.layers.aggregate import aggregate_slots
 from e2e_tf.layers.edge_conv import EdgeConv
-from e2e_tf.layers.ops import block_index, from_blocks, nearest, node_mask, take_nodes, to_blocks
+from e2e_tf.layers.neighbours import nearest
+from e2e_tf.layers.padded import block_index, from_blocks, node_mask, take_nodes, to_blocks
 
 __all__ = ["DynamicEdgeConv"]
 

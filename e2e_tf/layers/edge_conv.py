@@ -12,7 +12,8 @@ from spektral.layers.convolutional.edge_conv import EdgeConv as SpektralEdgeConv
 from e2e_tf.compat import is_compiling
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
 from e2e_tf.layers.aggregate import aggregate_edges, aggregate_slots, aggregation
-from e2e_tf.layers.ops import is_exporting, take_nodes
+from e2e_tf.layers.exporting import is_exporting
+from e2e_tf.layers.padded import take_nodes
 from e2e_tf.layers.pair_mlp import PairMLP
 
 __all__ = ["EdgeConv"]

@@ -9,6 +9,9 @@ import tensorflow as tf
 from spektral.layers.convolutional.gat_conv import GATConv as SpektralGATConv
 
 from e2e_tf.errors import InputError
+from e2e_tf.layers._fast.attention import attend
+from e2e_tf.layers._fast.choice import has_products
+from e2e_tf.layers._fast.csr import CsrPattern
 from e2e_tf.layers.adjacency import (
     add_self_loops,
     as_edges,
@@ -18,17 +21,9 @@ from e2e_tf.layers.adjacency import (
     positive,
     self_loops,
 )
-from e2e_tf.layers.ops import (
-    Entries,
-    attend,
-    has_products,
-    is_exporting,
-    join_heads,
-    leaky_relu,
-    linear,
-    segment_max,
-    segment_sum,
-)
+from e2e_tf.layers.exporting import is_exporting
+from e2e_tf.layers.linear import join_heads, leaky_relu, linear
+from e2e_tf.layers.segments import segment_max, segment_sum
 
 __all__ = ["GATConv"]
 
@@ -164,7 +159,7 @@ class GATConv(SpektralGATConv):
         self.supports_jit = False  # XLA has no sparse matrices, and is slower without
         heads, n_nodes = self.attn_heads, tf.shape(x)[0]
         senders, receivers, _ = as_edges(a, rows="senders")
-        edges = Entries.of(receivers, senders)
+        edges = CsrPattern.of(receivers, senders)
         receivers, senders = edges.rows, edges.columns
         # Every node's own loop is a term of its own, so that no edge is appended.
         keep = tf.cast(senders != receivers, x.dtype)

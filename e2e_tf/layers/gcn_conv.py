@@ -9,7 +9,8 @@ import tensorflow as tf
 from spektral.layers.convolutional.gcn_conv import GCNConv as SpektralGCNConv
 
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
-from e2e_tf.layers.ops import linear, propagate
+from e2e_tf.layers.linear import linear
+from e2e_tf.layers.segments import propagate
 
 __all__ = ["GCNConv"]
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import constraints, initializers, regularizers
 
-from e2e_tf.layers.ops import linear
+from e2e_tf.layers.linear import linear
 from e2e_tf.layers.pooling import GlobalPool
 
 __all__ = ["GlobalAttnSumPool"]

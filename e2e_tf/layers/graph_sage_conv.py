@@ -10,7 +10,7 @@ from spektral.layers.convolutional.graphsage_conv import GraphSageConv as Spektr
 
 from e2e_tf.layers.adjacency import add_self_loops, as_edges, check_graph, positive, self_loops
 from e2e_tf.layers.aggregate import aggregate_blocks, aggregate_edges, aggregation
-from e2e_tf.layers.ops import linear
+from e2e_tf.layers.linear import linear
 
 __all__ = ["GraphSageConv"]
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense
-from e2e_tf.layers.ops import segment_sum
+from e2e_tf.layers.segments import segment_sum
 
 __all__ = ["NormalizedAdjacency"]
 

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.layers.batch_norm import WeightedBatchNormalization
-from e2e_tf.layers.ops import linear
+from e2e_tf.layers.linear import linear
 
 __all__ = ["PairMLP"]
 

@@ -10,7 +10,8 @@ from keras import initializers
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import check_members, number, positive
-from e2e_tf.layers.ops import block_index, from_blocks, join_heads, linear, node_mask, split_heads, to_blocks
+from e2e_tf.layers.linear import join_heads, linear, split_heads
+from e2e_tf.layers.padded import block_index, from_blocks, node_mask, to_blocks
 
 __all__ = ["ParticleAttention"]
 

@@ -8,7 +8,8 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.layers.adjacency import check_members
-from e2e_tf.layers.ops import graph_ids, node_mask, segment_max, segment_sum
+from e2e_tf.layers.padded import node_mask
+from e2e_tf.layers.segments import graph_ids, segment_max, segment_sum
 
 __all__ = ["GlobalPool"]
 

@@ -8,8 +8,10 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
+from e2e_tf.layers._fast.choice import has_products
 from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense, number, self_loops
-from e2e_tf.layers.ops import has_products, is_exporting, may_have_loops, segment_sum
+from e2e_tf.layers.exporting import is_exporting, may_have_loops
+from e2e_tf.layers.segments import segment_sum
 
 __all__ = ["ScaledLaplacian"]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import check_members, number
-from e2e_tf.layers.ops import block_index, to_blocks
+from e2e_tf.layers.padded import block_index, to_blocks
 
 __all__ = ["ObjectCondensation", "object_condensation"]
 

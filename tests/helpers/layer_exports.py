@@ -13,7 +13,7 @@ import tensorflow as tf
 from fresh_process import fresh_process
 from layer_graphs import EMPTY, OTHER, STANDARD, Form, run, shapes, tensors
 
-from e2e_tf.layers.ops import exporting
+from e2e_tf.layers.exporting import exporting
 
 logging.getLogger("tf2onnx").setLevel(logging.ERROR)
 

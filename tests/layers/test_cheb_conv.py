@@ -11,7 +11,7 @@ from references import cheb, laplacian
 
 from e2e_tf import InputError
 from e2e_tf.layers import ChebConv
-from e2e_tf.layers.ops import exporting
+from e2e_tf.layers.exporting import exporting
 
 
 def edge_weights(graphs):

@@ -11,7 +11,7 @@ from references import edge_conv, nearest
 
 from e2e_tf import InputError
 from e2e_tf.graph import knn
-from e2e_tf.layers import DynamicEdgeConv, ops
+from e2e_tf.layers import DynamicEdgeConv, neighbours, padded
 
 POINTS = [
     Form("points", lambda g: [g.x, g.x[:, :2], g.n_node], flat_rows),
@@ -78,8 +78,8 @@ def test_neighbours_are_those_of_the_graph_builder(sizes, k, dim, seed):
         # Beyond four dimensions distances are rounded, so ties are not kept: no two are equal.
         points = rng.normal(size=points.shape).astype(np.float32)
     n_node = tf.constant(sizes, tf.int32)
-    index, mask = ops.block_index(n_node)
-    slots, valid = ops.nearest(ops.to_blocks(tf.constant(points), index), mask, k, False)
+    index, mask = padded.block_index(n_node)
+    slots, valid = neighbours.nearest(padded.to_blocks(tf.constant(points), index), mask, k, False)
     start = np.cumsum(sizes) - sizes
     graph, receiver, place = np.nonzero(valid.numpy())
     senders = start[graph] + slots.numpy()[graph, receiver, place]
@@ -95,8 +95,8 @@ def test_neighbours_far_from_the_origin():
     near = rng.normal(size=(1, 8, 6)).astype(np.float32)
     offset = np.float32(64.0)
     far = (near + offset).astype(np.float32)
-    index, _ = ops.nearest(tf.constant(far - offset), tf.ones((1, 8)), 3, False)
-    shifted, _ = ops.nearest(tf.constant(far), tf.ones((1, 8)), 3, False)
+    index, _ = neighbours.nearest(tf.constant(far - offset), tf.ones((1, 8)), 3, False)
+    shifted, _ = neighbours.nearest(tf.constant(far), tf.ones((1, 8)), 3, False)
     np.testing.assert_array_equal(index, shifted)
 
 

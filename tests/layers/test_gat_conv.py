@@ -11,7 +11,7 @@ from references import gat
 
 from e2e_tf import InputError
 from e2e_tf.layers import ChebConv, GATConv, ScaledLaplacian
-from e2e_tf.layers.ops import attend
+from e2e_tf.layers._fast.attention import attend
 
 
 @pytest.mark.parametrize(("heads", "concat", "loops"), [(1, True, True), (3, True, True), (2, False, False)])

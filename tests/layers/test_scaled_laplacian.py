@@ -11,7 +11,7 @@ from spektral.utils import normalized_laplacian, rescale_laplacian
 
 from e2e_tf import InputError
 from e2e_tf.layers import ScaledLaplacian
-from e2e_tf.layers.ops import exporting
+from e2e_tf.layers.exporting import exporting
 
 PAIRS = Form("pairs", BLOCKS.feed, lambda out, g: pair_rows(out, g)[:, None], blocks=True)
 
