@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf import __version__
 from e2e_tf.compat import constant_graph, default_attributes, read_saved_model
 from e2e_tf.deploy.interface import (
     INTERFACES,
@@ -45,6 +44,7 @@ from e2e_tf.graph import GraphSpec
 from e2e_tf.terminal import status
 from e2e_tf.training.fit import package_versions
 from e2e_tf.training.run import Run
+from e2e_tf.version import __version__
 
 __all__ = ["FORMATS", "MANIFEST_FORMAT", "default_interface", "export", "freeze"]
 

@@ -15,8 +15,7 @@ import importlib as _importlib
 import wrapt as _wrapt
 
 from e2e_tf.errors import InputError
-
-__version__ = "0.1.0"
+from e2e_tf.version import __version__
 
 # Public functions by the module that holds them; imported when they are first used, so that
 # ``import e2e_tf`` stays quick and does not import TensorFlow.
@@ -51,5 +50,9 @@ def __dir__() -> list[str]:
 
 @_wrapt.when_imported("keras")
 def _register_layers(_: object) -> None:
-    """Register the layers as soon as Keras is there: ``import e2e_tf`` is all that a reload needs."""
+    """Register layers and losses as soon as Keras is there: ``import e2e_tf`` is all that a reload needs.
+
+    A compiled model is saved with its losses.
+    """
     _importlib.import_module("e2e_tf.layers")
+    _importlib.import_module("e2e_tf.losses")

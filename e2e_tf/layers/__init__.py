@@ -1,13 +1,10 @@
 """Graph layers for Keras 3: Spektral's names, weights and numbers, written so that they export.
 
-Importing this module registers every layer and loss, so that ``keras.models.load_model`` finds them in safe
-mode.
+Importing this module registers every layer, so that ``keras.models.load_model`` finds them in safe mode.
 """
 
 from __future__ import annotations
 
-# Registered with the layers: a compiled model is saved with its losses.
-import e2e_tf.losses as _losses  # noqa: F401
 from e2e_tf.layers.blocks import DisjointToBlocks
 from e2e_tf.layers.cheb_conv import ChebConv
 from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv

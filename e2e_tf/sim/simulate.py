@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-import e2e_tf
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, delta_phi, window_corner
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, write_jets
@@ -65,6 +64,7 @@ from e2e_tf.sim.truth import (
     top_of_jets,
 )
 from e2e_tf.terminal import status, track
+from e2e_tf.version import __version__
 
 __all__ = [
     "CHUNK_JETS",
@@ -453,7 +453,7 @@ def _provenance(process: str, jets: int, seed: int, pileup: float, detector: str
         "command": f"e2e-tf simulate --process {process} --jets {jets} --seed {seed}{options} -o {process}.h5",
         "settings": settings,
         "versions": {
-            "e2e-tf": e2e_tf.__version__,
+            "e2e-tf": __version__,
             **{name: importlib.metadata.version(name) for name in libraries},
         },
     }
