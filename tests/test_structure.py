@@ -187,7 +187,6 @@ NO_TEST_LEFT = {
     "e2e_tf",
     "e2e_tf.data.readers",
     "e2e_tf.data.readers.common",
-    "e2e_tf.data.readers.images",
     "e2e_tf.data.readers.ml4sci_eg",
     "e2e_tf.data.readers.ml4sci_qg",
     "e2e_tf.data.readers.ml4sci_top",
@@ -255,6 +254,7 @@ NO_TEST_LEFT = {
     "e2e_tf.deploy.repeat",
     "e2e_tf.deploy.sources",
     "e2e_tf.deploy.tensors",
+    "e2e_tf.data.images",
 }
 
 OF_NO_MODULE = {
