@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.profiles import release
-from e2e_tf.deploy.verify import open_handoff, read_handoff_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 from e2e_tf.graph import GraphSpec
@@ -116,13 +116,13 @@ def cmssw_package(
             f"the package must be Subsystem/Package in letters and digits, such as RecoTauTag/E2ETagger, not "
             f"{package!r}"
         )
-    manifest = open_handoff(handoff)
+    manifest = open_bundle(handoff)
     if manifest["interface"] not in _INTERFACES or len(manifest["outputs"]) != 1:
         raise InputError(
             f"a CMSSW package takes a hand-off of the {' or '.join(_INTERFACES)} interface with one output, not "
             f"{manifest['interface']} with {len(manifest['outputs'])}"
         )
-    preprocess = read_handoff_preprocess(handoff)
+    preprocess = read_bundle_preprocess(handoff)
     _check(preprocess)
     backends = _backends(manifest)
     subsystem, name = package.split("/")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.compat import constant_graph, default_attributes, read_saved_model
+from e2e_tf.deploy.agreement import SMALLER
 from e2e_tf.deploy.interface import (
     INTERFACES,
     OUTPUT,
@@ -25,7 +26,7 @@ from e2e_tf.deploy.interface import (
     tensors_function,
     tensors_infos,
 )
-from e2e_tf.deploy.jets import adversarial_batches, random_batch
+from e2e_tf.deploy.jets import adversarial_batches
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.padded import (
     padded_feeds,
@@ -36,8 +37,10 @@ from e2e_tf.deploy.padded import (
 )
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, Release, check_onnx, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.reference import keras_call, keras_scores
+from e2e_tf.deploy.runners import onnx_runner
+from e2e_tf.deploy.samples import sized_batches, tensor_batch
 from e2e_tf.deploy.sources import ModelFile, open_source
-from e2e_tf.deploy.tensors import keras_call, tensor_batch
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.graph import GraphSpec
@@ -106,8 +109,8 @@ def export(
         int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
-        proof: random jets of a proof (:func:`e2e_tf.deploy.verify.verify`) whose result goes into the manifest; 0
-            leaves it to ``verify(..., write=True)``.
+        proof: random jets of a proof (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the manifest; 0
+            leaves it to ``validate(..., write=True)``.
 
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
@@ -289,13 +292,7 @@ def _samples(run: Run, exported: _Function, sizes: Sequence[Sequence[int]], seed
         rng = np.random.default_rng(seed)
         infos = [info.to_dict() for info in exported.inputs]
         return [tensor_batch(infos, len(n), rng) for n in sizes]
-    return [exported.feeds(batch) for batch in _batches(run, sizes, seed)]
-
-
-def _batches(run: Run, sizes: Sequence[Sequence[int]], seed: int) -> list[Any]:
-    rng = np.random.default_rng(seed)
-    limit = run.preprocess.max_nodes or 120
-    return [random_batch(run.preprocess, np.minimum(np.array(n), limit), rng, link) for n in sizes]
+    return [exported.feeds(batch) for batch in sized_batches(run.preprocess, sizes, seed)]
 
 
 def _onnx(
@@ -354,7 +351,7 @@ def _fixed(run: Run, model: Any, shape: tuple[int, int], part: Path) -> dict[str
     imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
     pruned = imported.prune([f"{name}:0" for name in names], f"{OUTPUT}:0")
     compiled = tf.function(lambda *values: pruned(*values), jit_compile=True, autograph=False)
-    (batch,) = _batches(run, [[min(7 + 5 * i, shape[1]) for i in range(shape[0])]], 3)
+    (batch,) = sized_batches(run.preprocess, [[min(7 + 5 * i, shape[1]) for i in range(shape[0])]], 3)
     feeds = {name: tf.constant(value) for name, value in padded_feeds(batch, shape[1]).items()}
     values = [feeds[name] for name in names]
     try:
@@ -378,7 +375,6 @@ def _fixed(run: Run, model: Any, shape: tuple[int, int], part: Path) -> dict[str
 def _auc_cost(run: Run, exported: _Function, entries: dict[str, Any], part: Path) -> None:
     """Add to the cost of the smaller forms what they cost in ROC-AUC; None where the run's sample has gone."""
     from e2e_tf.deploy.cost import auc_cost
-    from e2e_tf.deploy.verify import SMALLER, onnx_runner
 
     def scorer(key: str) -> Callable[[Any], np.ndarray]:
         session = onnx_runner(part, entries[key])
@@ -396,8 +392,6 @@ def _auc_cost(run: Run, exported: _Function, entries: dict[str, Any], part: Path
 
 def _parity(run: Run, exported: _Function, model: Any, part: Path) -> None:
     """``inputs.npz`` and ``outputs.npz``: tensors of the adversarial batches, ``<batch>/<tensor>``, Keras' scores."""
-    from e2e_tf.deploy.verify import keras_scores
-
     if exported.interface == "tensors":
         feeds = _samples(run, exported, [range(n) for n in (1, 2, 5)], 4)
         given = {f"{i}/{name}": value for i, values in enumerate(feeds) for name, value in values.items()}
@@ -424,9 +418,9 @@ def _neighbours(run: Run) -> int | None:
 
 
 def _prove(part: Path, jets: int) -> None:
-    from e2e_tf.deploy.verify import verify
+    from e2e_tf.deploy.validate import validate
 
-    wrong = [found for found in verify(part, jets=jets, write=True) if found.failed]
+    wrong = [found for found in validate(part, jets=jets, write=True) if found.failed]
     if wrong:
         raise InputError(
             f"{wrong[0].runtime} differs from Keras by {wrong[0].difference:.1e} on a jet of {wrong[0].where} nodes, "

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from e2e_tf.deploy.verify import open_handoff
+from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 
@@ -60,7 +60,7 @@ def triton(
         InputError: the hand-off is damaged or lacks the form, or an argument is not acceptable.
     """
     handoff, repository = Path(handoff), Path(repository)
-    manifest = open_handoff(handoff)
+    manifest = open_bundle(handoff)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
         raise InputError(f"the name of a Triton model must be letters, digits, _, - and ., not {name!r}")
     if form not in PLATFORMS or form not in manifest["formats"]:

@@ -33,12 +33,15 @@ _LAZY = {
     "read_config": "e2e_tf.config",
     "read_jets": "e2e_tf.data.jets",
     "simulate": "e2e_tf.sim.simulate",
-    "verify": "e2e_tf.deploy.verify",
+    "validate": "e2e_tf.deploy.validate",
 }
-__all__ = ["InputError", "__version__", *_LAZY]
+# Earlier names of public functions.
+_ALIASES = {"verify": "validate"}
+__all__ = ["InputError", "__version__", *_LAZY, *_ALIASES]
 
 
 def __getattr__(name: str) -> object:
+    name = _ALIASES.get(name, name)
     if name in _LAZY:
         return getattr(_importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'e2e_tf' has no attribute {name!r}")

@@ -177,7 +177,7 @@ def verify(
 ) -> None:
     """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
     from e2e_tf.deploy.report import agreement_table
-    from e2e_tf.deploy.verify import verify as prove
+    from e2e_tf.deploy.validate import validate as prove
 
     if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner, write=record)):
         raise typer.Exit(1)

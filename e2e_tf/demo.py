@@ -37,7 +37,7 @@ def run_demo(
     from e2e_tf.config import read_config
     from e2e_tf.deploy.export import export
     from e2e_tf.deploy.report import agreement_table
-    from e2e_tf.deploy.verify import verify
+    from e2e_tf.deploy.validate import validate
     from e2e_tf.terminal import say
     from e2e_tf.training.evaluate import evaluate
     from e2e_tf.training.fit import fit
@@ -55,7 +55,7 @@ def run_demo(
         run = fit(read_config(source), part / "run", base=source.parent)
         metrics = evaluate(run)
         export(run, part / "handoff", proof=0)
-        agreements = verify(part / "handoff", write=True)
+        agreements = validate(part / "handoff", write=True)
     metrics_table(metrics)
     agreed = agreement_table(agreements)
     say(

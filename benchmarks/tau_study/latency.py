@@ -16,7 +16,7 @@ from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import edges_feeds, link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.padded import padded_feeds
-from e2e_tf.deploy.tensors import tensor_batch
+from e2e_tf.deploy.samples import tensor_batch
 from e2e_tf.files import read_json
 from e2e_tf.training.run import open_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import e2e_tf.deploy
+import e2e_tf.deploy.cpp_runner
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
@@ -103,6 +104,62 @@ def handoffs(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 
     root = tmp_path_factory.mktemp("handoffs")
     return {kind: export(run, root / kind, proof=0) for kind, run in runs.items()}
+
+
+@pytest.fixture
+def copy(handoffs: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy of the padded one, to be damaged."""
+    return Path(shutil.copytree(handoffs["padded"], tmp_path / "copy"))
+
+
+@pytest.fixture
+def not_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No C++ runner where one is looked for, whatever this checkout holds."""
+    monkeypatch.setattr(e2e_tf.deploy.cpp_runner, "RUNNER", tmp_path / "none")
+
+
+def resign_file(folder: Path, name: str) -> None:
+    """Make the manifest agree with a file that was changed."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    manifest["checksums"][name] = sha256(folder / name)
+    path.write_text(json.dumps(manifest), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def resign() -> Callable[[Path, str], None]:
+    """:func:`resign_file`."""
+    return resign_file
+
+
+@pytest.fixture(scope="session")
+def perturb() -> Callable[[Path], None]:
+    """:func:`perturb_weights`."""
+    return perturb_weights
+
+
+def perturb_weights(folder: Path) -> None:
+    """Scale weights of the ONNX model and of the frozen graph by 1.02, and sign the files again."""
+    import onnx
+    from onnx import numpy_helper
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from tensorflow.python.framework.tensor_util import MakeNdarray, make_tensor_proto
+
+    model = onnx.load(folder / "model.onnx")
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.ndim == 2 and values.dtype == np.float32:
+            tensor.CopyFrom(numpy_helper.from_array(values * np.float32(1.02), tensor.name))
+    onnx.save(model, folder / "model.onnx")
+    graph = GraphDef.FromString((folder / "model.pb").read_bytes())
+    for node in graph.node:
+        if node.op == "Const" and node.attr["dtype"].type == 1:
+            values = MakeNdarray(node.attr["value"].tensor)
+            if values.ndim == 2 and values.size > 8:
+                node.attr["value"].tensor.CopyFrom(make_tensor_proto(values * np.float32(1.02)))
+    (folder / "model.pb").write_bytes(graph.SerializeToString())
+    for name in ("model.onnx", "model.pb"):
+        resign_file(folder, name)
 
 
 @dataclass(frozen=True)

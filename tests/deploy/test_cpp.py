@@ -328,14 +328,14 @@ def test_scores_are_those_of_keras(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_verify_includes_the_runner(runner: Path, handoffs: dict[str, Path], tmp_path: Path) -> None:
-    from e2e_tf.deploy.verify import verify
+def test_validate_includes_the_runner(runner: Path, handoffs: dict[str, Path], tmp_path: Path) -> None:
+    from e2e_tf.deploy.validate import validate
 
     folder = Path(shutil.copytree(handoffs["padded"], tmp_path / "copy"))
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     del manifest["formats"]["saved_model"]  # its backend is the frozen graph's, and starts slowly
     write_json(folder / "manifest.json", manifest)
-    found = [a for a in verify(folder, jets=1, runner=runner) if "in C++" in a.runtime]
+    found = [a for a in validate(folder, jets=1, runner=runner) if "in C++" in a.runtime]
     by_name = {a.runtime.split(" (")[0]: a for a in found}
     tensors, raw = by_name["frozen graph in C++"], by_name["frozen graph in C++ from raw jets"]
     assert tensors.passed
@@ -345,7 +345,7 @@ def test_verify_includes_the_runner(runner: Path, handoffs: dict[str, Path], tmp
     for name in by_name:
         assert by_name[name].passed or by_name[name].missing == "built without onnx"
     with pytest.raises(InputError, match="there is no runner"):
-        verify(handoffs["padded"], jets=1, runner=tmp_path / "none")
+        validate(handoffs["padded"], jets=1, runner=tmp_path / "none")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
+from e2e_tf.deploy.bundle import read_bundle_preprocess
 from e2e_tf.deploy.interface import (
     block_core,
     edges_feeds,
@@ -21,7 +22,6 @@ from e2e_tf.deploy.interface import (
     widths,
 )
 from e2e_tf.deploy.jets import random_batch
-from e2e_tf.deploy.verify import read_handoff_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
@@ -163,7 +163,7 @@ def test_link_on_the_lattice_has_exact_ties() -> None:
 
 def test_preprocess_of_a_handoff_is_read_back(handoffs: dict[str, Path]) -> None:
     for folder in handoffs.values():
-        assert read_handoff_preprocess(folder).node_features.features
+        assert read_bundle_preprocess(folder).node_features.features
 
 
 def test_random_jets_fit_any_graph_of_candidates():

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.verify import runners
+from e2e_tf.deploy.runners import runners
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS, Head
 

@@ -10,7 +10,7 @@ import pytest
 import e2e_tf.deploy
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.repeat import changed
-from e2e_tf.deploy.verify import verify
+from e2e_tf.deploy.validate import validate
 
 SHIPPED = sorted((Path(e2e_tf.deploy.__file__).parent / "handoffs").iterdir())
 
@@ -23,7 +23,7 @@ def test_the_chosen_tau_tagger_is_there() -> None:
 def test_all_runtimes_agree_with_keras(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert changed(folder, manifest) == []
-    found = verify(folder, jets=100)
+    found = validate(folder, jets=100)
     assert sum(one.required and not one.missing for one in found) >= 3
     assert all(one.passed for one in found if one.required and not one.missing)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6

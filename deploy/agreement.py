@@ -1,0 +1,95 @@
+"""How the scores of one runtime compare with those of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["SMALLER", "TOLERANCE", "Agreement", "compare", "not_run"]
+
+TOLERANCE = 1e-5
+# Weights of fewer bits cannot keep it. Within what they are expected to stay; they are reported and fail nothing.
+SMALLER = {"onnx_float16": 1e-2, "onnx_int8": 0.2}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How one runtime compares with Keras.
+
+    Attributes:
+        runtime: its name and version.
+        jets: jets scored.
+        difference: largest absolute difference of a score; infinite where a score is not finite.
+        where: number of nodes of the jet with the largest difference; of images, the size of its batch.
+        tolerance: what the difference may be.
+        required: the proof fails where this runtime differs by more.
+        missing: why nothing was run; empty where something was.
+    """
+
+    runtime: str
+    jets: int
+    difference: float
+    where: int
+    tolerance: float = TOLERANCE
+    required: bool = True
+    missing: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """The scores were compared and agree."""
+        return not self.missing and bool(self.difference <= self.tolerance)  # false for NaN
+
+    @property
+    def failed(self) -> bool:
+        """The proof fails because of this runtime."""
+        return self.required and not self.missing and not self.passed
+
+    @property
+    def verdict(self) -> str:
+        """One word, or why there is none."""
+        if self.missing:
+            return self.missing
+        return "agrees" if self.passed else "DIFFERS"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry of the manifest."""
+        return {
+            "runtime": self.runtime,
+            "jets": self.jets,
+            "largest_difference": self.difference,
+            "tolerance": self.tolerance,
+            "required": self.required,
+        }
+
+
+def compare(
+    name: str,
+    expected: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
+    where: np.ndarray,
+    form: str = "",
+) -> Agreement:
+    """The agreement of the scores of some batches.
+
+    Args:
+        name: of the runtime, with its version.
+        expected: what Keras gives, float32 (B, C) or (1, B, C) each.
+        scores: what the runtime gives, as many values for each batch.
+        where: integers (n_jets,): what is reported of the jet with the largest difference.
+        form: key of the form in the manifest; those of :data:`SMALLER` have tolerances of their own.
+    """
+    wanted = np.concatenate([values.reshape(-1, values.shape[-1]) for values in expected])
+    found = np.concatenate([a.reshape(-1, b.shape[-1]) for a, b in zip(scores, expected, strict=True)])
+    difference = np.abs(found - wanted).max(axis=1)
+    difference = np.where(np.isfinite(difference), difference, np.inf)
+    at = int(difference.argmax())
+    tolerance, required = SMALLER.get(form, TOLERANCE), form not in SMALLER
+    return Agreement(name, len(wanted), float(difference[at]), int(where[at]), tolerance, required)
+
+
+def not_run(name: str, why: str) -> Agreement:
+    """The entry of a runtime that was not run: neither a pass nor a failure."""
+    return Agreement(name, 0, float("nan"), -1, missing=why)

@@ -1,0 +1,97 @@
+"""A hand-off folder that was written before: opened, checked, and given the result of a proof."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.agreement import Agreement
+from e2e_tf.deploy.manifest import MANIFEST_FORMAT, check_manifest
+from e2e_tf.deploy.padded import handoff_preprocess
+from e2e_tf.errors import InputError
+from e2e_tf.files import read_json, sha256, write_json
+
+__all__ = ["open_bundle", "read_bundle_preprocess", "record"]
+
+
+def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a hand-off whose files are as they were written.
+
+    Raises:
+        InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
+            ``preprocess.json`` does not fit the model; the message names it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"there is no hand-off folder {folder}")
+    if not (folder / "manifest.json").is_file():
+        raise InputError(
+            f"{folder} is not a hand-off: it has no manifest.json; make one with 'e2e-tf export'"
+        )
+    manifest = read_json(folder / "manifest.json")
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a hand-off")
+    check_manifest(manifest, str(folder / "manifest.json"))
+    for name, expected in manifest["checksums"].items():
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} lacks {name}, which its manifest lists")
+        found = sha256(folder / name)
+        if found != expected:
+            raise InputError(
+                f"{folder / name} has changed: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…"
+            )
+    if manifest["interface"] != "tensors":
+        _check_preprocess(folder, manifest)
+    return manifest
+
+
+def _check_preprocess(folder: Path, manifest: dict[str, Any]) -> None:
+    preprocess = read_bundle_preprocess(folder)
+    group = "features" if manifest["interface"] == "padded" else "x"
+    axis = 1 if manifest["interface"] == "padded" else 2
+    widths = {info["name"]: info["shape"][axis] for info in manifest["inputs"] if len(info["shape"]) > 2}
+    found = len(preprocess.node_features.features)
+    if found != widths.get(group):
+        raise InputError(
+            f"{folder / 'preprocess.json'} has {found} variables for {group}, the model takes {widths.get(group)}"
+        )
+    jet = 0 if preprocess.jet_features is None else len(preprocess.jet_features.features)
+    if jet != widths.get("u", 0):
+        raise InputError(
+            f"{folder / 'preprocess.json'} has {jet} variables for u, the model takes {widths.get('u', 0)}"
+        )
+
+
+def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
+    """``preprocess.json`` of a hand-off of either interface.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    path = Path(folder) / "preprocess.json"
+    document = read_json(path)
+    try:
+        return handoff_preprocess(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error
+
+
+def record(folder: str | os.PathLike[str], agreements: Sequence[Agreement]) -> None:
+    """Write into the manifest of a hand-off which runtimes were tested and their largest differences.
+
+    Raises:
+        InputError: the hand-off is damaged.
+    """
+    folder = Path(folder)
+    manifest = open_bundle(folder)
+    manifest["tested"] = [agreement.to_dict() for agreement in agreements if not agreement.missing]
+    for entry in manifest["tested"]:
+        if not np.isfinite(entry["largest_difference"]):
+            entry["largest_difference"] = None  # JSON has no infinity
+    check_manifest(manifest)
+    write_json(folder / "manifest.json", manifest)

@@ -1,0 +1,96 @@
+"""The reference of every proof: what the Keras model of a hand-off gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.deploy.interface import JetBatch
+from e2e_tf.graph import GraphBatch
+from e2e_tf.graph.batch import concatenate
+
+__all__ = ["keras_call", "keras_scores", "load_model", "traced_call", "traced_scores"]
+
+_PAIRS = 1 << 22  # pairs of nodes in one call of Keras
+
+
+def load_model(folder: Path) -> Any:
+    """The Keras model of a hand-off, loaded in safe mode."""
+    import keras
+
+    import e2e_tf.layers  # noqa: F401  # registers the layers
+
+    return keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+
+
+def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
+    """What Keras gives for the jets of each batch, called eagerly as users call it, float32 (B, C) each.
+
+    Several batches are scored in one call: calls are slow, and what a jet gets must not depend on its company.
+
+    Args:
+        model: on disjoint batches.
+        batches: graphs of some jets.
+    """
+    from e2e_tf.data.loader import model_inputs
+
+    wanted = {tensor.name for tensor in model.inputs}
+    scores: list[np.ndarray] = []
+    together: list[GraphBatch] = []
+
+    def flush() -> None:
+        inputs = model_inputs(concatenate(together) if len(together) > 1 else together[0])
+        found = np.asarray(model({k: v for k, v in inputs.items() if k in wanted}, training=False))
+        scores.extend(np.split(found, np.cumsum([graphs.n_graph for graphs in together])[:-1]))
+        together.clear()
+
+    for batch in batches:
+        counts = np.concatenate([graphs.n_node for graphs in [*together, batch.graphs]])
+        if together and len(counts) * int(counts.max(initial=1)) ** 2 > _PAIRS:
+            flush()
+        together.append(batch.graphs)
+    if together:
+        flush()
+    return scores
+
+
+def traced_scores(model: Any) -> Callable[[GraphBatch], np.ndarray]:
+    """The model in a ``tf.function`` that is traced once for all sizes: from graphs to scores, float32 (B, C)."""
+    import tensorflow as tf
+
+    from e2e_tf.data.loader import model_inputs
+
+    signature = {t.name: tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in model.inputs}
+    call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
+
+    def score(graphs: GraphBatch) -> np.ndarray:
+        inputs = model_inputs(graphs)
+        return np.asarray(call({name: tf.constant(inputs[name]) for name in signature}))
+
+    return score
+
+
+def keras_call(model: Any, feeds: Mapping[str, Any]) -> Any:
+    """What Keras gives for tensors that are no graphs, float32 (B, C).
+
+    Args:
+        model: on images and other tensors.
+        feeds: float32 tensors (B, ...) by name, which are cast to the types of the model's inputs.
+    """
+    import tensorflow as tf
+
+    inputs = {tensor.name: tf.cast(feeds[tensor.name], tensor.dtype) for tensor in model.inputs}
+    # A model of one input takes the tensor itself.
+    return model(inputs if len(inputs) > 1 else next(iter(inputs.values())), training=False)
+
+
+def traced_call(model: Any) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """:func:`keras_call` in a ``tf.function`` that is traced once for all sizes."""
+    import tensorflow as tf
+
+    signature = {t.name: tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in model.inputs}
+    call = tf.function(lambda feeds: keras_call(model, feeds), input_signature=[signature])
+    return lambda feeds: np.asarray(call(dict(feeds)))

@@ -1,0 +1,148 @@
+"""Inputs that a proof runs on: batches of jets, raw jets, and tensors of models that take no graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.jets import Jets
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.interface import JetBatch, edges_feeds, link
+from e2e_tf.deploy.jets import adversarial_batches, adversarial_jets, random_batch
+from e2e_tf.deploy.padded import padded_feeds
+from e2e_tf.errors import InputError
+
+__all__ = [
+    "feeds_of",
+    "fixed_batches",
+    "graph_batches",
+    "raw_jets",
+    "sized_batches",
+    "tensor_batch",
+    "tensor_batches",
+]
+
+MAX_NODES = 120  # of a random jet where the configuration sets no limit
+_SIZES = (1, 2, 3, 8, 17)  # of batches of tensors
+_KINDS = ("uniform", "normal", "zeros", "large")
+
+
+def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[str, np.ndarray]:
+    """The tensors of a batch in the interface of a hand-off, float32 by name.
+
+    Args:
+        batch: graphs of some jets.
+        manifest: says which interface.
+        extra: empty slots beyond the largest jet, where it is padded.
+    """
+    if manifest["interface"] == "edges":
+        return edges_feeds(batch.graphs)
+    return padded_feeds(batch, int(batch.graphs.n_node.max(initial=0)) + extra)
+
+
+def graph_batches(
+    preprocess: Preprocess, manifest: dict[str, Any], jets: int, seed: int
+) -> Iterator[JetBatch]:
+    """The adversarial batches, then random ones of 1, 7 and 64 jets, empty ones among them.
+
+    Args:
+        preprocess: of the hand-off.
+        manifest: of it.
+        jets: number of random jets.
+        seed: of all of them.
+    """
+    rng = np.random.default_rng(seed)
+    for _, batch in adversarial_batches(preprocess, manifest["graph"]["k"] or 1, rng, link):
+        yield batch
+    limit = preprocess.max_nodes or MAX_NODES
+    done = 0
+    while done < jets:
+        count = min(int(rng.choice([1, 7, 64])), jets - done)
+        few = rng.random(count) < 0.05
+        n_node = np.where(few, rng.integers(0, min(3, limit + 1), count), rng.integers(1, limit + 1, count))
+        done += count
+        kind = str(rng.choice(["random", "random", "random", "grid"]))
+        yield random_batch(preprocess, n_node, rng, link, points=kind)
+
+
+def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: int) -> list[JetBatch]:
+    """Random batches of jets of so many nodes, at most the limit of the configuration.
+
+    Args:
+        preprocess: of the run.
+        sizes: nodes of each jet of each batch.
+        seed: of all of them.
+    """
+    rng = np.random.default_rng(seed)
+    limit = preprocess.max_nodes or MAX_NODES
+    return [random_batch(preprocess, np.minimum(np.array(n), limit), rng, link) for n in sizes]
+
+
+def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> list[JetBatch]:
+    """Batches of ``jets`` jets of at most ``nodes`` nodes: empty, full and mixed ones, of every kind."""
+    rng = np.random.default_rng(seed)
+    none, full = np.zeros(jets, int), np.full(jets, nodes)
+    kinds = ("random", "random"), ("coincident", "bounds"), ("grid", "raw"), ("random", "raw")
+    return [
+        random_batch(preprocess, n_node, rng, link, points=points, features=features)
+        for points, features in kinds
+        for n_node in (none, full, rng.integers(0, nodes + 1, jets))
+    ]
+
+
+def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] | None, str]:
+    """Jets of the shipped sample and broken ones, with their graphs; or None and why there are none.
+
+    Args:
+        preprocess: of the hand-off.
+        seed: of the broken jets.
+    """
+    from e2e_tf.data.graphs import graphs_of
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.samples import sample_path
+
+    if not sample_path("tau").is_file():
+        return None, "the shipped sample is absent"
+    raw = adversarial_jets(read_jets(sample_path("tau")), preprocess, np.random.default_rng(seed))
+    try:
+        graphs = graphs_of(raw, preprocess)
+    except InputError:
+        return None, "the shipped sample lacks an input"
+    return (raw, JetBatch(graphs.batch, graphs.positions)), ""
+
+
+def tensor_batch(
+    inputs: Sequence[dict[str, Any]], size: int, rng: np.random.Generator, kind: str = "uniform"
+) -> dict[str, np.ndarray]:
+    """Tensors float32 (B, ...) by name.
+
+    Args:
+        inputs: of the manifest: name and shape of each, the first dimension the batch.
+        size: B.
+        rng: source of everything random.
+        kind: ``uniform`` in [0, 1), ``normal``, ``zeros``, or ``large`` (up to 255, as pixels are).
+    """
+    feeds = {}
+    for info in inputs:
+        shape = (size, *info["shape"][1:])
+        values = rng.normal(size=shape) if kind == "normal" else rng.random(shape)
+        scale = {"zeros": 0.0, "large": 255.0}.get(kind, 1.0)
+        feeds[info["name"]] = (scale * values).astype(np.float32)
+    return feeds
+
+
+def tensor_batches(inputs: Sequence[dict[str, Any]], entries: int, seed: int) -> list[dict[str, np.ndarray]]:
+    """Batches of several sizes and of every kind of :func:`tensor_batch`, ``entries`` entries in all.
+
+    Args:
+        inputs: of the manifest.
+        entries: in all batches together.
+        seed: of all of them.
+    """
+    rng = np.random.default_rng(seed)
+    sizes: list[int] = []
+    while sum(sizes) < entries:
+        sizes.append(min(_SIZES[len(sizes) % len(_SIZES)], entries - sum(sizes)))
+    return [tensor_batch(inputs, size, rng, _KINDS[i % len(_KINDS)]) for i, size in enumerate(sizes)]

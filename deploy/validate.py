@@ -1,0 +1,208 @@
+"""The proof of a hand-off: every runtime gives the same scores on the same jets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.agreement import Agreement, compare, not_run
+from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess, record
+from e2e_tf.deploy.cpp_runner import cpp_runs, score_jets
+from e2e_tf.deploy.padded import padded_feeds
+from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.reference import keras_call, keras_scores, load_model, traced_call, traced_scores
+from e2e_tf.deploy.runners import NAMES, Runner, frozen_graph_runner, runners, tensorflow_version
+from e2e_tf.deploy.samples import feeds_of, fixed_batches, graph_batches, raw_jets, tensor_batches
+from e2e_tf.errors import InputError
+from e2e_tf.terminal import status
+
+__all__ = ["validate"]
+
+Runners = Mapping[str, tuple[str, Runner]]
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """What is scored, and what Keras gives for it.
+
+    Attributes:
+        feeds: float32 tensors by name, of each batch.
+        expected: scores of each batch in the shape of the interface, float32.
+        where: integers (n_jets,): what is reported of the jet with the largest difference.
+    """
+
+    feeds: Sequence[dict[str, np.ndarray]]
+    expected: Sequence[np.ndarray]
+    where: np.ndarray
+
+    def compare(self, name: str, scores: Sequence[np.ndarray], form: str = "") -> Agreement:
+        return compare(name, self.expected, scores, self.where, form)
+
+
+def validate(
+    folder: str | os.PathLike[str],
+    *,
+    jets: int = 1000,
+    seed: int = 0,
+    runner: str | os.PathLike[str] | None = None,
+    write: bool = False,
+) -> list[Agreement]:
+    """Score random, real and adversarial jets with every runtime and compare with Keras.
+
+    Random jets have 0 to 120 nodes (or the hand-off's limit) and the hand-off's own graph; features cover the
+    whole range that normalisation lets through. Adversarial ones have no nodes, one, fewer than k, the limit and
+    one more, nodes at one place or at equal distances, features at their bounds or from zeros, NaN, infinities
+    and 1e30, and come in batches of every size from 1 to 64. Real ones are jets of the shipped sample, and raw
+    jets with the same defects; C++ makes the tensors of those itself. Keras is called eagerly, on other batches
+    than the runtimes and with edges that are always built outside. A model on images and other tensors is scored
+    on random entries.
+
+    Runtimes are Keras in a ``tf.function``, the frozen graph, the SavedModel and ONNX Runtime, in Python and, by
+    ``e2e_tf_run``, in C++; smaller forms of ONNX, with tolerances of their own, fail nothing.
+
+    Args:
+        folder: the hand-off.
+        jets: number of random jets, at least 1,000 make a proof.
+        seed: of all jets.
+        runner: ``e2e_tf_run``; None takes the one of ``make cpp`` where it has been built, and says so where not.
+        write: write the result into the manifest.
+
+    Returns:
+        One entry for every runtime, also for those that could not be run.
+
+    Raises:
+        InputError: the hand-off is damaged, ``jets`` is not positive, a runtime gives another type or shape, or
+            the runner is missing or fails.
+    """
+    folder = Path(folder)
+    if jets < 1:
+        raise InputError(f"jets must be positive, not {jets}")
+    if runner is not None and not Path(runner).is_file():
+        raise InputError(f"there is no runner {runner}; 'make cpp' builds it")
+    manifest = open_bundle(folder)
+    with quiet_tensorflow():
+        model, found = load_model(folder), runners(folder, manifest)
+    scored = _tensors if manifest["interface"] == "tensors" else _graphs
+    agreements = scored(folder, manifest, model, found, jets, seed, runner)
+    if write:
+        record(folder, agreements)
+    return agreements
+
+
+def _graphs(
+    folder: Path,
+    manifest: dict[str, Any],
+    model: Any,
+    found: Runners,
+    jets: int,
+    seed: int,
+    runner: str | os.PathLike[str] | None,
+) -> list[Agreement]:
+    preprocess = read_bundle_preprocess(folder)
+    batches = list(graph_batches(preprocess, manifest, jets, seed))
+    n_node = np.concatenate([batch.graphs.n_node for batch in batches])
+    with status(f"Verifying on {len(n_node)} jets"):
+        scores = keras_scores(model, batches)
+        feeds = [feeds_of(batch, manifest, extra=i % 4) for i, batch in enumerate(batches)]
+        leading_one = manifest["interface"] == "edges"
+        cases = _Cases(feeds, [score[None] if leading_one else score for score in scores], n_node)
+        traced = traced_scores(model)
+        agreements = [cases.compare(_traced_name(), [traced(batch.graphs) for batch in batches])]
+        agreements += _runtimes(found, cases)
+        if "fixed" in manifest["formats"]:
+            agreements.append(_fixed(folder, manifest["formats"]["fixed"], preprocess, model, seed))
+    with status("Verifying C++"):
+        agreements += _cpp_graphs(folder, manifest, preprocess, model, runner, cases, seed)
+    return agreements
+
+
+def _tensors(
+    folder: Path,
+    manifest: dict[str, Any],
+    model: Any,
+    found: Runners,
+    entries: int,
+    seed: int,
+    runner: str | os.PathLike[str] | None,
+) -> list[Agreement]:
+    batches = tensor_batches(manifest["inputs"], entries, seed)
+    with status(f"Verifying on {entries} entries"):
+        expected = [np.asarray(keras_call(model, feeds)) for feeds in batches]
+        sizes = [len(wanted) for wanted in expected]
+        cases = _Cases(batches, expected, np.repeat(sizes, sizes))
+        traced = traced_call(model)
+        agreements = [cases.compare(_traced_name(), [traced(feeds) for feeds in batches])]
+        agreements += _runtimes(found, cases)
+    with status("Verifying C++"):
+        agreements += [agreement for agreement, _ in _cpp(folder, manifest, runner, cases)]
+    return agreements
+
+
+def _traced_name() -> str:
+    return f"Keras in a tf.function ({tensorflow_version()})"
+
+
+def _runtimes(found: Runners, cases: _Cases) -> Iterator[Agreement]:
+    for form, (name, run) in found.items():
+        scores = []
+        for feeds, expected in zip(cases.feeds, cases.expected, strict=True):
+            scores.append(run(feeds))
+            if scores[-1].dtype != np.float32 or scores[-1].shape != expected.shape:
+                raise InputError(
+                    f"{name} gives {scores[-1].dtype} of shape {scores[-1].shape}, expected float32 of shape "
+                    f"{expected.shape}"
+                )
+        yield cases.compare(name, scores, form)
+
+
+def _fixed(folder: Path, info: dict[str, Any], preprocess: Preprocess, model: Any, seed: int) -> Agreement:
+    """The graph of one shape, on batches of that many jets in that many slots."""
+    batches = fixed_batches(preprocess, info["batch"], info["nodes"], seed)
+    run = frozen_graph_runner(folder, info)
+    scores = [run(padded_feeds(batch, info["nodes"])) for batch in batches]
+    name = f"{NAMES['fixed']}, {info['batch']} jets of {info['nodes']} ({tensorflow_version()})"
+    n_node = np.concatenate([batch.graphs.n_node for batch in batches])
+    return compare(name, keras_scores(model, batches), scores, n_node)
+
+
+def _cpp(
+    folder: Path, manifest: dict[str, Any], runner: str | os.PathLike[str] | None, cases: _Cases
+) -> Iterator[tuple[Agreement, Any]]:
+    """Every backend of the runner on the same tensors as in Python, and how it was run where it was."""
+    sizes = [expected.size for expected in cases.expected]
+    for run in cpp_runs(folder, manifest, runner, cases.feeds, sizes):
+        if run.scores is None:
+            yield not_run(run.name, run.missing), None
+        else:
+            yield cases.compare(f"{run.name} ({run.version})", run.scores), run
+
+
+def _cpp_graphs(
+    folder: Path,
+    manifest: dict[str, Any],
+    preprocess: Preprocess,
+    model: Any,
+    runner: str | os.PathLike[str] | None,
+    cases: _Cases,
+    seed: int,
+) -> Iterator[Agreement]:
+    """Every backend of the runner: the same tensors as in Python, and from raw jets to scores."""
+    raw, why = raw_jets(preprocess, seed)
+    expected = [] if raw is None else keras_scores(model, [raw[1]])
+    for agreement, run in _cpp(folder, manifest, runner, cases):
+        yield agreement
+        if run is None:
+            continue
+        if raw is None:
+            yield not_run(f"{run.name} from raw jets", why)
+            continue
+        jets, batch = raw
+        scores = score_jets(run, folder, jets, expected[0].size)
+        name = f"{run.name} from raw jets ({run.version})"
+        yield compare(name, expected, [scores], batch.graphs.n_node)

@@ -1,0 +1,23 @@
+"""What a proof runs on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from e2e_tf.deploy.bundle import read_bundle_preprocess
+from e2e_tf.deploy.samples import raw_jets
+
+
+def test_why_no_raw_jets_are_scored_is_said(handoffs: dict[str, Path]) -> None:
+    preprocess = read_bundle_preprocess(handoffs["padded"])
+    (jets, batch), why = raw_jets(preprocess, 0)
+    assert (len(jets), batch.graphs.n_graph, why) == (228, 228, "")
+    assert {0, 1, 2, 3, 4, 20} <= set(batch.graphs.n_node[200:])  # the limit is 20, k is 3
+    assert np.isinf(jets.candidates["energy"]).any()
+    norm = preprocess.node_features
+    other = replace(norm, features=(replace(norm.features[0], raw="spin"), *norm.features[1:]))
+    lacking = raw_jets(replace(preprocess, node_features=other), 0)
+    assert lacking == (None, "the shipped sample lacks an input")
