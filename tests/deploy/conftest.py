@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import e2e_tf.deploy.cpp_runner
+from e2e_tf.files import sha256
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}

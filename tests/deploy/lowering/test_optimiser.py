@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import pytest
+from onnx import helper
 
 from e2e_tf.deploy import lowering
+from e2e_tf.deploy.lowering import optimiser
+from e2e_tf.deploy.lowering.graph import OnnxGraph
+from e2e_tf.deploy.lowering.session import run_model
+from e2e_tf.errors import InputError
 
 
-def model_of(nodes: list[Any], constants: dict[str, np.ndarray]) -> Any:
-    """A model of blocks ``x`` (B, N, 4) to ``y`` (B, N, 3)."""
-    ports = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ("B", "N", width))
-        for name, width in (("x", 4), ("y", 3))
-    ]
-    held = [numpy_helper.from_array(values, name) for name, values in constants.items()]
-    graph = helper.make_graph(nodes, "blocks", ports[:1], ports[1:], held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 7
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def two_layers() -> Any:
+def two_layers(make_model: Callable[..., Any]) -> Any:
     """Two dense layers as the converter writes them: flat products, sizes from the input, activations on blocks."""
     rng = np.random.default_rng(0)
     constants = {
@@ -57,7 +48,7 @@ def two_layers() -> Any:
         helper.make_node("Concat", ["sizes3", "three"], ["blocks3"], name="blocks3", axis=0),
         helper.make_node("Reshape", ["r", "blocks3"], ["y"], name="out"),
     ]
-    return model_of(nodes, constants), constants
+    return make_model(nodes, constants), constants
 
 
 def expected(constants: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -65,8 +56,10 @@ def expected(constants: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     return q @ constants["v"] + constants["c"]
 
 
-def test_products_of_rows_follow_each_other_without_blocks_between() -> None:
-    model, constants = two_layers()
+def test_products_of_rows_follow_each_other_without_blocks_between(
+    make_model: Callable[..., Any],
+) -> None:
+    model, constants = two_layers(make_model)
     rng = np.random.default_rng(1)
     sizes = [(2, 3), (1, 1), (5, 2), (1, 7)]
     samples = [{"x": rng.normal(size=(*size, 4)).astype(np.float32)} for size in sizes]
@@ -79,12 +72,14 @@ def test_products_of_rows_follow_each_other_without_blocks_between() -> None:
     assert len(operations) < len(model.graph.node)
     for size in ((3, 4), (7, 1), (1, 30)):  # sizes that were not observed
         x = rng.normal(size=(*size, 4)).astype(np.float32)
-        found = lowering._run(small, {"x": x})
+        found = run_model(small, {"x": x})
         np.testing.assert_allclose(found, expected(constants, x), atol=1e-5)
 
 
-def test_an_activation_stays_where_others_read_what_it_reads() -> None:
-    model, constants = two_layers()
+def test_an_activation_stays_where_others_read_what_it_reads(
+    make_model: Callable[..., Any],
+) -> None:
+    model, constants = two_layers(make_model)
     # The sum of the blocks before and after the activation.
     for node in model.graph.node:
         if node.name == "again":
@@ -98,4 +93,25 @@ def test_an_activation_stays_where_others_read_what_it_reads() -> None:
     x = rng.normal(size=(3, 4, 4)).astype(np.float32)
     p = 0.5 * x @ constants["w"] + constants["b"]
     wanted = (p + np.maximum(p, 0)) @ constants["v"] + constants["c"]
-    np.testing.assert_allclose(lowering._run(small, {"x": x}), wanted, atol=1e-5)
+    np.testing.assert_allclose(run_model(small, {"x": x}), wanted, atol=1e-5)
+
+
+def test_the_model_stays_where_the_simplified_one_differs(
+    make_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = two_layers(make_model)
+    samples = [{"x": np.random.default_rng(1).normal(size=(2, 3, 4)).astype(np.float32)}]
+
+    def wrong(graph: OnnxGraph) -> None:
+        graph.constants["half"] = np.float32(0.6)
+
+    monkeypatch.setattr(optimiser, "REWRITES", [wrong])
+    assert lowering.optimise(model, samples) is model
+
+
+def test_a_model_that_does_not_run_is_refused(make_model: Callable[..., Any]) -> None:
+    nodes = [helper.make_node("Reshape", ["x", "eight"], ["y"], name="r")]
+    model = make_model(nodes, {"eight": np.array([1, 1, 8])}, (4, 8))
+    lowering.optimise(model, [{"x": np.zeros((1, 2, 4), np.float32)}])
+    with pytest.raises(InputError, match="ONNX Runtime cannot run this model as converted"):
+        lowering.optimise(model, [{"x": np.zeros((1, 3, 4), np.float32)}])

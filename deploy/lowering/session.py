@@ -1,0 +1,59 @@
+"""ONNX Runtime as a tool of the lowering: run a model as it is written, fold its constants."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Feeds", "basic_optimised", "first_line", "open_session", "run_model"]
+
+Feeds = Mapping[str, np.ndarray]
+
+
+def open_session(model: Any, options: Any = None) -> Any:
+    """A session with one thread; without ``options`` the runtime runs the model as it is written."""
+    import onnxruntime
+
+    if options is None:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run_model(model: Any, feeds: Feeds) -> np.ndarray:
+    """The first output of a model exactly as it is written, without any optimisation of the runtime.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        feeds: its inputs by name.
+    """
+    return open_session(model).run(None, dict(feeds))[0]
+
+
+def basic_optimised(model: Any) -> Any:
+    """Constants folded and common nodes merged by ONNX Runtime's basic level, which keeps to ONNX's own operations."""
+    import onnx
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(Path(folder) / "basic.onnx")
+        open_session(model, options)
+        result = onnx.load(options.optimized_model_filepath)
+    if any(node.domain not in ("", "ai.onnx") for node in result.graph.node):
+        return model  # a runtime that fuses into operations of its own on this level; keep to the standard
+    return result
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its kind where it has none."""
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,0 +1,71 @@
+"""Models of fewer bits: float32 in and out, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from e2e_tf.deploy.lowering import cost, float16_weights, int8_weights
+from e2e_tf.deploy.lowering.session import run_model
+from e2e_tf.errors import InputError
+
+
+def product(make_model: Callable[..., Any], width: int = 32, scale: float = 1.0) -> tuple[Any, np.ndarray]:
+    weight = (scale * np.random.default_rng(0).normal(size=(width, 3))).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["p"], name="product"),
+        helper.make_node("Add", ["p", "b"], ["y"], name="bias"),
+    ]
+    return make_model(nodes, {"w": weight, "b": np.ones(3, np.float32)}, (width, 3)), weight
+
+
+def test_float16_rounds_large_constants_only(
+    make_model: Callable[..., Any], blocks: Callable[..., Any]
+) -> None:
+    model, weight = product(make_model)
+    small = float16_weights(model)
+    kinds = {tensor.name: tensor.data_type for tensor in small.graph.initializer}
+    assert kinds == {"w_float16": TensorProto.FLOAT16, "b": TensorProto.FLOAT}
+    (feeds,) = blocks((2, 5), width=32)
+    rounded = weight.astype(np.float16).astype(np.float32)
+    np.testing.assert_allclose(run_model(small, feeds), feeds["x"] @ rounded + 1, rtol=0, atol=1e-5)
+    assert np.abs(run_model(small, feeds) - run_model(model, feeds)).max() > 1e-5
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    np.testing.assert_array_equal(held["w"], weight)  # the given model is not changed
+
+
+def test_what_float16_cannot_hold_is_named(make_model: Callable[..., Any]) -> None:
+    model, _ = product(make_model, scale=1e5)
+    with pytest.raises(InputError, match="the weight w is too large for float16"):
+        float16_weights(model)
+
+
+def test_int8_quantises_products_with_weights(
+    make_model: Callable[..., Any], blocks: Callable[..., Any]
+) -> None:
+    model, weight = product(make_model)
+    small = int8_weights(model)
+    assert "MatMulInteger" in {node.op_type for node in small.graph.node}
+    assert (small.ir_version, small.opset_import) == (model.ir_version, model.opset_import)
+    onnx.checker.check_model(small, full_check=True)
+    (feeds,) = blocks((2, 5), width=32)
+    difference = np.abs(run_model(small, feeds) - (feeds["x"] @ weight + 1)).max()
+    assert 1e-5 < difference < 0.5
+
+
+def test_the_cost_counts_differences_and_pairs_in_another_order(make_model: Callable[..., Any]) -> None:
+    def scaled(*factors: float) -> Any:
+        nodes = [helper.make_node("Mul", ["x", "f"], ["y"], name="scale")]
+        return make_model(nodes, {"f": np.array(factors, np.float32)}, (3, 3))
+
+    x = np.array([[[1, 2, 4]]], np.float32)
+    found = cost(scaled(1, 1, 1), scaled(1, 1, 0.375), [{"x": x}])  # 1, 2, 4 become 1, 2, 1.5
+    assert found["largest_difference"] == 2.5
+    assert found["mean_difference"] == pytest.approx(2.5 / 3)
+    assert found["pairs_reordered"] == pytest.approx(1 / 3)
+    assert set(cost(scaled(1, 1, 1), scaled(1, 1, 1), [{"x": x}]).values()) == {0.0}
