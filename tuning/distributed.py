@@ -25,8 +25,9 @@ import keras_tuner
 from e2e_tf import compat
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, write_json
+from e2e_tf.jobs import import_quietly, may_fork
 from e2e_tf.terminal import console, status
-from e2e_tf.tuning.processes import Nursery, import_quietly, may_fork
+from e2e_tf.tuning.processes import trial_server
 from e2e_tf.tuning.search import hypermodel_of, run_trials
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record, Sweep, open_sweep
 
@@ -395,8 +396,8 @@ def work(
     from e2e_tf.tuning.hypermodels import RunHyperModel
 
     folder = Path(folder)
-    # The nursery is forked before gRPC starts its threads, so it finds out about the sweep by itself.
-    with Nursery(make or partial(_hypermodel_in, folder, end), RunHyperModel.PRELOAD) as nursery:
+    # The fork server is started before gRPC starts its threads, so it finds out about the sweep by itself.
+    with trial_server(make or partial(_hypermodel_in, folder, end), RunHyperModel.PRELOAD) as server:
         name = name or f"{socket.gethostname()}-{os.getpid()}"
         with grpc.insecure_channel(address) as plain:
             try:
@@ -410,7 +411,7 @@ def work(
             source = _Chief(_Client(channel, name), sweep, name, parent)
             _same_space(source, sweep)
             try:
-                run_trials(source, sweep, nursery, environment or {})
+                run_trials(source, sweep, server, environment or {})
             except InputError as error:
                 write_json(folder / "refused.json", {"message": str(error)})
                 raise

@@ -13,9 +13,9 @@ from e2e_tf.config import RunConfig, make_config
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, write_json
 from e2e_tf.graph import concatenate
+from e2e_tf.jobs import import_quietly
 from e2e_tf.terminal import status, track
 from e2e_tf.training.run import Run, open_run
-from e2e_tf.tuning.processes import import_quietly
 from e2e_tf.tuning.sweep import Sweep, open_sweep
 
 __all__ = ["retrain", "train_on_all"]

@@ -14,17 +14,19 @@ from typing import Any, Protocol
 from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
+from e2e_tf.jobs import describe_exit, import_quietly
 from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
 from e2e_tf.tuning.objectives import LOGGED, make_objective
-from e2e_tf.tuning.processes import Nursery, describe_exit, import_quietly
+from e2e_tf.tuning.processes import TrialServer, trial_server
 from e2e_tf.tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
 from e2e_tf.tuning.trial import Request, failed, file_record
 
 __all__ = ["Source", "run_trials", "tune"]
 
 IDLE_SECONDS = 0.5
+_TRIAL = "the process of the trial"
 
 
 class Source(Protocol):
@@ -172,13 +174,13 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
         return hp, hypermodel.space.to_dict()
     make()  # an import error is the user's to see now
     # The space of a foreign HyperModel shows only when it builds models, which starts TensorFlow; not here.
-    with tempfile.TemporaryDirectory(prefix="e2e-tf-space-") as name, Nursery(make) as nursery:
+    with tempfile.TemporaryDirectory(prefix="e2e-tf-space-") as name, trial_server(make) as server:
         part = Path(name) / "space"
         objective = make_objective(sweep.tune.objective, sweep.tune.direction)
-        code = nursery.run(Request("", {}, part, sweep.tune, objective), every=0.05)
+        code = server.run(Request("", {}, part, sweep.tune, objective), every=0.05)
         if not (part / "space.json").is_file():
             raise InputError(
-                f"the HyperModel cannot build a model to show its parameters: {describe_exit(code or 0)}"
+                f"the HyperModel cannot build a model to show its parameters: {describe_exit(code or 0, _TRIAL)}"
             )
         found = read_json(part / "space.json")
         if "error" in found:
@@ -243,14 +245,14 @@ class _Here:
 def _search(oracle: Any, sweep: Sweep, make: Callable[[], Any], environment: Mapping[str, str]) -> None:
     from e2e_tf.tuning.live import SweepTable
 
-    with Nursery(make, preload_of(sweep)) as nursery, SweepTable(sweep, oracle) as table:
-        run_trials(_Here(oracle, sweep, table.refresh), sweep, nursery, environment, ended=table.ended)
+    with trial_server(make, preload_of(sweep)) as server, SweepTable(sweep, oracle) as table:
+        run_trials(_Here(oracle, sweep, table.refresh), sweep, server, environment, ended=table.ended)
 
 
 def run_trials(
     source: Source,
     sweep: Sweep,
-    nursery: Nursery,
+    server: TrialServer,
     environment: Mapping[str, str],
     ended: Callable[[Record], None] = lambda record: None,
 ) -> None:
@@ -268,7 +270,7 @@ def run_trials(
             source.wanted("")
             time.sleep(IDLE_SECONDS)
             continue
-        record = _run_one(source, sweep, nursery, trial, environment, asked)
+        record = _run_one(source, sweep, server, trial, environment, asked)
         if record is None:
             continue  # ended from outside: time is up, or the chief has given the trial to someone else
         source.finish(record)
@@ -276,7 +278,12 @@ def run_trials(
 
 
 def _run_one(
-    source: Source, sweep: Sweep, nursery: Nursery, trial: Any, environment: Mapping[str, str], asked: float
+    source: Source,
+    sweep: Sweep,
+    server: TrialServer,
+    trial: Any,
+    environment: Mapping[str, str],
+    asked: float,
 ) -> Record | None:
     part = Path(tempfile.mkdtemp(prefix=f".{trial.trial_id}.", suffix=".part", dir=sweep.trials))
     part.chmod(0o755)
@@ -293,7 +300,7 @@ def _run_one(
         environment=dict(environment),
     )
     try:
-        code = nursery.run(request, partial(source.wanted, trial.trial_id))
+        code = server.run(request, partial(source.wanted, trial.trial_id))
         if code is None:
             return None
         if (part / "refused.json").is_file():
@@ -314,7 +321,7 @@ def _killed(request: Request, code: int) -> Record:
     log = request.part / "log.txt"
     tail = log.read_text(errors="replace").strip()[-2000:] if log.is_file() else ""
     epochs = f", in epoch {progress['epoch'] + 1}" if progress else ""
-    message = f"{describe_exit(code)}{epochs}" + (f"\n{tail}" if tail else "")
+    message = f"{describe_exit(code, _TRIAL)}{epochs}" + (f"\n{tail}" if tail else "")
     history = [{"metrics": {}, "history": progress["history"], "best_epoch": -1}] if progress else []
     record = failed(request, message, history)
     assert record.status == FAILED

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
-import shutil
-import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
@@ -30,7 +25,8 @@ from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers.common import Report, check_on_error
 from e2e_tf.data.store import GraphStore, new_store
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, sha256
+from e2e_tf.files import new_file, refuse_existing, sha256
+from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.terminal import status, track
 
 __all__ = ["ConvertReport", "convert", "reader_options", "recipe_for"]
@@ -139,23 +135,20 @@ def convert(
         raise InputError("convert needs at least one input, got none")
     if processes < 1 or piece < 1:
         raise InputError(f"processes and piece must be positive, they are {processes} and {piece}")
-    if output.exists() and not force:
-        raise InputError(f"{output} exists already; choose another name, or give --force to replace it")
-    if not output.parent.is_dir():
-        raise InputError(f"the folder {output.parent} of {output.name} does not exist; create it first")
+    refuse_existing(output, force)
     report = ConvertReport()
     folder = output.with_name(f".{output.name}.parts")
     plan, tasks, recipe = _plan(inputs, recipe, reader, dict(options or {}), on_error, piece, folder, report)
-    _claim(folder, plan, resume, force)
-    open_tasks = [task for task in tasks if not _is_done(task)]
-    report.resumed = len(tasks) - len(open_tasks)
-    description = f"Converting {len(open_tasks)} of {len(tasks)} parts"
-    # One process compresses where it works, so that it takes one core; several leave that to threads.
-    threads = processes if processes > 1 or scheduler else 0
-    with closing(_in_order(tasks, open_tasks, _run(open_tasks, processes, scheduler))) as ready:
-        parts = track(ready, description, total=len(tasks))
-        _Join(output, recipe, plan, report, on_error, threads, folder).run(parts)
-    shutil.rmtree(folder)
+    with parts_folder(folder, plan, "conversion", resume=resume, force=force):
+        open_tasks = [task for task in tasks if not _is_done(task)]
+        report.resumed = len(tasks) - len(open_tasks)
+        description = f"Converting {len(open_tasks)} of {len(tasks)} parts"
+        # One process compresses where it works, so that it takes one core; several leave that to threads.
+        threads = processes if processes > 1 or scheduler else 0
+        made = run_tasks(_make_part, open_tasks, processes, scheduler)
+        with closing(_in_order(tasks, open_tasks, made)) as ready:
+            parts = track(ready, description, total=len(tasks))
+            _Join(output, recipe, plan, report, on_error, threads, folder).run(parts)
     return report
 
 
@@ -304,88 +297,6 @@ def _default_recipe(path: Path, reader: str, options: Mapping[str, Any]) -> Grap
         return GraphRecipe(nodes="pixels", edges="grid8", jet_features=())
     known = tuple(name for name in ("pt", "mass") if name in sample.columns)
     return GraphRecipe(nodes="hits" if sample.hits else "candidates", jet_features=known)
-
-
-def _claim(folder: Path, plan: dict[str, Any], resume: bool, force: bool) -> None:
-    """Make the folder of parts, or take over that of an interrupted conversion of the same things."""
-    stored = folder / "plan.json"
-    if folder.exists() and force and not resume:
-        shutil.rmtree(folder)
-    if folder.exists():
-        if not resume:
-            raise InputError(
-                f"{folder} holds an unfinished conversion; give --resume to go on, or --force to start anew"
-            )
-        try:
-            same = json.loads(stored.read_text(encoding="utf-8")) == plan
-        except (OSError, ValueError):
-            same = False
-        if not same:
-            raise InputError(
-                f"{folder} holds an unfinished conversion of other inputs or settings; repeat those, or give "
-                f"--force without --resume to start anew"
-            )
-        for leftover in (p for p in folder.iterdir() if p.name.startswith(".")):
-            leftover.unlink()  # a part that was being written
-        return
-    try:
-        folder.mkdir()
-        with new_file(stored) as part:
-            part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error}") from error
-
-
-def _run(tasks: list[_Task], processes: int, scheduler: str) -> Iterator[int]:
-    """The numbers of the parts as they become ready."""
-    if scheduler:
-        yield from _run_dask(tasks, scheduler)
-    elif processes == 1 or len(tasks) < 2:
-        yield from map(_make_part, tasks)
-    else:
-        # Spawned, not forked: a fork copies the threads' locks of whoever called.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(processes, len(tasks)), context, _end_with_parent) as pool:
-            waiting = {pool.submit(_make_part, task) for task in tasks}
-            try:
-                while waiting:
-                    ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            except BrokenProcessPool as error:
-                raise InputError(
-                    "a worker process was killed, perhaps for want of memory; --resume goes on where it was"
-                ) from error
-            finally:
-                for future in waiting:
-                    future.cancel()
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is killed: nobody would tell it to."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _run_dask(tasks: list[_Task], address: str) -> Iterator[int]:
-    try:
-        from distributed import Client, as_completed
-    except ImportError as error:
-        raise InputError(
-            "a scheduler address needs the extra 'dask'; install it with pip install 'e2e-tf[dask]'"
-        ) from error
-    try:
-        client = Client(address, timeout=20)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"there is no dask scheduler at {address} ({error})") from error
-    with client:
-        for future in as_completed(client.map(_make_part, tasks, pure=False)):
-            yield future.result()
 
 
 def _make_part(task: _Task) -> int:

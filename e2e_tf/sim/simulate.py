@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import multiprocessing
 import os
-import shutil
-import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +19,7 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, write_jets
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, refuse_existing
+from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.sim import egamma
 from e2e_tf.sim.candidates import Candidates, reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, hadronic_taus, match_taus
@@ -88,7 +82,6 @@ MAX_PILEUP = 200.0
 _EVENTS_PER_CHUNK = 1_000_000  # room for the event numbers of a chunk
 _MAX_CHUNK_EVENTS = 400 * CHUNK_JETS  # a chunk that needs more has a selection that nothing passes
 _EXTRA = ("pythia8mc", "fastjet", "awkward")
-_PLAN = "plan.json"
 _POOL = "pool.npz"
 
 
@@ -207,13 +200,17 @@ def simulate(
     chunks = plan(process, jets, seed, pileup, detector)
     output = Path(output)
     refuse_existing(output, force)
-    with _parts(output, provenance, resume, force) as folder, new_file(output, force, folder) as part:
-        missing = [chunk for chunk in chunks if not (resume and _is_done(folder, chunk))]
+    folder = output.with_name(f"{output.name}.parts")
+    with (
+        parts_folder(folder, provenance, "simulation", resume=resume, force=force),
+        new_file(output, force, folder) as part,
+    ):
+        missing = [chunk for chunk in chunks if not _is_done(folder, chunk)]
         if pileup and missing and not (folder / _POOL).exists():
             with status("Minimum-bias collisions for pileup"), new_file(folder / _POOL) as pool:
                 _save(pool, pool_columns(minimum_bias(seed, POOL_EVENTS)))
-        done = track(_run(missing, folder, workers), f"Simulating {jets} jets", total=len(missing))
-        for _ in done:
+        made = run_tasks(partial(_make, folder=folder), missing, workers)
+        for _ in track(made, f"Simulating {jets} jets", total=len(missing)):
             pass
         arrays = [_load(_part_of(folder, chunk)) for chunk in chunks]
         if process == egamma.PROCESS:
@@ -247,37 +244,6 @@ def _check(process: str, jets: int, seed: int, workers: int, pileup: float, dete
 def _is_first_format(process: str, pileup: float, detector: str) -> bool:
     """Whether the order of the sample that ships with the library must be kept."""
     return process == "tau" and not pileup and detector == "cms"
-
-
-@contextmanager
-def _parts(output: Path, provenance: dict[str, Any], resume: bool, force: bool) -> Iterator[Path]:
-    """The folder of finished pieces, removed when the block ends well, or when nothing is in it."""
-    folder = output.with_name(output.name + ".parts")
-    settings = json.dumps(provenance, sort_keys=True)
-    plan_file = folder / _PLAN
-    if folder.exists() and not resume:
-        if not force:
-            raise InputError(
-                f"{folder} holds pieces of an interrupted simulation; give --resume to continue it, or --force "
-                "to start over"
-            )
-        shutil.rmtree(folder)
-    if plan_file.exists() and plan_file.read_text() != settings:
-        raise InputError(
-            f"{folder} holds pieces of another simulation (process, jets, seed, pileup, detector or versions "
-            "differ); give --force without --resume to start over"
-        )
-    folder.mkdir(exist_ok=True)
-    if not plan_file.exists():
-        with new_file(plan_file) as part:
-            part.write_text(settings)
-    try:
-        yield folder
-    except BaseException:
-        if not list(folder.glob("[0-9]*.npz")):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder)
 
 
 def _part_of(folder: Path, chunk: Chunk) -> Path:
@@ -352,37 +318,6 @@ def _unpack(columns: dict[str, np.ndarray]) -> Jets:
         hits={channel: ragged(f"hits/{channel}/") for channel in ("track", "ecal", "hcal")},
         candidates=ragged("candidates/"),
     )
-
-
-def _run(chunks: list[Chunk], folder: Path, workers: int) -> Iterator[None]:
-    workers = min(workers, len(chunks))
-    if workers <= 1:
-        for chunk in chunks:
-            _make(chunk, folder)
-            yield None
-        return
-    # Spawned rather than forked: TensorFlow may have threads running in this process.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
-        try:
-            yield from pool.map(_make, chunks, [folder] * len(chunks))
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker of the simulation was ended from outside (often for want of memory); what is done is "
-                "kept, run it again with --resume"
-            ) from error
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent is killed would wait for work forever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _alternating(sample: Jets) -> np.ndarray:

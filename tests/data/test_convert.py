@@ -127,7 +127,7 @@ def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_make_part", make_part)
     with pytest.raises(InputError, match="holds an unfinished conversion; give --resume to go on"):
         convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
-    with pytest.raises(InputError, match="unfinished conversion of other inputs or settings"):
+    with pytest.raises(InputError, match="unfinished conversion of other inputs, settings or versions"):
         convert(paths, tmp_path / "graphs.h5", GraphRecipe(edges="knn:4"), piece=10, resume=True)
     report = convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10, resume=True)
     assert report.resumed == 3
@@ -219,15 +219,19 @@ def test_resume_of_nothing_starts(inputs, tmp_path):
 def test_changed_inputs_are_noticed(inputs, make_jets, tmp_path, monkeypatch):
     _, paths = inputs
 
+    make_part = module._make_part
+
     def interrupted(task):
-        raise KeyboardInterrupt
+        if task.number:
+            raise KeyboardInterrupt
+        return make_part(task)
 
     monkeypatch.setattr(module, "_make_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         convert(paths, tmp_path / "graphs.h5", RECIPE)
     monkeypatch.undo()
     write_jets(paths[1], make_jets(13, seed=9), force=True)
-    with pytest.raises(InputError, match="unfinished conversion of other inputs or settings"):
+    with pytest.raises(InputError, match="unfinished conversion of other inputs, settings or versions"):
         convert(paths, tmp_path / "graphs.h5", RECIPE, resume=True)
 
 

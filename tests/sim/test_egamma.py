@@ -117,9 +117,9 @@ def test_killed_and_continued(sample: tuple[Path, Images], tmp_path: Path):
     folder = tmp_path / "gun.h5.parts"
     assert not path.exists()
     assert sorted(p.name for p in folder.glob("*.npz")) == ["000000.npz", "000001.npz"]
-    with pytest.raises(InputError, match=r"pieces of an interrupted simulation; give --resume"):
+    with pytest.raises(InputError, match=r"holds an unfinished simulation; give --resume"):
         simulate("egamma", JETS, 7, path)
-    with pytest.raises(InputError, match="holds pieces of another simulation"):
+    with pytest.raises(InputError, match="unfinished simulation of other inputs, settings or versions"):
         simulate("egamma", JETS, 8, path, resume=True)
     whole = (folder / "000000.npz").read_bytes()
     kept = (folder / "000001.npz").stat().st_mtime_ns
@@ -127,10 +127,10 @@ def test_killed_and_continued(sample: tuple[Path, Images], tmp_path: Path):
     marked: list[int] = []
     original = sys.modules["e2e_tf.sim.simulate"]._make
 
-    def watched(chunk, where):
+    def watched(chunk, folder):
         marked.append(chunk.index)
         assert (folder / "000001.npz").stat().st_mtime_ns == kept
-        original(chunk, where)
+        original(chunk, folder)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["e2e_tf.sim.simulate"], "_make", watched)
