@@ -1,0 +1,40 @@
+"""The tau tagger of attention and Chebyshev layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from model_checks import check_dropout, check_paper
+
+from e2e_tf.models import build_model
+
+SETTINGS = {"channels": [4, 8], "heads": [1, 2], "cheb_channels": [8, 4, 4], "dense": [8, 6]}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"pooling": "max+mean+sum", "cheb_order": 5}, {"layout": "edges"}], ids=str
+)
+def test_is_that_of_the_papers(changes: dict[str, Any], batch: Any) -> None:
+    check_paper("gat_cheb", SETTINGS | changes, batch([5, 0, 1, 9, 2, 7]))
+
+
+@pytest.mark.parametrize("layout", ["blocks", "edges"])
+def test_dropout(layout: str, batch: Any) -> None:
+    check_dropout("gat_cheb", SETTINGS | {"dropout": 0.3, "layout": layout}, batch([4]))
+
+
+def test_blocks_are_edges(batch: Any) -> None:
+    whole = batch([5, 0, 1, 9, 2, 7])
+    settings = SETTINGS | {"pooling": "attention+max+mean+sum"}
+    blocks = build_model("gat_cheb", 6, 2, settings)
+    edges = build_model("gat_cheb", 6, 2, settings | {"layout": "edges"})
+    rng = np.random.default_rng(1)
+    for weight in blocks.weights:
+        weight.assign(weight.numpy() + rng.normal(0, 0.2, weight.shape))
+    edges.set_weights(blocks.get_weights())
+    for training in (False, True):
+        np.testing.assert_allclose(
+            edges(whole, training=training), blocks(whole, training=training), rtol=1e-5
+        )

@@ -1,0 +1,23 @@
+"""Outputs of models."""
+
+from __future__ import annotations
+
+import pytest
+from small_models import F, G
+
+from e2e_tf.errors import InputError
+from e2e_tf.models import Head, build_model
+
+
+def test_bad_outputs() -> None:
+    for outputs, sentence in (
+        (0, "outputs must be a positive number, a Head, or Heads by name, got 0"),
+        ({}, "at least one"),
+        ({"score": 1}, "outputs must map names to Head"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            build_model("deep_sets", F, G, None, outputs)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="size must be at least 2 for multiclass, not 1"):
+        Head("multiclass")
+    with pytest.raises(InputError, match="level must be 'graph' for a model without nodes"):
+        build_model("fcn", 4, 0, None, {"node": Head(level="node")})
