@@ -224,7 +224,7 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
     import tf2onnx
 
     from e2e_tf.deploy import lowering
-    from e2e_tf.deploy.export import freeze
+    from e2e_tf.deploy.exported import freeze
     from e2e_tf.deploy.interface import OUTPUT
     from e2e_tf.deploy.padded import padded_function
     from e2e_tf.deploy.quiet import quiet_tensorflow

@@ -1,81 +1,227 @@
-"""``manifest.json``: its schema, published as ``deploy/manifest.schema.json``, and the check against it."""
+"""``manifest.json``: what it holds, as a pydantic model, from which ``deploy/manifest.schema.json`` is made.
+
+The schema (JSON schema draft 2020-12) is for readers in other languages; it is written by
+``python -m e2e_tf.deploy.manifest``.
+"""
 
 from __future__ import annotations
 
 import json
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from e2e_tf.errors import InputError
 
-__all__ = ["MANIFEST_FORMAT", "MANIFEST_VERSION", "check_manifest", "manifest_schema"]
+__all__ = [
+    "MANIFEST_FORMAT",
+    "MANIFEST_VERSION",
+    "SCHEMA_FILE",
+    "Manifest",
+    "check_manifest",
+    "manifest_schema",
+]
 
-MANIFEST_FORMAT = "e2e-tf hand-off"
-MANIFEST_VERSION = 1
+SCHEMA_FILE = Path(__file__).with_name("manifest.schema.json")
+_MAY_BE_ABSENT: Any = None  # the default of an entry that may be left out but not be null
+Names = dict[str, str]
+"""Raw tensor names by name of the interface."""
 
 
-@cache
+class _Entry(BaseModel):
+    """Types are not converted; entries that are not listed may be there."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Closed(_Entry):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Release(_Entry):
+    """The oldest release series the files were checked for."""
+
+    cmssw: str
+    tensorflow: str
+    onnxruntime: str
+    certain: bool = _MAY_BE_ABSENT
+
+
+class Graph(_Entry):
+    """How the graph is built; null for the interface tensors."""
+
+    nodes: Literal["hits", "candidates"]
+    edges: str
+    k: int | None
+
+
+class Limits(_Entry):
+    """What the model takes."""
+
+    max_nodes: int | None
+    repeated_edges: bool = Field(_MAY_BE_ABSENT, description="an edge that is listed twice counts twice")
+
+
+class Tensor(_Entry):
+    """An input or an output; a string in the shape is a free dimension."""
+
+    name: str
+    dtype: Literal["float32"]
+    shape: list[int | str] = Field(min_length=1)
+    columns: dict[str, int] = Field(
+        _MAY_BE_ABSENT, description="of an output: what its columns are, in order, and how many of each"
+    )
+
+
+class AucCost(_Closed):
+    """ROC-AUC on the run's test part."""
+
+    jets: int
+    keras: float
+    this: float
+    difference: float = Field(description="this minus keras")
+    error: float = Field(description="bootstrap error of the difference")
+
+
+class Cost(_Entry):
+    """What weights of fewer bits cost, compared with the scores of model.onnx."""
+
+    largest_difference: float
+    mean_difference: float
+    pairs_reordered: float = Field(description="fraction of pairs of jets whose order changes")
+    auc: AucCost | None = Field(None, description="null where the run's sample had gone")
+
+
+class File(_Entry):
+    """A form of the model in one file."""
+
+    file: str
+    inputs: Names
+    outputs: Names
+    cost: Cost = _MAY_BE_ABSENT
+
+
+class Folder(_Entry):
+    """A form of the model in a folder."""
+
+    folder: str
+    tag: str
+    inputs: Names
+    outputs: Names
+
+
+class Formats(_Closed):
+    """The forms of the model that there are."""
+
+    frozen_graph: File = _MAY_BE_ABSENT
+    saved_model: Folder = _MAY_BE_ABSENT
+    onnx: File = _MAY_BE_ABSENT
+    onnx_float16: File = _MAY_BE_ABSENT
+    onnx_int8: File = _MAY_BE_ABSENT
+    fixed: File = _MAY_BE_ABSENT
+
+
+class Tested(_Closed):
+    """A runtime whose scores were compared with those of Keras, and the largest difference of any score."""
+
+    runtime: str
+    jets: int
+    largest_difference: float | None = Field(description="null where a score was not finite")
+    tolerance: float
+    required: bool = Field(description="a larger difference fails the proof")
+
+
+class Provenance(_Entry):
+    """Where the model comes from."""
+
+    e2e_tf: Any
+    versions: Any
+
+
+class Manifest(_Entry):
+    """Manifest of an e2e-tf hand-off."""
+
+    format: Literal["e2e-tf hand-off"]
+    format_version: Literal[1]
+    interface: Literal["edges", "padded", "tensors"]
+    release: Release
+    model: dict[str, Any] = _MAY_BE_ABSENT
+    graph: Graph | None
+    limits: Limits
+    inputs: list[Tensor] = Field(min_length=1)
+    outputs: list[Tensor] = Field(min_length=1)
+    formats: Formats
+    working_points: list[dict[str, Any]]
+    auc: dict[str, Any] | None = None
+    tested: list[Tested]
+    provenance: Provenance
+    checksums: dict[str, str] = Field(description="SHA-256 of every other file")
+
+
+(MANIFEST_FORMAT,) = get_args(Manifest.model_fields["format"].annotation)
+(MANIFEST_VERSION,) = get_args(Manifest.model_fields["format_version"].annotation)
+
+
+class _Generator(GenerateJsonSchema):
+    """Without defaults, which nobody fills in, and without a title for every entry."""
+
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
 def manifest_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12)."""
-    schema: dict[str, Any] = json.loads(
-        files("e2e_tf.deploy").joinpath("manifest.schema.json").read_text("utf-8")
-    )
-    return schema
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **Manifest.model_json_schema(schema_generator=_Generator),
+    }
 
 
 def check_manifest(document: Any, where: str = "manifest.json") -> None:
-    """Check a manifest against the schema: types, required keys, allowed values.
+    """Check a manifest: types, required keys, allowed values.
+
+    Args:
+        document: of a JSON file.
+        where: its name, for the message.
 
     Raises:
         InputError: naming the entry and what it must be.
     """
-    _check(document, manifest_schema(), where, "")
+    try:
+        Manifest.model_validate(document)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_sentence(error)}") from error
 
 
-_TYPES: dict[str, Any] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-    "null": type(None),
-}
+_KINDS = {"model_type": "an object", "dict_type": "an object", "list_type": "an array"}
 
 
-def _check(value: Any, schema: dict[str, Any], where: str, path: str) -> None:
-    """The keywords that the schema uses; a full validator gives the same verdict."""
-    if "$ref" in schema:
-        schema = manifest_schema()["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    at = f"{where}: {path.lstrip('.') or 'the document'}"
-    kinds = schema.get("type")
-    if kinds is not None:
-        kinds = [kinds] if isinstance(kinds, str) else kinds
-        fits = any(
-            isinstance(value, _TYPES[kind])
-            and not (isinstance(value, bool) and kind in ("integer", "number"))
-            for kind in kinds
-        )
-        if not fits:
-            raise InputError(f"{at} must be {' or '.join(kinds)}, not {value!r}")
-    if "const" in schema and value != schema["const"]:
-        raise InputError(f"{at} must be {schema['const']!r}, not {value!r}")
-    if "enum" in schema and value not in schema["enum"]:
-        raise InputError(f"{at} must be one of {', '.join(map(str, schema['enum']))}, not {value!r}")
-    if isinstance(value, dict):
-        missing = [key for key in schema.get("required", ()) if key not in value]
-        if missing:
-            raise InputError(f"{at} lacks {', '.join(missing)}")
-        properties = schema.get("properties", {})
-        for key, entry in value.items():
-            rule = properties.get(key, schema.get("additionalProperties", True))
-            if rule is False:
-                raise InputError(f"{at} has an unknown entry {key!r}")
-            if isinstance(rule, dict):
-                _check(entry, rule, where, f"{path}.{key}")
-    if isinstance(value, list):
-        if len(value) < schema.get("minItems", 0):
-            raise InputError(f"{at} must have at least {schema['minItems']} entries, not {len(value)}")
-        for i, entry in enumerate(value):
-            _check(entry, schema.get("items", {}), where, f"{path}[{i}]")
+def _sentence(error: ValidationError) -> str:
+    """What the first entry that is wrong must be."""
+    errors = error.errors()
+    first = errors[0]
+    place, kind = first["loc"], first["type"]
+    if kind in ("missing", "extra_forbidden"):
+        alike = [str(e["loc"][-1]) for e in errors if (e["loc"][:-1], e["type"]) == (place[:-1], kind)]
+        what = f"lacks {', '.join(alike)}" if kind == "missing" else f"has an unknown entry {alike[0]!r}"
+        return f"{_path(place[:-1])} {what}"
+    if kind == "too_short":
+        return f"{_path(place)} must have at least {first['ctx']['min_length']} entries, not {len(first['input'])}"
+    if "shape" in place and place[-1] in ("int", "str"):  # pydantic adds the member of the union that failed
+        return f"{_path(place[:-1])} must be an integer or a string, not {first['input']!r}"
+    needed = _KINDS.get(kind, first["msg"].removeprefix("Input should be "))
+    return f"{_path(place)} must be {needed}, not {first['input']!r}"
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.lstrip(".") or "the document"
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")

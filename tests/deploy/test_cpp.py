@@ -395,16 +395,6 @@ def test_the_runner_explains_bad_input(
     assert message in done.stderr
 
 
-def test_integers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
-    jets = random_jets(2, 1)
-    wrong = Jets(
-        columns=dict(jets.columns) | {"run": np.array([1, 2**24 + 1])}, event=jets.event, weight=jets.weight
-    )
-    with pytest.raises(InputError, match="the column run holds integers beyond 2"):
-        write_candidates(tmp_path / "x.bin", wrong)
-    assert not (tmp_path / "x.bin").exists()
-
-
 def test_the_random_jets_have_what_they_promise() -> None:
     jets = random_jets(200, 11)
     quantities, n_node = candidate_quantities(jets)

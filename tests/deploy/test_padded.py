@@ -129,7 +129,7 @@ def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_on
     import tensorflow as tf
 
     from e2e_tf.deploy import lowering
-    from e2e_tf.deploy.export import freeze
+    from e2e_tf.deploy.exported import freeze
 
     preprocess = recipe("knn:3", ("a", "b"))
     signature = [tf.TensorSpec((None, 2, None), tf.float32, "points")]

@@ -1,0 +1,158 @@
+"""The function that is exported: a Keras model behind the tensors of an interface, and its frozen graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.compat import constant_graph, default_attributes
+from e2e_tf.deploy.interface import (
+    OUTPUT,
+    TensorInfo,
+    edges_feeds,
+    edges_function,
+    edges_tensors,
+    tensors_function,
+    tensors_infos,
+)
+from e2e_tf.deploy.padded import padded_feeds, padded_function, padded_tensors
+from e2e_tf.deploy.profiles import Release
+from e2e_tf.deploy.samples import sized_batches, tensor_batch
+from e2e_tf.errors import InputError
+from e2e_tf.training.run import Run
+
+__all__ = ["Export", "ExportedFunction", "exported_function", "freeze"]
+
+
+@dataclass(frozen=True)
+class ExportedFunction:
+    """What is exported.
+
+    Attributes:
+        interface: ``edges``, ``padded`` or ``tensors``.
+        function: a ``tf.function`` from its inputs to its output.
+        inputs, output: names and shapes of the tensors.
+        feeds: float32 tensors by name of a batch of jets, or of tensors.
+    """
+
+    interface: str
+    function: Any
+    inputs: list[TensorInfo]
+    output: TensorInfo
+    feeds: Callable[[Any], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export under way: what every form of the model is made from.
+
+    Attributes:
+        run: whose model it is.
+        model: of one output, (B, C).
+        release: the oldest series that must run it.
+        exported: the function.
+        graph: the frozen ``GraphDef`` of it.
+        names: of its inputs, in order.
+        folder: that is being filled.
+    """
+
+    run: Run
+    model: Any
+    release: Release
+    exported: ExportedFunction
+    graph: Any
+    names: list[str]
+    folder: Path
+
+    def samples(self, sizes: Sequence[Sequence[int]], seed: int) -> list[dict[str, np.ndarray]]:
+        """Random input tensors.
+
+        Args:
+            sizes: nodes of each jet of each batch; of a model that takes no graphs, their number is the size of the
+                batch.
+            seed: of all of them.
+        """
+        if self.exported.interface == "tensors":
+            rng = np.random.default_rng(seed)
+            infos = [info.to_dict() for info in self.exported.inputs]
+            return [tensor_batch(infos, len(n), rng) for n in sizes]
+        return [self.exported.feeds(batch) for batch in sized_batches(self.run.preprocess, sizes, seed)]
+
+    def raw_names(self, suffix: str = ":0") -> dict[str, dict[str, str]]:
+        """``inputs`` and ``outputs`` of an entry of the manifest: raw tensor names by name of the interface."""
+        return {
+            "inputs": {name: f"{name}{suffix}" for name in self.names},
+            "outputs": {OUTPUT: f"{OUTPUT}{suffix}"},
+        }
+
+
+def exported_function(run: Run, model: Any, interface: str, target: Release) -> ExportedFunction:
+    """A Keras model behind the tensors of an interface.
+
+    Args:
+        run: says how graphs are built.
+        model: of one output, (B, C).
+        interface: ``edges``, ``padded`` or ``tensors``.
+        target: the oldest release that must run it.
+
+    Raises:
+        InputError: the model does not fit the interface, or the release cannot run it.
+    """
+    if interface == "tensors":
+        return ExportedFunction(interface, tensors_function(model), *tensors_infos(model), dict)
+    if interface == "padded":
+        function = padded_function(model, run.preprocess)
+        return ExportedFunction(interface, function, *padded_tensors(model, run.preprocess), padded_feeds)
+    # Below opset 16 ScatterND cannot add; graph builders list every edge once, so it need not.
+    repeated = target.opset >= 16
+    try:
+        function = edges_function(model, repeated)
+    except InputError as error:
+        if repeated:
+            raise
+        raise InputError(
+            f"CMSSW_{target.name} (opset {target.opset}) cannot run this model: ScatterND with reduction=add needs "
+            f"opset 16, and without it {error}"
+        ) from error
+    return ExportedFunction(
+        interface, function, *edges_tensors(model), lambda batch: edges_feeds(batch.graphs)
+    )
+
+
+def freeze(function: Any) -> tuple[Any, list[str]]:
+    """The frozen ``GraphDef`` of a ``tf.function``, its inputs and output named as the interface names them.
+
+    Attributes that have their default value are left out: an older TensorFlow may not know them.
+
+    Args:
+        function: of one output, with an input signature.
+
+    Returns:
+        The graph, whose output is called ``score``, and the names of its inputs in order.
+
+    Raises:
+        InputError: the function holds control flow or objects that cannot be frozen.
+    """
+    frozen = constant_graph(function.get_concrete_function())
+    graph = frozen.graph.as_graph_def()
+    if graph.library.function:
+        found = ", ".join(sorted(f.signature.name for f in graph.library.function))
+        raise InputError(f"the model holds control flow or custom objects that cannot be frozen: {found}")
+    names = [tensor.op.name for tensor in frozen.inputs]
+    (output,) = frozen.outputs
+    node = graph.node.add()
+    node.op, node.name = "Identity", OUTPUT
+    node.input.append(output.name.removesuffix(":0"))
+    node.attr["T"].type = output.dtype.as_datatype_enum
+    for node in graph.node:
+        for name, default in default_attributes(node.op).items():
+            if node.attr.get(name) == default:
+                del node.attr[name]
+        for private in [name for name in node.attr if name.startswith("_")]:
+            del node.attr[private]
+    graph.versions.min_consumer = 0
+    return graph, names

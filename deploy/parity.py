@@ -1,0 +1,42 @@
+"""Parity vectors: tensors and the scores of Keras, with which a proof is repeated anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.exported import Export
+from e2e_tf.deploy.interface import OUTPUT, link
+from e2e_tf.deploy.jets import adversarial_batches
+from e2e_tf.deploy.reference import keras_call, keras_scores
+from e2e_tf.graph import GraphSpec
+
+__all__ = ["neighbours", "write_parity"]
+
+
+def write_parity(export: Export) -> None:
+    """Write ``inputs.npz`` and ``outputs.npz``: tensors of batches, ``<batch>/<tensor>``, and Keras' scores.
+
+    Batches are the adversarial ones of the proof; of a model that takes no graphs, random ones.
+    """
+    exported, model = export.exported, export.model
+    if exported.interface == "tensors":
+        feeds = export.samples([range(n) for n in (1, 2, 5)], 4)
+        scores = [np.asarray(keras_call(model, values)) for values in feeds]
+    else:
+        preprocess = export.run.preprocess
+        k = neighbours(preprocess) or 1
+        batches = [batch for _, batch in adversarial_batches(preprocess, k, np.random.default_rng(4), link)]
+        feeds = [exported.feeds(batch) for batch in batches]
+        leading_one = exported.interface == "edges"
+        scores = [score[None] if leading_one else score for score in keras_scores(model, batches)]
+    inputs = {f"{i}/{name}": value for i, values in enumerate(feeds) for name, value in values.items()}
+    outputs = {f"{i}/{OUTPUT}": score for i, score in enumerate(scores)}
+    np.savez_compressed(export.folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
+    np.savez_compressed(export.folder / "outputs.npz", **outputs)  # type: ignore[arg-type]
+
+
+def neighbours(preprocess: Preprocess) -> int | None:
+    """k of the graph, None where it is not made of nearest neighbours."""
+    k = [int(number or 0) for name, number in GraphSpec.parse(preprocess.edges).parts if name == "knn"]
+    return k[0] if k else None

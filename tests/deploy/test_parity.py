@@ -1,0 +1,38 @@
+"""Parity vectors repeat the proof anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.parity import neighbours
+
+KINDS = ["padded", "edges"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parity_vectors_repeat_the_proof_without_this_library(handoffs: dict[str, Path], kind: str) -> None:
+    folder = handoffs[kind]
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
+    assert len(outputs.files) >= 64
+    for name in outputs.files:
+        batch = name.split("/")[0]
+        feeds = {key.split("/")[1]: inputs[key] for key in inputs.files if key.startswith(f"{batch}/")}
+        assert all(values.dtype == np.float32 for values in feeds.values())
+        (score,) = session.run(["score"], feeds)
+        assert score.dtype == np.float32
+        np.testing.assert_allclose(score, outputs[name], atol=1e-5)
+        assert np.isfinite(score).all()
+
+
+@pytest.mark.parametrize(
+    ("edges", "k"), [("knn:8", 8), ("radius:0.1+knn:3", 3), ("delaunay", None), ("full", None)]
+)
+def test_k_is_that_of_the_nearest_neighbours(edges: str, k: int | None) -> None:
+    recipe = Preprocess("candidates", edges, None)  # type: ignore[arg-type]
+    assert neighbours(recipe) == k
