@@ -231,7 +231,7 @@ OF_NO_MODULE = {
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
     "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
     "deploy/test_models.py": "every registered model through export and all runtimes",
-    "deploy/test_shipped.py": "deploy/handoffs, the bundles in the repository",
+    "deploy/test_shipped.py": "deploy/bundles, the bundles in the repository",
     "models/test_examples.py": "examples, each script on its toy file",
     "parity/test_layers.py": "layers against recorded numbers of other libraries",
     "test_packaging.py": "the wheel and the source distribution",

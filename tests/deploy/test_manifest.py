@@ -155,7 +155,7 @@ def test_what_is_no_object_is_refused(document: Any) -> None:
 
 
 def test_manifests_of_the_shipped_bundles_fit() -> None:
-    found = list((SCHEMA_FILE.parent / "handoffs").glob("*/manifest.json"))
+    found = list((SCHEMA_FILE.parent / "bundles").glob("*/manifest.json"))
     assert found
     for path in found:
         check_manifest(json.loads(Path(path).read_text("utf-8")))

@@ -12,7 +12,7 @@ from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.repeat import changed
 from e2e_tf.deploy.validate import validate
 
-SHIPPED = sorted((Path(e2e_tf.deploy.__file__).parent / "handoffs").iterdir())
+SHIPPED = sorted((Path(e2e_tf.deploy.__file__).parent / "bundles").iterdir())
 
 
 def test_the_chosen_tau_tagger_is_there() -> None:
