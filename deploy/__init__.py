@@ -1,3 +1,3 @@
-"""The hand-off: artifacts that CMSSW loads, and the proof that every runtime gives the same numbers."""
+"""Export of models to bundles that CMSSW loads, and their validation: every runtime gives the same numbers."""
 
 from __future__ import annotations

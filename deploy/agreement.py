@@ -25,7 +25,7 @@ class Agreement:
         difference: largest absolute difference of a score; infinite where a score is not finite.
         where: number of nodes of the jet with the largest difference; of images, the size of its batch.
         tolerance: what the difference may be.
-        required: the proof fails where this runtime differs by more.
+        required: the validation fails where this runtime differs by more.
         missing: why nothing was run; empty where something was.
     """
 
@@ -44,7 +44,7 @@ class Agreement:
 
     @property
     def failed(self) -> bool:
-        """The proof fails because of this runtime."""
+        """The validation fails because of this runtime."""
         return self.required and not self.missing and not self.passed
 
     @property

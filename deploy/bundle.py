@@ -1,4 +1,4 @@
-"""A hand-off folder that was written before: opened, checked, and given the result of a proof."""
+"""A bundle that was written before: opened, checked, and given the result of a validation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.agreement import Agreement
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, check_manifest
-from e2e_tf.deploy.padded import handoff_preprocess
+from e2e_tf.deploy.padded import bundle_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, sha256, write_json
 
@@ -20,7 +20,7 @@ __all__ = ["open_bundle", "read_bundle_preprocess", "record"]
 
 
 def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The manifest of a hand-off whose files are as they were written.
+    """The manifest of a bundle whose files are as they were written.
 
     Raises:
         InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
@@ -28,14 +28,12 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"there is no hand-off folder {folder}")
+        raise InputError(f"there is no bundle {folder}")
     if not (folder / "manifest.json").is_file():
-        raise InputError(
-            f"{folder} is not a hand-off: it has no manifest.json; make one with 'e2e-tf export'"
-        )
+        raise InputError(f"{folder} is not a bundle: it has no manifest.json; make one with 'e2e-tf export'")
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
-        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a hand-off")
+        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a bundle")
     check_manifest(manifest, str(folder / "manifest.json"))
     for name, expected in manifest["checksums"].items():
         if not (folder / name).is_file():
@@ -68,7 +66,7 @@ def _check_preprocess(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
-    """``preprocess.json`` of a hand-off of either interface.
+    """``preprocess.json`` of a bundle of either interface.
 
     Raises:
         InputError: it is missing or damaged.
@@ -76,16 +74,16 @@ def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
     path = Path(folder) / "preprocess.json"
     document = read_json(path)
     try:
-        return handoff_preprocess(document)
+        return bundle_preprocess(document)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a preprocess.json of this library ({error!r})") from error
 
 
 def record(folder: str | os.PathLike[str], agreements: Sequence[Agreement]) -> None:
-    """Write into the manifest of a hand-off which runtimes were tested and their largest differences.
+    """Write into the manifest of a bundle which runtimes were tested and their largest differences.
 
     Raises:
-        InputError: the hand-off is damaged.
+        InputError: the bundle is damaged.
     """
     folder = Path(folder)
     manifest = open_bundle(folder)

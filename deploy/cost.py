@@ -83,7 +83,7 @@ def auc_cost(
 
     Args:
         run: with its sample still where it was.
-        scorers: scores (B, C) of a batch, by name of the form; the first column is judged.
+        scorers: scores (B, C) of a batch, by name of the form; the first column is evaluated.
         bootstraps: replicas behind the error, at least 2.
         batch: jets in a call of a scorer.
 

@@ -51,10 +51,10 @@ def cpp_runs(
     feeds: Sequence[Mapping[str, np.ndarray]],
     sizes: Sequence[int],
 ) -> Iterator[CppRun]:
-    """Scores of batches of tensors by every backend of the runner that the hand-off has a form for.
+    """Scores of batches of tensors by every backend of the runner that the bundle has a form for.
 
     Args:
-        folder: the hand-off.
+        folder: the bundle.
         manifest: of it.
         runner: ``e2e_tf_run``; None takes :data:`RUNNER`.
         feeds: float32 tensors of each batch.
@@ -85,7 +85,7 @@ def score_jets(run: CppRun, folder: Path, jets: Jets, size: int) -> np.ndarray:
 
     Args:
         run: says which runner and backend.
-        folder: the hand-off.
+        folder: the bundle.
         jets: whose tensors the runner makes itself.
         size: number of scores.
 

@@ -1,4 +1,4 @@
-"""From a trained run to a hand-off folder: frozen graph, SavedModel and ONNX of one and the same function."""
+"""From a trained run to a bundle: frozen graph, SavedModel and ONNX of one and the same function."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def export(
     fixed: tuple[int, int] | None = None,
     proof: int = 1000,
 ) -> Path:
-    """Write a hand-off folder, and prove it.
+    """Write a bundle, and validate it.
 
     ::
 
@@ -50,10 +50,10 @@ def export(
         model.pb            frozen TensorFlow graph
         saved_model/        SavedModel around the same frozen function
         fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
-        model.keras         the Keras model, for the proof
+        model.keras         the Keras model, for the validation
         preprocess.json     inputs, normalisation, graph
-        inputs.npz, outputs.npz   parity vectors, the adversarial jets of the proof and Keras' scores
-        repeat.py           repeats the proof with them and nothing but NumPy and a runtime
+        inputs.npz, outputs.npz   parity vectors, the adversarial jets of the validation and Keras' scores
+        repeat.py           repeats the validation with them and nothing but NumPy and a runtime
         manifest.json       names, shapes, raw tensor names, limits, working points, versions, tested runtimes,
                             checksums
 
@@ -72,8 +72,8 @@ def export(
         int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
-        proof: random jets of a proof (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the manifest; 0
-            leaves it to ``validate(..., write=True)``.
+        proof: random jets of the validation (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the
+            manifest; 0 leaves it to ``validate(..., write=True)``.
 
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
@@ -112,7 +112,7 @@ def export(
         check_manifest(manifest)
         write_json(part / "manifest.json", manifest)
         if proof:
-            _prove(part, proof)
+            _validate(part, proof)
     return Path(folder)
 
 
@@ -152,22 +152,22 @@ def _check_interface(run: Run, interface: str, fixed: tuple[int, int] | None) ->
         )
 
 
-def _prove(part: Path, jets: int) -> None:
+def _validate(part: Path, jets: int) -> None:
     wrong = [found for found in validate(part, jets=jets, write=True) if found.failed]
     if wrong:
         raise InputError(
             f"{wrong[0].runtime} differs from Keras by {wrong[0].difference:.1e} on a jet of {wrong[0].where} nodes, "
-            f"{wrong[0].tolerance:g} is allowed; a hand-off without a proof is written with proof 0"
+            f"{wrong[0].tolerance:g} is allowed; a bundle that is not validated is written with proof 0"
         )
 
 
 def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) -> dict[str, Any]:
     run, folder, exported, target = export.run, export.folder, export.exported, export.release
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    metrics, graphs, judged = run.folder / "metrics.json", exported.interface != "tensors", None
+    metrics, graphs, evaluated = run.folder / "metrics.json", exported.interface != "tensors", None
     loose = isinstance(run, ModelFile)
     if metrics.is_file() and not loose:
-        judged = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
+        evaluated = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
     preprocess = run.preprocess
     return {
         "format": MANIFEST_FORMAT,
@@ -185,8 +185,8 @@ def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) 
         "inputs": [info.to_dict() for info in exported.inputs],
         "outputs": [{**exported.output.to_dict(), "columns": columns}],
         "formats": entries,
-        "working_points": [] if judged is None else judged["working_points"],
-        "auc": None if judged is None else judged["auc"],
+        "working_points": [] if evaluated is None else evaluated["working_points"],
+        "auc": None if evaluated is None else evaluated["auc"],
         "tested": [],
         "provenance": {
             "e2e_tf": __version__,

@@ -1,4 +1,4 @@
-"""The forms of a model in a hand-off, one function each: it writes files and gives the entries of the manifest.
+"""The forms of a model in a bundle, one function each: it writes files and gives the entries of the manifest.
 
 A form is registered with :func:`writes`; a new one takes a function here, an entry in the schema of the manifest and
 a runner.
@@ -83,7 +83,7 @@ def _saved_model(export: Export, smaller: Sequence[str]) -> Entries:
         tf.compat.v1.import_graph_def(export.graph, name="")
 
     wrapped = tf.compat.v1.wrap_function(load, [])
-    # CMSSW restores variables from the bundle; a frozen function has none, so nothing can go missing.
+    # CMSSW restores variables from the SavedModel; a frozen function has none, so nothing can go missing.
     function = wrapped.prune([f"{name}:0" for name in export.names], {OUTPUT: f"{OUTPUT}:0"})
     module = tf.Module()
     module.score = function

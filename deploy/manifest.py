@@ -130,7 +130,7 @@ class Tested(_Closed):
     jets: int
     largest_difference: float | None = Field(description="null where a score was not finite")
     tolerance: float
-    required: bool = Field(description="a larger difference fails the proof")
+    required: bool = Field(description="a larger difference fails the validation")
 
 
 class Provenance(_Entry):
@@ -141,7 +141,7 @@ class Provenance(_Entry):
 
 
 class Manifest(_Entry):
-    """Manifest of an e2e-tf hand-off."""
+    """Manifest of an e2e-tf bundle; its format keeps the name that it began with."""
 
     format: Literal["e2e-tf hand-off"]
     format_version: Literal[1]

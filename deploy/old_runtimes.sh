@@ -1,9 +1,9 @@
 #!/bin/sh
-# Repeats the proof of hand-offs with the runtimes that CMSSW releases hold, each in an environment of its own.
+# Repeats the validation of bundles with the runtimes that CMSSW releases hold, each in an environment of its own.
 #
-#   sh deploy/old_runtimes.sh [HANDOFF...]
+#   sh deploy/old_runtimes.sh [BUNDLE...]
 #
-# Without arguments it trains two small taggers, for both interfaces, and hands them off, for releases from 13_3 on and
+# Without arguments it trains two small taggers, for both interfaces, and exports them, for releases from 13_3 on and
 # for those from 12_1 on; each runtime gets those that its release reads. PYTHON is an interpreter that these versions
 # have wheels for, 3.9 (3.8 to 3.11 from ONNX Runtime 1.14 on); BIN the folder of the e2e-tf to export with; OUT a folder for
 # the environments, which are kept, and for what is trained. The status is not 0 where a runtime does not agree.
@@ -17,7 +17,7 @@ mkdir -p "$OUT"
 
 old=
 if [ $# -eq 0 ]; then
-  work=$(mktemp -d "$OUT/handoffs.XXXXXX")
+  work=$(mktemp -d "$OUT/bundles.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   for interface in padded edges; do
     graph='nodes = "candidates"
@@ -47,7 +47,7 @@ EOF
 fi
 
 status=0
-repeat() { # RUNTIME HANDOFF...
+repeat() { # RUNTIME BUNDLE...
   runtime=$1
   shift
   env=$OUT/$runtime
@@ -56,9 +56,9 @@ repeat() { # RUNTIME HANDOFF...
     "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$runtime" 'numpy<1.24' $more
     touch "$env/.installed"
   fi
-  for handoff in "$@"; do
-    echo "$runtime, $handoff"
-    TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" -I "$root/deploy/repeat.py" "$handoff" || status=1
+  for bundle in "$@"; do
+    echo "$runtime, $bundle"
+    TF_CPP_MIN_LOG_LEVEL=3 "$env/bin/python" -I "$root/deploy/repeat.py" "$bundle" || status=1
   done
 }
 

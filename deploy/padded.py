@@ -231,8 +231,8 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
     return {"input_names": list(groups), **groups, **rest}
 
 
-def handoff_preprocess(document: Mapping[str, Any]) -> Preprocess:
-    """The :class:`Preprocess` that a hand-off's ``preprocess.json`` of either interface holds."""
+def bundle_preprocess(document: Mapping[str, Any]) -> Preprocess:
+    """The :class:`Preprocess` that a bundle's ``preprocess.json`` of either interface holds."""
     if "features" in document:
         document = {**document, "x": document["features"]}
     return Preprocess.from_dict(document)

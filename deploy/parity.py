@@ -1,4 +1,4 @@
-"""Parity vectors: tensors and the scores of Keras, with which a proof is repeated anywhere."""
+"""Parity vectors: tensors and the scores of Keras, with which a validation is repeated anywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["neighbours", "write_parity"]
 def write_parity(export: Export) -> None:
     """Write ``inputs.npz`` and ``outputs.npz``: tensors of batches, ``<batch>/<tensor>``, and Keras' scores.
 
-    Batches are the adversarial ones of the proof; of a model that takes no graphs, random ones.
+    Batches are the adversarial ones of the validation; of a model that takes no graphs, random ones.
     """
     exported, model = export.exported, export.model
     if exported.interface == "tensors":

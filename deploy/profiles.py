@@ -129,7 +129,7 @@ def check_onnx(model: Any, target: Release) -> None:
         elif not _since(onnx, node.op_type, opset):
             problem = f"{node.op_type} is not in opset {opset}"
         elif node.op_type in _WITHOUT_KERNEL or node.op_type in _UNWANTED:
-            problem = f"{node.op_type} is not allowed in a hand-off"
+            problem = f"{node.op_type} is not allowed in a bundle"
         elif node.op_type.startswith("Scatter"):
             reduction = next((a.s.decode() for a in node.attribute if a.name == "reduction"), "none")
             if reduction != "none" and _SCATTER_OPSET.get(reduction, 99) > target.max_opset:

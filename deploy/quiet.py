@@ -13,7 +13,7 @@ __all__ = ["quiet_tensorflow"]
 def quiet_tensorflow() -> Iterator[None]:
     """Only errors of TensorFlow and tf2onnx are logged inside the block.
 
-    CMSSW loads graphs through TensorFlow's first interface, so the hand-off must use it too.
+    CMSSW loads graphs through TensorFlow's first interface, so the export must use it too.
     """
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]

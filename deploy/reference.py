@@ -1,4 +1,4 @@
-"""The reference of every proof: what the Keras model of a hand-off gives."""
+"""The reference of every validation: what the Keras model of a bundle gives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAIRS = 1 << 22  # pairs of nodes in one call of Keras
 
 
 def load_model(folder: Path) -> Any:
-    """The Keras model of a hand-off, loaded in safe mode."""
+    """The Keras model of a bundle, loaded in safe mode."""
     import keras
 
     import e2e_tf.layers  # noqa: F401  # registers the layers

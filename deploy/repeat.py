@@ -1,11 +1,11 @@
-"""Repeat the proof of a hand-off with NumPy and one runtime, of any version, and nothing else.
+"""Repeat the validation of a bundle with NumPy and one runtime, of any version, and nothing else.
 
-    python repeat.py HANDOFF [onnx|tf|savedmodel]...
+    python repeat.py BUNDLE [onnx|tf|savedmodel]...
 
 Every batch of ``inputs.npz`` goes through the runtime and is compared with the scores of Keras in ``outputs.npz``.
 Without names, all forms are run whose runtime is installed. The status is 0 where every difference is at most 1e-5,
 1 where one is larger, 2 where nothing can be run. Python 3.8 or newer; it imports nothing of the library that made
-the hand-off, and every hand-off holds a copy.
+the bundle, and every bundle holds a copy.
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ def largest(folder: Path, run: Any) -> tuple:
 
 def main(arguments: list) -> int:
     if not arguments or any(kind not in KINDS for kind in arguments[1:]):
-        print("usage: python repeat.py HANDOFF [onnx|tf|savedmodel]...", file=sys.stderr)
+        print("usage: python repeat.py BUNDLE [onnx|tf|savedmodel]...", file=sys.stderr)
         return 2
     folder = Path(arguments[0])
     if not (folder / "manifest.json").is_file():
-        print(f"repeat.py: error: {folder} is not a hand-off: it has no manifest.json", file=sys.stderr)
+        print(f"repeat.py: error: {folder} is not a bundle: it has no manifest.json", file=sys.stderr)
         return 2
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     wrong = changed(folder, manifest)
@@ -112,7 +112,7 @@ def main(arguments: list) -> int:
     status = 0
     for kind in kinds:
         if KINDS[kind] not in manifest["formats"]:
-            print(f"repeat.py: error: the hand-off holds no {KINDS[kind]}", file=sys.stderr)
+            print(f"repeat.py: error: the bundle holds no {KINDS[kind]}", file=sys.stderr)
             return 2
         version, run = (onnx if kind == "onnx" else tensorflow)(folder, manifest["formats"][KINDS[kind]])
         difference, batch, jets = largest(folder, run)

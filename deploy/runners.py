@@ -1,4 +1,4 @@
-"""Every form of a hand-off as a function from tensors to scores, in Python.
+"""Every form of a bundle as a function from tensors to scores, in Python.
 
 Each form registers with :func:`opener`; a new one takes a function here and a name.
 """
@@ -34,7 +34,7 @@ def opener(version: Callable[[], str], *forms: str) -> Callable[[Opener], Opener
 
     Args:
         version: name and version of the library that runs them.
-        forms: their keys in the manifest; the order of registration is that of the proof.
+        forms: their keys in the manifest; the order of registration is that of the validation.
     """
 
     def register(function: Opener) -> Opener:
@@ -58,10 +58,10 @@ def _onnx_version() -> str:
 
 
 def runners(folder: Path, manifest: dict[str, Any]) -> dict[str, tuple[str, Runner]]:
-    """Every form of a hand-off that takes any number of jets.
+    """Every form of a bundle that takes any number of jets.
 
     Args:
-        folder: the hand-off.
+        folder: the bundle.
         manifest: of it.
 
     Returns:
@@ -69,7 +69,7 @@ def runners(folder: Path, manifest: dict[str, Any]) -> dict[str, tuple[str, Runn
         (B, C), or (1, B, C) with the interface ``edges``.
 
     Raises:
-        InputError: the hand-off holds no such form.
+        InputError: the bundle holds no such form.
     """
     formats = manifest["formats"]
     made = {
@@ -96,7 +96,7 @@ def frozen_graph_runner(folder: Path, info: dict[str, Any]) -> Runner:
 
 @opener(tensorflow_version, "saved_model")
 def _saved_model_runner(folder: Path, info: dict[str, Any]) -> Runner:
-    """As CMSSW does: load the bundle with its tag and feed raw tensor names, not the signature."""
+    """As CMSSW does: load the SavedModel with its tag and feed raw tensor names, not the signature."""
     import tensorflow as tf
 
     graph = tf.Graph()

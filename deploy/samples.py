@@ -1,4 +1,4 @@
-"""Inputs that a proof runs on: batches of jets, raw jets, and tensors of models that take no graphs."""
+"""Inputs that a validation runs on: batches of jets, raw jets, and tensors of models that take no graphs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS = ("uniform", "normal", "zeros", "large")
 
 
 def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[str, np.ndarray]:
-    """The tensors of a batch in the interface of a hand-off, float32 by name.
+    """The tensors of a batch in the interface of a bundle, float32 by name.
 
     Args:
         batch: graphs of some jets.
@@ -48,7 +48,7 @@ def graph_batches(
     """The adversarial batches, then random ones of 1, 7 and 64 jets, empty ones among them.
 
     Args:
-        preprocess: of the hand-off.
+        preprocess: of the bundle.
         manifest: of it.
         jets: number of random jets.
         seed: of all of them.
@@ -96,7 +96,7 @@ def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] |
     """Jets of the shipped sample and broken ones, with their graphs; or None and why there are none.
 
     Args:
-        preprocess: of the hand-off.
+        preprocess: of the bundle.
         seed: of the broken jets.
     """
     from e2e_tf.data.graphs import graphs_of

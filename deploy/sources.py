@@ -1,4 +1,4 @@
-"""What can be handed off: a run, or a Keras model in a file."""
+"""What can be exported: a run, or a Keras model in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["ModelFile", "open_source"]
 
 @dataclass(frozen=True)
 class ModelFile(Run):
-    """A Keras model in the place of a run; there is no configuration, and nobody has judged it.
+    """A Keras model in the place of a run; there is no configuration and no evaluation.
 
     Attributes:
         file: ``.keras``.

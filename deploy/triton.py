@@ -1,4 +1,4 @@
-"""A Triton model repository of a hand-off, for SONIC.
+"""A Triton model repository of a bundle, for SONIC.
 
 ::
 
@@ -22,7 +22,7 @@ from e2e_tf.files import new_folder
 
 __all__ = ["PLATFORMS", "triton"]
 
-# format of the hand-off -> (Triton's platform or backend line, file name in the version folder)
+# format of the bundle -> (Triton's platform or backend line, file name in the version folder)
 PLATFORMS = {
     "onnx": ('backend: "onnxruntime"', "model.onnx"),
     "saved_model": ('platform: "tensorflow_savedmodel"', "model.savedmodel"),
@@ -32,7 +32,7 @@ _PREFERRED = (16, 64, 200)  # batches that CMS clients send: per-jet taggers 16,
 
 
 def triton(
-    handoff: str | os.PathLike[str],
+    bundle: str | os.PathLike[str],
     repository: str | os.PathLike[str],
     *,
     name: str = "e2e_tagger",
@@ -43,12 +43,12 @@ def triton(
 ) -> Path:
     """Write a Triton model repository.
 
-    A padded hand-off is batched by the server: jets that are padded to the same length join one batch, so nothing
-    is ragged. So is one of images and other tensors. An edges hand-off carries its own batch of graphs in one
+    A padded bundle is batched by the server: jets that are padded to the same length join one batch, so nothing
+    is ragged. So is one of images and other tensors. An edges bundle carries its own batch of graphs in one
     request and is not batched further.
 
     Args:
-        handoff: a hand-off folder.
+        bundle: a bundle.
         repository: new folder.
         name: of the model.
         form: ``onnx``, ``saved_model`` or ``frozen_graph``.
@@ -57,15 +57,15 @@ def triton(
         force: replace an existing folder.
 
     Raises:
-        InputError: the hand-off is damaged or lacks the form, or an argument is not acceptable.
+        InputError: the bundle is damaged or lacks the form, or an argument is not acceptable.
     """
-    handoff, repository = Path(handoff), Path(repository)
-    manifest = open_bundle(handoff)
+    bundle, repository = Path(bundle), Path(repository)
+    manifest = open_bundle(bundle)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
         raise InputError(f"the name of a Triton model must be letters, digits, _, - and ., not {name!r}")
     if form not in PLATFORMS or form not in manifest["formats"]:
         has = [key for key in PLATFORMS if key in manifest["formats"]]
-        raise InputError(f"the form must be one that the hand-off holds ({', '.join(has)}), not {form!r}")
+        raise InputError(f"the form must be one that the bundle holds ({', '.join(has)}), not {form!r}")
     if max_batch_size < 1 or any(not 1 <= size <= max_batch_size for size in preferred):
         raise InputError(
             f"batches must be positive and preferred ones at most {max_batch_size}, not {list(preferred)}"
@@ -74,14 +74,14 @@ def triton(
         version = part / name / "1"
         version.mkdir(parents=True)
         info = manifest["formats"][form]
-        source = handoff / info.get("file", info.get("folder", ""))
+        source = bundle / info.get("file", info.get("folder", ""))
         target = version / PLATFORMS[form][1]
         if source.is_dir():
             shutil.copytree(source, target)
         else:
             shutil.copyfile(source, target)
         if manifest["interface"] != "tensors":
-            shutil.copyfile(handoff / "preprocess.json", part / name / "preprocess.json")
+            shutil.copyfile(bundle / "preprocess.json", part / name / "preprocess.json")
         config = config_pbtxt(manifest, name, form, max_batch_size, preferred)
         (part / name / "config.pbtxt").write_text(config, "utf-8")
     return repository

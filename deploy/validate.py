@@ -1,4 +1,4 @@
-"""The proof of a hand-off: every runtime gives the same scores on the same jets."""
+"""Validation of a bundle: every runtime gives the same scores on the same jets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def validate(
 ) -> list[Agreement]:
     """Score random, real and adversarial jets with every runtime and compare with Keras.
 
-    Random jets have 0 to 120 nodes (or the hand-off's limit) and the hand-off's own graph; features cover the
+    Random jets have 0 to 120 nodes (or the bundle's limit) and the bundle's own graph; features cover the
     whole range that normalisation lets through. Adversarial ones have no nodes, one, fewer than k, the limit and
     one more, nodes at one place or at equal distances, features at their bounds or from zeros, NaN, infinities
     and 1e30, and come in batches of every size from 1 to 64. Real ones are jets of the shipped sample, and raw
@@ -67,8 +67,8 @@ def validate(
     ``e2e_tf_run``, in C++; smaller forms of ONNX, with tolerances of their own, fail nothing.
 
     Args:
-        folder: the hand-off.
-        jets: number of random jets, at least 1,000 make a proof.
+        folder: the bundle.
+        jets: number of random jets, at least 1,000 make a validation worth its name.
         seed: of all jets.
         runner: ``e2e_tf_run``; None takes the one of ``make cpp`` where it has been built, and says so where not.
         write: write the result into the manifest.
@@ -77,7 +77,7 @@ def validate(
         One entry for every runtime, also for those that could not be run.
 
     Raises:
-        InputError: the hand-off is damaged, ``jets`` is not positive, a runtime gives another type or shape, or
+        InputError: the bundle is damaged, ``jets`` is not positive, a runtime gives another type or shape, or
             the runner is missing or fails.
     """
     folder = Path(folder)
@@ -107,7 +107,7 @@ def _graphs(
     preprocess = read_bundle_preprocess(folder)
     batches = list(graph_batches(preprocess, manifest, jets, seed))
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
-    with status(f"Verifying on {len(n_node)} jets"):
+    with status(f"Validating on {len(n_node)} jets"):
         scores = keras_scores(model, batches)
         feeds = [feeds_of(batch, manifest, extra=i % 4) for i, batch in enumerate(batches)]
         leading_one = manifest["interface"] == "edges"
@@ -117,7 +117,7 @@ def _graphs(
         agreements += _runtimes(found, cases)
         if "fixed" in manifest["formats"]:
             agreements.append(_fixed(folder, manifest["formats"]["fixed"], preprocess, model, seed))
-    with status("Verifying C++"):
+    with status("Validating C++"):
         agreements += _cpp_graphs(folder, manifest, preprocess, model, runner, cases, seed)
     return agreements
 
@@ -132,14 +132,14 @@ def _tensors(
     runner: str | os.PathLike[str] | None,
 ) -> list[Agreement]:
     batches = tensor_batches(manifest["inputs"], entries, seed)
-    with status(f"Verifying on {entries} entries"):
+    with status(f"Validating on {entries} entries"):
         expected = [np.asarray(keras_call(model, feeds)) for feeds in batches]
         sizes = [len(wanted) for wanted in expected]
         cases = _Cases(batches, expected, np.repeat(sizes, sizes))
         traced = traced_call(model)
         agreements = [cases.compare(_traced_name(), [traced(feeds) for feeds in batches])]
         agreements += _runtimes(found, cases)
-    with status("Verifying C++"):
+    with status("Validating C++"):
         agreements += [agreement for agreement, _ in _cpp(folder, manifest, runner, cases)]
     return agreements
 

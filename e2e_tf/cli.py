@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +17,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="e2e-tf",
-    help="Graph networks for end-to-end particle identification at CMS: train, judge, hand off, prove.",
+    help="Graph networks for end-to-end particle identification at CMS: train, evaluate, export, validate.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,7 +46,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="New folder for everything the demo makes.")] = Path("demo_out"),
     force: Force = False,
 ) -> None:
-    """Train the tau tagger on the shipped sample, judge it, hand it off and prove the hand-off."""
+    """Train the tau tagger on the shipped sample, evaluate it, export it and validate the bundle."""
     from e2e_tf.demo import run_demo
 
     if not run_demo(out, force=force):
@@ -97,11 +99,11 @@ def fit(
 
 @app.command()
 def evaluate(run: Annotated[Path, typer.Argument(help="Run folder.")], force: Force = False) -> None:
-    """Judge a run on its test part, beside boosted trees trained on the same split."""
-    from e2e_tf.training.evaluate import evaluate as judge
+    """Evaluate a run on its test part, beside boosted trees trained on the same split."""
+    from e2e_tf.training.evaluate import evaluate as run_evaluation
     from e2e_tf.training.report import metrics_table
 
-    metrics_table(judge(run, force=force))
+    metrics_table(run_evaluation(run, force=force))
 
 
 @app.command()
@@ -123,7 +125,7 @@ def predict(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or a Keras model (.keras).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="New hand-off folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the bundle.")],
     cmssw: Annotated[
         str, typer.Option(help="Oldest release series that must run it, such as 14_1.")
     ] = "13_1",
@@ -142,15 +144,15 @@ def export(
         tuple[int, int] | None, typer.Option(help="Also write a graph for this many jets and nodes, for XLA.")
     ] = None,
     proof: Annotated[
-        int, typer.Option(help="Random jets of the proof that goes into the manifest; 0 leaves it out.")
+        int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
     force: Force = False,
 ) -> None:
-    """Write frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, and prove them."""
-    from e2e_tf.deploy.export import export as hand_off
+    """Write a bundle: frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, validated."""
+    from e2e_tf.deploy.export import export as write
     from e2e_tf.terminal import say
 
-    done = hand_off(
+    done = write(
         run,
         output,
         force=force,
@@ -162,24 +164,25 @@ def export(
         fixed=fixed,
         proof=proof,
     )
-    say(f"Hand-off in {done}")
+    say(f"Bundle in {done}")
 
 
 @app.command()
-def verify(
-    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+def validate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
     jets: Annotated[int, typer.Option(help="Number of jets.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the jets.")] = 0,
     runner: Annotated[
-        Path | None, typer.Option(help="e2e_tf_run for the proof in C++; by default the one of 'make cpp'.")
+        Path | None,
+        typer.Option(help="e2e_tf_run for the validation in C++; by default the one of 'make cpp'."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
 ) -> None:
-    """Prove that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
+    """Check that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
     from e2e_tf.deploy.report import agreement_table
-    from e2e_tf.deploy.validate import validate as prove
+    from e2e_tf.deploy.validate import validate as run_validation
 
-    if not agreement_table(prove(handoff, jets=jets, seed=seed, runner=runner, write=record)):
+    if not agreement_table(run_validation(bundle, jets=jets, seed=seed, runner=runner, write=record)):
         raise typer.Exit(1)
 
 
@@ -301,35 +304,35 @@ def models(
 
 @app.command()
 def triton(
-    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
     form: Annotated[str, typer.Option(help="onnx, saved_model or frozen_graph.")] = "onnx",
     force: Force = False,
 ) -> None:
-    """Write a Triton model repository of a hand-off, for SONIC."""
+    """Write a Triton model repository of a bundle, for SONIC."""
     from e2e_tf.deploy.triton import triton as write
     from e2e_tf.terminal import say
 
-    say(f"Model repository in {write(handoff, output, name=name, form=form, force=force)}")
+    say(f"Model repository in {write(bundle, output, name=name, form=form, force=force)}")
 
 
 @app.command()
 def cmssw(
-    handoff: Annotated[Path, typer.Argument(help="Hand-off folder.")],
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder that will hold the package.")],
     package: Annotated[str, typer.Option(help="Subsystem/Package.")] = "RecoTauTag/E2ETagger",
     force: Force = False,
 ) -> None:
-    """Write a CMSSW package of a hand-off: producers, configuration, data, unit test."""
+    """Write a CMSSW package of a bundle: producers, configuration, data, unit test."""
     from e2e_tf.deploy.cmssw import cmssw_package
     from e2e_tf.terminal import say
 
-    say(f"CMSSW package in {cmssw_package(handoff, output, package=package, force=force)}")
+    say(f"CMSSW package in {cmssw_package(bundle, output, package=package, force=force)}")
 
 
-@app.command()
-def candidates(
+@app.command("dump-jets")
+def dump_jets(
     jets: Annotated[Path, typer.Argument(help="File of jets, in any format that 'fit' reads.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New file for the C++ runner.")],
     force: Force = False,
@@ -342,6 +345,21 @@ def candidates(
     found, _ = load_jets(str(jets))
     write_candidates(output, found, force=force)
     say(f"{len(found)} jets in {output}")
+
+
+def _renamed(old: str, new: str, command: Callable[..., None]) -> None:
+    """Keep the old name of a command: it says the new one on standard error and does the same."""
+
+    @functools.wraps(command)
+    def call(*args: object, **options: object) -> None:
+        print(f"e2e-tf: note: '{old}' is now called '{new}'", file=sys.stderr)
+        command(*args, **options)
+
+    app.command(old, hidden=True)(call)
+
+
+_renamed("verify", "validate", validate)
+_renamed("candidates", "dump-jets", dump_jets)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The whole road in one call: fit, evaluate, export, verify, on the sample that ships with the package."""
+"""The whole road in one call: fit, evaluate, export, validate, on the sample that ships with the package."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def run_demo(
     force: bool = False,
     config: str | os.PathLike[str] | None = None,
 ) -> bool:
-    """Train, judge and hand off the tau tagger, and prove the hand-off.
+    """Train, evaluate and export the tau tagger, and validate the bundle.
 
     Args:
-        out: new folder; gets ``run/`` and ``handoff/`` and the configuration.
+        out: new folder; gets ``run/`` and ``bundle/`` and the configuration.
         force: replace an existing folder.
         config: another configuration than the one that ships with the package.
 
@@ -54,11 +54,11 @@ def run_demo(
         (part / DEMO_CONFIG).write_text(source.read_text("utf-8"), "utf-8")
         run = fit(read_config(source), part / "run", base=source.parent)
         metrics = evaluate(run)
-        export(run, part / "handoff", proof=0)
-        agreements = validate(part / "handoff", write=True)
+        export(run, part / "bundle", proof=0)
+        agreements = validate(part / "bundle", write=True)
     metrics_table(metrics)
     agreed = agreement_table(agreements)
     say(
-        f"Run and plots in {out / 'run'}, hand-off in {out / 'handoff'}; {time.perf_counter() - started:.0f} s in all"
+        f"Run and plots in {out / 'run'}, bundle in {out / 'bundle'}; {time.perf_counter() - started:.0f} s in all"
     )
     return agreed

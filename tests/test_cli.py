@@ -39,9 +39,25 @@ def one_sentence(err: str) -> str:
 def test_help_and_version(e2e):
     status, out, _ = e2e("--help")
     assert status == 0
-    for command in ("demo", "simulate", "fit", "evaluate", "predict", "export", "verify"):
+    for command in ("demo", "simulate", "fit", "evaluate", "predict", "export", "validate", "dump-jets"):
         assert command in out
     assert e2e("--version") == (0, "e2e-tf 0.1.0\n", "")
+
+
+def test_old_names_of_commands_say_the_new_ones(e2e, tau_folder, tmp_path):
+    out = e2e("--help")[1]
+    assert {"validate", "dump-jets"} <= set(re.findall(r"^│ (\S+)", out, flags=re.MULTILINE))
+    assert not re.search(r"^│ (verify|candidates) ", out, flags=re.MULTILINE)  # hidden
+    for name in ("dump-jets", "candidates"):
+        status, out, err = e2e(name, tau_folder / "tau.h5", "-o", tmp_path / f"{name}.bin")
+        assert (status, "400 jets in" in out) == (0, True)
+        note = [line for line in err.splitlines() if line.startswith("e2e-tf: note:")]
+        assert note == ["e2e-tf: note: 'candidates' is now called 'dump-jets'"] * (name == "candidates")
+    assert (tmp_path / "dump-jets.bin").read_bytes() == (tmp_path / "candidates.bin").read_bytes()
+    status, _, err = e2e("verify", tmp_path / "nowhere")
+    assert (status, "there is no bundle" in one_sentence(err)) == (2, True)
+    assert err.startswith("e2e-tf: note: 'verify' is now called 'validate'\n")
+    assert "note" not in e2e("validate", tmp_path / "nowhere")[2]
 
 
 def test_unknown_option_ends_with_2(e2e):

@@ -21,9 +21,9 @@ def test_everything_is_made(demo):
     assert agreed
     assert isinstance(keras.models.load_model(out / "run" / "model.keras"), keras.Model)
     assert json.loads((out / "run" / "metrics.json").read_text())["jets"]["test"] > 50
-    manifest = json.loads((out / "handoff" / "manifest.json").read_text())
-    onnx.checker.check_model(onnx.load(out / "handoff" / manifest["formats"]["onnx"]["file"]))
-    assert (out / "handoff" / "preprocess.json").is_file()
+    manifest = json.loads((out / "bundle" / "manifest.json").read_text())
+    onnx.checker.check_model(onnx.load(out / "bundle" / manifest["formats"]["onnx"]["file"]))
+    assert (out / "bundle" / "preprocess.json").is_file()
 
 
 def test_it_does_not_overwrite(demo):

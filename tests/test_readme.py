@@ -49,8 +49,8 @@ def test_the_commands_exist():
     from e2e_tf.cli import app
 
     command = get_command(app)
-    found = re.findall(r"`e2e-tf (\w+)([^`]*)`", README)
-    assert {name for name, _ in found} >= {"simulate", "fit", "evaluate", "predict", "export", "verify"}
+    found = re.findall(r"`e2e-tf ([\w-]+)([^`]*)`", README)
+    assert {name for name, _ in found} >= {"simulate", "fit", "evaluate", "predict", "export", "validate"}
     for name, rest in found:
         options = {option for parameter in command.commands[name].params for option in parameter.opts}
         assert set(re.findall(r"(?<= )--?\w+", rest)) <= options, name

@@ -1,4 +1,4 @@
-"""A small untrained run, and hand-offs of it, shared by the tests of this folder."""
+"""A small untrained run, and bundles of it, shared by the tests of this folder."""
 
 from __future__ import annotations
 
@@ -99,18 +99,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def handoffs(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Hand-offs by interface."""
+def bundles(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Bundles by interface."""
     from e2e_tf.deploy.export import export
 
-    root = tmp_path_factory.mktemp("handoffs")
+    root = tmp_path_factory.mktemp("bundles")
     return {kind: export(run, root / kind, proof=0) for kind, run in runs.items()}
 
 
 @pytest.fixture
-def copy(handoffs: dict[str, Path], tmp_path: Path) -> Path:
+def copy(bundles: dict[str, Path], tmp_path: Path) -> Path:
     """A copy of the padded one, to be damaged."""
-    return Path(shutil.copytree(handoffs["padded"], tmp_path / "copy"))
+    return Path(shutil.copytree(bundles["padded"], tmp_path / "copy"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bad input to the commands of the hand-off: one sentence, status 2, nothing left behind."""
+"""Bad input to the commands of deploy/: one sentence, status 2, nothing left behind."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def other_preprocess(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
-@pytest.mark.parametrize("command", ["verify", "triton"])
+@pytest.mark.parametrize("command", ["validate", "triton"])
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -142,8 +142,8 @@ def other_preprocess(folder: Path) -> None:
         (other_preprocess, "has 15 variables for features, the model takes 16"),
     ],
 )
-def test_a_damaged_handoff(
-    handoffs: dict[str, Path],
+def test_a_damaged_bundle(
+    bundles: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -151,8 +151,8 @@ def test_a_damaged_handoff(
     damage: Callable[[Path], None],
     message: str,
 ) -> None:
-    folder = Path(shutil.copytree(handoffs["padded"], tmp_path / "handoff"))
+    folder = Path(shutil.copytree(bundles["padded"], tmp_path / "bundle"))
     damage(folder)
-    arguments = [command, folder] if command == "verify" else [command, folder, "-o", tmp_path / "out"]
+    arguments = [command, folder] if command == "validate" else [command, folder, "-o", tmp_path / "out"]
     assert message in refused(monkeypatch, capsys, *arguments)
-    assert [path.name for path in tmp_path.iterdir()] == ["handoff"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -25,14 +25,14 @@ def test_a_missing_file_is_named(copy: Path) -> None:
         open_bundle(copy)
 
 
-def test_what_is_no_handoff_is_refused(copy: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no hand-off folder"):
+def test_what_is_no_bundle_is_refused(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no bundle"):
         open_bundle(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"has no manifest\.json"):
         open_bundle(tmp_path / "empty")
     (copy / "manifest.json").write_text("[]")
-    with pytest.raises(InputError, match="is not the manifest of a hand-off"):
+    with pytest.raises(InputError, match="is not the manifest of a bundle"):
         open_bundle(copy)
     (copy / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="is not JSON"):

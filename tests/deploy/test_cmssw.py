@@ -77,7 +77,7 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
 
     folder = tmp_path_factory.mktemp("cmssw")
     run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))
-    handoff = with_points(export(run, folder / "plain", proof=0), folder / "handoff")
+    handoff = with_points(export(run, folder / "plain", proof=0), folder / "bundle")
     base = folder / "src"
     package = cmssw_package(handoff, base, package=PACKAGE)
     edges = export(run, folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
@@ -463,8 +463,8 @@ def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -
         assert message in said
 
 
-def test_the_package_is_complete(handoffs: dict[str, Path], tmp_path: Path) -> None:
-    handoff = with_points(handoffs["padded"], tmp_path / "handoff")
+def test_the_package_is_complete(bundles: dict[str, Path], tmp_path: Path) -> None:
+    handoff = with_points(bundles["padded"], tmp_path / "bundle")
     package = cmssw_package(handoff, tmp_path / "out", package="HLTrigger/HLTTau")
     assert package == tmp_path / "out" / "HLTrigger" / "HLTTau"
     manifest = json.loads((package / "data" / "manifest.json").read_text())
@@ -495,8 +495,8 @@ def test_the_package_is_complete(handoffs: dict[str, Path], tmp_path: Path) -> N
     assert "| 2 | eff90 | 0.35 | 0.900 | 1.00e-02 |" in readme
 
 
-def test_a_package_for_an_older_release_has_onnx_only(handoffs: dict[str, Path], tmp_path: Path) -> None:
-    handoff = with_points(handoffs["padded"], tmp_path / "handoff")
+def test_a_package_for_an_older_release_has_onnx_only(bundles: dict[str, Path], tmp_path: Path) -> None:
+    handoff = with_points(bundles["padded"], tmp_path / "bundle")
     manifest = json.loads((handoff / "manifest.json").read_text())
     manifest["release"]["cmssw"] = "12_4"
     (handoff / "manifest.json").write_text(json.dumps(manifest))
@@ -522,7 +522,7 @@ def rehash(handoff: Path) -> None:
 
 
 def test_bad_input_leaves_nothing(
-    handoffs: dict[str, Path],
+    bundles: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -543,38 +543,38 @@ def test_bad_input_leaves_nothing(
         assert sorted(path.name for path in tmp_path.iterdir()) == before
 
     damaged = tmp_path / "damaged"
-    shutil.copytree(handoffs["padded"], damaged)
+    shutil.copytree(bundles["padded"], damaged)
     (damaged / "model.onnx").write_bytes(b"x")
     variables = tmp_path / "variables"
-    shutil.copytree(handoffs["padded"], variables)
+    shutil.copytree(bundles["padded"], variables)
     change_json(
         variables / "preprocess.json", lambda d: d["features"]["var_infos"]["charge"].update(raw="d0_error")
     )
     change_json(variables / "preprocess.json", lambda d: d["u"]["var_infos"]["pt_log"].update(raw="area"))
     rehash(variables)
     rules = tmp_path / "rules"
-    shutil.copytree(handoffs["padded"], rules)
+    shutil.copytree(bundles["padded"], rules)
     change_json(rules / "preprocess.json", lambda d: d["graph"].update(edges="knn:3+grid8"))
     rehash(rules)
     saved = tmp_path / "saved"
-    shutil.copytree(handoffs["padded"], saved)
+    shutil.copytree(bundles["padded"], saved)
     change_json(
         saved / "manifest.json", lambda d: [d["formats"].pop(key) for key in ("onnx", "frozen_graph")]
     )
     tensors = tmp_path / "tensors"
-    shutil.copytree(handoffs["padded"], tensors)
+    shutil.copytree(bundles["padded"], tensors)
     change_json(tensors / "manifest.json", lambda d: d.update(interface="tensors", graph=None))
     before = sorted(path.name for path in tmp_path.iterdir())
 
-    refused(handoffs["padded"], "must be Subsystem/Package in letters and digits", "--package", "E2ETagger")
-    refused(handoffs["padded"], "not 'Reco/../x'", "--package", "Reco/../x")
-    refused(handoffs["padded"], "exists already", out="damaged")
-    refused(handoffs["edges"], "nodes of this one are hits, which MiniAOD does not hold")
+    refused(bundles["padded"], "must be Subsystem/Package in letters and digits", "--package", "E2ETagger")
+    refused(bundles["padded"], "not 'Reco/../x'", "--package", "Reco/../x")
+    refused(bundles["padded"], "exists already", out="damaged")
+    refused(bundles["edges"], "nodes of this one are hits, which MiniAOD does not hold")
     refused(damaged, "model.onnx has changed")
     refused(variables, "MiniAOD does not give d0_error of a candidate, area of a jet; a model may use pt, ")
     refused(rules, "links candidates by knn, radius, delaunay, full; this hand-off needs grid8")
     refused(saved, "needs the format onnx or pb; this hand-off holds saved_model")
-    refused(tmp_path / "none", "there is no hand-off folder")
+    refused(tmp_path / "none", "there is no bundle")
     refused(tensors, "the padded or edges interface with one output, not tensors with 1")
 
 

@@ -1,4 +1,4 @@
-"""What smaller forms cost in ROC-AUC, and that they are part of the proof."""
+"""What smaller forms cost in ROC-AUC, and that they are part of the validation."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_cost_is_the_difference_of_the_two_areas(run: Run) -> None:
     assert abs(costs["noisy"].difference) < 10 * costs["noisy"].error
 
 
-def test_a_handoff_states_the_cost_and_the_proof_of_its_smaller_forms(run: Run, tmp_path: Path) -> None:
+def test_a_bundle_states_the_cost_and_the_validation_of_its_smaller_forms(run: Run, tmp_path: Path) -> None:
     options: dict[str, Any] = {"formats": ("onnx",), "float16_weights": True, "int8": True, "fixed": (3, 6)}
     folder = export(run, tmp_path / "out", proof=1, **options)
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

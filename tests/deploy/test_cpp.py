@@ -300,7 +300,7 @@ def test_mutated_input_gives_errors_or_tensors(
 def test_scores_are_those_of_keras(
     toolchain: Any,
     runner: Path,
-    handoffs: dict[str, Path],
+    bundles: dict[str, Path],
     runs: dict[str, Path],
     tmp_path: Path,
     kind: str,
@@ -312,7 +312,7 @@ def test_scores_are_those_of_keras(
     write_candidates(tmp_path / "jets.bin", jets)
     command = [runner, "--backend", backend, "--threads", "8", "--batch", "7", "--repeat", "6"]
     done = subprocess.run(
-        [*command, "--scores", tmp_path / "scores.bin", handoffs[kind], tmp_path / "jets.bin"],
+        [*command, "--scores", tmp_path / "scores.bin", bundles[kind], tmp_path / "jets.bin"],
         capture_output=True,
         text=True,
     )
@@ -328,10 +328,10 @@ def test_scores_are_those_of_keras(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_validate_includes_the_runner(runner: Path, handoffs: dict[str, Path], tmp_path: Path) -> None:
+def test_validate_includes_the_runner(runner: Path, bundles: dict[str, Path], tmp_path: Path) -> None:
     from e2e_tf.deploy.validate import validate
 
-    folder = Path(shutil.copytree(handoffs["padded"], tmp_path / "copy"))
+    folder = Path(shutil.copytree(bundles["padded"], tmp_path / "copy"))
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     del manifest["formats"]["saved_model"]  # its backend is the frozen graph's, and starts slowly
     write_json(folder / "manifest.json", manifest)
@@ -345,7 +345,7 @@ def test_validate_includes_the_runner(runner: Path, handoffs: dict[str, Path], t
     for name in by_name:
         assert by_name[name].passed or by_name[name].missing == "built without onnx"
     with pytest.raises(InputError, match="there is no runner"):
-        validate(handoffs["padded"], jets=1, runner=tmp_path / "none")
+        validate(bundles["padded"], jets=1, runner=tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -358,10 +358,10 @@ def test_validate_includes_the_runner(runner: Path, handoffs: dict[str, Path], t
     ],
 )
 def test_a_damaged_file_of_tensors_ends_with_2(
-    runner: Path, handoffs: dict[str, Path], tmp_path: Path, content: bytes, message: str
+    runner: Path, bundles: dict[str, Path], tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "tensors.bin").write_bytes(content)
-    command = [runner, "--backend", "tf", "--input", "tensors", handoffs["padded"], tmp_path / "tensors.bin"]
+    command = [runner, "--backend", "tf", "--input", "tensors", bundles["padded"], tmp_path / "tensors.bin"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -386,10 +386,10 @@ def test_a_damaged_file_of_tensors_ends_with_2(
     ],
 )
 def test_the_runner_explains_bad_input(
-    runner: Path, handoffs: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
+    runner: Path, bundles: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     write_candidates(tmp_path / "jets.bin", random_jets(2, 1))
-    names = {"HANDOFF": str(handoffs["padded"]), "JETS": str(tmp_path / "jets.bin")}
+    names = {"HANDOFF": str(bundles["padded"]), "JETS": str(tmp_path / "jets.bin")}
     done = subprocess.run([runner, *(names.get(a, a) for a in arguments)], capture_output=True, text=True)
     assert done.returncode == 2
     assert message in done.stderr

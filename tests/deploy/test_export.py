@@ -1,4 +1,4 @@
-"""What a hand-off folder holds, and what is refused."""
+"""What a bundle holds, and what is refused."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_interface_follows_from_the_graph(handoffs: dict[str, Path], kind: str) -> None:
-    assert read(handoffs[kind])["interface"] == kind
+def test_the_interface_follows_from_the_graph(bundles: dict[str, Path], kind: str) -> None:
+    assert read(bundles[kind])["interface"] == kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_manifest_lists_every_file(handoffs: dict[str, Path], kind: str) -> None:
-    folder = handoffs[kind]
+def test_the_manifest_lists_every_file(bundles: dict[str, Path], kind: str) -> None:
+    folder = bundles[kind]
     manifest = read(folder)
     files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {"manifest.json"}
     assert set(manifest["checksums"]) == files

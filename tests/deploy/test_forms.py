@@ -22,9 +22,9 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_onnx_keeps_to_the_rules_of_the_wrapper(handoffs: dict[str, Path], kind: str) -> None:
-    model = onnx.load(handoffs[kind] / "model.onnx")
-    manifest = read(handoffs[kind])
+def test_onnx_keeps_to_the_rules_of_the_wrapper(bundles: dict[str, Path], kind: str) -> None:
+    model = onnx.load(bundles[kind] / "model.onnx")
+    manifest = read(bundles[kind])
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 18)]
     assert model.ir_version == 8
     for listed, values in (
@@ -43,14 +43,14 @@ def test_onnx_keeps_to_the_rules_of_the_wrapper(handoffs: dict[str, Path], kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_onnx_is_small_and_standard(handoffs: dict[str, Path], kind: str) -> None:
-    nodes = onnx.load(handoffs[kind] / "model.onnx").graph.node
+def test_onnx_is_small_and_standard(bundles: dict[str, Path], kind: str) -> None:
+    nodes = onnx.load(bundles[kind] / "model.onnx").graph.node
     operations = {node.op_type for node in nodes}
     assert {node.domain for node in nodes} == {""}
     assert not operations & {"Unique", "Loop", "If", "Identity", "NonZero", "Compress"}
     assert ("ScatterND" in operations) == (kind == "edges")
     assert len(nodes) < 190
-    constants = {tensor.name for tensor in onnx.load(handoffs[kind] / "model.onnx").graph.initializer}
+    constants = {tensor.name for tensor in onnx.load(bundles[kind] / "model.onnx").graph.initializer}
     assert not [node.name for node in nodes if node.input and set(node.input) <= constants]  # all folded
     used = {name for node in nodes for name in node.input}
     assert constants <= used
@@ -60,10 +60,10 @@ def test_onnx_is_small_and_standard(handoffs: dict[str, Path], kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["frozen_graph", "saved_model"])
-def test_raw_tensor_names_of_the_manifest_work(handoffs: dict[str, Path], kind: str, form: str) -> None:
+def test_raw_tensor_names_of_the_manifest_work(bundles: dict[str, Path], kind: str, form: str) -> None:
     import tensorflow as tf
 
-    folder = handoffs[kind]
+    folder = bundles[kind]
     info = read(folder)["formats"][form]
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:

@@ -161,8 +161,8 @@ def test_link_on_the_lattice_has_exact_ties() -> None:
         link(recipe("radius:0.1", "hits"), square, np.array([4]))
 
 
-def test_preprocess_of_a_handoff_is_read_back(handoffs: dict[str, Path]) -> None:
-    for folder in handoffs.values():
+def test_preprocess_of_a_bundle_is_read_back(bundles: dict[str, Path]) -> None:
+    for folder in bundles.values():
         assert read_bundle_preprocess(folder).node_features.features
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from e2e_tf.deploy.keras_file import save_keras
 
 
-def test_the_keras_model_holds_nothing_that_only_new_keras_knows(handoffs: dict[str, Path]) -> None:
+def test_the_keras_model_holds_nothing_that_only_new_keras_knows(bundles: dict[str, Path]) -> None:
     import zipfile
 
-    with zipfile.ZipFile(handoffs["padded"] / "model.keras") as archive:
+    with zipfile.ZipFile(bundles["padded"] / "model.keras") as archive:
         config = archive.read("config.json")
         assert not [key for key in (b"quantization_config", b"input_axes", b"output_axes") if key in config]
         assert archive.testzip() is None

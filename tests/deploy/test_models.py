@@ -118,11 +118,11 @@ def _small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.usefixtures("_small_backbone")
-def test_every_model_is_handed_off_and_agrees_with_keras(name: str, tmp_path: Path) -> None:
+def test_every_model_is_exported_and_agrees_with_keras(name: str, tmp_path: Path) -> None:
     interface, release, _, _, outputs = CASES[name]
     chosen = "" if interface == "tensors" else interface
     folder = export(
-        write_model(tmp_path, name), tmp_path / "handoff", interface=chosen, cmssw=release, proof=0
+        write_model(tmp_path, name), tmp_path / "bundle", interface=chosen, cmssw=release, proof=0
     )
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["interface"] == interface
@@ -147,7 +147,7 @@ def test_every_model_is_handed_off_and_agrees_with_keras(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("interface", "release"), [("padded", "12_4"), ("edges", "12_4")])
-def test_an_ensemble_is_handed_off_as_one(interface: str, release: str, tmp_path: Path) -> None:
+def test_an_ensemble_is_exported_as_one(interface: str, release: str, tmp_path: Path) -> None:
     """Members of different kinds, with several outputs each; the graph is built once for all."""
     from e2e_tf.models import build_model
     from e2e_tf.training.ensemble import ensemble
@@ -162,7 +162,7 @@ def test_an_ensemble_is_handed_off_as_one(interface: str, release: str, tmp_path
     whole = ensemble(members)
     whole.save(tmp_path / "mine.keras")
     folder = export(
-        tmp_path / "mine.keras", tmp_path / "handoff", interface=interface, cmssw=release, proof=20
+        tmp_path / "mine.keras", tmp_path / "bundle", interface=interface, cmssw=release, proof=20
     )
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["outputs"][0]["columns"] == {"tau": 1, "kind": 3}
@@ -185,8 +185,8 @@ def test_members_that_take_other_inputs_are_refused(tmp_path: Path) -> None:
         export(tmp_path / "mine.keras", tmp_path / "out", interface="padded", proof=0)
 
 
-def test_a_hand_off_of_tensors_is_proved(tmp_path: Path) -> None:
-    folder = export(write_model(tmp_path, "fcn"), tmp_path / "handoff", formats=("onnx", "pb"), proof=20)
+def test_a_bundle_of_tensors_is_validated(tmp_path: Path) -> None:
+    folder = export(write_model(tmp_path, "fcn"), tmp_path / "bundle", formats=("onnx", "pb"), proof=20)
     tested = json.loads((folder / "manifest.json").read_text("utf-8"))["tested"]
     assert len(tested) >= 2  # more where the C++ runner is built
     assert {(entry["jets"], entry["required"]) for entry in tested} == {(20, True)}

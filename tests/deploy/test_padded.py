@@ -16,7 +16,7 @@ from e2e_tf.deploy.interface import link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.padded import (
     adjacency,
-    handoff_preprocess,
+    bundle_preprocess,
     padded_feeds,
     padded_function,
     padded_preprocess,
@@ -151,7 +151,7 @@ def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_on
 
 
 @pytest.mark.parametrize("cmssw", ["12_1", "12_4", "13_1"])
-def test_old_runtimes_have_what_a_hand_off_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
+def test_old_runtimes_have_what_a_bundle_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
     import onnx
 
     from e2e_tf.deploy.export import export
@@ -187,7 +187,7 @@ def test_preprocess_json_has_the_particlenet_convention(runs: dict[str, Path]) -
     assert document["points"]["var_infos"]["points_dphi"]["upper_bound"] == float(np.float32(np.pi))
     assert (document["features"]["min_length"], document["features"]["max_length"]) == (1, 20)
     assert document["u"]["var_length"] == 1
-    assert handoff_preprocess(document).node_features.features == run.preprocess.node_features.features
+    assert bundle_preprocess(document).node_features.features == run.preprocess.node_features.features
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Parity vectors repeat the proof anywhere."""
+"""Parity vectors repeat the validation anywhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ KINDS = ["padded", "edges"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_parity_vectors_repeat_the_proof_without_this_library(handoffs: dict[str, Path], kind: str) -> None:
-    folder = handoffs[kind]
+def test_parity_vectors_repeat_the_validation_without_this_library(
+    bundles: dict[str, Path], kind: str
+) -> None:
+    folder = bundles[kind]
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
     assert len(outputs.files) >= 64

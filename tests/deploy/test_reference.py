@@ -12,9 +12,9 @@ from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.reference import keras_scores, load_model
 
 
-def test_what_keras_gives_a_jet_does_not_depend_on_its_company(handoffs: dict[str, Path]) -> None:
-    preprocess = read_bundle_preprocess(handoffs["padded"])
-    model = load_model(handoffs["padded"])
+def test_what_keras_gives_a_jet_does_not_depend_on_its_company(bundles: dict[str, Path]) -> None:
+    preprocess = read_bundle_preprocess(bundles["padded"])
+    model = load_model(bundles["padded"])
     rng = np.random.default_rng(2)
     batches = [random_batch(preprocess, np.array(n), rng, link) for n in ([0], [3, 20], [1], [0, 7, 0])]
     together = keras_scores(model, batches)

@@ -1,4 +1,4 @@
-"""The script in every folder that repeats the proof."""
+"""The script in every folder that repeats the validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def repeat(folder: Path, *kinds: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_the_proof_is_repeated_without_this_library(copy: Path, perturb: Callable[[Path], None]) -> None:
+def test_the_validation_is_repeated_without_this_library(copy: Path, perturb: Callable[[Path], None]) -> None:
     tree = ast.parse((copy / "repeat.py").read_text("utf-8"))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

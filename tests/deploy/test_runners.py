@@ -21,10 +21,10 @@ from e2e_tf.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def scorers(handoffs: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
-    """Keras and ONNX Runtime of each hand-off."""
+def scorers(bundles: dict[str, Path]) -> dict[str, tuple[Any, ...]]:
+    """Keras and ONNX Runtime of each bundle."""
     made = {}
-    for kind, folder in handoffs.items():
+    for kind, folder in bundles.items():
         manifest = open_bundle(folder)
         run = onnx_runner(folder, manifest["formats"]["onnx"])
         made[kind] = (read_bundle_preprocess(folder), manifest, load_model(folder), run)
@@ -57,8 +57,8 @@ def test_any_graphs_score_alike(scorers: dict[str, tuple[Any, ...]], kind: str) 
     assert graphs >= 1000  # of each kind, 2,000 in all
 
 
-def test_a_folder_without_a_model_is_refused(handoffs: dict[str, Path]) -> None:
-    manifest = open_bundle(handoffs["padded"])
-    assert list(runners(handoffs["padded"], manifest)) == ["frozen_graph", "saved_model", "onnx"]
+def test_a_folder_without_a_model_is_refused(bundles: dict[str, Path]) -> None:
+    manifest = open_bundle(bundles["padded"])
+    assert list(runners(bundles["padded"], manifest)) == ["frozen_graph", "saved_model", "onnx"]
     with pytest.raises(InputError, match="padded holds no model that a runtime could run"):
-        runners(handoffs["padded"], manifest | {"formats": {}})
+        runners(bundles["padded"], manifest | {"formats": {}})

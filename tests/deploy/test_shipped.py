@@ -1,4 +1,4 @@
-"""Hand-offs that come with the package."""
+"""Bundles that come with the package."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import e2e_tf.deploy
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.repeat import changed
 from e2e_tf.deploy.validate import validate
+from e2e_tf.files import sha256
 
 SHIPPED = sorted((Path(e2e_tf.deploy.__file__).parent / "bundles").iterdir())
 
@@ -27,6 +28,15 @@ def test_all_runtimes_agree_with_keras(folder: Path) -> None:
     assert sum(one.required and not one.missing for one in found) >= 3
     assert all(one.passed for one in found if one.required and not one.missing)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_its_repeat_py_is_the_one_of_this_library(folder: Path) -> None:
+    """A copy, as every bundle holds one: after a change of deploy/repeat.py it is copied and signed anew."""
+    source = Path(e2e_tf.deploy.__file__).with_name("repeat.py")
+    assert (folder / "repeat.py").read_bytes() == source.read_bytes()
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["checksums"]["repeat.py"] == sha256(source)
 
 
 def test_the_tau_tagger_becomes_a_cmssw_package(tmp_path: Path) -> None:

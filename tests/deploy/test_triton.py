@@ -32,9 +32,9 @@ def parsed(path: Path) -> Any:
 @pytest.mark.parametrize("form", sorted(PLATFORMS))
 @pytest.mark.parametrize("kind", ["padded", "edges"])
 def test_the_config_is_what_the_server_expects(
-    handoffs: dict[str, Path], tmp_path: Path, form: str, kind: str
+    bundles: dict[str, Path], tmp_path: Path, form: str, kind: str
 ) -> None:
-    folder = triton(handoffs[kind], tmp_path / "repository", form=form) / "e2e_tagger"
+    folder = triton(bundles[kind], tmp_path / "repository", form=form) / "e2e_tagger"
     assert (folder / "1" / PLATFORMS[form][1]).exists()
     assert (folder / "preprocess.json").is_file()
     config = parsed(folder / "config.pbtxt")
@@ -78,19 +78,19 @@ def test_images_are_batched_by_the_server(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"name": "a/b"}, "must be letters, digits"),
-        ({"form": "tensorrt"}, r"the hand-off holds \(onnx, saved_model, frozen_graph\), not 'tensorrt'"),
+        ({"form": "tensorrt"}, r"the bundle holds \(onnx, saved_model, frozen_graph\), not 'tensorrt'"),
         ({"max_batch_size": 8}, "preferred ones at most 8"),
         ({"max_batch_size": 0, "preferred": ()}, "batches must be positive"),
     ],
 )
 def test_bad_options_leave_nothing(
-    handoffs: dict[str, Path], tmp_path: Path, options: dict[str, Any], message: str
+    bundles: dict[str, Path], tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        triton(handoffs["padded"], tmp_path / "repository", **options)
+        triton(bundles["padded"], tmp_path / "repository", **options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_repository_is_kept(handoffs: dict[str, Path], tmp_path: Path) -> None:
+def test_an_existing_repository_is_kept(bundles: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
-        triton(handoffs["padded"], tmp_path)
+        triton(bundles["padded"], tmp_path)

@@ -1,4 +1,4 @@
-"""The proof passes on what agrees, and fails on what does not."""
+"""The validation passes on what agrees, and fails on what does not."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def short(runtime: str) -> str:
 
 @pytest.mark.parametrize("kind", ["padded", "edges"])
 def test_all_runtimes_agree_with_keras(
-    handoffs: dict[str, Path], tmp_path: Path, kind: str, not_built: None
+    bundles: dict[str, Path], tmp_path: Path, kind: str, not_built: None
 ) -> None:
-    folder = Path(shutil.copytree(handoffs[kind], tmp_path / "copy"))
+    folder = Path(shutil.copytree(bundles[kind], tmp_path / "copy"))
     assert json.loads((folder / "manifest.json").read_text("utf-8"))["tested"] == []
     agreements = validate(folder, jets=60, write=True)
     assert [short(a.runtime) for a in agreements] == PYTHON + CPP
@@ -55,7 +55,7 @@ def test_a_model_with_other_weights_is_caught(
     copy: Path, not_built: None, perturb: Callable[[Path], None]
 ) -> None:
     perturb(copy)
-    done = CliRunner().invoke(app, ["verify", str(copy), "--jets", "1", "--record"])
+    done = CliRunner().invoke(app, ["validate", str(copy), "--jets", "1", "--record"])
     assert done.exit_code == 1
     assert done.output.count("DIFFERS") == 2
     tested = json.loads((copy / "manifest.json").read_text("utf-8"))["tested"]
@@ -63,7 +63,7 @@ def test_a_model_with_other_weights_is_caught(
     assert passed == dict(zip(PYTHON, (True, False, True, False), strict=True))
 
 
-def test_a_model_on_tensors_is_proven_too(
+def test_a_model_on_tensors_is_validated_too(
     tmp_path: Path, not_built: None, resign: Callable[[Path, str], None]
 ) -> None:
     import keras
@@ -109,6 +109,6 @@ def test_the_status_is_1_where_a_runtime_that_must_agree_differs(
         (Agreement("ONNX in C++", 0, float("nan"), -1, missing="not built"), 0),
     ):
         monkeypatch.setattr(e2e_tf.deploy.validate, "validate", lambda *a, found=found, **k: [found])
-        done = CliRunner().invoke(app, ["verify", str(copy)])
+        done = CliRunner().invoke(app, ["validate", str(copy)])
         assert done.exit_code == status
         assert found.verdict in done.output
