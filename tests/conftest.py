@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -79,26 +77,3 @@ def trained(tau_folder) -> Path:
 def run_copy(trained, tmp_path) -> Path:
     """A copy of the finished run that a test may change."""
     return Path(shutil.copytree(trained, tmp_path / "run"))
-
-
-@pytest.fixture(scope="session")
-def beside():
-    """A context in which modules of a folder are imported by their names, as the script beside them does.
-
-    Afterwards they are forgotten: another folder has modules of the same names.
-    """
-
-    @contextmanager
-    def imported(folder: Path):
-        before = set(sys.modules)
-        sys.path.insert(0, str(folder))
-        try:
-            yield
-        finally:
-            sys.path.remove(str(folder))
-            for name in set(sys.modules) - before:
-                file = getattr(sys.modules[name], "__file__", None)
-                if file and Path(file).parent == folder:
-                    del sys.modules[name]
-
-    return imported

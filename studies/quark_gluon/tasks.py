@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from generate import generate
 
 from e2e_tf.data.graphs import GraphRecipe, candidate_quantities, with_candidate_quantities
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
 from e2e_tf.data.readers import open_reader
 from e2e_tf.files import new_file
+from studies.quark_gluon.generate import generate
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 PT_EDGES = (20, 25, 30, 40, 50, 60, 75, 100, 130, 160, 200, 300, 500, 1000, 3000)  # GeV

@@ -13,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from samples import ALL, AUGMENTED, MIXTURE, PILEUP, QUARK_GLUON, SPLIT, pileup_sample
-
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.models import RUNS
+from studies.tau.samples import ALL, AUGMENTED, MIXTURE, PILEUP, QUARK_GLUON, SPLIT, pileup_sample
 
 EPOCHS = 10
 PT_BINS = (10, 15, 20, 25, 30, 35, 40, 45, 50)  # GeV

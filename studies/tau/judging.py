@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from variations import VARIATIONS
 
 from e2e_tf.data.jets import Jets
 from e2e_tf.training.metrics import background_efficiency, judge, roc_auc
 from e2e_tf.training.prepare import Split
+from studies.tau.variations import VARIATIONS
 
 BOOTSTRAPS = 100
 EFFICIENCIES = (0.5, 0.7, 0.9)

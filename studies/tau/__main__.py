@@ -1,22 +1,22 @@
 """The tau study: taggers of hadronic taus of 10 to 50 GeV, trained alike, judged on the same jets.
 
-    python benchmarks/tau_study simulate FOLDER [--jets 48000] [--workers 2]
-    python benchmarks/tau_study train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
-    python benchmarks/tau_study list FOLDER
-    python benchmarks/tau_study choose FOLDER HANDOFF
-    python benchmarks/tau_study latency FOLDER
-    python benchmarks/tau_study transfer FOLDER
-    python benchmarks/tau_study ratios FOLDER
-    python benchmarks/tau_study fresh FOLDER [--jets 16000] [--workers 2]
-    python benchmarks/tau_study report FOLDER [--quark-gluon FULLSIM.json]
+    python -m studies.tau simulate FOLDER [--jets 48000] [--workers 2]
+    python -m studies.tau train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
+    python -m studies.tau list FOLDER
+    python -m studies.tau choose FOLDER HANDOFF
+    python -m studies.tau latency FOLDER
+    python -m studies.tau transfer FOLDER
+    python -m studies.tau ratios FOLDER
+    python -m studies.tau fresh FOLDER [--jets 16000] [--workers 2]
+    python -m studies.tau report FOLDER [--quark-gluon FULLSIM.json]
 
 What was stopped goes on: samples by their chunks, trainings with ``fit`` by their epochs; a training with a result is
 not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
-``docs/studies/tau``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an idle
-machine, ``transfer`` one of the scores of real jets by the first seeds on hits, ``ratios`` one of the rejections over
-the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off; ``fresh``
-simulates jets that nothing was chosen by, and compares rows on them; ``report`` writes ``docs/studies/tau.md``, with
-the table of ``benchmarks/quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
+``studies/tau/results``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an
+idle machine, ``transfer`` one of the scores of real jets by the first seeds on hits, ``ratios`` one of the rejections
+over the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off;
+``fresh`` simulates jets that nothing was chosen by, and compares rows on them; ``report`` writes
+``docs/studies/tau.md``, with the table of ``studies.quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "tau"
-COLLISIONS = (
-    Path(__file__).parents[3] / "shared" / "data" / "ispy"
-)  # public event files of 2012, for `transfer`
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).parent / "results"
+PAGE = ROOT / "docs" / "studies" / "tau.md"
+COLLISIONS = ROOT.parent / "shared" / "data" / "ispy"  # public event files of 2012, for `transfer`
 
 
 def result_path(name: str, seed: int) -> Path:
-    from rows import slug
+    from studies.tau.rows import slug
 
     return RESULTS / f"{slug(name)}-{seed}.json"
 
 
 def one(name: str, seed: int, samples: Path) -> None:
     """Train and judge one row with one seed in this process."""
-    from training import jets_and_weights, one_thread, train
+    from studies.tau.training import jets_and_weights, one_thread, train
 
     one_thread()
     import numpy as np
-    from judging import judged, robustness
-    from report import rejection
-    from rows import DETAILED, ROWS, run_folder
-    from scores import score_path, write_score
 
     from e2e_tf.files import write_json
+    from studies.tau.judging import judged, robustness
+    from studies.tau.report import rejection
+    from studies.tau.rows import DETAILED, ROWS, run_folder
+    from studies.tau.scores import score_path, write_score
 
     row = ROWS[name]
     (samples / "runs").mkdir(exist_ok=True)
@@ -80,10 +80,9 @@ def one(name: str, seed: int, samples: Path) -> None:
 
 def time_all(samples: Path) -> None:
     """Latencies of the first seeds of all networks of the table, of the chosen model, and of the means, in one file."""
-    from latency import latency
-    from rows import CHOSEN, MAIN, ROWS, TRIED, chosen_folder, run_folder
-
     from e2e_tf.files import write_json
+    from studies.tau.latency import latency
+    from studies.tau.rows import CHOSEN, MAIN, ROWS, TRIED, chosen_folder, run_folder
 
     @cache  # a member of several means is measured once
     def measured(name: str) -> dict[str, Any]:
@@ -105,11 +104,10 @@ def time_all(samples: Path) -> None:
 
 def transfer_all(samples: Path) -> None:
     """Scores of real jets by the first seeds on hits that have a result, in one file."""
-    from rows import MAIN, run_folder
-    from training import jets_and_weights, one_thread, train
-    from transfer import both_sides, transfer
-
     from e2e_tf.files import read_json, write_json
+    from studies.tau.rows import MAIN, run_folder
+    from studies.tau.training import jets_and_weights, one_thread, train
+    from studies.tau.transfer import both_sides, transfer
 
     one_thread()
     sides = both_sides(jets_and_weights(samples).test.jets, COLLISIONS)
@@ -123,19 +121,18 @@ def transfer_all(samples: Path) -> None:
 
 def trained_seeds(name: str) -> list[int]:
     """Seeds of a row with a result."""
-    from rows import ROWS
+    from studies.tau.rows import ROWS
 
     return [seed for seed in range(1, ROWS[name].seeds + 1) if result_path(name, seed).is_file()]
 
 
 def compare_all(samples: Path) -> None:
     """Rejections over the trees' of all rows with results, in one file."""
-    from ratios import ratios
-    from rows import MAIN, TRIED
-    from scores import read_score, score_path
-    from training import jets_and_weights
-
     from e2e_tf.files import write_json
+    from studies.tau.ratios import ratios
+    from studies.tau.rows import MAIN, TRIED
+    from studies.tau.scores import read_score, score_path
+    from studies.tau.training import jets_and_weights
 
     scores = {
         name: [read_score(score_path(samples, name, seed)) for seed in seeds]
@@ -148,13 +145,12 @@ def compare_all(samples: Path) -> None:
 
 def compare_fresh(samples: Path, jets: int, workers: int) -> None:
     """The same of rows of candidates on jets that were not there when anything was chosen, in another file."""
-    from fresh import fresh_scores
-    from ratios import ratios
-    from rows import MAIN, TRIED
-    from samples import make_fresh
-    from training import one_thread
-
     from e2e_tf.files import write_json
+    from studies.tau.fresh import fresh_scores
+    from studies.tau.ratios import ratios
+    from studies.tau.rows import MAIN, TRIED
+    from studies.tau.samples import make_fresh
+    from studies.tau.training import one_thread
 
     make_fresh(samples, jets, workers)
     one_thread()
@@ -168,7 +164,7 @@ def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -
 
     Means come last, of those whose members are there.
     """
-    from rows import ROWS, slug
+    from studies.tau.rows import ROWS, slug
 
     jobs = [(name, seed) for seed in seeds for name in names if seed <= ROWS[name].seeds]
     jobs = [job for job in jobs if not result_path(*job).is_file()]
@@ -180,12 +176,15 @@ def train_all(samples: Path, names: list[str], seeds: list[int], workers: int) -
         log = samples / "logs" / f"{slug(name)}-{seed}.txt"
         started = time.perf_counter()
         with open(log, "a", encoding="utf-8") as file:
-            command = [sys.executable, str(Path(__file__).parent), "one", str(samples), name, str(seed)]
-            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+            command = [sys.executable, "-m", "studies.tau", "one", str(samples), name, str(seed)]
+            done = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False)
         last = log.read_text(encoding="utf-8").strip().rsplit("\n", 1)[-1]
         minutes = (time.perf_counter() - started) / 60
-        print(f"{last} ({minutes:.0f} min)" if not code else f"{name}, seed {seed} failed: {log}", flush=True)
-        return int(code != 0)
+        print(
+            f"{last} ({minutes:.0f} min)" if not done.returncode else f"{name}, seed {seed} failed: {log}",
+            flush=True,
+        )
+        return int(done.returncode != 0)
 
     with ThreadPoolExecutor(workers) as pool:
         failed = sum(pool.map(run, [job for job in jobs if job not in means]))
@@ -220,7 +219,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.command == "simulate":
-        from samples import make_samples
+        from studies.tau.samples import make_samples
 
         make_samples(folder, options.jets, options.workers)
     elif options.command == "one":
@@ -228,19 +227,19 @@ def main() -> None:
     elif options.command in steps:
         steps[options.command](folder)
     elif options.command == "choose":
-        from chosen import write_chosen
+        from studies.tau.chosen import write_chosen
 
         write_chosen(folder, options.handoff)
     elif options.command == "fresh":
         compare_fresh(folder, options.jets, options.workers)
     elif options.command == "report":
-        from report import write_report
+        from studies.tau.report import write_report
 
         if options.quark_gluon:
             shutil.copyfile(options.quark_gluon, RESULTS / "quark_gluon.json")
-        write_report(RESULTS, RESULTS.with_suffix(".md"))
+        write_report(RESULTS, PAGE)
     else:
-        from rows import ROWS
+        from studies.tau.rows import ROWS
 
         names = getattr(options, "rows", None) or list(ROWS)
         unknown = [name for name in names if name not in ROWS]

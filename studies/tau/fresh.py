@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from rows import ROWS, run_folder
-from samples import FRESH
-from scores import read_score, score_path, write_score
-from training import jets_and_weights, train
 
 from e2e_tf.data.jets import Jets, read_jets
+from studies.tau.rows import ROWS, run_folder
+from studies.tau.samples import FRESH
+from studies.tau.scores import read_score, score_path, write_score
+from studies.tau.training import jets_and_weights, train
 
 
 def fresh_scores(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rows import Row
 
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import edges_feeds, link
@@ -19,6 +18,7 @@ from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.samples import tensor_batch
 from e2e_tf.files import read_json
 from e2e_tf.training.run import open_run
+from studies.tau.rows import Row
 
 NODES = 50
 CALLS = 2000

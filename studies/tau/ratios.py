@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from judging import BOOTSTRAPS, NOMINAL
-from report import TREES
-from rows import PT_BINS
 
 from e2e_tf.data.jets import Jets
 from e2e_tf.training.metrics import background_efficiency, bootstrap
 from e2e_tf.training.splits import PtReweighting
+from studies.tau.judging import BOOTSTRAPS, NOMINAL
+from studies.tau.report import TREES
+from studies.tau.rows import PT_BINS
 
 
 def ratios(

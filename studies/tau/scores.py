@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rows import slug
 
 from e2e_tf.files import new_file
+from studies.tau.rows import slug
 
 
 def score_path(samples: Path, name: str, seed: int, jets: str = "") -> Path:

@@ -1,6 +1,6 @@
 """Quark and gluon jets by the recipe of the EnergyFlow set, as many as one likes.
 
-    python benchmarks/quark_gluon/generate.py JETS.npz [--jets 10000] [--seed 1] [--mpi]
+    python -m studies.quark_gluon.generate JETS.npz [--jets 10000] [--seed 1] [--mpi]
 
 Pythia 8 at 14 TeV, Z(νν) beside a light quark or a gluon; anti-kT jets of radius 0.4 at 500 to 550 GeV and
 rapidities within ±1.7, from all stable particles but neutrinos, without a detector (Zenodo 3164691). The ten leading

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from variations import kept_rows
 
 from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.readers import READERS
+from studies.tau.variations import kept_rows
 
 FILES = ("BJetPlusX_Run2012C_0.ig", "TauParked_Run2012C_0.ig")
 # Where hits of simulated and real jets were compared, and above which energies [GeV]: docs/simulation.md.

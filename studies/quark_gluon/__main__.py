@@ -1,6 +1,6 @@
 """Quark against gluon jets: the library's models beside boosted trees, alone and together.
 
-    python benchmarks/quark_gluon FOLDER [--data fullsim energyflow] [--models deep_sets particle_attention]
+    python -m studies.quark_gluon FOLDER [--data fullsim energyflow] [--models deep_sets particle_attention]
         [--seeds 1 2 3] [--epochs 20] [--members 1] [--pretrain 0] [--inside] [--save]
 
 Of each data set a fifth is held out, another one for every seed; networks and trees learn from the rest, by schedules
@@ -35,8 +35,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from networks import SETTINGS, VARIANTS, Training, parts_of, tree_scores
-from tasks import GENERATED_FILE, TASKS
 
 from e2e_tf.data.graphs import build_graphs
 from e2e_tf.files import new_file
@@ -44,6 +42,8 @@ from e2e_tf.models import MODELS
 from e2e_tf.training.ensemble import ensemble
 from e2e_tf.training.metrics import background_efficiency, roc_auc
 from e2e_tf.training.splits import PtReweighting
+from studies.quark_gluon.networks import SETTINGS, VARIANTS, Training, parts_of, tree_scores
+from studies.quark_gluon.tasks import GENERATED_FILE, TASKS
 
 EFFICIENCIES = (0.5, 0.7, 0.9)  # of quarks
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from rows import CHOSEN, ROWS, chosen_folder, run_folder
-
 from e2e_tf import evaluate
 from e2e_tf.deploy.export import export
 from e2e_tf.files import new_folder, read_json, write_json
 from e2e_tf.training.ensemble import ensemble
 from e2e_tf.training.run import open_run
+from studies.tau.rows import CHOSEN, ROWS, chosen_folder, run_folder
 
 
 def write_chosen(samples: Path, handoff: Path) -> None:

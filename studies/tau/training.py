@@ -12,8 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from rows import ROWS, Row, run_folder
-from samples import PILEUP, sample_of
 
 from e2e_tf import fit
 from e2e_tf.data.graphs import graphs_of, with_candidate_quantities
@@ -31,6 +29,8 @@ from e2e_tf.training.fit import compile_model, training_provenance
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, Split, prepare
 from e2e_tf.training.run import Run, open_run
+from studies.tau.rows import ROWS, Row, run_folder
+from studies.tau.samples import PILEUP, sample_of
 
 
 class Trained:

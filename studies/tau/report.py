@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from judging import CURVE, MODES
-from rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
-from samples import PILEUP
-from transfer import BINS
-from variations import VARIATIONS
 
 from e2e_tf.files import new_file
+from studies.tau.judging import CURVE, MODES
+from studies.tau.rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
+from studies.tau.samples import PILEUP
+from studies.tau.transfer import BINS
+from studies.tau.variations import VARIATIONS
 
 Result = dict[str, Any]
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581")
@@ -24,7 +24,7 @@ TREES = "boosted trees, candidates"
 
 
 def write_report(results: Path, page: Path) -> None:
-    """Fill the tables between the marks of ``page`` and draw its figures beside the results."""
+    """Fill the tables between the marks of ``page`` and draw its figures in the folder of its name."""
     found = read_results(results)
     latencies, ratios, fresh, transfers = (
         _read(results / f"{name}.json") for name in ("latency", "ratios", "fresh", "transfer")
@@ -47,10 +47,11 @@ def write_report(results: Path, page: Path) -> None:
         text = between(text, name, lines)
     with new_file(page, force=True) as part:
         part.write_text(text, encoding="utf-8")
-    draw_curves(found, results / "roc.png")
-    draw_bins(found, results / "pt.png")
-    draw_calibration(found, results / "calibration.png")
-    draw_transfer(transfers, results / "transfer.png")
+    figures = page.with_suffix("")
+    draw_curves(found, figures / "roc.png")
+    draw_bins(found, figures / "pt.png")
+    draw_calibration(found, figures / "calibration.png")
+    draw_transfer(transfers, figures / "transfer.png")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -274,7 +275,7 @@ def transfer_table(transfers: Mapping[str, Any]) -> list[str]:
 
 
 def quark_gluon_table(path: Path) -> list[str]:
-    """What ``benchmarks/quark_gluon`` found on full simulation, each with its spread over seeds."""
+    """What ``studies.quark_gluon`` found on full simulation, each with its spread over seeds."""
     lines = ["| classifier | ROC-AUC | 1/ε_B at 50 % | at 70 % | at 90 % |", "|---|---|---|---|---|"]
     for name, entries in _read(path).get("mean and spread over seeds", {}).items():
         cells = [
