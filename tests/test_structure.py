@@ -14,6 +14,7 @@ from sources import FOLDERS, Source, circles, imports, read_sources
 
 ROOT = Path(__file__).parents[1]
 MODULES = read_sources(ROOT)
+STUDIES = read_sources(ROOT, {"studies": "studies"})
 IMPORTS = imports(MODULES)
 
 # --- circles and direction
@@ -67,6 +68,7 @@ def test_every_part_of_the_package_has_a_place_in_the_order():
 
 def test_there_are_no_import_circles():
     assert circles(IMPORTS) == sorted(CIRCLES_LEFT)
+    assert circles(imports(STUDIES)) == []
 
 
 def test_imports_go_one_way():
@@ -176,6 +178,14 @@ ELSEWHERE = {
     "e2e_tf.tuning": (None, "public names of the package"),
     "e2e_tf.version": ("test_packaging.py", "one number, compared with the installed package's"),
     "e2e_tf.deploy": (None, "a docstring"),
+    "studies": (None, "a docstring"),
+    "studies.quark_gluon": (None, "a docstring"),
+    "studies.tau": (None, "a docstring"),
+    "studies.tau.chosen": (
+        "deploy/test_shipped.py",
+        "joins runs with `ensemble`, `evaluate` and `export`; what it made is shipped and tested",
+    ),
+    "studies.tau.scores": ("studies/tau/test_fresh.py", "where scores are written and read"),
     "e2e_tf.deploy.lowering": (None, "public names of the package"),
 }
 """Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
@@ -244,8 +254,6 @@ OF_NO_MODULE = {
 """Test files that mirror no module: what they test."""
 
 MISNAMED_LEFT = {
-    "benchmarks/test_quark_gluon.py",
-    "benchmarks/test_tau_study.py",
     "data/readers/test_ml4sci.py",
     "data/readers/test_open_reader.py",
     "layers/test_global_pools.py",
@@ -255,13 +263,15 @@ MISNAMED_LEFT = {
 
 def mirror(module: str) -> str:
     """The place of a module's test in tests/: e2e_tf.data.jets in data/test_jets.py, an __init__ in test_init.py."""
-    names = module.split(".")[1:] + (["init"] if MODULES[module].package else [])
-    *folders, name = [n.strip("_") for n in names]
+    names = module.removeprefix("e2e_tf").lstrip(".").split(".")
+    if {**MODULES, **STUDIES}[module].package:
+        names.append("init")
+    *folders, name = [name.strip("_") for name in names if name]
     return str(PurePosixPath(*folders, f"test_{name}.py"))
 
 
 def test_every_module_has_its_test_or_a_reason():
-    without = {module for module in MODULES if not (ROOT / "tests" / mirror(module)).exists()}
+    without = {module for module in (*MODULES, *STUDIES) if not (ROOT / "tests" / mirror(module)).exists()}
     assert without == set(ELSEWHERE) | NO_TEST_LEFT
     assert not set(ELSEWHERE) & NO_TEST_LEFT
     for file, _ in ELSEWHERE.values():
@@ -269,6 +279,6 @@ def test_every_module_has_its_test_or_a_reason():
 
 
 def test_every_test_has_its_module_or_a_reason():
-    mirrors = {mirror(module) for module in MODULES}
+    mirrors = {mirror(module) for module in (*MODULES, *STUDIES)}
     tests = {f.relative_to(ROOT / "tests").as_posix() for f in (ROOT / "tests").rglob("test_*.py")}
     assert tests - mirrors == set(OF_NO_MODULE) | MISNAMED_LEFT
