@@ -14,7 +14,7 @@ from e2e_tf.graph.batch import concatenate
 
 __all__ = ["keras_call", "keras_scores", "load_model", "traced_call", "traced_scores"]
 
-_PAIRS = 1 << 22  # pairs of nodes in one call of Keras
+_PAIRS = 1 << 19  # pairs of nodes in one call of Keras, which keeps what every layer gave until its end
 
 
 def load_model(folder: Path) -> Any:
