@@ -211,16 +211,15 @@ def compare(
 
 def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     """Train the configuration of a trial with another seed and store its scores of the test part."""
-    import keras
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from e2e_tf.models import build_model, fill_settings
+    from e2e_tf.training.loop import compile_model, new_model, steps_per_epoch, train_model
     from e2e_tf.training.metrics import roc_auc
+    from e2e_tf.training.predict import predict_examples
     from e2e_tf.training.prepare import prepare
-    from e2e_tf.tuning.cache import Part
-    from e2e_tf.tuning.training import EpochLog, compile_model, fit_model, scores
+    from e2e_tf.tuning.epoch_log import EpochLog
 
     found = open_sweep(folder)
     record = found.record(trial)
@@ -228,19 +227,13 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     assert record.config is not None
     config = make_config(record.config)
     prepared = prepare(config, found.base)
-    train, validation = (
-        Part(part.graphs.batch, part.label, part.weight) for part in (prepared.train, prepared.validation)
-    )
-    graphs = train.graphs
-    keras.utils.set_random_seed(seed)
-    widths = graphs.x.shape[1], 0 if graphs.u is None else graphs.u.shape[1]
-    settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
-    model = build_model(config.model_name, *widths, settings)
-    compile_model(model, config, graphs.n_graph)
+    train, options = prepared.train.examples, config.training
+    model = new_model(config, train, prepared.preprocess, seed)
+    compile_model(model, options, steps_per_epoch(len(train), options), config.outputs)
     log = EpochLog(found.objective)
-    fit_model(model, config, train, validation, callbacks=[log], seed=seed)
+    train_model(model, options, train, prepared.validation.examples, seed=seed, callbacks=[log])
     test = prepared.test
-    found_scores = scores(model, test.graphs.batch)
+    found_scores = predict_examples(model, test.examples)[:, 0]
     with new_file(result.with_suffix(".npy"), force=True) as part, open(part, "wb") as file:
         np.save(file, found_scores)
     document = {

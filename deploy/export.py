@@ -21,8 +21,7 @@ from e2e_tf.deploy.validate import validate
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.terminal import status
-from e2e_tf.training.fit import package_versions
-from e2e_tf.training.run import Run
+from e2e_tf.training.run import Run, package_versions
 from e2e_tf.version import __version__
 
 __all__ = ["default_interface", "export"]

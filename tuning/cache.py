@@ -14,42 +14,31 @@ from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, write_json
-from e2e_tf.graph import GraphBatch
+from e2e_tf.models import MODELS
+from e2e_tf.training.examples import Examples
 from e2e_tf.training.prepare import prepare
 
-__all__ = ["Part", "TrialData", "trial_data"]
-
-_COLUMNS = ("x", "senders", "receivers", "n_node", "n_edge", "edge_features", "u")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What training needs of a split: graphs (normalised), labels and weights."""
-
-    graphs: GraphBatch
-    label: np.ndarray
-    weight: np.ndarray
+__all__ = ["TrialData", "trial_data"]
 
 
 @dataclass(frozen=True)
 class TrialData:
     """The splits that a trial may see; the test part stays out of reach."""
 
-    train: Part
-    validation: Part
+    train: Examples
+    validation: Examples
     preprocess: Preprocess
     source: dict[str, Any]
     reweighting: dict[str, Any] | None
 
-    @property
-    def widths(self) -> tuple[int, int]:
-        """Numbers of node and of graph-level features."""
-        u = self.train.graphs.u
-        return self.train.graphs.x.shape[1], 0 if u is None else u.shape[1]
-
 
 def trial_data(config: RunConfig, base: Path, folder: Path) -> TrialData:
     """The data of a configuration, from the cache in ``folder`` or built and put there.
+
+    Args:
+        config: the run; its model counts for the kind of its inputs only.
+        base: where relative sample paths start.
+        folder: the cache, one folder in it for each set of data.
 
     Raises:
         InputError: as :func:`e2e_tf.training.prepare.prepare`.
@@ -65,6 +54,8 @@ def _key(config: RunConfig, base: Path) -> str:
         "seed": config.seed,
         "data": config.data.model_dump(mode="json"),
         "graph": config.graph.model_dump(mode="json"),
+        "outputs": {name: output.model_dump(mode="json") for name, output in config.outputs.items()},
+        "inputs": MODELS[config.model_name].inputs,
         "base": str(base),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
@@ -76,12 +67,9 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
     try:
         with new_folder(entry) as part:
             for name, split in (("train", prepared.train), ("validation", prepared.validation)):
-                columns = {key: getattr(split.graphs.batch, key) for key in _COLUMNS}
-                columns |= {"label": split.label, "weight": split.weight}
                 (part / name).mkdir()
-                for key, values in columns.items():
-                    if values is not None:
-                        np.save(part / name / f"{key}.npy", values, allow_pickle=False)
+                for key, values in split.examples.arrays().items():
+                    np.save(part / name / f"{key}.npy", values, allow_pickle=False)
             prepared.preprocess.write(part / "preprocess.json")
             reweighting = None if prepared.reweighting is None else prepared.reweighting.to_dict()
             write_json(part / "source.json", {"source": prepared.source, "reweighting": reweighting})
@@ -91,11 +79,10 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
 
 
 def _load(entry: Path) -> TrialData:
-    def part(name: str) -> Part:
+    def part(name: str) -> Examples:
         # Mapped, not read: trials that run side by side share the pages.
-        columns = {path.stem: np.load(path, mmap_mode="r") for path in (entry / name).glob("*.npy")}
-        label, weight = np.asarray(columns.pop("label")), np.asarray(columns.pop("weight"))
-        return Part(GraphBatch(**{key: np.asarray(values) for key, values in columns.items()}), label, weight)
+        paths = sorted((entry / name).glob("*.npy"))
+        return Examples.of({path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in paths})
 
     stored = read_json(entry / "source.json")
     return TrialData(

@@ -1,100 +1,25 @@
-"""The training of one trial: the same as ``e2e_tf.fit``, watched epoch by epoch."""
+"""The callback that watches a trial epoch by epoch: curves, the best parameters, progress, early ends."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from e2e_tf.config import RunConfig
-from e2e_tf.data.loader import DisjointLoader, model_inputs
 from e2e_tf.files import new_file
-from e2e_tf.graph import GraphBatch
-from e2e_tf.training import fit
-from e2e_tf.training.callbacks import LoaderEpoch
-from e2e_tf.tuning.cache import Part
 from e2e_tf.tuning.objectives import Objective
-from e2e_tf.tuning.stopping import hopeless
+from e2e_tf.tuning.stopping import below_median
 
-__all__ = ["EpochLog", "compile_model", "fit_model", "scores"]
-
-
-def compile_model(model: Any, config: RunConfig, jets: int) -> None:
-    """Compile a model as ``e2e_tf.fit`` does, for a training part of so many jets."""
-    fit.compile_model(model, config.training, -(-jets // config.training.batch_size))
-
-
-def fit_model(
-    model: Any,
-    config: RunConfig,
-    train: Part,
-    validation: Part | None,
-    *,
-    callbacks: Sequence[Any] = (),
-    epochs: int | None = None,
-    initial_epoch: int = 0,
-    seed: int | None = None,
-) -> dict[str, list[float]]:
-    """Train a compiled model as ``e2e_tf.fit`` does; gives the curves.
-
-    Args:
-        model: from :func:`compile_model`, or a saved one that goes on.
-        config: the run.
-        train: what to train on.
-        validation: what to watch, if anything.
-        callbacks: further callbacks.
-        epochs: train up to this epoch; the schedule is that of the whole configuration.
-        initial_epoch: epochs that the model has seen.
-        seed: of the order of the jets; the configuration's if None.
-    """
-    options = config.training
-    seed = config.seed if seed is None else seed
-
-    def loader(part: Part, shuffle: bool) -> DisjointLoader:
-        return DisjointLoader(
-            part.graphs,
-            part.label,
-            part.weight,
-            batch_size=options.batch_size if shuffle else 4 * options.batch_size,
-            shuffle=shuffle,
-            bucket=shuffle and fit.buckets(model, options.bucket),
-            seed=seed,
-        )
-
-    batches = loader(train, True)
-    history = model.fit(
-        batches.dataset(),
-        validation_data=None if validation is None else loader(validation, False).dataset(),
-        initial_epoch=initial_epoch,
-        epochs=options.epochs if epochs is None else epochs,
-        callbacks=[LoaderEpoch(batches), *callbacks],
-        shuffle=False,  # the loader does it, reproducibly
-        verbose=0,
-    ).history
-    return {name: [float(value) for value in values] for name, values in history.items()}
-
-
-def scores(model: Any, graphs: GraphBatch, batch_size: int = 256) -> np.ndarray:
-    """Scores float32 (B,) of normalised graphs, in their order."""
-    import tensorflow as tf
-
-    call = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
-    order = np.argsort(graphs.n_node, kind="stable")
-    out = np.zeros(len(order), np.float32)
-    for start in range(0, len(order), batch_size):
-        index = order[start : start + batch_size]
-        inputs = {name: tf.constant(value) for name, value in model_inputs(graphs.take(index)).items()}
-        out[index] = call(inputs).numpy()[:, 0]
-    return out
+__all__ = ["EpochLog"]
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Keeps the curves and the best weights, writes progress, stops what is hopeless.
+    """Keeps the curves and the best parameters, writes progress, ends a trial that is worse than others were.
 
     Args:
         objective: what is monitored.
@@ -126,7 +51,7 @@ class EpochLog(keras.callbacks.Callback):
         self.best_epoch = -1
         self.pruned = ""
         self.seconds, self.cpu_seconds = 0.0, 0.0
-        self._weights: list[np.ndarray] | None = None
+        self._parameters: list[np.ndarray] | None = None
         self._started: tuple[float, float] | None = None
 
     @property
@@ -152,10 +77,10 @@ class EpochLog(keras.callbacks.Callback):
             if best != self.best_epoch or len(curve) == 1:
                 self.best_epoch = best
                 if model is not None:
-                    self._weights = model.get_weights()
+                    self._parameters = model.get_weights()
             done = self.patience > 0 and len(curve) - 1 - self.best_epoch >= self.patience
             if self.others is not None and self.prune_after and len(curve) >= self.prune_after:
-                self.pruned = hopeless(curve, self.others(), self.objective.monitor_direction)
+                self.pruned = below_median(curve, self.others(), self.objective.monitor_direction)
         if self.progress is not None:
             document = {"execution": self.execution, "epoch": epoch + 1, "history": self.history}
             with new_file(self.progress, force=True) as part:
@@ -173,8 +98,8 @@ class EpochLog(keras.callbacks.Callback):
             return
         if self.last is not None:
             model.save(self.last)
-        if self._weights is not None:
-            model.set_weights(self._weights)
+        if self._parameters is not None:
+            model.set_weights(self._parameters)
 
     def _best_of(self, curve: list[float]) -> int:
         sign = 1 if self.objective.monitor_direction == "max" else -1

@@ -19,9 +19,13 @@ from e2e_tf.data.schema import HIT_FEATURES
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
 from e2e_tf.models import MODELS, model_settings
+from e2e_tf.training.examples import Examples
+from e2e_tf.training.loop import compile_model, new_model, steps_per_epoch, train_model
+from e2e_tf.training.run import begin_run, end_run, provenance_of
+from e2e_tf.training.targets import label_output
 from e2e_tf.tuning.cache import TrialData, trial_data
 from e2e_tf.tuning.config import TuneConfig
-from e2e_tf.tuning.objectives import LOGGED, Objective, make_objective
+from e2e_tf.tuning.objectives import Objective, run_objective
 from e2e_tf.tuning.space import SearchSpace
 
 __all__ = ["HYPERMODELS", "GATChebHyperModel", "Infeasible", "RunHyperModel", "make_hypermodel"]
@@ -60,23 +64,19 @@ class RunHyperModel(keras_tuner.HyperModel):
     #: Modules worth importing before trials are forked.
     PRELOAD = (
         "e2e_tf.layers",
-        "e2e_tf.training.fit",
+        "e2e_tf.training.callbacks",
         "e2e_tf.training.metrics",
+        "e2e_tf.training.predict",
         "sklearn.metrics",
         "tensorboard.plugins.hparams.summary_v2",
         "tensorboard.summary.writer.event_file_writer",
-        "e2e_tf.tuning.training",
+        "e2e_tf.tuning.epoch_log",
     )
 
     def __init__(self, config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> None:
         super().__init__(name=config.model_name)
-        if config.outputs:
-            names = ", ".join(config.outputs)
-            raise InputError(
-                f"a search is for one score of the label; leave out the sections [outputs], here {names}"
-            )
         self.config, self.tune, self.base, self.cache = config, tune, base, cache
-        self.objective = make_objective(tune.objective, tune.direction, LOGGED)
+        self.objective = run_objective(tune, config)
         # None in the configuration takes the usual space; an empty table is a mistake that parse() reports.
         document = self.default_space() if tune.space is None else tune.space
         self.space = self._with_parents(SearchSpace.parse(document, self.accepted()))
@@ -206,18 +206,11 @@ class RunHyperModel(keras_tuner.HyperModel):
 
     def build(self, hp: Any) -> Any:
         """The compiled model of one trial; reads its data on the way."""
-        import keras
-
-        from e2e_tf.models import build_model, fill_settings
-        from e2e_tf.tuning.training import compile_model
-
         config = self.configure(self.space.values(hp))
         self._data = self.data(config)
-        # The seed as in e2e_tf.fit: with the same configuration a trial is the same training.
-        keras.utils.set_random_seed(self.seed)
-        settings = fill_settings(config.model_name, config.model_settings, self._data.preprocess)
-        model = build_model(config.model_name, *self._data.widths, settings)
-        compile_model(model, config, self._data.train.graphs.n_graph)
+        train = self._data.train
+        model = new_model(config, train, self._data.preprocess, self.seed)
+        compile_model(model, config.training, steps_per_epoch(len(train), config.training), config.outputs)
         return model
 
     def fit(
@@ -234,7 +227,7 @@ class RunHyperModel(keras_tuner.HyperModel):
         Raises:
             Infeasible: the exported model is too slow.
         """
-        from e2e_tf.tuning.training import EpochLog, fit_model
+        from e2e_tf.tuning.epoch_log import EpochLog
 
         config = self.configure(self.space.values(hp))
         data = self._data or self.data(config)
@@ -250,41 +243,34 @@ class RunHyperModel(keras_tuner.HyperModel):
                     metrics["latency_ms"] / self.tune.latency_ms,
                 )
         log = next((c for c in callbacks if isinstance(c, EpochLog)), None) or EpochLog(self.objective)
-        fit_model(
+        train_model(
             model,
-            config,
+            config.training,
             data.train,
             data.validation,
+            seed=self.seed,
             callbacks=[log, *(c for c in callbacks if c is not log)],
             epochs=epochs,
             initial_epoch=initial_epoch,
-            seed=self.seed,
         )
         metrics |= log.best_metrics
         if self.objective.efficiency is not None:
-            metrics[self.objective.name] = _rejection(model, data, self.objective)
+            metrics[self.objective.name] = _rejection(model, config, data.validation, self.objective)
         return metrics
 
     def write_run(self, folder: Path, hp: Any, entry: Mapping[str, Any], seed: int) -> None:
         """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open."""
-        from e2e_tf.files import write_json
-        from e2e_tf.training.fit import package_versions
-
         config = self.configure(self.space.values(hp))
         data = self._data or self.data(config)
-        write_json(folder / "config.json", {"config": config.model_dump(mode="json"), "base": str(self.base)})
-        data.preprocess.write(folder / "preprocess.json", force=True)
-        write_json(folder / "history.json", entry["history"])
-        provenance = {
-            "versions": package_versions(),
-            "seed": seed,
-            "data": data.source,
-            "reweighting": data.reweighting,
-            "parameters": int(entry["metrics"]["parameters"]),
-            "best_epoch": entry["best_epoch"],
-            "resumed_at_epochs": [],
-        }
-        write_json(folder / "provenance.json", provenance)
+        begin_run(folder, config, self.base, data.preprocess)
+        provenance = provenance_of(
+            data.source,
+            data.reweighting,
+            parameters=int(entry["metrics"]["parameters"]),
+            seed=seed,
+            best_epoch=entry["best_epoch"],
+        )
+        end_run(folder, entry["history"], {**provenance, "resumed_at_epochs": []})
 
 
 class GATChebHyperModel(RunHyperModel):
@@ -472,11 +458,14 @@ def _with_k(edges: str, k: int) -> str:
     return str(GraphSpec(tuple((name, k if name == "knn" else number) for name, number in parts)))
 
 
-def _rejection(model: Any, data: TrialData, objective: Objective) -> float:
+def _rejection(model: Any, config: RunConfig, validation: Examples, objective: Objective) -> float:
+    """The background rejection on the validation part, of the output that is the label."""
     from e2e_tf.training.metrics import background_rejection
-    from e2e_tf.tuning.training import scores
+    from e2e_tf.training.predict import predict_examples
 
-    part = data.validation
     assert objective.efficiency is not None
-    found = background_rejection(part.label, scores(model, part.graphs), objective.efficiency, part.weight)
-    return found.value
+    name, found = label_output(config), predict_examples(model, validation)
+    label, score, weight = validation.label, found, validation.weight
+    if name:
+        label, score, weight = label[name], found[name], weight[name]
+    return background_rejection(label, score[:, 0], objective.efficiency, weight).value

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
+from e2e_tf.training.loop import logged, monitor
+from e2e_tf.training.targets import label_output
+from e2e_tf.tuning.config import TuneConfig
 
-__all__ = ["Objective", "make_objective"]
+__all__ = ["Objective", "make_objective", "run_objective"]
 
-# Everything the training of this library logs per epoch.
-LOGGED = ("val_auc", "val_loss", "auc", "loss")
-_SMALLER_IS_BETTER = re.compile(r"(^|_)(loss|error|mse|mae|crossentropy|latency_ms|seconds)$")
+_SMALLER = (
+    "loss error mse mae rmse mape msle crossentropy logcosh huber deviance latency_ms seconds parameters"
+)
+_LARGER = "auc acc accuracy precision recall f1 score efficiency rejection significance r2"
+# What a quantity is, the end of its name says: val_auc, val_decay_mode_accuracy, root_mean_squared_error.
+_SMALLER_IS_BETTER = re.compile(rf"(^|_)({'|'.join(_SMALLER.split())})$")
+_LARGER_IS_BETTER = re.compile(rf"(^|_)({'|'.join(_LARGER.split())})$")
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,13 @@ class Objective:
     Attributes:
         name: as it is logged, or ``rejection@0.7``.
         direction: ``max`` or ``min``.
+        auc: what chooses the best epoch where the objective is not known per epoch, a rejection: the validation
+            AUC of the same output.
     """
 
     name: str
     direction: str
+    auc: str = "val_auc"
 
     @property
     def efficiency(self) -> float | None:
@@ -35,7 +46,7 @@ class Objective:
     @property
     def monitor(self) -> str:
         """What chooses the best epoch: the objective where it is known per epoch, else the validation AUC."""
-        return "val_auc" if self.efficiency is not None else self.name
+        return self.auc if self.efficiency is not None else self.name
 
     @property
     def monitor_direction(self) -> str:
@@ -67,11 +78,13 @@ def make_objective(name: str, direction: str = "", known: Sequence[str] | None =
 
     Args:
         name: a logged quantity, or ``rejection@`` and a signal efficiency.
-        direction: ``max`` or ``min``; empty: ``min`` for a loss, an error or a time, ``max`` for all others.
+        direction: ``max`` or ``min``; empty where the name says it: ``min`` for losses, errors, times and numbers of
+            parameters, ``max`` for areas, accuracies, efficiencies and scores.
         known: the quantities there will be; None if only training can tell.
 
     Raises:
-        InputError: the name is not known, or the efficiency is not between 0 and 1.
+        InputError: the name is not known, its direction is neither given nor known, or the efficiency is not between
+            0 and 1.
     """
     if name.startswith("rejection@"):
         text = name.partition("@")[2]
@@ -80,9 +93,44 @@ def make_objective(name: str, direction: str = "", known: Sequence[str] | None =
                 f"tune.objective: a rejection needs a signal efficiency between 0 and 1, such as rejection@0.7, "
                 f"not {name!r}"
             )
-    elif known is not None and name not in known:
+        return Objective(name, direction or "max")
+    if known is not None and name not in known:
         raise InputError(
             f"tune.objective must be one of what the model logs, {', '.join(known)}, or rejection@<efficiency>, "
             f"not {name!r}"
         )
-    return Objective(name, direction or ("min" if _SMALLER_IS_BETTER.search(name) else "max"))
+    if not direction:
+        smaller, larger = _SMALLER_IS_BETTER.search(name), _LARGER_IS_BETTER.search(name)
+        if not smaller and not larger:
+            raise InputError(
+                f"tune.direction must be 'max' or 'min' for the objective {name!r}: its name does not say which way "
+                f"is better"
+            )
+        direction = "min" if smaller else "max"
+    return Objective(name, direction)
+
+
+def run_objective(tune: TuneConfig, config: RunConfig | None, own_model: bool = False) -> Objective:
+    """The objective of a search.
+
+    Args:
+        tune: the section ``[tune]``.
+        config: the run that is varied, if any.
+        own_model: the HyperModel is the user's own, so that only its training can tell what it logs.
+
+    Raises:
+        InputError: as :func:`make_objective`, or a rejection is asked for and no output is the label.
+    """
+    own_model = own_model or config is None or bool(tune.hypermodel)
+    objective = make_objective(
+        tune.objective, tune.direction, None if own_model or config is None else logged(config)
+    )
+    if objective.efficiency is None or config is None or not config.outputs:
+        return objective
+    name = label_output(config)
+    if name is None:
+        raise InputError(
+            f"tune.objective {tune.objective!r} needs an output that is the label; the outputs are "
+            f"{', '.join(config.outputs)}"
+        )
+    return replace(objective, auc=monitor(config, name))

@@ -11,11 +11,10 @@ import numpy as np
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_folder, write_json
-from e2e_tf.graph import concatenate
+from e2e_tf.files import new_folder
 from e2e_tf.jobs import import_quietly
 from e2e_tf.terminal import status, track
-from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.run import Run, begin_run, end_run, open_run
 from e2e_tf.tuning.sweep import Sweep, open_sweep
 
 __all__ = ["retrain", "train_on_all"]
@@ -90,7 +89,7 @@ def train_on_all(
     folder = Path(folder)
     with new_folder(folder, force) as part:
         with status("Loading TensorFlow"):
-            import_quietly(["e2e_tf.tuning.training", "e2e_tf.layers"])
+            import_quietly(["keras", "e2e_tf.layers"])
         from e2e_tf.training.prepare import prepare
 
         prepared = prepare(config, base)
@@ -110,37 +109,22 @@ def _train_one(
     seed: int,
     source: dict[str, Any],
 ) -> None:
-    import keras
+    from e2e_tf.training.examples import join
+    from e2e_tf.training.loop import compile_model, new_model, steps_per_epoch, train_model
 
-    from e2e_tf.models import build_model, fill_settings
-    from e2e_tf.training.fit import training_provenance
-    from e2e_tf.tuning.cache import Part
-    from e2e_tf.tuning.training import compile_model, fit_model
-
-    parts = (prepared.train, prepared.validation)
-    together = Part(
-        concatenate([p.graphs.batch for p in parts]),
-        np.concatenate([p.label for p in parts]),
-        np.concatenate([p.weight for p in parts]),
-    )
+    together = join([prepared.train.examples, prepared.validation.examples])
     started = time.perf_counter()
-    keras.utils.set_random_seed(seed)
-    graphs = together.graphs
-    widths = graphs.x.shape[1], 0 if graphs.u is None else graphs.u.shape[1]
-    settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
-    model = build_model(config.model_name, *widths, settings)
-    compile_model(model, config, graphs.n_graph)
-    history = fit_model(model, config, together, None, epochs=epochs, seed=seed)
-    model.save(folder / "model.keras")
-    write_json(folder / "config.json", {"config": config.model_dump(mode="json"), "base": str(base)})
-    write_json(folder / "history.json", history)
+    model = new_model(config, together, prepared.preprocess, seed)
+    options = config.training
+    compile_model(model, options, steps_per_epoch(len(together), options), config.outputs)
+    history = train_model(model, options, together, None, seed=seed, epochs=epochs)
     # The test part is normalised as everywhere else: by what the training part alone has fitted.
-    prepared.preprocess.write(folder / "preprocess.json", force=True)
+    begin_run(folder, config, base, prepared.preprocess)
     provenance = {
-        **training_provenance(prepared, model, seed, epochs - 1),
+        **prepared.provenance(model, seed, epochs - 1),
         "resumed_at_epochs": [],
         "training_seconds": round(time.perf_counter() - started, 1),
         "trained_on": ["train", "validation"],
         "tuned_in": source,
     }
-    write_json(folder / "provenance.json", provenance)
+    end_run(folder, history, provenance, model)

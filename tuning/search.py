@@ -18,7 +18,7 @@ from e2e_tf.jobs import describe_exit, import_quietly
 from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
-from e2e_tf.tuning.objectives import LOGGED, make_objective
+from e2e_tf.tuning.objectives import run_objective
 from e2e_tf.tuning.processes import TrialServer, trial_server
 from e2e_tf.tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
 from e2e_tf.tuning.trial import Request, failed, file_record
@@ -85,10 +85,7 @@ def tune(
     folder = Path(folder)
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
-    if hypermodel is None and not options.hypermodel:
-        make_objective(options.objective, options.direction, LOGGED)
-    else:
-        make_objective(options.objective, options.direction)
+    run_objective(options, run, own_model=hypermodel is not None)  # refuse it before anything is started
     if chief and hypermodel is not None:
         raise InputError(
             "workers on other machines cannot get a HyperModel that is an object; name its class in tune.hypermodel"
@@ -176,7 +173,7 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
     # The space of a foreign HyperModel shows only when it builds models, which starts TensorFlow; not here.
     with tempfile.TemporaryDirectory(prefix="e2e-tf-space-") as name, trial_server(make) as server:
         part = Path(name) / "space"
-        objective = make_objective(sweep.tune.objective, sweep.tune.direction)
+        objective = sweep.objective
         code = server.run(Request("", {}, part, sweep.tune, objective), every=0.05)
         if not (part / "space.json").is_file():
             raise InputError(

@@ -1,25 +1,29 @@
-"""When a trial is hopeless: the median rule."""
+"""When a trial is ended early: the median rule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
 
-__all__ = ["MIN_CURVES", "hopeless"]
+__all__ = ["MIN_CURVES", "below_median"]
 
 MIN_CURVES = 3  # fewer finished trials say nothing about what is usual
 
 
-def hopeless(curve: Sequence[float], others: Sequence[Sequence[float]], direction: str = "max") -> str:
+def below_median(curve: Sequence[float], others: Sequence[Sequence[float]], direction: str = "max") -> str:
     """Why a trial should stop, or an empty string.
 
-    A trial is hopeless if its best value so far is worse than the median of the best values that the finished
-    trials had after as many epochs. Trials with fewer epochs count with their last.
+    It should if its best value so far is worse than the median of the best values that the finished trials had after
+    as many epochs. Trials with fewer epochs count with all they have. It is the median stopping rule of Golovin et
+    al., Google Vizier (KDD 2017), with best values in place of running means.
 
     Args:
         curve: the monitored quantity of this trial, an entry per epoch.
         others: those of finished trials.
         direction: ``max`` or ``min``.
+
+    Returns:
+        A sentence for the record of the trial; empty if it may go on, or fewer than :data:`MIN_CURVES` have ended.
     """
     sign = 1 if direction == "max" else -1
 

@@ -29,7 +29,7 @@ from e2e_tf.config import RunConfig, make_config
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
 from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config
-from e2e_tf.tuning.objectives import Objective, make_objective
+from e2e_tf.tuning.objectives import Objective, run_objective
 
 __all__ = ["COMPLETED", "FAILED", "INFEASIBLE", "PRUNED", "NoTrialCompleted", "Record", "Sweep", "open_sweep"]
 
@@ -111,7 +111,8 @@ class Sweep:
 
     @property
     def objective(self) -> Objective:
-        return make_objective(self.tune.objective, self.tune.direction)
+        """What is searched for; which quantities the model logs was checked when the sweep began."""
+        return run_objective(self.tune, self.config, own_model=True)
 
     @property
     def trials(self) -> Path:

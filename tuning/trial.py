@@ -204,8 +204,8 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     """One training: its entry of the record, the model and the log."""
     import keras
 
+    from e2e_tf.tuning.epoch_log import EpochLog
     from e2e_tf.tuning.hypermodels import RunHyperModel
-    from e2e_tf.tuning.training import EpochLog
 
     tune, objective = request.tune, request.objective
     hyperband = tune.algorithm == "hyperband"

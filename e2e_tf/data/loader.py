@@ -120,6 +120,8 @@ class DisjointLoader:
         nodes: further quantities of all nodes by name, (n, width) each, in the order of the nodes of ``graphs``,
             such as ``points`` and ``p4`` of :meth:`e2e_tf.data.graphs.GraphData.node_inputs`.
         inputs: names of the inputs to give, those of a model; None gives all there are.
+        rows: inputs of whole graphs by name, (B, ...) each, such as ``image``; one called ``x`` takes the place of
+            the nodes' features, for models that look at no graph.
 
     Raises:
         InputError: lengths disagree or an argument is out of its range.
@@ -147,6 +149,7 @@ class DisjointLoader:
         buffer: int = 8192,
         nodes: Mapping[str, np.ndarray] | None = None,
         inputs: Iterable[str] | None = None,
+        rows: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")
@@ -202,6 +205,10 @@ class DisjointLoader:
                     f"nodes must have rows of shape (n, width) for every node ({self._starts[-1]}), {name} has "
                     f"shape {np.shape(values)}"
                 )
+        self.rows = dict(rows or {})
+        for name, values in self.rows.items():
+            if len(values) != count:
+                raise InputError(f"rows must have one entry per graph ({count}), {name} has {len(values)}")
         self.inputs = None if inputs is None else list(inputs)
         self.index = np.arange(count) if index is None else np.asarray(index)
         if self.index.ndim != 1 or (self.index.size and self.index.dtype.kind not in "iu"):
@@ -312,15 +319,17 @@ class DisjointLoader:
     def _item(self, index: np.ndarray) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
         batch = self._graphs(index)
         nodes = self.node_rows(index)
+        rows = {name: np.asarray(values[index], np.float32) for name, values in self.rows.items()}
         label = _each(self.label, lambda part: part[index])
         weight = _each(self.weight, lambda part: part[index])
         if self.pad:
             batch = pad_batch(batch, padded_size(len(index)) if self.node_budget else self.batch_size)
             more, slots = batch.n_graph - len(index), len(batch.x) - int(self.graphs.n_node[index].sum())
             nodes = {k: np.concatenate([v, np.zeros((slots, v.shape[1]), "f4")]) for k, v in nodes.items()}
+            rows = {k: np.concatenate([v, np.zeros((more, *v.shape[1:]), "f4")]) for k, v in rows.items()}
             label = _each(label, lambda part: np.concatenate([part, np.zeros((more, part.shape[1]), "f4")]))
             weight = _each(weight, lambda part: np.concatenate([part, np.zeros(more, np.float32)]))
-        return batch, nodes, label, weight
+        return batch, {**nodes, **rows}, label, weight
 
     def _arrays(self, index: np.ndarray) -> tuple[Any, ...]:
         """The batch as Keras takes it."""

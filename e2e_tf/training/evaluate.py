@@ -15,10 +15,10 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.terminal import status, track
-from e2e_tf.training.predict import predict
+from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run
-from e2e_tf.training.targets import in_units, judge_outputs
+from e2e_tf.training.targets import in_units, judge_outputs, label_output
 
 __all__ = ["evaluate"]
 
@@ -52,9 +52,9 @@ def evaluate(
     test = prepared.test
     with status("Loading the model"):
         model = run.model()
-    found = in_units(run.config, predict(model, test.graphs), test.jets)
+    found = in_units(run.config, predict_examples(model, test.examples), test.jets)
     scores: dict[str, np.ndarray] = {}
-    main = _label_output(run)
+    main = label_output(run.config)
     if main is not None:
         scores[run.config.model_name] = (found[main] if run.config.outputs else found)[:, 0]
         if baselines:
@@ -94,13 +94,6 @@ def evaluate(
             picture.replace(run.folder / picture.name)
     write_json(run.folder / "metrics.json", metrics)
     return metrics
-
-
-def _label_output(run: Run) -> str | None:
-    """Name of the output that tells signal from background; empty for a model with one output."""
-    if not run.config.outputs:
-        return ""
-    return next((name for name, output in run.config.outputs.items() if output.is_label), None)
 
 
 def _same_sample(run: Run, prepared: Prepared) -> None:
@@ -166,7 +159,7 @@ def _draw(
 def _main_history(run: Run) -> dict[str, list[float]]:
     """The curves, with those of the output that is the label under the names of a single output."""
     history: dict[str, list[float]] = read_json(run.folder / "history.json")
-    main = _label_output(run)
+    main = label_output(run.config)
     if main:
         for key in ("auc", "val_auc"):
             prefix, _, quantity = key.rpartition("_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +13,56 @@ import numpy as np
 from e2e_tf.data.graphs import GraphData, graphs_of
 from e2e_tf.files import new_file
 from e2e_tf.terminal import status, track
+from e2e_tf.training.examples import Examples
 from e2e_tf.training.prepare import load_jets
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units
 
-__all__ = ["predict", "predict_file"]
+__all__ = ["predict", "predict_examples", "predict_file"]
 
 
 def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
-    """Outputs float32 (B, size) of graphs whose features are normalised, in their order; several by name.
+    """Outputs of a model for graphs whose features are normalised.
 
-    Graphs of similar size are scored together, which saves padding; it does not change the scores. Models may
-    take the inputs of :meth:`e2e_tf.data.graphs.GraphData.node_inputs` too; outputs must be of whole graphs.
+    Args:
+        model: a Keras model on graphs; it may take the inputs of
+            :meth:`e2e_tf.data.graphs.GraphData.node_inputs` too. Its outputs must be of whole graphs.
+        graphs: the graphs, normalised as those that it was trained on.
+        batch_size: graphs that are scored together.
+
+    Returns:
+        float32 (B, size) in the order of the graphs; by name where the model has several outputs.
 
     Raises:
         InputError: the model has an input that the graphs lack.
     """
+    examples = Examples(graphs.batch, nodes=graphs.node_inputs())
+    return predict_examples(model, examples, batch_size, "the graphs")
+
+
+def predict_examples(model: Any, examples: Examples, batch_size: int = 256, what: str = "the sample") -> Any:
+    """Outputs of a model for examples of any kind; arguments and result as :func:`predict`.
+
+    Graphs of similar size are scored together, which saves padding; it does not change the scores.
+
+    Args:
+        model: a Keras model with named inputs and outputs of whole jets.
+        examples: its inputs; labels and weights are not looked at.
+        batch_size: jets that are scored together.
+        what: what to call the examples in a message.
+
+    Raises:
+        InputError: the model has an input that the examples lack.
+    """
     import tensorflow as tf
 
-    from e2e_tf.data.loader import DisjointLoader
-    from e2e_tf.models import check_inputs
-
-    order = np.argsort(graphs.batch.n_node, kind="stable")
+    order = np.argsort(examples.graphs.n_node, kind="stable")
     # One trace for all batches: every leading dimension is free.
     signature = {
         tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs
     }
-    extra = {name: values for name, values in graphs.node_inputs().items() if name in signature}
-    has = ["x", "senders", "receivers", "n_node", *(["u"] if graphs.batch.u is not None else []), *extra]
-    check_inputs(model, has, "the graphs")
-    loader = DisjointLoader(
-        graphs.batch, batch_size=batch_size, index=order, nodes=extra, inputs=list(signature)
-    )
+    examples.check(model, what)
+    loader = replace(examples, label=None, weight=None).loader(model, batch_size, index=order)
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
     named = isinstance(model.output, Mapping)
     outputs = model.output if named else {"": model.output}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,10 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.samples import SAMPLES, sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
+from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
+from e2e_tf.training.examples import Examples, padded_rows
+from e2e_tf.training.run import provenance_of
 from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 
@@ -34,12 +37,14 @@ class Split:
         graphs: their graphs, normalised.
         weight: float32 (B,), the weights of the label that training uses.
         targets: what each output of the configuration is trained for; empty without a section ``[outputs]``.
+        rows: inputs of whole jets, float32 (B, ...) by name, of a model that looks at no graph.
     """
 
     jets: Jets
     graphs: GraphData
     weight: np.ndarray
     targets: dict[str, Target] = field(default_factory=dict)
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def label(self) -> np.ndarray:
@@ -52,6 +57,18 @@ class Split:
             raise InputError("this sample has no labels; its outputs are trained for other columns")
         return self.jets.label
 
+    @property
+    def examples(self) -> Examples:
+        """What a network is trained on: every input there is, the label or the targets, and their weights."""
+        targets = self.targets
+        return Examples(
+            self.graphs.batch,
+            {name: target.value for name, target in targets.items()} if targets else self.label,
+            {name: target.weight for name, target in targets.items()} if targets else self.weight,
+            self.graphs.node_inputs(),
+            self.rows,
+        )
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -63,6 +80,22 @@ class Prepared:
     preprocess: Preprocess
     reweighting: PtReweighting | None
     source: dict[str, Any]
+
+    def provenance(self, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:
+        """What ``provenance.json`` of a training on these splits holds.
+
+        Args:
+            model: the trained Keras model.
+            seed: of the training.
+            best_epoch: whose parameters it has, counted from 0.
+        """
+        return provenance_of(
+            self.source,
+            None if self.reweighting is None else self.reweighting.to_dict(),
+            parameters=int(model.count_params()),
+            seed=seed,
+            best_epoch=best_epoch,
+        )
 
 
 def load_sample(
@@ -146,7 +179,8 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
                 raise InputError(
                     f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
                 )
-    recipe = GraphRecipe(**config.graph.model_dump())
+    kind = MODELS[config.model_name].inputs
+    recipe = _recipe(config, kind, read)
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
         seed = config.seed if data.split_seed is None else data.split_seed
@@ -183,7 +217,7 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
         for part_targets, target in zip(targets, made, strict=True):
             part_targets[name] = scaled(target, scale)
     splits = [
-        Split(part_jets, part_graphs.normalised(preprocess), weight, part_targets)
+        _split(part_jets, part_graphs.normalised(preprocess), weight, part_targets, kind, recipe)
         for part_jets, part_graphs, weight, part_targets in zip(
             split_jets, split_graphs, weights, targets, strict=True
         )
@@ -194,3 +228,43 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     }
     first, second, third = splits
     return Prepared(first, second, third, preprocess, reweighting, {**source, "splits": counts})
+
+
+def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:
+    """The recipe of a run's graphs; of a model that looks at no graph as little of one as there can be.
+
+    Args:
+        config: the run.
+        kind: what its model takes, see :class:`e2e_tf.models.ModelEntry`.
+        sample: the jets or images.
+
+    Raises:
+        InputError: the model cannot be given this sample.
+    """
+    recipe = GraphRecipe(**config.graph.model_dump())
+    if kind == "dense":
+        if not recipe.max_nodes:
+            raise InputError(
+                f"{config.model_name} takes the features of a jet's nodes as one row; graph.max_nodes must say how "
+                f"many nodes that are, not 0"
+            )
+        return replace(recipe, edges="knn:1")
+    if kind == "image" and isinstance(sample, Images):
+        return replace(recipe, edges="knn:1", max_nodes=1)
+    return recipe
+
+
+def _split(
+    jets: Jets | Images,
+    graphs: GraphData,
+    weight: np.ndarray,
+    targets: dict[str, Target],
+    kind: str,
+    recipe: GraphRecipe,
+) -> Split:
+    rows: dict[str, np.ndarray] = {}
+    if kind == "dense":
+        rows = {"x": padded_rows(graphs.batch, recipe.max_nodes)}
+    elif kind == "image" and isinstance(jets, Images):
+        rows = {"image": jets.images}
+    return Split(cast("Jets", jets), graphs, weight, targets, rows)

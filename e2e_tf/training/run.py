@@ -14,17 +14,40 @@
 from __future__ import annotations
 
 import os
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json
+from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 
-__all__ = ["Run", "open_run"]
+__all__ = [
+    "Run",
+    "begin_run",
+    "end_run",
+    "open_run",
+    "package_versions",
+    "provenance_of",
+    "stored_config",
+]
+
+_RECORDED = (
+    "e2e-tf",
+    "tensorflow",
+    "keras",
+    "spektral",
+    "numpy",
+    "h5py",
+    "scikit-learn",
+    "tf2onnx",
+    "onnxruntime",
+)
 
 
 @dataclass(frozen=True)
@@ -78,3 +101,83 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
         Path(stored["base"]),
         read_preprocess(folder / "preprocess.json"),
     )
+
+
+def stored_config(config: RunConfig, base: Path) -> dict[str, Any]:
+    """What ``config.json`` holds.
+
+    Args:
+        config: of the run.
+        base: the folder that relative sample paths start from.
+    """
+    return {"config": config.model_dump(mode="json"), "base": str(base)}
+
+
+def begin_run(folder: Path, config: RunConfig, base: Path, preprocess: Preprocess) -> None:
+    """Write what is known of a run before its training: ``config.json`` and ``preprocess.json``.
+
+    Args:
+        folder: the run folder, which exists; files of these names are replaced.
+        config: of the run.
+        base: the folder that relative sample paths start from.
+        preprocess: inputs, normalisation and graph.
+    """
+    write_json(folder / "config.json", stored_config(config, base))
+    preprocess.write(folder / "preprocess.json", force=True)
+
+
+def end_run(
+    folder: Path, history: Mapping[str, Sequence[float]], provenance: Mapping[str, Any], model: Any = None
+) -> None:
+    """Write what is known of a run after its training: ``history.json``, ``provenance.json``, ``model.keras``.
+
+    The model comes last: with it the folder is a finished run for :func:`open_run`.
+
+    Args:
+        folder: the run folder, after :func:`begin_run`.
+        history: one list per quantity, one entry per epoch.
+        provenance: from :func:`provenance_of`, and more.
+        model: the trained Keras model; None if ``model.keras`` is there already or is moved there by the caller.
+    """
+    write_json(folder / "history.json", dict(history))
+    write_json(folder / "provenance.json", dict(provenance))
+    if model is not None:
+        model.save(folder / "model.keras")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def provenance_of(
+    source: Mapping[str, Any],
+    reweighting: Mapping[str, Any] | None,
+    *,
+    parameters: int,
+    seed: int,
+    best_epoch: int,
+) -> dict[str, Any]:
+    """What ``provenance.json`` of every training holds.
+
+    Args:
+        source: what identifies the data, with the sizes of the splits.
+        reweighting: the pT weights, as :meth:`e2e_tf.training.splits.PtReweighting.to_dict` gives them, if any.
+        parameters: number of the model's parameters.
+        seed: of the training.
+        best_epoch: whose parameters ``model.keras`` has, counted from 0.
+    """
+    return {
+        "versions": package_versions(),
+        "seed": seed,
+        "data": dict(source),
+        "reweighting": None if reweighting is None else dict(reweighting),
+        "parameters": parameters,
+        "best_epoch": best_epoch,
+    }

@@ -15,7 +15,15 @@ from e2e_tf.errors import InputError
 if TYPE_CHECKING:
     from e2e_tf.training.prepare import Prepared
 
-__all__ = ["Target", "in_units", "judge_outputs", "make_target", "run_outputs", "target_scale"]
+__all__ = [
+    "Target",
+    "in_units",
+    "judge_outputs",
+    "label_output",
+    "make_target",
+    "run_outputs",
+    "target_scale",
+]
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,21 @@ def run_outputs(config: RunConfig) -> Any:
         name: Head(o.kind, len(o.classes) if o.kind == "multiclass" else 1, "graph", o.hidden)
         for name, o in config.outputs.items()
     }
+
+
+def label_output(config: RunConfig) -> str | None:
+    """Name of the output that tells signal from background.
+
+    Args:
+        config: of the run.
+
+    Returns:
+        The first output that is the sample's label; an empty name for a model with one output and no name; None if
+        no output is the label.
+    """
+    if not config.outputs:
+        return ""
+    return next((name for name, output in config.outputs.items() if output.is_label), None)
 
 
 def in_units(config: RunConfig, found: Any, jets: Jets) -> Any:

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 
 from e2e_tf.data.graphs import GraphData
-from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.schema import feature_names
 from e2e_tf.files import new_file
 from e2e_tf.models import RUNS, build_model
+from e2e_tf.training.examples import Examples
 from e2e_tf.training.finetune import fine_tune
-from e2e_tf.training.fit import buckets
+from e2e_tf.training.loop import buckets, run_epochs
 from e2e_tf.training.metrics import roc_auc
 from e2e_tf.training.predict import predict
 from e2e_tf.training.splits import split_by_event
@@ -80,10 +80,8 @@ def tree_scores(
 
 def train(model: Any, graphs: GraphData, weight: np.ndarray, rate: float, epochs: int, seed: int) -> None:
     """Train with a rate that rises for an epoch and then falls as a cosine."""
-    names = [tensor.name for tensor in model.inputs]
-    nodes = {key: values for key, values in graphs.node_inputs().items() if key in names}
-    how: dict[str, Any] = {"batch_size": 128, "shuffle": True, "bucket": buckets(model), "seed": seed}
-    loader = DisjointLoader(graphs.batch, graphs.label, weight, nodes=nodes, inputs=names, **how)
+    examples = Examples(graphs.batch, graphs.label, weight, graphs.node_inputs())
+    loader = examples.loader(model, 128, shuffle=True, bucket=buckets(model), seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, epochs * len(loader), alpha=0.002, warmup_target=rate, warmup_steps=len(loader)
     )
@@ -92,7 +90,7 @@ def train(model: Any, graphs: GraphData, weight: np.ndarray, rate: float, epochs
         loss="binary_crossentropy",
         jit_compile=False,
     )
-    model.fit(loader.dataset(), epochs=epochs, shuffle=False, verbose=0)
+    run_epochs(model, loader, epochs=epochs)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,11 @@ from e2e_tf.data.schema import CHANNELS
 from e2e_tf.files import read_json, write_json
 from e2e_tf.layers import GradientReversal
 from e2e_tf.losses import DistanceCorrelation
-from e2e_tf.models import build_model, fill_settings
 from e2e_tf.training.baseline import baseline_score, candidate_features, hit_features, train_baseline
-from e2e_tf.training.callbacks import LoaderEpoch
-from e2e_tf.training.fit import compile_model, training_provenance
+from e2e_tf.training.loop import compile_model, new_model, run_epochs, steps_per_epoch
 from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import Prepared, Split, prepare
-from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.run import Run, begin_run, end_run, open_run
 from studies.tau.rows import ROWS, Row, run_folder
 from studies.tau.samples import PILEUP, sample_of
 
@@ -137,13 +135,24 @@ class _Images(keras.utils.PyDataset):
         super().__init__()
         self._side, self._jets, self._u, self._size = side, jets, u, batch_size
         self._label, self._weight, self._seed = label, weight, seed
-        self._epoch = 0
-        self._order = self._shuffled()
+        self.epoch = 0
 
-    def _shuffled(self) -> np.ndarray:
+    @property
+    def epoch(self) -> int:
+        """Which epoch is drawn; it decides the order."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
         if self._seed is None:
-            return np.arange(len(self._jets))
-        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._jets))
+            self._order = np.arange(len(self._jets))
+        else:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._jets))
+
+    def dataset(self) -> _Images:
+        """What Keras takes."""
+        return self
 
     def __len__(self) -> int:
         return -(-len(self._jets) // self._size)
@@ -154,10 +163,6 @@ class _Images(keras.utils.PyDataset):
         if self._label is None or self._weight is None:
             return (inputs,)
         return inputs, self._label[rows].astype(np.float32)[:, None], self._weight[rows]
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._shuffled()
 
 
 def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
@@ -174,16 +179,15 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
             for part in (prepared.train, prepared.validation)
         )
         prepared = replace(prepared, train=train, validation=check, preprocess=scale)
-    keras.utils.set_random_seed(seed)
-    graphs = prepared.train.graphs
     options = config.training
-    features = len(CHANNELS) if row.image else len(graphs.node_features)
-    settings = fill_settings(config.model_name, config.model_settings, prepared.preprocess)
-    model = build_model(config.model_name, features, len(graphs.jet_features), settings)
+    train = prepared.train.examples
+    if row.image:
+        shape = len(train), row.image, row.image, len(CHANNELS)
+        train = replace(train, rows={"image": np.broadcast_to(np.float32(0), shape)})  # drawn batch by batch
+    model = new_model(config, train, prepared.preprocess, seed)
     if row.start:
         model.set_weights(open_run(first).model().get_weights())
-    steps = -(-len(prepared.train.jets) // options.batch_size)
-    compile_model(model, options, steps)
+    compile_model(model, options, steps_per_epoch(len(train), options))
     best = keras.callbacks.ModelCheckpoint(
         str(folder.with_suffix(".best.keras")), "val_auc", mode="max", save_best_only=True
     )
@@ -201,34 +205,19 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
             jit_compile=False,
         )
         best.monitor = "val_score_auc"
-    train, check = (
+    batches = (
         _batches(row, prepared, part, options.batch_size, seed if part is prepared.train else None)
         for part in (prepared.train, prepared.validation)
     )
-    callbacks = [best, *([] if row.image else [LoaderEpoch(train)])]
-    data = [part if row.image else part.dataset() for part in (train, check)]
-    history = trained.fit(
-        data[0],
-        validation_data=data[1],
-        epochs=options.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+    curves = run_epochs(trained, *batches, epochs=options.epochs, callbacks=[best])
     chosen = keras.models.load_model(folder.with_suffix(".best.keras"), compile=False)
     if row.strength:
         chosen = keras.Model(chosen.inputs, chosen.output["score"], name=model.name)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / "config.json", {"config": config.model_dump(mode="json"), "base": str(samples.resolve())}
-    )
-    prepared.preprocess.write(folder / "preprocess.json", force=True)
-    curves = {name: [float(v) for v in values] for name, values in history.history.items()}
-    write_json(folder / "history.json", curves)
+    begin_run(folder, config, samples.resolve(), prepared.preprocess)
     monitored = "val_score_auc" if row.strength else "val_auc"
     best_epoch = int(np.argmax(curves[monitored]))
-    write_json(folder / "provenance.json", training_provenance(prepared, model, seed, best_epoch))
-    chosen.save(folder / "model.keras")
+    end_run(folder, curves, prepared.provenance(model, seed, best_epoch), chosen)
     folder.with_suffix(".best.keras").unlink()
 
 
