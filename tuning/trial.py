@@ -22,7 +22,7 @@ from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
 
-__all__ = ["Request", "file_record", "run_request"]
+__all__ = ["Request", "file_record", "run_request", "run_trial"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def run_request(hypermodel: Any, request: Request) -> None:
         return
     try:
         _limit_tensorflow(request.tune.threads)
-        record = _run(hypermodel, request)
+        record = run_trial(hypermodel, request)
     except BaseException as error:
         record = failed(request, traceback.format_exc(), getattr(error, "executions", []))
         if isinstance(error, InputError) and getattr(error, "stops_search", False):
@@ -126,7 +126,20 @@ def file_record(request: Request, record: Record) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _run(hypermodel: Any, request: Request) -> Record:
+def run_trial(hypermodel: Any, request: Request) -> Record:
+    """Train and measure a trial in this process; its model and the other files of a run folder go to ``part``.
+
+    Args:
+        hypermodel: of this library or the user's own.
+        request: what is asked for; ``environment`` and ``threads`` are the caller's to set.
+
+    Returns:
+        The record; an infeasible or pruned trial has one too.
+
+    Raises:
+        InputError: the model does not log the objective.
+        ValueError: the objective is not a number.
+    """
     from keras_tuner import HyperParameters
 
     from e2e_tf.tuning.hypermodels import Infeasible, RunHyperModel

@@ -14,9 +14,8 @@ import pytest
 from e2e_tf.config import read_config
 from e2e_tf.data.preprocess import read_preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.models import build_model
-from e2e_tf.training.fit import buckets, fit, package_versions
-from e2e_tf.training.run import open_run
+from e2e_tf.training.fit import fit
+from e2e_tf.training.run import open_run, package_versions
 
 
 def weights(folder):
@@ -98,11 +97,3 @@ def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
     assert len(history) < 40
     assert run.provenance["best_epoch"] == int(np.argmax(history))
     assert len(history) - 1 - int(np.argmax(history)) == 1
-
-
-def test_batch_normalisation_sees_jets_of_all_sizes():
-    """In batches of one size its statistics would be those of that size, and scores of single jets would suffer."""
-    assert buckets(build_model("gat_cheb", 4, 2))
-    assert not buckets(build_model("particle_net_lite", 4, 2))
-    assert buckets(build_model("particle_net_lite", 4, 2), True)
-    assert not buckets(build_model("deep_sets", 4, 2), False)

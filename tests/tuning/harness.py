@@ -86,7 +86,7 @@ if __name__ == "__main__":
     jets, _ = load_jets("tau")
     build_graphs(jets.take(np.arange(20)), GraphRecipe(edges="knn:4"))
     records = [Record(str(i), COMPLETED, {"x": i}, i, executions=[{"history": {"y": [i]}}]) for i in range(8)]
-    sweep_html(Sweep(Path(), None, TuneConfig(objective="y"), Path()), records)
+    sweep_html(Sweep(Path(), None, TuneConfig(objective="y", direction="max"), Path()), records)
     os.dup2(saved, 2)
     print("ready", flush=True)
     for line in sys.stdin:

@@ -144,7 +144,17 @@ def test_node_features(tmp_path):
         (
             {"outputs": {"mode": {"kind": "multiclass", "column": "mode", "classes": [0, 1]}}},
             {},
-            "a search is for one score of the label; leave out the sections [outputs], here mode",
+            "tune.objective must be one of what the model logs, val_accuracy, val_loss, accuracy, loss, or",
+        ),
+        (
+            {"outputs": {"score": {}, "pt": {"kind": "regression", "column": "pt"}}},
+            {},
+            "what the model logs, val_score_auc, val_pt_mae, val_score_loss, val_pt_loss, val_loss, score_auc",
+        ),
+        (
+            {"outputs": {"pt": {"kind": "regression", "column": "pt"}}},
+            {"objective": "rejection@0.7"},
+            "tune.objective 'rejection@0.7' needs an output that is the label; the outputs are pt",
         ),
         ({}, {"objective": "val_f1"}, "tune.objective must be one of what the model logs"),
         ({}, {"hypermodel": "toy"}, "tune.hypermodel must be 'module:Class', not 'toy'"),
