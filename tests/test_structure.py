@@ -21,7 +21,6 @@ IMPORTS = imports(MODULES)
 
 CIRCLES_LEFT: list[list[str]] = [
     ["e2e_tf.training.prepare", "e2e_tf.training.targets"],
-    ["e2e_tf.tuning.distributed", "e2e_tf.tuning.search"],
 ]
 
 ORDER = (
@@ -134,8 +133,6 @@ LONG_LEFT = {
     "e2e_tf/sim/simulate.py",
     "e2e_tf/training/metrics.py",
     "e2e_tf/training/plots.py",
-    "tuning/distributed.py",
-    "tuning/hypermodels.py",
 }
 
 
@@ -232,7 +229,6 @@ NO_TEST_LEFT = {
     "e2e_tf.tuning.live",
     "e2e_tf.tuning.retrain",
     "e2e_tf.tuning.sweep",
-    "e2e_tf.tuning.trial",
     "e2e_tf.deploy.jets",
     "e2e_tf.data.images",
 }

@@ -18,7 +18,7 @@ _LAZY = {
     "HYPERMODELS": "e2e_tf.tuning.hypermodels",
     "NoTrialCompleted": "e2e_tf.tuning.sweep",
     "Record": "e2e_tf.tuning.sweep",
-    "RunHyperModel": "e2e_tf.tuning.hypermodels",
+    "RunHyperModel": "e2e_tf.tuning.run_hypermodel",
     "SearchSpace": "e2e_tf.tuning.space",
     "Sweep": "e2e_tf.tuning.sweep",
     "TuneConfig": "e2e_tf.tuning.config",

@@ -70,7 +70,7 @@ def _search(config: Path | None, output: Path, workers: int, chief: str) -> None
 
 
 def _work(output: Path, chief: str, workers: int) -> None:
-    from e2e_tf.tuning.distributed import work
+    from e2e_tf.tuning.worker import work
 
     if not chief:
         raise InputError("a worker needs the address of its chief: --chief HOST:PORT --worker -o SWEEP")
@@ -86,7 +86,7 @@ def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
     best = open_sweep(sweep).best()
     runs = retrain(sweep, output, seeds=seeds, force=force)
     say(
-        f"Trial {best.trial} trained with {len(runs)} seeds in {output}; judge it with 'e2e-tf evaluate {output}'"
+        f"Trial {best.trial} trained with {len(runs)} seeds in {output}; evaluate it with 'e2e-tf evaluate {output}'"
     )
 
 

@@ -1,15 +1,14 @@
-"""The search: trials one after the other, or by many workers, until the budget is used up."""
+"""The search: trials in this process's children, or by many workers, until the budget is used up."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
@@ -18,33 +17,13 @@ from e2e_tf.jobs import describe_exit, import_quietly
 from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
+from e2e_tf.tuning.dispatch import run_trials
 from e2e_tf.tuning.objectives import run_objective
-from e2e_tf.tuning.processes import TrialServer, trial_server
-from e2e_tf.tuning.sweep import FAILED, Record, Sweep, check_folder, describe, locked
-from e2e_tf.tuning.trial import Request, failed, file_record
+from e2e_tf.tuning.processes import trial_server
+from e2e_tf.tuning.sweep import Record, Sweep, check_folder, describe, locked
+from e2e_tf.tuning.trial import Request
 
-__all__ = ["Source", "run_trials", "tune"]
-
-IDLE_SECONDS = 0.5
-_TRIAL = "the process of the trial"
-
-
-class Source(Protocol):
-    """Where trials come from and where their records go: the oracle here, or the chief."""
-
-    name: str
-
-    def next(self) -> Any:
-        """A trial of Keras Tuner; its status may be STOPPED or IDLE."""
-
-    def wanted(self, trial: str) -> bool:
-        """False if a running trial is to be ended."""
-
-    def attempt(self, trial: str) -> int:
-        """How often the trial has been run before."""
-
-    def finish(self, record: Record) -> None:
-        """Hand in a record."""
+__all__ = ["tune"]
 
 
 def tune(
@@ -105,7 +84,7 @@ def tune(
         oracle = _oracle(sweep, hyperparameters, elsewhere=bool(chief))
         try:
             if chief or workers > 1:
-                from e2e_tf.tuning.distributed import serve
+                from e2e_tf.tuning.chief import serve
 
                 serve(oracle, sweep, chief, environments, make)
             else:
@@ -136,28 +115,13 @@ def _read(
 
 def _maker(sweep: Sweep, hypermodel: Any) -> Callable[[], Any]:
     """What gives the HyperModel in each process that needs it."""
-    if hypermodel is not None:
-        return partial(_given, hypermodel)
-    return partial(hypermodel_of, sweep)
+    from e2e_tf.tuning.hypermodels import hypermodel_of
+
+    return partial(_given, hypermodel) if hypermodel is not None else partial(hypermodel_of, sweep)
 
 
 def _given(hypermodel: Any) -> Any:
     return hypermodel
-
-
-def hypermodel_of(sweep: Sweep) -> Any:
-    """The HyperModel that a sweep's own files describe."""
-    from e2e_tf.tuning.hypermodels import make_hypermodel
-
-    assert sweep.config is not None
-    return make_hypermodel(sweep.config, sweep.tune, sweep.base, sweep.folder / "cache")
-
-
-def preload_of(sweep: Sweep) -> tuple[str, ...]:
-    """Modules that make trials start quickly."""
-    from e2e_tf.tuning.hypermodels import RunHyperModel
-
-    return () if sweep.tune.hypermodel else RunHyperModel.PRELOAD
 
 
 def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, dict[str, Any]]:
@@ -173,12 +137,10 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
     # The space of a foreign HyperModel shows only when it builds models, which starts TensorFlow; not here.
     with tempfile.TemporaryDirectory(prefix="e2e-tf-space-") as name, trial_server(make) as server:
         part = Path(name) / "space"
-        objective = sweep.objective
-        code = server.run(Request("", {}, part, sweep.tune, objective), every=0.05)
+        code = server.run(Request("", {}, part, sweep.tune, sweep.objective), every=0.05)
         if not (part / "space.json").is_file():
-            raise InputError(
-                f"the HyperModel cannot build a model to show its parameters: {describe_exit(code or 0, _TRIAL)}"
-            )
+            why = describe_exit(code or 0, "the process of the trial")
+            raise InputError(f"the HyperModel cannot build a model to show its parameters: {why}")
         found = read_json(part / "space.json")
         if "error" in found:
             raise InputError(f"the HyperModel cannot build a model to show its parameters: {found['error']}")
@@ -241,85 +203,8 @@ class _Here:
 
 def _search(oracle: Any, sweep: Sweep, make: Callable[[], Any], environment: Mapping[str, str]) -> None:
     from e2e_tf.tuning.live import SweepTable
+    from e2e_tf.tuning.run_hypermodel import RunHyperModel
 
-    with trial_server(make, preload_of(sweep)) as server, SweepTable(sweep, oracle) as table:
+    preload = () if sweep.tune.hypermodel else RunHyperModel.PRELOAD
+    with trial_server(make, preload) as server, SweepTable(sweep, oracle) as table:
         run_trials(_Here(oracle, sweep, table.refresh), sweep, server, environment, ended=table.ended)
-
-
-def run_trials(
-    source: Source,
-    sweep: Sweep,
-    server: TrialServer,
-    environment: Mapping[str, str],
-    ended: Callable[[Record], None] = lambda record: None,
-) -> None:
-    """Run trials until the source has no more.
-
-    Raises:
-        InputError: the model does not log the objective; the trial is not counted.
-    """
-    while True:
-        asked = time.time()
-        trial = source.next()
-        if trial.status == "STOPPED":
-            return
-        if trial.status == "IDLE":
-            source.wanted("")
-            time.sleep(IDLE_SECONDS)
-            continue
-        record = _run_one(source, sweep, server, trial, environment, asked)
-        if record is None:
-            continue  # ended from outside: time is up, or the chief has given the trial to someone else
-        source.finish(record)
-        ended(record)
-
-
-def _run_one(
-    source: Source,
-    sweep: Sweep,
-    server: TrialServer,
-    trial: Any,
-    environment: Mapping[str, str],
-    asked: float,
-) -> Record | None:
-    part = Path(tempfile.mkdtemp(prefix=f".{trial.trial_id}.", suffix=".part", dir=sweep.trials))
-    part.chmod(0o755)
-    request = Request(
-        trial.trial_id,
-        trial.hyperparameters.get_config(),
-        part,
-        sweep.tune,
-        sweep.objective,
-        seed=1 if sweep.config is None else sweep.config.seed,
-        attempt=source.attempt(trial.trial_id),
-        worker=source.name,
-        started=asked,
-        environment=dict(environment),
-    )
-    try:
-        code = server.run(request, partial(source.wanted, trial.trial_id))
-        if code is None:
-            return None
-        if (part / "refused.json").is_file():
-            raise InputError(read_json(part / "refused.json")["message"])
-        if part.is_dir():  # it ended before it could file a record
-            file_record(request, _killed(request, code))
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    record = sweep.record(trial.trial_id)
-    assert record is not None
-    return record
-
-
-def _killed(request: Request, code: int) -> Record:
-    from e2e_tf.tuning.trial import read_progress
-
-    progress = read_progress(request.part)
-    log = request.part / "log.txt"
-    tail = log.read_text(errors="replace").strip()[-2000:] if log.is_file() else ""
-    epochs = f", in epoch {progress['epoch'] + 1}" if progress else ""
-    message = f"{describe_exit(code, _TRIAL)}{epochs}" + (f"\n{tail}" if tail else "")
-    history = [{"metrics": {}, "history": progress["history"], "best_epoch": -1}] if progress else []
-    record = failed(request, message, history)
-    assert record.status == FAILED
-    return record

@@ -142,7 +142,7 @@ def run_trial(hypermodel: Any, request: Request) -> Record:
     """
     from keras_tuner import HyperParameters
 
-    from e2e_tf.tuning.hypermodels import Infeasible, RunHyperModel
+    from e2e_tf.tuning.run_hypermodel import Infeasible, RunHyperModel
 
     hp = HyperParameters.from_config(request.hyperparameters)
     ours = isinstance(hypermodel, RunHyperModel)
@@ -218,7 +218,7 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     import keras
 
     from e2e_tf.tuning.epoch_log import EpochLog
-    from e2e_tf.tuning.hypermodels import RunHyperModel
+    from e2e_tf.tuning.run_hypermodel import RunHyperModel
 
     tune, objective = request.tune, request.objective
     hyperband = tune.algorithm == "hyperband"

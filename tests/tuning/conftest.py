@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,11 @@ def toy(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def address():
+    """A free port of this machine, as a chief's ``HOST:PORT``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -76,11 +76,11 @@ if __name__ == "__main__":
     from e2e_tf.data.graphs import GraphRecipe, build_graphs
     from e2e_tf.training.prepare import load_jets
     from e2e_tf.tuning.config import TuneConfig
-    from e2e_tf.tuning.hypermodels import RunHyperModel
     from e2e_tf.tuning.report import sweep_html
+    from e2e_tf.tuning.run_hypermodel import RunHyperModel
     from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep
 
-    for module in ("grpc", "e2e_tf.tuning.distributed", "e2e_tf.tuning.retrain", *RunHyperModel.PRELOAD):
+    for module in ("grpc", "e2e_tf.tuning.chief", "e2e_tf.tuning.retrain", *RunHyperModel.PRELOAD):
         importlib.import_module(module)
     # Compiled graph code, fonts and a forest are loaded on first use: once here, not in every command.
     jets, _ = load_jets("tau")
