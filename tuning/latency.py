@@ -20,7 +20,7 @@ __all__ = ["latency_ms", "time_onnx"]
 def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     """Median time for the validation jet of median size [ms]: exported to ONNX, ONNX Runtime, one thread.
 
-    The weights do not matter, so a model can be judged before it is trained.
+    The parameters do not matter, so a model can be measured before it is trained.
     """
     from e2e_tf.deploy.export import export
     from e2e_tf.deploy.interface import edges_feeds

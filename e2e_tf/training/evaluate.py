@@ -1,4 +1,4 @@
-"""Judging a run on its test part, beside boosted trees trained on the same split."""
+"""Evaluating a run on its test part, beside boosted trees trained on the same split."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.terminal import status, track
+from e2e_tf.training.metrics import evaluate_score
+from e2e_tf.training.output_metrics import evaluate_outputs
 from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run
-from e2e_tf.training.targets import in_units, judge_outputs, label_output
+from e2e_tf.training.targets import in_units, label_output
 
 __all__ = ["evaluate"]
 
@@ -26,7 +28,7 @@ __all__ = ["evaluate"]
 def evaluate(
     run: Run | str | os.PathLike[str], *, force: bool = False, bootstraps: int = 200, baselines: bool = True
 ) -> dict[str, Any]:
-    """Judge a run on its test part and write ``metrics.json`` and the plots into its folder.
+    """Evaluate a run on its test part and write ``metrics.json`` and the plots into its folder.
 
     Args:
         run: a finished run or its folder.
@@ -35,17 +37,17 @@ def evaluate(
         baselines: also train boosted trees on high-level features of the same training part.
 
     Returns:
-        What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.judge`
+        What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.evaluate_score`
         returns (none if no output is the label), under ``outputs`` what
-        :func:`e2e_tf.training.targets.judge_outputs` returns if the configuration has outputs.
+        :func:`e2e_tf.training.output_metrics.evaluate_outputs` returns if the configuration has outputs.
 
     Raises:
-        InputError: the run is not finished or its sample has gone or changed, or it has been judged already.
+        InputError: the run is not finished or its sample has gone or changed, or it has been evaluated already.
     """
     run = run if isinstance(run, Run) else open_run(run)
     if (run.folder / "metrics.json").exists() and not force:
         raise InputError(
-            f"{run.folder} has been judged already; give --force to replace metrics.json and the plots"
+            f"{run.folder} has been evaluated already; give --force to replace metrics.json and the plots"
         )
     prepared = prepare(run.config, run.base)
     _same_sample(run, prepared)
@@ -60,16 +62,14 @@ def evaluate(
         if baselines:
             scores |= _baselines(prepared, run.config.seed)
 
-    from e2e_tf.training.metrics import judge
-
     pt = test.jets["pt"]
     metrics: dict[str, Any] = {
         "jets": {"test": len(test.jets)},
         "pt_reweighted": prepared.reweighting is not None,
         "classifiers": {},
     }
-    for name, score in track(scores.items(), "Judging", total=len(scores)):
-        metrics["classifiers"][name] = judge(
+    for name, score in track(scores.items(), "Evaluating", total=len(scores)):
+        metrics["classifiers"][name] = evaluate_score(
             test.label,
             score,
             pt=pt,
@@ -84,10 +84,10 @@ def evaluate(
 
             metrics["classifiers"][name]["auc_unweighted"] = roc_auc(test.label, score)
     if run.config.outputs:
-        with status("Judging the outputs"):
-            metrics["outputs"] = judge_outputs(prepared, run.config, found, bootstraps, run.config.seed)
-    # Drawn beside and moved when all is there: a run is judged completely or not at all.
-    with tempfile.TemporaryDirectory(prefix=".judging.", dir=run.folder) as drawn:
+        with status("Evaluating the outputs"):
+            metrics["outputs"] = evaluate_outputs(test, run.config, found, bootstraps, run.config.seed)
+    # Drawn beside and moved when all is there: a run is evaluated completely or not at all.
+    with tempfile.TemporaryDirectory(prefix=".evaluating.", dir=run.folder) as drawn:
         with status("Drawing"):
             _draw(run, prepared, scores, metrics, Path(drawn))
         for picture in sorted(Path(drawn).iterdir()):
@@ -172,7 +172,7 @@ def _main_history(run: Run) -> dict[str, list[float]]:
 def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) -> None:
     """The jet of median score of each class, among those with a graph worth drawing."""
     from e2e_tf.data.graphs import GraphRecipe, build_graphs
-    from e2e_tf.training import plots
+    from e2e_tf.training.event_display import plot_event_display
 
     test = prepared.test
     for label, what, file in ((1, "Hadronic tau", "event_tau.png"), (0, "QCD jet", "event_qcd.png")):
@@ -187,7 +187,7 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
             graphs.batch.x[:, [raw.index(n) for n in ("track_pt", "ecal_energy", "hcal_energy")]]
         )
         pt = float(jet["pt"][0])
-        plots.plot_event_display(
+        plot_event_display(
             folder / file,
             graphs.positions[:, 0],
             graphs.positions[:, 1],

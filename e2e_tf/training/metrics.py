@@ -7,7 +7,6 @@ threshold when its score is equal to it or above.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,14 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
+from e2e_tf.training.roc import (
+    Rejection,
+    Roc,
+    checked,
+    checked_efficiencies,
+    effective_count,
+    rejection_of,
+)
 
 __all__ = [
     "Rejection",
@@ -22,26 +29,10 @@ __all__ = [
     "background_efficiency",
     "background_rejection",
     "bootstrap",
-    "judge",
+    "evaluate_score",
     "roc_auc",
     "working_points",
 ]
-
-# No background jet seen: at 95 % confidence fewer than -ln 0.05 were expected.
-_UPPER_LIMIT_OF_NONE = -math.log(0.05)
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Background rejection 1/ε_B at a signal efficiency.
-
-    Attributes:
-        value: 1/ε_B, or the lower limit at 95 % confidence.
-        is_limit: less than one background jet passes and ``value`` is that limit.
-    """
-
-    value: float
-    is_limit: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def roc_auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray | None = No
     Raises:
         InputError: a class is missing, a score is not finite, or lengths differ.
     """
-    return _Roc(*_checked(label, score, weight)).auc
+    return Roc(*checked(label, score, weight)).auc
 
 
 def background_efficiency(
@@ -97,8 +88,8 @@ def background_efficiency(
     Raises:
         InputError: as `roc_auc`, or an efficiency outside (0, 1].
     """
-    targets = _checked_efficiencies(efficiency)
-    return _Roc(*_checked(label, score, weight)).background_at(targets).reshape(np.shape(efficiency))
+    targets = checked_efficiencies(efficiency)
+    return Roc(*checked(label, score, weight)).background_at(targets).reshape(np.shape(efficiency))
 
 
 def background_rejection(
@@ -118,9 +109,9 @@ def background_rejection(
     Raises:
         InputError: as `background_efficiency`.
     """
-    label, score, weight = _checked(label, score, weight)
-    passing = float(_Roc(label, score, weight).background_at(_checked_efficiencies(efficiency))[0])
-    return _rejection(passing, _effective(weight[label == 0]))
+    label, score, weight = checked(label, score, weight)
+    passing = float(Roc(label, score, weight).background_at(checked_efficiencies(efficiency))[0])
+    return rejection_of(passing, effective_count(weight[label == 0]))
 
 
 def working_points(
@@ -143,9 +134,9 @@ def working_points(
     Raises:
         InputError: as `background_efficiency`.
     """
-    label, score, weight = _checked(label, score, weight)
-    targets = _checked_efficiencies(efficiencies)
-    roc, n_background = _Roc(label, score, weight), _effective(weight[label == 0])
+    label, score, weight = checked(label, score, weight)
+    targets = checked_efficiencies(efficiencies)
+    roc, n_background = Roc(label, score, weight), effective_count(weight[label == 0])
     points = []
     for target, i in zip(targets, roc.reaching(targets), strict=True):
         passing = float(roc.background[i])
@@ -155,7 +146,7 @@ def working_points(
                 threshold=float(roc.threshold[i]),
                 signal_efficiency=float(roc.signal[i]),
                 background_efficiency=passing,
-                rejection=_rejection(passing, n_background),
+                rejection=rejection_of(passing, n_background),
             )
         )
     return points
@@ -190,7 +181,7 @@ def bootstrap(
     Raises:
         InputError: as `roc_auc`, fewer than 2 replicas, or groups of another length.
     """
-    label, score, weight = _checked(label, score, weight)
+    label, score, weight = checked(label, score, weight)
     if n < 2:
         raise InputError(f"a bootstrap needs at least 2 replicas, received n={n}")
     if groups is None:
@@ -218,7 +209,7 @@ def bootstrap(
     return float(error) if np.ndim(error) == 0 else error
 
 
-def judge(
+def evaluate_score(
     label: np.ndarray,
     score: np.ndarray,
     *,
@@ -258,8 +249,8 @@ def judge(
     Raises:
         InputError: as `bootstrap`, or unusable pT values or edges.
     """
-    label, score, weight = _checked(label, score, weight)
-    targets = _checked_efficiencies(efficiencies)
+    label, score, weight = checked(label, score, weight)
+    targets = checked_efficiencies(efficiencies)
     pt, edges = np.asarray(pt, np.float64), np.asarray(pt_bins, np.float64)
     if pt.shape != label.shape or not np.all(np.isfinite(pt)):
         raise InputError(
@@ -308,15 +299,15 @@ def _entry(
         return {**counts, "auc": None, "rejection": None}
 
     def values(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        roc = _Roc(label, score, weight)
+        roc = Roc(label, score, weight)
         return np.concatenate([[roc.auc], roc.background_at(targets)])
 
     value = values(label, score, weight)
     error = bootstrap(values, label, score, weight, bootstraps, seed, groups)
-    n_background = _effective(weight[label == 0])
+    n_background = effective_count(weight[label == 0])
     rejections = []
     for target, passing, spread in zip(targets, value[1:], error[1:], strict=True):
-        rejection = _rejection(float(passing), n_background)
+        rejection = rejection_of(float(passing), n_background)
         rejections.append(
             {
                 "efficiency": float(target),
@@ -327,75 +318,3 @@ def _entry(
             }
         )
     return {**counts, "auc": {"value": float(value[0]), "error": float(error[0])}, "rejection": rejections}
-
-
-class _Roc:
-    """The ROC curve of checked inputs, one point per distinct score."""
-
-    def __init__(self, label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> None:
-        import sklearn
-        from sklearn.metrics import roc_curve
-
-        with sklearn.config_context(assume_finite=True):  # the callers have looked
-            self.background, self.signal, self.threshold = roc_curve(
-                label, score, sample_weight=weight, drop_intermediate=False
-            )
-
-    @property
-    def auc(self) -> float:
-        from sklearn.metrics import auc
-
-        return float(auc(self.background, self.signal))
-
-    def reaching(self, targets: np.ndarray) -> np.ndarray:
-        """Index of the first point whose signal efficiency is at least each target."""
-        # A weighted sum that should be the target exactly may miss it by rounding.
-        return np.minimum(np.searchsorted(self.signal, targets - 1e-12), len(self.signal) - 1)
-
-    def background_at(self, targets: np.ndarray) -> np.ndarray:
-        after = self.reaching(targets)
-        before = np.maximum(after - 1, 0)
-        step = self.signal[after] - self.signal[before]
-        share = np.divide(targets - self.signal[before], step, out=np.ones(len(targets)), where=step > 0)
-        rise = self.background[after] - self.background[before]
-        return self.background[before] + np.minimum(share, 1) * rise
-
-
-def _rejection(passing: float, n_background: float) -> Rejection:
-    if passing * n_background < 1 - 1e-9:
-        return Rejection(n_background / _UPPER_LIMIT_OF_NONE, True)
-    return Rejection(1 / passing, False)
-
-
-def _effective(weight: np.ndarray) -> float:
-    return float(weight.sum() ** 2 / np.square(weight).sum())
-
-
-def _checked_efficiencies(efficiency: float | Sequence[float] | np.ndarray) -> np.ndarray:
-    targets = np.atleast_1d(np.asarray(efficiency, np.float64))
-    if targets.ndim != 1 or not np.all((targets > 0) & (targets <= 1)):
-        raise InputError(f"signal efficiencies must be above 0 and at most 1, received {efficiency}")
-    return targets
-
-
-def _checked(
-    label: np.ndarray, score: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    label, score = np.asarray(label), np.asarray(score, np.float64)
-    weight = np.ones(label.shape) if weight is None else np.asarray(weight, np.float64)
-    if label.ndim != 1 or score.shape != label.shape or weight.shape != label.shape:
-        raise InputError(
-            f"label, score and weight must have one entry per jet, received shapes {label.shape}, "
-            f"{score.shape} and {weight.shape}"
-        )
-    if not np.all((label == 0) | (label == 1)):
-        raise InputError(f"label must be 0 or 1, received {np.unique(label)[:5].tolist()}")
-    bad = int(np.count_nonzero(~np.isfinite(score)))
-    if bad:
-        raise InputError(f"every score must be finite, {bad} of {len(score)} are NaN or infinite")
-    if not np.all(np.isfinite(weight) & (weight >= 0)):
-        raise InputError("every weight must be finite and not negative, some are not")
-    for name, value in (("signal", 1), ("background", 0)):
-        if not weight[label == value].sum() > 0:
-            raise InputError(f"a ROC curve needs signal and background, the sample holds no {name}")
-    return label.astype(np.int8), score, weight

@@ -1,33 +1,21 @@
-"""Pictures of results and of jets: one PNG each, drawn in the CMS style.
-
-The style is set while a picture is drawn and taken back afterwards, and nothing is shown on a screen. The
-texts above the frame are arguments: the defaults say what the jets of this library are, a simulation with a
-parametrised response, and claim no approval by the collaboration.
-"""
+"""Pictures of results, one PNG each: ROC curves, scores, efficiencies, the history of a training."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.schema import CHANNELS
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
+from e2e_tf.training.figure import ENERGY, TEXT, cms_figure
 from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
 
-__all__ = ["plot_efficiency", "plot_event_display", "plot_history", "plot_roc", "plot_scores"]
+__all__ = ["plot_efficiency", "plot_history", "plot_roc", "plot_scores"]
 
-TEXT = "Simulation (parametrised CMS response)"
-ENERGY = "13 TeV"
 _COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")  # the CMS palette
 _SIGNAL, _BACKGROUND = _COLOURS[0], _COLOURS[2]
-_CHANNEL_COLOURS = {"track": "#e42536", "ecal": "#f89c20", "hcal": "#5790fc"}
-_CHANNEL_NAMES = {"track": r"Tracks ($p_\mathrm{T}$)", "ecal": "ECAL", "hcal": "HCAL"}
-_DPI = 80
 
 
 def plot_roc(
@@ -62,7 +50,7 @@ def plot_roc(
     if not curves:
         raise InputError("a ROC plot needs at least one curve, received none")
     grid = np.linspace(0.005, 1, 200)
-    with _figure(path, text, energy, force) as axes:
+    with cms_figure(path, text, energy, force) as axes:
         top = 10.0
         for colour, (name, (label, score, weight)) in zip(_cycle(), curves.items(), strict=False):
             # One metric for both, so that both need only one set of replicas.
@@ -132,7 +120,7 @@ def plot_scores(
     label, score = np.asarray(label), np.asarray(score, np.float64)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
     edges = np.linspace(min(0.0, score.min()), max(1.0, score.max()), bins + 1)
-    with _figure(path, text, energy, force) as axes:
+    with cms_figure(path, text, energy, force) as axes:
         smallest, largest = np.inf, 0.0
         for value, name, colour in ((0, names[0], _BACKGROUND), (1, names[1], _SIGNAL)):
             rows = label == value
@@ -197,7 +185,7 @@ def plot_efficiency(
     from hist.intervals import clopper_pearson_interval
 
     centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-    with _figure(path, text, energy, force, rows=2) as (upper, lower):
+    with cms_figure(path, text, energy, force, rows=2) as (upper, lower):
         for value, axes in ((1, upper), (0, lower)):
             rows = label == value
             total = np.histogram(pt[rows], edges)[0]
@@ -274,7 +262,7 @@ def plot_history(
         raise InputError(f"a history needs 'loss' and equally long curves, received lengths {lengths}")
     quantities = [name for name in ("loss", "auc") if name in drawn or f"val_{name}" in drawn]
     epochs = np.arange(1, lengths["loss"] + 1)
-    with _figure(path, text, energy, force, rows=len(quantities)) as frames:
+    with cms_figure(path, text, energy, force, rows=len(quantities)) as frames:
         frames = np.atleast_1d(frames)
         for axes, name in zip(frames, quantities, strict=True):
             for prefix, title, colour in (("", "Training", _COLOURS[0]), ("val_", "Validation", _COLOURS[1])):
@@ -298,119 +286,6 @@ def plot_history(
 _HISTORY = ("loss", "val_loss", "auc", "val_auc")
 
 
-def plot_event_display(
-    path: str | os.PathLike[str],
-    deta: np.ndarray,
-    dphi: np.ndarray,
-    energy_per_channel: np.ndarray,
-    senders: np.ndarray,
-    receivers: np.ndarray,
-    *,
-    title: str = "",
-    text: str = TEXT,
-    energy: str = ENERGY,
-    force: bool = False,
-) -> None:
-    """One jet as the network sees it: hits as circles whose area grows with energy, and the graph's edges.
-
-    Args:
-        path: the PNG to write.
-        deta: float (n,), η of each node relative to the jet axis.
-        dphi: float (n,), φ of each node relative to the jet axis [rad].
-        energy_per_channel: float (n, 3), track pT, ECAL and HCAL energy of each node [GeV].
-        senders: int (number of edges,), node where an edge starts.
-        receivers: int (number of edges,), node where it ends.
-        title: printed inside the frame.
-        text: printed above the frame, left.
-        energy: printed above the frame, right.
-        force: replace ``path``.
-
-    Raises:
-        InputError: shapes disagree, an edge points to no node, or ``path`` exists.
-    """
-    deta, dphi = np.asarray(deta, np.float64), np.asarray(dphi, np.float64)
-    values = np.asarray(energy_per_channel, np.float64)
-    senders, receivers = np.asarray(senders), np.asarray(receivers)
-    n = len(deta)
-    if dphi.shape != (n,) or values.shape != (n, len(CHANNELS)):
-        raise InputError(
-            f"an event display needs dphi ({n},) and energies ({n}, {len(CHANNELS)}), "
-            f"received {dphi.shape} and {values.shape}"
-        )
-    ends = np.concatenate([senders, receivers])
-    if senders.shape != receivers.shape or np.any((ends < 0) | (ends >= n)):
-        raise InputError(f"senders and receivers must be as many and point to one of {n} nodes")
-    with _figure(path, text, energy, force) as axes:
-        from matplotlib.collections import LineCollection
-        from matplotlib.lines import Line2D
-
-        # An edge and its reverse are one line, and loops are none.
-        pairs = np.unique(np.sort(np.stack([senders, receivers], axis=1), axis=1), axis=0)
-        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-        points = np.stack([deta, dphi], axis=1)
-        # Many edges must not hide the hits.
-        alpha = float(np.clip(120 / max(len(pairs), 1), 0.15, 0.6))
-        axes.add_collection(
-            LineCollection(points[pairs], colors="0.35", linewidths=1.2, alpha=alpha, zorder=1)
-        )
-        largest = values.max(initial=0.0)
-        area_per_gev = 1800 / largest if largest > 0 else 0.0
-        # Larger circles below: HCAL under ECAL under tracks.
-        for zorder, channel in enumerate(reversed(CHANNELS), start=2):
-            value = values[:, CHANNELS.index(channel)]
-            hit = np.flatnonzero(value > 0)
-            hit = hit[np.argsort(-value[hit], kind="stable")]
-            axes.scatter(
-                deta[hit],
-                dphi[hit],
-                s=np.maximum(value[hit] * area_per_gev, 6),
-                color=_CHANNEL_COLOURS[channel],
-                edgecolors="black",
-                linewidths=0.6,
-                alpha=0.7,
-                zorder=zorder,
-            )
-        reach = 1.02 * max(0.1, float(np.abs(points).max(initial=0.0)))
-        # Equal spans on both axes, with room for the legends above and the title below.
-        axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
-        axes.set_xlabel(r"$\Delta\eta$ to jet axis")
-        axes.set_ylabel(r"$\Delta\varphi$ to jet axis (rad)")
-        axes.plot([0], [0], marker="+", color="black", markersize=18, markeredgewidth=2, zorder=9)
-        circle: dict[str, Any] = {"marker": "o", "linestyle": "", "markeredgecolor": "black"}
-        handles = [
-            Line2D([], [], color=_CHANNEL_COLOURS[c], markersize=14, label=_CHANNEL_NAMES[c], **circle)
-            for c in CHANNELS
-        ]
-        handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
-        first = axes.legend(handles=handles, loc="upper left", fontsize=18, ncols=2, columnspacing=1)
-        axes.add_artist(first)
-        sizes = _round_values(largest)
-        scale = [
-            Line2D(
-                [],
-                [],
-                color="white",
-                markersize=np.sqrt(size * area_per_gev),
-                label=f"{size:g} GeV",
-                **circle,
-            )
-            for size in sizes
-        ]
-        if scale:
-            axes.legend(handles=scale, loc="upper right", fontsize=18, ncols=len(scale), columnspacing=1)
-        if title:
-            axes.text(0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10)
-
-
-def _round_values(largest: float) -> list[float]:
-    """Two round numbers for a scale: the largest 1, 2 or 5 x 10^k that is not above, and a tenth of it."""
-    if largest <= 0:
-        return []
-    decade = 10.0 ** np.floor(np.log10(largest))
-    top = max(step * decade for step in (1, 2, 5) if step * decade <= largest)
-    return [top / 10, top]
-
-
 def _below_legend(rows: int, height: float) -> float:
     """The share of a frame that is left below a legend whose rows take ``height`` of it each."""
     return max(1 - rows * height - 0.04, 0.3)
@@ -419,26 +294,3 @@ def _below_legend(rows: int, height: float) -> float:
 def _cycle() -> Iterator[str]:
     while True:
         yield from _COLOURS
-
-
-@contextmanager
-def _figure(
-    path: str | os.PathLike[str], text: str, energy: str, force: bool, rows: int = 1
-) -> Iterator[Any]:
-    """Axes in the CMS style, an array where ``rows`` > 1; ``path`` is written if the block raises nothing."""
-    import matplotlib.style
-    import mplhep
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    style = [mplhep.style.CMS, {"axes.unicode_minus": True}]
-    # A Figure of its own instead of pyplot's: no backend is chosen and no global list of figures grows.
-    with new_file(path, force) as part, matplotlib.style.context(style):
-        figure = Figure(figsize=(10, 10), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, 1, sharex=True)
-        upper = np.atleast_1d(axes)[0]
-        upper.set_title(text, loc="left", fontsize=20, style="italic", pad=10)
-        upper.set_title(energy, loc="right", fontsize=22, pad=10)
-        yield axes
-        figure.savefig(part, format="png", dpi=_DPI, metadata={"Software": None})

@@ -8,7 +8,7 @@
     model.keras       the model of the best epoch
     history.json      one list per quantity, one entry per epoch
     checkpoint/       the last complete epoch, until the run is finished
-    metrics.json, *.png  once judged
+    metrics.json, *.png  once evaluated
 """
 
 from __future__ import annotations

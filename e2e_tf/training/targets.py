@@ -1,10 +1,10 @@
-"""What the outputs of a run are trained for: targets and weights from columns of the jets, and their judgement."""
+"""What the outputs of a run are trained for: targets and weights from columns of the jets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +12,12 @@ from e2e_tf.config import OutputConfig, RunConfig
 from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
 
-if TYPE_CHECKING:
-    from e2e_tf.training.prepare import Prepared
-
 __all__ = [
     "Target",
     "in_units",
-    "judge_outputs",
     "label_output",
     "make_target",
+    "positive_column",
     "run_outputs",
     "target_scale",
 ]
@@ -73,7 +70,7 @@ def make_target(name: str, output: OutputConfig, jets: Jets, weight: np.ndarray)
     else:
         value = column
         if output.relative_to:
-            value = column / _positive(name, output.relative_to, jets, part)
+            value = column / positive_column(name, output.relative_to, jets, part)
     if not part.any():
         raise InputError(f"outputs.{name} has no jets with a value: check its column, classes and jets")
     value = np.where(part, value, 0).astype(np.float32)
@@ -138,99 +135,9 @@ def in_units(config: RunConfig, found: Any, jets: Jets) -> Any:
     everyone = np.ones(len(jets), bool)
     for name, output in config.outputs.items():
         if output.relative_to:
-            by = _positive(name, output.relative_to, jets, everyone)
+            by = positive_column(name, output.relative_to, jets, everyone)
             result[name] = (found[name] * by[:, None]).astype(np.float32)
     return result
-
-
-def judge_outputs(
-    prepared: Prepared, config: RunConfig, found: Mapping[str, np.ndarray], bootstraps: int, seed: int
-) -> dict[str, Any]:
-    """How good each output is on the test part.
-
-    Args:
-        prepared: the splits.
-        config: of the run.
-        found: predictions of the test jets in units, see :func:`in_units`.
-        bootstraps: replicas of the jets behind each error.
-        seed: of the replicas.
-
-    Returns:
-        By output: ``jets``, the number of jets that have it; of ``binary`` outputs ``auc``; of ``multiclass``
-        ones ``accuracy``, ``auc`` of each class against the others and ``confusion``, true classes in rows that
-        add up to 1; of ``regression`` ``bias`` and ``resolution``, the median and half the width of the central
-        68 % of the difference, and where the true value is positive ``relative_bias`` and
-        ``relative_resolution`` of the ratio. Numbers are ``{"value", "error"}``.
-    """
-    test = prepared.test
-    result: dict[str, Any] = {}
-    for name, output in config.outputs.items():
-        target = test.targets[name]
-        rows = np.flatnonzero(target.weight > 0)
-        entry: dict[str, Any] = {"kind": output.kind, "jets": len(rows)}
-        result[name] = entry
-        if not len(rows):
-            continue
-        value, weight = target.value[rows], target.weight[rows].astype(np.float64)
-        score = found[name][rows].astype(np.float64)
-        options = (bootstraps, seed)
-        if output.kind == "regression":
-            true = value.astype(np.float64)
-            if output.relative_to:
-                true = true * _positive(name, output.relative_to, test.jets.take(rows), rows >= 0)
-            parts = {"": score[:, 0] - true}
-            if (true > 0).all():
-                parts["relative_"] = score[:, 0] / true - 1
-            for prefix, difference in parts.items():
-                entry[f"{prefix}bias"] = _with_error(np.median, (difference,), *options)
-                entry[f"{prefix}resolution"] = _with_error(_half_width, (difference,), *options)
-        elif output.kind == "binary":
-            entry["auc"] = _with_error(_auc, (value, score[:, 0], weight), *options)
-        else:
-            truth, guess = value.astype(int), score.argmax(axis=1)
-            entry["accuracy"] = _with_error(_share, (truth == guess, weight), *options)
-            entry["auc"] = {
-                str(member): _with_error(_auc, (truth == number, score[:, number], weight), *options)
-                for number, member in enumerate(output.classes)
-            }
-            table = np.zeros((len(output.classes),) * 2)
-            np.add.at(table, (truth, guess), weight)
-            sums = table.sum(axis=1, keepdims=True)
-            shares = np.divide(table, sums, out=np.zeros_like(table), where=sums > 0)
-            entry["confusion"] = shares.round(4).tolist()
-    return result
-
-
-def _with_error(
-    calculate: Callable[..., Any], columns: tuple[np.ndarray, ...], bootstraps: int, seed: int
-) -> dict[str, float | None]:
-    """A quantity of the jets, and its standard deviation over resampled jets."""
-    rng, count = np.random.default_rng(seed), len(columns[0])
-    replicas = []
-    for _ in range(bootstraps):
-        index = rng.integers(0, count, count)
-        replicas.append(float(calculate(*(column[index] for column in columns))))
-    usable = [value for value in replicas if np.isfinite(value)]
-    value = float(calculate(*columns))
-    return {
-        "value": value if np.isfinite(value) else None,
-        "error": float(np.std(usable)) if len(usable) > 1 else None,
-    }
-
-
-def _half_width(difference: np.ndarray) -> float:
-    low, high = np.quantile(difference, [0.16, 0.84])
-    return float(0.5 * (high - low))
-
-
-def _share(right: np.ndarray, weight: np.ndarray) -> float:
-    return float(np.average(right, weights=weight)) if weight.sum() > 0 else float("nan")
-
-
-def _auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    from e2e_tf.training.metrics import roc_auc
-
-    return roc_auc(label, score, weight) if 0 < np.sum(label) < len(label) else float("nan")
 
 
 def _column(name: str, output: OutputConfig, jets: Jets) -> np.ndarray:
@@ -244,8 +151,21 @@ def _column(name: str, output: OutputConfig, jets: Jets) -> np.ndarray:
     return np.asarray(known[output.column])
 
 
-def _positive(name: str, column: str, jets: Jets, rows: np.ndarray) -> np.ndarray:
-    """float64 (B,): a jet column to divide by, 1 outside ``rows``."""
+def positive_column(name: str, column: str, jets: Jets, rows: np.ndarray) -> np.ndarray:
+    """A jet column to divide by.
+
+    Args:
+        name: of the output, for messages.
+        column: of the jets.
+        jets: the jets.
+        rows: bool (B,), the jets that it is needed for.
+
+    Returns:
+        float64 (B,), 1 outside ``rows``.
+
+    Raises:
+        InputError: there is no such column, or a value in ``rows`` is not positive.
+    """
     if column not in jets.columns:
         raise InputError(
             f"outputs.{name}.relative_to must be a quantity of the jets ({', '.join(sorted(jets.columns))}), "

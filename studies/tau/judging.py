@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets
-from e2e_tf.training.metrics import background_efficiency, judge, roc_auc
+from e2e_tf.training.metrics import background_efficiency, evaluate_score, roc_auc
 from e2e_tf.training.prepare import Split
 from studies.tau.variations import VARIATIONS
 
@@ -34,7 +34,7 @@ def judged(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
     label, weight, jets = test.label, test.weight, test.jets
 
     def entry(rows: np.ndarray) -> dict[str, Any]:
-        found = judge(
+        found = evaluate_score(
             label[rows],
             score[rows],
             pt=jets["pt"][rows],

@@ -65,7 +65,7 @@ def test_pictures(judged):
 def test_results_are_not_overwritten(judged):
     folder, _ = judged
     before = (folder / "metrics.json").read_bytes()
-    with pytest.raises(InputError, match="has been judged already; give --force"):
+    with pytest.raises(InputError, match="has been evaluated already; give --force"):
         evaluate(folder)
     assert (folder / "metrics.json").read_bytes() == before
 

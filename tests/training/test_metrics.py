@@ -13,7 +13,7 @@ from e2e_tf.training.metrics import (
     background_efficiency,
     background_rejection,
     bootstrap,
-    judge,
+    evaluate_score,
     roc_auc,
     working_points,
 )
@@ -158,11 +158,11 @@ def test_bootstrap_of_1e5_jets_takes_seconds():
     assert 0.0005 < error < 0.003
 
 
-def test_judge_says_it_all():
+def test_evaluate_score_says_it_all():
     label, score = gaussian(1200)
     pt = np.random.default_rng(5).uniform(10, 50, 1200)
     event = np.arange(1200) // 2
-    result = judge(label, score, pt=pt, event=event, pt_bins=(10, 20, 50, 60), bootstraps=50)
+    result = evaluate_score(label, score, pt=pt, event=event, pt_bins=(10, 20, 50, 60), bootstraps=50)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     overall = result["overall"]
     assert overall["signal"] + overall["background"] == 1200
@@ -185,9 +185,9 @@ def test_judge_says_it_all():
     assert empty == {"low": 50, "high": 60, "signal": 0, "background": 0, "auc": None, "rejection": None}
 
 
-def test_judge_gives_limits_no_error():
+def test_evaluate_score_gives_limits_no_error():
     label = np.array([1] * 50 + [0] * 50)
-    result = judge(label, np.arange(100, 0, -1), pt=np.full(100, 20.0), bootstraps=5)
+    result = evaluate_score(label, np.arange(100, 0, -1), pt=np.full(100, 20.0), bootstraps=5)
     assert result["overall"]["auc"] == {"value": 1.0, "error": 0.0}
     for entry in result["overall"]["rejection"]:
         assert entry["is_limit"]
@@ -217,7 +217,7 @@ def test_unusable_input_is_refused(label, score, weight, message):
         lambda: background_rejection(label, score, 0.5, weight),
         lambda: working_points(label, score, weight=weight),
         lambda: bootstrap(roc_auc, label, score, weight),
-        lambda: judge(label, score, pt=np.ones(len(label)), weight=weight),
+        lambda: evaluate_score(label, score, pt=np.ones(len(label)), weight=weight),
     ):
         with pytest.raises(InputError, match=message):
             function()
@@ -233,11 +233,11 @@ def test_unusable_options_are_refused():
     with pytest.raises(InputError, match="groups must have"):
         bootstrap(roc_auc, LABEL, SCORE, groups=np.arange(7))
     with pytest.raises(InputError, match="pt must be finite"):
-        judge(LABEL, SCORE, pt=pt[:7])
+        evaluate_score(LABEL, SCORE, pt=pt[:7])
     with pytest.raises(InputError, match="event must have"):
-        judge(LABEL, SCORE, pt=pt, event=np.arange(7))
+        evaluate_score(LABEL, SCORE, pt=pt, event=np.arange(7))
     with pytest.raises(InputError, match="rising"):
-        judge(LABEL, SCORE, pt=pt, pt_bins=(20, 10))
+        evaluate_score(LABEL, SCORE, pt=pt, pt_bins=(20, 10))
 
 
 @pytest.mark.parametrize("module", ["metrics", "splits", "baseline", "plots"])

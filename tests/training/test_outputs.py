@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from e2e_tf.cli import app
-from e2e_tf.config import OutputConfig, make_config, read_config
+from e2e_tf.config import make_config, read_config
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets, write_jets
 from e2e_tf.errors import InputError
@@ -19,7 +19,6 @@ from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict, predict_file
 from e2e_tf.training.prepare import prepare
 from e2e_tf.training.run import open_run
-from e2e_tf.training.targets import make_target
 
 THREE = """\
 seed = 3
@@ -232,21 +231,6 @@ def test_places_and_momenta_of_nodes(tau_folder):
 def test_configurations_that_are_refused(outputs, message):
     with pytest.raises(InputError, match=message):
         make_config({"outputs": outputs})
-
-
-def test_columns_that_are_refused(tau_folder):
-    jets = read_jets(tau_folder / "tau.h5").take(np.arange(20))
-    ones = np.ones(20, np.float32)
-    with pytest.raises(
-        InputError, match=r"outputs\.a\.column must be a column of the sample \(.*\), not 'x'"
-    ):
-        make_target("a", OutputConfig(column="x"), jets, ones)
-    with pytest.raises(InputError, match=r"outputs\.a\.relative_to must be a quantity of the jets"):
-        make_target("a", OutputConfig(kind="regression", relative_to="x"), jets, ones)
-    with pytest.raises(InputError, match=r"outputs\.a\.relative_to must be positive for every jet, eta"):
-        make_target("a", OutputConfig(kind="regression", relative_to="eta"), jets, ones)
-    with pytest.raises(InputError, match=r"outputs\.a has no jets with a value"):
-        make_target("a", OutputConfig(kind="multiclass", classes=(7, 8)), jets, ones)
 
 
 def test_a_model_whose_inputs_the_sample_lacks(tau_folder, tmp_path):

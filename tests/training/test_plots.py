@@ -1,52 +1,10 @@
-import logging
-
 import numpy as np
 import pytest
+from pictures import check_png, legend
 
 from e2e_tf.errors import InputError
 from e2e_tf.training.metrics import background_rejection, roc_auc
-from e2e_tf.training.plots import plot_efficiency, plot_event_display, plot_history, plot_roc, plot_scores
-
-
-@pytest.fixture
-def drawn(monkeypatch, caplog):
-    """The figures that were saved, in order; fails where the style's fonts are missing or settings stay."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    figures = []
-    save = Figure.savefig
-
-    def savefig(self, *args, **options):
-        figures.append(self)
-        return save(self, *args, **options)
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    before = dict(matplotlib.rcParams.copy())
-    with caplog.at_level(logging.WARNING, logger="matplotlib"):
-        yield figures
-    assert not [record.getMessage() for record in caplog.records if record.name.startswith("matplotlib")]
-    assert dict(matplotlib.rcParams.copy()) == before
-    import matplotlib.pyplot
-
-    assert matplotlib.pyplot.get_fignums() == []
-
-
-def check_png(path):
-    from matplotlib.image import imread
-
-    image = imread(path)
-    assert image.shape == (800, 800, 4)
-    inked = np.any(image[..., :3] < 0.99, axis=-1).mean()
-    assert 0.01 < inked < 0.6
-    # Nothing touches the border of the picture: no text is cut off.
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    assert np.all(border[:, :3] > 0.99)
-    assert 5_000 < path.stat().st_size < 300_000
-
-
-def legend(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
+from e2e_tf.training.plots import plot_efficiency, plot_history, plot_roc, plot_scores
 
 
 def check_legend(axes, above):
@@ -174,51 +132,9 @@ def test_history_of_the_loss_alone(tmp_path, drawn):
     assert len(drawn[0].axes) == 1
 
 
-def test_event_display(tmp_path, drawn):
-    deta, dphi = np.array([0.0, 0.2, -0.3]), np.array([0.0, 0.1, 0.4])
-    energies = np.array([[8.0, 4.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
-    senders, receivers = np.array([0, 1, 1, 2, 2]), np.array([1, 0, 2, 1, 2])
-    path = tmp_path / "jet.png"
-    plot_event_display(path, deta, dphi, energies, senders, receivers, title="A jet of three nodes")
-    check_png(path)
-    (axes,) = drawn[0].axes
-    lines, hcal, ecal, track = axes.collections
-    # Both directions of an edge are one line and the loop at node 2 is none.
-    np.testing.assert_allclose(lines.get_segments(), [[[0, 0], [0.2, 0.1]], [[0.2, 0.1], [-0.3, 0.4]]])
-    assert lines.get_zorder() < min(hit.get_zorder() for hit in (hcal, ecal, track))
-    np.testing.assert_allclose(ecal.get_offsets(), [[0, 0], [0.2, 0.1]])
-    np.testing.assert_allclose(hcal.get_offsets(), [[-0.3, 0.4]])
-    areas = [*track.get_sizes(), *ecal.get_sizes(), *hcal.get_sizes()]
-    np.testing.assert_allclose(np.array(areas) / areas[0], np.array([8, 4, 2, 1]) / 8)
-    assert np.ptp(axes.get_xlim()) == pytest.approx(np.ptp(axes.get_ylim()))  # circles in ΔR stay circles
-    assert legend(axes) == ["0.5 GeV", "5 GeV"]
-
-
-def test_event_display_without_hits_or_edges(tmp_path, drawn):
-    none = np.array([], int)
-    plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none)
-    check_png(tmp_path / "empty.png")
-    plot_event_display(tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none)
-    check_png(tmp_path / "zero.png")
-
-
-def test_existing_pictures_are_kept_unless_forced(tmp_path):
-    path = tmp_path / "history.png"
-    plot_history({"loss": [1.0]}, path)
-    first = path.read_bytes()
-    with pytest.raises(InputError, match="exists already"):
-        plot_history({"loss": [2.0, 1.0]}, path)
-    assert path.read_bytes() == first
-    plot_history({"loss": [2.0, 1.0]}, path, force=True)
-    assert path.read_bytes() != first
-    plot_history({"loss": [1.0]}, path, force=True)
-    assert path.read_bytes() == first  # the same numbers give the same bytes
-
-
 def test_unusable_input_leaves_no_file(tmp_path):
     label, score = scores(50)
     path = tmp_path / "no.png"
-    none = np.array([], int)
     for message, call in (
         ("at least one curve", lambda: plot_roc({}, path)),
         ("NaN", lambda: plot_roc({"a": (label, np.full(50, np.nan), None)}, path)),
@@ -228,13 +144,6 @@ def test_unusable_input_leaves_no_file(tmp_path):
         ("rising", lambda: plot_efficiency(score, label, {"a": score > 0}, path, bins=(2, 1))),
         ("needs 'loss'", lambda: plot_history({"auc": [0.5]}, path)),
         ("equally long", lambda: plot_history({"loss": [1.0], "val_loss": [1.0, 2.0]}, path)),
-        ("dphi", lambda: plot_event_display(path, np.zeros(2), np.zeros(2), np.zeros((2, 2)), none, none)),
-        (
-            "one of 2 nodes",
-            lambda: plot_event_display(
-                path, np.zeros(2), np.zeros(2), np.zeros((2, 3)), np.array([0]), np.array([2])
-            ),
-        ),
     ):
         with pytest.raises(InputError, match=message):
             call()

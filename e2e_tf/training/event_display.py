@@ -1,0 +1,130 @@
+"""One jet as a picture: its hits and the edges of its graph."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.data.schema import CHANNELS
+from e2e_tf.errors import InputError
+from e2e_tf.training.figure import ENERGY, TEXT, cms_figure
+
+__all__ = ["plot_event_display"]
+
+_CHANNEL_COLOURS = {"track": "#e42536", "ecal": "#f89c20", "hcal": "#5790fc"}
+_CHANNEL_NAMES = {"track": r"Tracks ($p_\mathrm{T}$)", "ecal": "ECAL", "hcal": "HCAL"}
+
+
+def plot_event_display(
+    path: str | os.PathLike[str],
+    deta: np.ndarray,
+    dphi: np.ndarray,
+    energy_per_channel: np.ndarray,
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    *,
+    title: str = "",
+    text: str = TEXT,
+    energy: str = ENERGY,
+    force: bool = False,
+) -> None:
+    """One jet as the network sees it: hits as circles whose area grows with energy, and the graph's edges.
+
+    Args:
+        path: the PNG to write.
+        deta: float (n,), η of each node relative to the jet axis.
+        dphi: float (n,), φ of each node relative to the jet axis [rad].
+        energy_per_channel: float (n, 3), track pT, ECAL and HCAL energy of each node [GeV].
+        senders: int (number of edges,), node where an edge starts.
+        receivers: int (number of edges,), node where it ends.
+        title: printed inside the frame.
+        text: printed above the frame, left.
+        energy: printed above the frame, right.
+        force: replace ``path``.
+
+    Raises:
+        InputError: shapes disagree, an edge points to no node, or ``path`` exists.
+    """
+    deta, dphi = np.asarray(deta, np.float64), np.asarray(dphi, np.float64)
+    values = np.asarray(energy_per_channel, np.float64)
+    senders, receivers = np.asarray(senders), np.asarray(receivers)
+    n = len(deta)
+    if dphi.shape != (n,) or values.shape != (n, len(CHANNELS)):
+        raise InputError(
+            f"an event display needs dphi ({n},) and energies ({n}, {len(CHANNELS)}), "
+            f"received {dphi.shape} and {values.shape}"
+        )
+    ends = np.concatenate([senders, receivers])
+    if senders.shape != receivers.shape or np.any((ends < 0) | (ends >= n)):
+        raise InputError(f"senders and receivers must be as many and point to one of {n} nodes")
+    with cms_figure(path, text, energy, force) as axes:
+        from matplotlib.collections import LineCollection
+        from matplotlib.lines import Line2D
+
+        # An edge and its reverse are one line, and loops are none.
+        pairs = np.unique(np.sort(np.stack([senders, receivers], axis=1), axis=1), axis=0)
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        points = np.stack([deta, dphi], axis=1)
+        # Many edges must not hide the hits.
+        alpha = float(np.clip(120 / max(len(pairs), 1), 0.15, 0.6))
+        axes.add_collection(
+            LineCollection(points[pairs], colors="0.35", linewidths=1.2, alpha=alpha, zorder=1)
+        )
+        largest = values.max(initial=0.0)
+        area_per_gev = 1800 / largest if largest > 0 else 0.0
+        # Larger circles below: HCAL under ECAL under tracks.
+        for zorder, channel in enumerate(reversed(CHANNELS), start=2):
+            value = values[:, CHANNELS.index(channel)]
+            hit = np.flatnonzero(value > 0)
+            hit = hit[np.argsort(-value[hit], kind="stable")]
+            axes.scatter(
+                deta[hit],
+                dphi[hit],
+                s=np.maximum(value[hit] * area_per_gev, 6),
+                color=_CHANNEL_COLOURS[channel],
+                edgecolors="black",
+                linewidths=0.6,
+                alpha=0.7,
+                zorder=zorder,
+            )
+        reach = 1.02 * max(0.1, float(np.abs(points).max(initial=0.0)))
+        # Equal spans on both axes, with room for the legends above and the title below.
+        axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
+        axes.set_xlabel(r"$\Delta\eta$ to jet axis")
+        axes.set_ylabel(r"$\Delta\varphi$ to jet axis (rad)")
+        axes.plot([0], [0], marker="+", color="black", markersize=18, markeredgewidth=2, zorder=9)
+        circle: dict[str, Any] = {"marker": "o", "linestyle": "", "markeredgecolor": "black"}
+        handles = [
+            Line2D([], [], color=_CHANNEL_COLOURS[c], markersize=14, label=_CHANNEL_NAMES[c], **circle)
+            for c in CHANNELS
+        ]
+        handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
+        first = axes.legend(handles=handles, loc="upper left", fontsize=18, ncols=2, columnspacing=1)
+        axes.add_artist(first)
+        sizes = _round_values(largest)
+        scale = [
+            Line2D(
+                [],
+                [],
+                color="white",
+                markersize=np.sqrt(size * area_per_gev),
+                label=f"{size:g} GeV",
+                **circle,
+            )
+            for size in sizes
+        ]
+        if scale:
+            axes.legend(handles=scale, loc="upper right", fontsize=18, ncols=len(scale), columnspacing=1)
+        if title:
+            axes.text(0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10)
+
+
+def _round_values(largest: float) -> list[float]:
+    """Two round numbers for a scale: the largest 1, 2 or 5 x 10^k that is not above, and a tenth of it."""
+    if largest <= 0:
+        return []
+    decade = 10.0 ** np.floor(np.log10(largest))
+    top = max(step * decade for step in (1, 2, 5) if step * decade <= largest)
+    return [top / 10, top]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pictures import check_png, legend
+
+from e2e_tf.errors import InputError
+from e2e_tf.training.event_display import plot_event_display
+
+
+def test_event_display(tmp_path, drawn):
+    deta, dphi = np.array([0.0, 0.2, -0.3]), np.array([0.0, 0.1, 0.4])
+    energies = np.array([[8.0, 4.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    senders, receivers = np.array([0, 1, 1, 2, 2]), np.array([1, 0, 2, 1, 2])
+    path = tmp_path / "jet.png"
+    plot_event_display(path, deta, dphi, energies, senders, receivers, title="A jet of three nodes")
+    check_png(path)
+    (axes,) = drawn[0].axes
+    lines, hcal, ecal, track = axes.collections
+    # Both directions of an edge are one line and the loop at node 2 is none.
+    np.testing.assert_allclose(lines.get_segments(), [[[0, 0], [0.2, 0.1]], [[0.2, 0.1], [-0.3, 0.4]]])
+    assert lines.get_zorder() < min(hit.get_zorder() for hit in (hcal, ecal, track))
+    np.testing.assert_allclose(ecal.get_offsets(), [[0, 0], [0.2, 0.1]])
+    np.testing.assert_allclose(hcal.get_offsets(), [[-0.3, 0.4]])
+    areas = [*track.get_sizes(), *ecal.get_sizes(), *hcal.get_sizes()]
+    np.testing.assert_allclose(np.array(areas) / areas[0], np.array([8, 4, 2, 1]) / 8)
+    assert np.ptp(axes.get_xlim()) == pytest.approx(np.ptp(axes.get_ylim()))  # circles in ΔR stay circles
+    assert legend(axes) == ["0.5 GeV", "5 GeV"]
+
+
+def test_event_display_without_hits_or_edges(tmp_path, drawn):
+    none = np.array([], int)
+    plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none)
+    check_png(tmp_path / "empty.png")
+    plot_event_display(tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none)
+    check_png(tmp_path / "zero.png")
+
+
+@pytest.mark.parametrize(
+    ("energies", "ends", "message"),
+    [
+        (
+            np.zeros((2, 2)),
+            ([], []),
+            r"needs dphi \(2,\) and energies \(2, 3\), received \(2,\) and \(2, 2\)",
+        ),
+        (np.zeros((2, 3)), ([0], [2]), "one of 2 nodes"),
+    ],
+)
+def test_unusable_input_leaves_no_file(energies, ends, message, tmp_path):
+    senders, receivers = (np.array(end, int) for end in ends)
+    with pytest.raises(InputError, match=message):
+        plot_event_display(tmp_path / "no.png", np.zeros(2), np.zeros(2), energies, senders, receivers)
+    assert list(tmp_path.iterdir()) == []

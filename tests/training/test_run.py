@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.data.preprocess import read_preprocess
+from e2e_tf.errors import InputError
+from e2e_tf.files import read_json
+from e2e_tf.training.run import begin_run, end_run, open_run, package_versions, provenance_of, stored_config
+
+
+def saves(path):
+    path.write_text("a model")
+
+
+def test_a_folder_is_a_run_once_it_has_ended(trained, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config, preprocess = make_config({"seed": 7}), read_preprocess(trained / "preprocess.json")
+    begin_run(folder, config, tmp_path, preprocess)
+    assert read_json(folder / "config.json") == stored_config(config, tmp_path)
+    with pytest.raises(InputError, match=r"has no model\.keras; its training has not finished"):
+        open_run(folder)
+    noted = provenance_of({"sample": "tau"}, None, parameters=12, seed=7, best_epoch=1)
+    end_run(folder, {"loss": [0.5, 0.25]}, noted | {"resumed_at_epochs": []}, SimpleNamespace(save=saves))
+    run = open_run(folder)
+    assert (run.config, run.base) == (config, tmp_path)
+    assert run.preprocess.to_dict() == preprocess.to_dict()
+    assert read_json(folder / "history.json") == {"loss": [0.5, 0.25]}
+    assert list(run.provenance) == [
+        "versions", "seed", "data", "reweighting", "parameters", "best_epoch", "resumed_at_epochs"
+    ]  # fmt: skip
+    assert run.provenance["versions"] == package_versions()
+    assert run.provenance["data"] == {"sample": "tau"}
+
+
+def test_versions_name_what_numbers_depend_on():
+    found = package_versions()
+    assert {"python", "e2e-tf", "tensorflow", "keras", "numpy"} <= set(found)
+    assert found["numpy"] == __import__("numpy").__version__
+
+
+def test_what_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="there is no run folder"):
+        open_run(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"is not a run folder: it has no config\.json"):
+        open_run(tmp_path)
