@@ -16,7 +16,7 @@ from scipy.spatial import Delaunay, cKDTree
 
 from e2e_tf.data import grid
 from e2e_tf.data.jets import Ragged
-from e2e_tf.graph import GraphBatch, GraphSpec, delaunay, hit_nodes, image_nodes, knn
+from e2e_tf.graph import GraphBatch, GraphSpec, build_edges, delaunay, hit_nodes, image_nodes, knn
 
 
 def fastest(*sides: Callable[[], object], rounds: int) -> list[float]:
@@ -119,7 +119,7 @@ def benchmark_hits(rounds: int) -> list[str]:
 def benchmark_take(rounds: int) -> list[str]:
     graphs, nodes = 4000, 70
     points, n_node = clouds(graphs, nodes)
-    senders, receivers, _ = GraphSpec.parse("knn:8").build(points, n_node)
+    senders, receivers = build_edges(GraphSpec.parse("knn:8"), n_node, points=points)
     x = np.random.default_rng(0).normal(size=(graphs * nodes, 12))
     batch = GraphBatch.from_edges(x, senders, receivers, n_node)
     batches = np.random.default_rng(1).permutation(graphs).reshape(-1, 125)

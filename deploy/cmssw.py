@@ -27,7 +27,6 @@ from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.profiles import release
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
-from e2e_tf.graph import GraphSpec
 
 __all__ = ["CANDIDATE_QUANTITIES", "DERIVED_QUANTITIES", "JET_QUANTITIES", "cmssw_package"]
 
@@ -175,8 +174,7 @@ def _check(preprocess: Preprocess) -> None:
             "which MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window "
             "around each jet, on the grid of the training"
         )
-    rules = [name for name, _ in GraphSpec.parse(preprocess.edges).parts]
-    unknown = [name for name in rules if name not in _RULES]
+    unknown = [name for name in preprocess.spec.names if name not in _RULES]
     if unknown:
         raise InputError(
             f"the C++ builder links candidates by {', '.join(_RULES)}; this hand-off needs {', '.join(unknown)}"

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.deploy.interface import JetBatch, coordinates, on_lattice
+from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run
 
@@ -56,10 +57,10 @@ def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarr
         graphs: of the same jets.
         preprocess: of the run.
     """
-    names = coordinates(preprocess)
-    if names == ("deta", "dphi"):
+    space = preprocess.space
+    if space.columns == ("deta", "dphi"):
         return graphs.positions
-    if on_lattice(preprocess):
+    if preprocess.nodes == "hits" and space.on_lattice:
         # The crystal whose middle a node lies at, from its distance to the jet axis.
         owner = graphs.batch.graph_id
         found = []
@@ -70,10 +71,14 @@ def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarr
     recipe = replace(
         GraphRecipe.of(preprocess),
         edges="knn:1",
-        node_features=tuple(f"{name}:identity" for name in names),
+        node_features=tuple(f"{name}:identity" for name in space.measured),
         jet_features=(),
     )
-    return build_graphs(jets, recipe).batch.x
+    points = build_graphs(jets, recipe).batch.x
+    if isinstance(jets, Images) and space.on_lattice:
+        # From distances to the middle, in half sides, to rows and columns.
+        return np.floor((points + 1) * np.array(jets.images.shape[1:3]) / 2).astype(np.float32)
+    return points
 
 
 def auc_cost(

@@ -13,7 +13,7 @@ from e2e_tf.deploy.interface import INTERFACES, joined_outputs
 from e2e_tf.deploy.keras_file import save_keras
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.padded import padded_preprocess, padded_rules
-from e2e_tf.deploy.parity import neighbours, write_parity
+from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.sources import ModelFile, open_source
@@ -174,7 +174,7 @@ def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) 
         "interface": exported.interface,
         "release": target.to_dict(),
         "model": {"name": run.config.model_name, "settings": run.config.model_settings},
-        "graph": {"nodes": preprocess.nodes, "edges": preprocess.edges, "k": neighbours(preprocess)}
+        "graph": {"nodes": preprocess.nodes, "edges": preprocess.edges, "k": preprocess.spec.k or None}
         if graphs
         else None,
         "limits": {

@@ -30,9 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphBatch, GraphSpec, delaunay, full, grid8, knn, radius, union
+from e2e_tf.graph import GraphBatch
 
 __all__ = [
     "EDGES_OUTPUT",
@@ -42,16 +41,12 @@ __all__ = [
     "TensorInfo",
     "block_core",
     "check_tensors",
-    "coordinates",
     "edges_feeds",
     "edges_function",
     "edges_inputs",
     "edges_tensors",
     "is_graph_model",
     "joined_outputs",
-    "link",
-    "on_lattice",
-    "periods",
     "tensors_function",
     "tensors_infos",
 ]
@@ -60,7 +55,6 @@ INTERFACES = ("edges", "padded", "tensors")
 OUTPUT = EDGES_OUTPUT = "score"
 
 _DISJOINT = ("x", "senders", "receivers", "n_node", "u")
-_WRAPPED = ("phi", "dphi")  # coordinates that wrap at 2π, as in e2e_tf.data.graphs
 
 
 @dataclass(frozen=True)
@@ -86,59 +80,6 @@ class JetBatch:
 
     graphs: GraphBatch
     points: np.ndarray
-
-
-def on_lattice(preprocess: Preprocess) -> bool:
-    """True where nodes are compared by row and column of their crystal rather than by angles."""
-    return preprocess.nodes == "hits" and not preprocess.coordinates
-
-
-def coordinates(preprocess: Preprocess) -> tuple[str, ...]:
-    """Names of the coordinates in which the graph is built."""
-    if on_lattice(preprocess):
-        return ("row", "column")
-    return preprocess.coordinates or ("deta", "dphi")
-
-
-def periods(preprocess: Preprocess) -> list[float | None]:
-    """Length at which each coordinate wraps, None where it does not."""
-    return [2 * np.pi if name in _WRAPPED else None for name in coordinates(preprocess)]
-
-
-def link(preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Senders and receivers, int32 (n_edges,), of the hand-off's graph, sorted by receiver, then sender.
-
-    Args:
-        preprocess: says how the graph is built.
-        points: float32 (n, D), the columns named by :func:`coordinates`.
-        n_node: int32 (B,).
-
-    Raises:
-        InputError: a rule cannot be followed with these coordinates alone.
-    """
-    wraps = periods(preprocess)
-    period = wraps if any(wraps) else None
-    lattice = points.astype(np.int32) if on_lattice(preprocess) else None
-    sets = []
-    for rule, number in GraphSpec.parse(preprocess.edges).parts:
-        if rule == "knn":
-            sets.append(knn(points, n_node, int(number or 0), period=period))
-        elif rule == "full":
-            sets.append(full(n_node))
-        elif rule == "radius" and lattice is None:
-            sets.append(radius(points, n_node, float(number or 0), period=period))
-        elif rule == "delaunay":
-            if lattice is not None:
-                sets.append(delaunay(lattice, n_node))
-            else:
-                sets.append(delaunay(points, n_node, period=period))
-        elif rule == "grid8" and lattice is not None:
-            sets.append(grid8(lattice, n_node))
-        else:
-            raise InputError(
-                f"the rule {rule} needs other coordinates than {', '.join(coordinates(preprocess))}"
-            )
-    return sets[0] if len(sets) == 1 else union(sets, n_node)
 
 
 def widths(model: Any, interface: str) -> tuple[int, int]:

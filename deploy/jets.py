@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,19 +11,42 @@ import numpy as np
 from e2e_tf.data.grid import CRYSTALS
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.deploy.interface import JetBatch, on_lattice, periods
-from e2e_tf.graph import GraphBatch, GraphSpec, edges_per_graph
+from e2e_tf.deploy.interface import JetBatch
+from e2e_tf.errors import InputError
+from e2e_tf.graph import GraphBatch, build_edges, edges_per_graph
 
-__all__ = ["adversarial_batches", "adversarial_jets", "random_batch"]
+__all__ = ["adversarial_batches", "adversarial_jets", "link", "random_batch"]
 
-Link = Callable[[Preprocess, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+def link(preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The edges of a bundle's graph, built from what its ``padded`` interface is fed.
+
+    Args:
+        preprocess: of the bundle.
+        points: float32 (n, D), the columns named by ``preprocess.space.columns``.
+        n_node: int32 (B,), nodes of each graph.
+
+    Returns:
+        ``(senders, receivers)``, int32 (n_edges,), sorted by receiver, then sender.
+
+    Raises:
+        InputError: a rule cannot be followed with these coordinates alone: a radius, which is an angle, with the
+            rows and columns of hits, and ``grid8`` without them.
+    """
+    space = preprocess.space
+    impossible = {"radius"} if space.on_lattice else {"grid8"}
+    for rule in preprocess.spec.names:
+        if rule in impossible:
+            raise InputError(f"the rule {rule} needs other coordinates than {', '.join(space.columns)}")
+    if space.on_lattice:
+        return build_edges(preprocess.spec, n_node, lattice=points.astype(np.int32))
+    return build_edges(preprocess.spec, n_node, points=points, period=space.periods(space.columns))
 
 
 def random_batch(
     preprocess: Preprocess,
     n_node: np.ndarray,
     rng: np.random.Generator,
-    link: Link,
     *,
     points: str = "random",
     features: str = "random",
@@ -34,7 +57,6 @@ def random_batch(
         preprocess: of the hand-off.
         n_node: integers (B,).
         rng: source of everything random.
-        link: builds the edges.
         points: ``random``, ``coincident`` (all nodes of a jet at one place; hits, which have a crystal each, lie
             on one line), ``grid`` (many equal distances).
         features: ``random`` over the range that normalisation lets through, ``bounds`` (lower or upper only),
@@ -42,7 +64,7 @@ def random_batch(
     """
     n_node = np.asarray(n_node, np.int32)
     where = [_points(preprocess, int(n), rng, points) for n in n_node]
-    dimensions = len(periods(preprocess))
+    dimensions = len(preprocess.space.columns)
     position = np.concatenate([*where, np.zeros((0, dimensions), np.float32)]).astype(np.float32)
     senders, receivers = link(preprocess, position, n_node)
     jet = preprocess.jet_features
@@ -58,8 +80,8 @@ def random_batch(
 
 
 def _points(preprocess: Preprocess, n: int, rng: np.random.Generator, kind: str) -> np.ndarray:
-    wraps = periods(preprocess)
-    if on_lattice(preprocess):
+    space = preprocess.space
+    if space.on_lattice:
         if kind == "coincident":
             start = int(rng.integers(0, CRYSTALS - min(n, CRYSTALS) + 1))
             cells = np.arange(start, start + n) * CRYSTALS if n <= CRYSTALS else np.arange(n)
@@ -69,13 +91,14 @@ def _points(preprocess: Preprocess, n: int, rng: np.random.Generator, kind: str)
         else:
             cells = rng.choice(CRYSTALS * CRYSTALS, n, replace=False)
         return np.stack(np.divmod(np.sort(cells), CRYSTALS), axis=1).astype(np.float32)
+    wraps = space.periods(space.columns)
     if kind == "coincident":
         return np.repeat(rng.normal(0, 0.1, (1, len(wraps))), n, axis=0).astype(np.float32)
     if kind == "grid":
         return (rng.integers(-3, 4, (n, len(wraps))) * 0.125).astype(np.float32)
     spread = rng.choice([0.05, 0.3, 2.0])  # wide enough at times for φ to wrap
     values = rng.normal(0, spread, (n, len(wraps)))
-    narrow = "delaunay" in preprocess.edges
+    narrow = "delaunay" in preprocess.spec.names
     if narrow:
         values = np.clip(values, -_WIDE, _WIDE)
     for d, period in enumerate(wraps):
@@ -99,15 +122,13 @@ def _features(norm: Normalisation, rows: int, rng: np.random.Generator, kind: st
     return np.clip(values, norm.lower, norm.upper).astype(np.float32)
 
 
-def adversarial_batches(
-    preprocess: Preprocess, k: int, rng: np.random.Generator, link: Link
-) -> Iterator[tuple[str, Any]]:
+def adversarial_batches(preprocess: Preprocess, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
     """Named batches that break runtimes.
 
     No nodes, one node, fewer than k, the limit and one more, ties, values at their bounds or from NaN and
     infinities, and batches of every size from 1 to 64.
     """
-    limit = preprocess.max_nodes or 120
+    limit, k = preprocess.max_nodes or 120, max(1, preprocess.spec.k)
     sizes = {
         "no nodes": [0],
         "only empty jets": [0, 0, 0],
@@ -118,16 +139,16 @@ def adversarial_batches(
         "the limit and one more": [limit + 1, 1],
     }
     for name, counts in sizes.items():
-        yield name, random_batch(preprocess, np.array(counts), rng, link)
+        yield name, random_batch(preprocess, np.array(counts), rng)
     for points in ("coincident", "grid"):
         n_node = np.array([0, 1, 2, k, k + 1, 30, min(limit, 49)])
-        yield f"{points} points", random_batch(preprocess, n_node, rng, link, points=points)
+        yield f"{points} points", random_batch(preprocess, n_node, rng, points=points)
     for features in ("bounds", "raw"):
         n_node = np.array([0, 1, 2, 30, limit])
-        yield f"{features} features", random_batch(preprocess, n_node, rng, link, features=features)
+        yield f"{features} features", random_batch(preprocess, n_node, rng, features=features)
     for count in range(1, 65):
         n_node = rng.integers(0, 12, count)
-        yield f"batch of {count}", random_batch(preprocess, n_node, rng, link)
+        yield f"batch of {count}", random_batch(preprocess, n_node, rng)
 
 
 def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generator, real: int = 200) -> Jets:
@@ -143,7 +164,7 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
         rng: source of everything random.
         real: number of real jets.
     """
-    k = max([1, *(int(n or 0) for name, n in GraphSpec.parse(preprocess.edges).parts if name == "knn")])
+    k = max(1, preprocess.spec.k)
     limit = preprocess.max_nodes or 120
     kinds = ("ordinary", "one place", "no energy", "no numbers")
     sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(kinds))

@@ -17,13 +17,10 @@ from e2e_tf.deploy.interface import (
     JetBatch,
     TensorInfo,
     block_core,
-    coordinates,
-    periods,
     tensor_specs,
     widths,
 )
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphSpec
 
 __all__ = ["PADDED_RULES", "padded_feeds", "padded_function", "padded_preprocess", "padded_tensors"]
 
@@ -42,10 +39,10 @@ def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
     Raises:
         InputError: a rule needs a graph that is built outside, or there is no limit on the number of nodes.
     """
-    spec = GraphSpec.parse(preprocess.edges)
-    outside = [name for name, _ in spec.parts if name not in PADDED_RULES]
-    if preprocess.nodes == "hits" and not preprocess.coordinates:
-        outside += [name for name, _ in spec.parts if name == "radius"]
+    spec = preprocess.spec
+    outside = [name for name in spec.names if name not in PADDED_RULES]
+    if preprocess.space.on_lattice:
+        outside += [name for name in spec.names if name == "radius"]
     if outside:
         raise InputError(
             f"the padded interface builds {', '.join(PADDED_RULES)} inside; the graph {preprocess.edges} of "
@@ -62,7 +59,7 @@ def padded_tensors(model: Any, preprocess: Preprocess) -> tuple[list[TensorInfo]
     """The inputs and the output of the ``padded`` interface."""
     n_features, n_globals = widths(model, "padded")
     infos = [
-        TensorInfo("points", ("B", len(coordinates(preprocess)), "N")),
+        TensorInfo("points", ("B", len(preprocess.space.columns), "N")),
         TensorInfo("features", ("B", n_features, "N")),
         TensorInfo("mask", ("B", 1, "N")),
     ]
@@ -89,7 +86,7 @@ def padded_function(
     from e2e_tf.layers.exporting import exporting
 
     rules = padded_rules(preprocess)
-    wraps = periods(preprocess)
+    wraps = preprocess.space.periods(preprocess.space.columns)
     infos, _ = padded_tensors(model, preprocess)
     core = block_core(model, "padded")
     sizes = dict(zip("BN", shape, strict=True))
@@ -217,7 +214,8 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
     document = preprocess.to_dict()
     limits = {"min_length": 1, "max_length": preprocess.max_nodes}
     points: dict[str, Any] = {}
-    for name, period in zip(coordinates(preprocess), periods(preprocess), strict=True):
+    names = preprocess.space.columns
+    for name, period in zip(names, preprocess.space.periods(names), strict=True):
         bound = float(np.float32(period / 2)) if period else _BOUND
         points[f"points_{name}"] = {**_plain(-bound, bound), "raw": name, "transform": "identity"}
     groups: dict[str, Any] = {

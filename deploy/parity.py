@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.exported import Export
-from e2e_tf.deploy.interface import OUTPUT, link
+from e2e_tf.deploy.interface import OUTPUT
 from e2e_tf.deploy.jets import adversarial_batches
 from e2e_tf.deploy.reference import keras_call, keras_scores
-from e2e_tf.graph import GraphSpec
 
-__all__ = ["neighbours", "write_parity"]
+__all__ = ["write_parity"]
 
 
 def write_parity(export: Export) -> None:
@@ -25,8 +23,7 @@ def write_parity(export: Export) -> None:
         scores = [np.asarray(keras_call(model, values)) for values in feeds]
     else:
         preprocess = export.run.preprocess
-        k = neighbours(preprocess) or 1
-        batches = [batch for _, batch in adversarial_batches(preprocess, k, np.random.default_rng(4), link)]
+        batches = [batch for _, batch in adversarial_batches(preprocess, np.random.default_rng(4))]
         feeds = [exported.feeds(batch) for batch in batches]
         leading_one = exported.interface == "edges"
         scores = [score[None] if leading_one else score for score in keras_scores(model, batches)]
@@ -34,9 +31,3 @@ def write_parity(export: Export) -> None:
     outputs = {f"{i}/{OUTPUT}": score for i, score in enumerate(scores)}
     np.savez_compressed(export.folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
     np.savez_compressed(export.folder / "outputs.npz", **outputs)  # type: ignore[arg-type]
-
-
-def neighbours(preprocess: Preprocess) -> int | None:
-    """k of the graph, None where it is not made of nearest neighbours."""
-    k = [int(number or 0) for name, number in GraphSpec.parse(preprocess.edges).parts if name == "knn"]
-    return k[0] if k else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.deploy.interface import JetBatch, edges_feeds, link
+from e2e_tf.deploy.interface import JetBatch, edges_feeds
 from e2e_tf.deploy.jets import adversarial_batches, adversarial_jets, random_batch
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.errors import InputError
@@ -54,7 +54,7 @@ def graph_batches(
         seed: of all of them.
     """
     rng = np.random.default_rng(seed)
-    for _, batch in adversarial_batches(preprocess, manifest["graph"]["k"] or 1, rng, link):
+    for _, batch in adversarial_batches(preprocess, rng):
         yield batch
     limit = preprocess.max_nodes or MAX_NODES
     done = 0
@@ -64,7 +64,7 @@ def graph_batches(
         n_node = np.where(few, rng.integers(0, min(3, limit + 1), count), rng.integers(1, limit + 1, count))
         done += count
         kind = str(rng.choice(["random", "random", "random", "grid"]))
-        yield random_batch(preprocess, n_node, rng, link, points=kind)
+        yield random_batch(preprocess, n_node, rng, points=kind)
 
 
 def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: int) -> list[JetBatch]:
@@ -77,7 +77,7 @@ def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: 
     """
     rng = np.random.default_rng(seed)
     limit = preprocess.max_nodes or MAX_NODES
-    return [random_batch(preprocess, np.minimum(np.array(n), limit), rng, link) for n in sizes]
+    return [random_batch(preprocess, np.minimum(np.array(n), limit), rng) for n in sizes]
 
 
 def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> list[JetBatch]:
@@ -86,7 +86,7 @@ def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> l
     none, full = np.zeros(jets, int), np.full(jets, nodes)
     kinds = ("random", "random"), ("coincident", "bounds"), ("grid", "raw"), ("random", "raw")
     return [
-        random_batch(preprocess, n_node, rng, link, points=points, features=features)
+        random_batch(preprocess, n_node, rng, points=points, features=features)
         for points, features in kinds
         for n_node in (none, full, rng.integers(0, nodes + 1, jets))
     ]

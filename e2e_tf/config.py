@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -60,6 +62,15 @@ class GraphConfig(_Section):
     jet_features: tuple[str, ...] = ("pt", "mass")
     coordinates: tuple[str, ...] = ()
     max_nodes: int = Field(0, ge=0)
+
+    @cached_property
+    def recipe(self) -> GraphRecipe:
+        """The recipe that every later step builds graphs by; ``edges`` is read here and nowhere else.
+
+        Raises:
+            InputError: ``edges`` cannot be read.
+        """
+        return GraphRecipe(**self.model_dump())
 
 
 class TrainingConfig(_Section):
@@ -218,7 +229,6 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
 
     A key ``preset`` names one of :data:`e2e_tf.models.RUNS`, whose sections count where the document says nothing.
     """
-    from e2e_tf.data.graphs import GraphRecipe
     from e2e_tf.models import model_settings, run_preset
 
     if "preset" in document:
@@ -236,7 +246,7 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
         raise InputError(f"{where}: {_one_sentence(error)}") from error
     try:
         model_settings(config.model_name, config.model_settings)
-        GraphRecipe(**config.graph.model_dump())
+        _ = config.graph.recipe  # refuses edges that cannot be read
         _check_outputs(config)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error

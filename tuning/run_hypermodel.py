@@ -115,7 +115,7 @@ class RunHyperModel(keras_tuner.HyperModel):
             "training": training,
         }
         graph = self.config.graph
-        edges = dict.fromkeys([str(GraphSpec.parse(graph.edges)), "knn:8", "knn:8+delaunay", "delaunay"])
+        edges = dict.fromkeys([str(graph.recipe.spec), "knn:8", "knn:8+delaunay", "delaunay"])
         document["graph"] = {"edges": [*edges], "k": {"low": 4, "high": 16, "step": 4}}
         if graph.nodes == "hits":  # energies and positions alone, without the derivatives of the image
             plain = [feature.raw for feature in HIT_FEATURES[:5]]
@@ -125,13 +125,12 @@ class RunHyperModel(keras_tuner.HyperModel):
     def defaults(self) -> dict[str, Any]:
         """The value that the configuration itself has for each parameter, where it has one."""
         flat = {f"graph.{key}": value for key, value in self.config.graph.model_dump().items()}
-        flat["graph.edges"] = str(GraphSpec.parse(self.config.graph.edges))
+        flat["graph.edges"] = str(self.config.graph.recipe.spec)
         flat |= {f"training.{key}": value for key, value in self.config.training.model_dump().items()}
         settings = dataclasses.asdict(model_settings(self.config.model_name, self.config.model_settings))
         flat |= {f"model.{key}": value for key, value in settings.items()}
-        for name, number in GraphSpec.parse(self.config.graph.edges).parts:
-            if name == "knn":
-                flat["graph.k"] = number
+        if self.config.graph.recipe.spec.k:
+            flat["graph.k"] = self.config.graph.recipe.spec.k
         return flat
 
     def declare_hyperparameters(self, hp: Any) -> None:
@@ -169,7 +168,7 @@ class RunHyperModel(keras_tuner.HyperModel):
         edges = space.parameters.get("graph.edges")
         if "graph.k" not in space or edges is None or not edges.choices:
             return space
-        with_knn = tuple(c for c in edges.choices if any(n == "knn" for n, _ in GraphSpec.parse(c).parts))
+        with_knn = tuple(c for c in edges.choices if GraphSpec.parse(c).k)
         parameters = dict(space.parameters)
         parameters["graph.k"] = dataclasses.replace(parameters["graph.k"], parent=("graph.edges", with_knn))
         return SearchSpace([*parameters.values()])
@@ -275,10 +274,10 @@ class RunHyperModel(keras_tuner.HyperModel):
 
 def _with_k(edges: str, k: int) -> str:
     """The same graph with another number of nearest neighbours."""
-    parts = GraphSpec.parse(edges).parts
-    if not any(name == "knn" for name, _ in parts):
+    spec = GraphSpec.parse(edges)
+    if not spec.k:
         raise InputError(f"tune.space.graph.k needs a graph with knn, graph.edges is {edges!r}")
-    return str(GraphSpec(tuple((name, k if name == "knn" else number) for name, number in parts)))
+    return str(GraphSpec(tuple((name, k if name == "knn" else number) for name, number in spec.parts)))
 
 
 def _rejection(model: Any, config: RunConfig, validation: Examples, objective: Objective) -> float:

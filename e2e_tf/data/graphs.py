@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,15 +26,11 @@ from e2e_tf.errors import InputError
 from e2e_tf.graph import (
     GraphBatch,
     GraphSpec,
-    delaunay,
+    NodeSpace,
+    build_edges,
     edges_per_graph,
-    full,
-    grid8,
     hit_nodes,
     image_nodes,
-    knn,
-    radius,
-    union,
 )
 
 __all__ = [
@@ -61,7 +58,7 @@ class GraphRecipe:
     Attributes:
         nodes: ``hits`` (one node per crystal with a signal), ``candidates``, or ``pixels`` of images that are
             not on the detector grid.
-        edges: the graph, such as ``knn:8+delaunay`` (see :class:`e2e_tf.graph.GraphSpec`).
+        edges: the graph, such as ``knn:8+delaunay`` (see :meth:`e2e_tf.graph.GraphSpec.parse`).
         node_features: raw names of the node features in order; empty for all that the sample has.
         jet_features: raw names of the graph-level inputs in order; may be empty.
         coordinates: raw node quantities to build the graph in; empty for the position in η and φ, of hits and
@@ -81,7 +78,17 @@ class GraphRecipe:
             raise InputError(f"nodes must be 'hits', 'candidates' or 'pixels', not {self.nodes!r}")
         if self.max_nodes < 0:
             raise InputError(f"max_nodes must not be negative, it is {self.max_nodes}")
-        GraphSpec.parse(self.edges)
+        _ = self.spec  # refuses what cannot be read
+
+    @cached_property
+    def spec(self) -> GraphSpec:
+        """``edges``, read once."""
+        return GraphSpec.parse(self.edges)
+
+    @property
+    def space(self) -> NodeSpace:
+        """The coordinates in which the nodes are compared."""
+        return NodeSpace(self.nodes, self.coordinates)
 
     @classmethod
     def of(cls, preprocess: Preprocess) -> GraphRecipe:
@@ -161,7 +168,7 @@ class GraphData:
         u = self.batch.u
         return Preprocess(
             nodes=recipe.nodes,
-            edges=str(GraphSpec.parse(recipe.edges)),
+            edges=str(recipe.spec),
             coordinates=recipe.coordinates,
             max_nodes=recipe.max_nodes,
             node_features=Normalisation.fit(self.node_features, self.batch.x),
@@ -412,43 +419,23 @@ def _candidate_momenta(
 def _linked(
     recipe: GraphRecipe, quantities: Mapping[str, np.ndarray], n_node: np.ndarray, lattice: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Senders and receivers of the recipe's graph, in as many coordinates as the recipe names.
-
-    Crystals are compared by row and column, not by η and φ: on the lattice distances are exact integers, so
-    nodes that are equally far away are equally far in every runtime. A radius is an angle and needs η and φ.
-    """
-    spec = GraphSpec.parse(recipe.edges)
-    names = recipe.coordinates or (("drow", "dcolumn") if recipe.nodes == "pixels" else ("deta", "dphi"))
-    on_lattice = lattice is not None and not recipe.coordinates
-    measured = {"radius"} if on_lattice else {"knn", "radius", "delaunay"}
-    missing = [name for name in names if name not in quantities]
-    if missing and any(rule in measured for rule, _ in spec.parts):
-        raise InputError(
-            f"the graph {recipe.edges} needs the coordinates {', '.join(names)}; this sample lacks "
-            f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
-        )
-    points = np.zeros((int(n_node.sum()), 2), np.float32)
-    if not missing:
+    """Senders and receivers of the recipe's graph, in as many coordinates as the recipe names."""
+    space = recipe.space
+    names = space.measured
+    needs_points = {"radius"} if space.on_lattice else {"knn", "radius", "delaunay"}
+    points = period = None
+    if needs_points & set(recipe.spec.names):
+        missing = [name for name in names if name not in quantities]
+        if missing:
+            raise InputError(
+                f"the graph {recipe.edges} needs the coordinates {', '.join(names)}; this sample lacks "
+                f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
+            )
         points = np.stack([quantities[name] for name in names], axis=1)
-    wraps = [2 * np.pi if name in ("phi", "dphi") else None for name in names]
-    period = wraps if any(wraps) and not missing else None
-    sets = []
-    for rule, number in spec.parts:
-        if rule == "knn" and on_lattice:
-            sets.append(knn(lattice, n_node, int(number or 0)))
-        elif rule == "knn":
-            sets.append(knn(points, n_node, int(number or 0), period=period))
-        elif rule == "radius":
-            sets.append(radius(points, n_node, number or 0.0, period=period))
-        elif rule == "full":
-            sets.append(full(n_node))
-        elif rule == "delaunay":
-            sets.append(delaunay(lattice, n_node) if on_lattice else delaunay(points, n_node, period=period))
-        elif lattice is None:
-            raise InputError("the graph grid8 links neighbouring pixels; candidates are not on a grid")
-        else:
-            sets.append(grid8(lattice, n_node))
-    return sets[0] if len(sets) == 1 else union(sets, n_node)
+        period = space.periods(names)
+    return build_edges(
+        recipe.spec, n_node, points=points, period=period, lattice=lattice, on_lattice=space.on_lattice
+    )
 
 
 def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:

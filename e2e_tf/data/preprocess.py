@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from e2e_tf.data.schema import TRANSFORMS, Feature, feature_names
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
+from e2e_tf.graph import GraphSpec, NodeSpace
 
 __all__ = ["Normalisation", "Preprocess", "read_preprocess"]
 
@@ -124,7 +126,7 @@ class Preprocess:
     """All that turns raw jets into a model's inputs.
 
     Attributes:
-        nodes: what a node is, ``hits`` or ``candidates``.
+        nodes: what a node is, ``hits``, ``candidates`` or ``pixels``.
         edges: the graph, such as ``knn:8+delaunay``.
         coordinates: raw node quantities that the graph is built in; empty for the position in η and φ.
         max_nodes: the leading nodes (by energy or pT) kept in a jet; 0 keeps all.
@@ -138,6 +140,16 @@ class Preprocess:
     coordinates: tuple[str, ...] = ()
     max_nodes: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def spec(self) -> GraphSpec:
+        """``edges``, read once."""
+        return GraphSpec.parse(self.edges)
+
+    @property
+    def space(self) -> NodeSpace:
+        """The coordinates in which the nodes are compared."""
+        return NodeSpace(self.nodes, self.coordinates)
 
     def to_dict(self) -> dict[str, Any]:
         groups: dict[str, Any] = {

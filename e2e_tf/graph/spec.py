@@ -1,21 +1,11 @@
-"""Graph definitions by name: what the configuration, the exporter and the C++ builder share."""
+"""Graph definitions by name, as configurations and ``preprocess.json`` hold them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.graph._check import Period, as_counts, as_points, edges_per_graph
-from e2e_tf.graph.delaunay import delaunay
-from e2e_tf.graph.full import full
-from e2e_tf.graph.grid import grid8
-from e2e_tf.graph.knn import knn
-from e2e_tf.graph.radius import radius
-from e2e_tf.graph.union import union
 
 __all__ = ["GraphSpec"]
 
@@ -30,7 +20,7 @@ class GraphSpec:
 
     Attributes:
         parts: pairs of a rule's name and its number: ``("knn", 8)``, ``("radius", 0.2)``, or None for
-            ``delaunay``, ``full`` and ``grid8``.
+            ``delaunay``, ``full`` and ``grid8``. :func:`e2e_tf.graph.build_edges` links nodes by them.
     """
 
     parts: tuple[tuple[str, int | float | None], ...]
@@ -59,61 +49,15 @@ class GraphSpec:
         )
         return "+".join(parts)
 
-    def build(
-        self, points_xy: Any, n_node: Any, *, lattice: Any = None, period: Period = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Link the nodes of every graph, without loops.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the rules."""
+        return tuple(name for name, _ in self.parts)
 
-        Args:
-            points_xy: (n, 2) positions, such as η and φ [rad].
-            n_node: integers (B,), nodes of each graph.
-            lattice: integers (n, 2), the row and column of each node, where nodes are pixels; ``grid8`` needs
-                it and ``delaunay`` prefers it, ``knn`` and ``radius`` measure with ``points_xy``.
-            period: length at which coordinates of ``points_xy`` wrap, for (η, φ) ``(None, 2 * np.pi)``.
-
-        Returns:
-            ``(senders, receivers, n_edge)``, int32: absolute node indices sorted by receiver, then sender,
-            and the number of edges of each graph (B,).
-
-        Raises:
-            InputError: an argument has the wrong shape or type, or ``grid8`` has no ``lattice``.
-        """
-        points = as_points(points_xy, "points_xy")
-        counts = as_counts(n_node, len(points), "points_xy")
-        if points.shape[1] != 2:
-            raise InputError(f"points_xy must have shape (n, 2), got {points.shape}")
-        if lattice is not None and np.shape(lattice) != points.shape:
-            raise InputError(
-                f"lattice must have the shape of points_xy {points.shape}, got {np.shape(lattice)}"
-            )
-        sets = [self._edges(name, number, points, counts, lattice, period) for name, number in self.parts]
-        senders, receivers = sets[0] if len(sets) == 1 else union(sets, counts)
-        return senders, receivers, edges_per_graph(receivers, counts)
-
-    @staticmethod
-    def _edges(
-        name: str, number: Any, points: np.ndarray, counts: np.ndarray, lattice: Any, period: Period
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if name == "knn":
-            return knn(points, counts, number, period=period)
-        if name == "radius":
-            return radius(points, counts, number, period=period)
-        if name == "full":
-            return full(counts)
-        if name == "delaunay":
-            if lattice is None:
-                return delaunay(points, counts, period=period)
-            return delaunay(_integers(lattice), counts)
-        if lattice is None:
-            raise InputError("grid8 needs lattice, the row and column of each node, got None")
-        return grid8(_integers(lattice), counts)
-
-
-def _integers(lattice: Any) -> np.ndarray:
-    array = np.asarray(lattice)
-    if array.dtype.kind not in "iu":
-        raise InputError(f"lattice must be integers, got {array.dtype}")
-    return array
+    @property
+    def k(self) -> int:
+        """Neighbours that ``knn`` links to a node, 0 without it."""
+        return next((int(number or 0) for name, number in self.parts if name == "knn"), 0)
 
 
 def _number(name: str, colon: str, number: str, part: str, text: str) -> int | float | None:

@@ -241,7 +241,7 @@ def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:
     Raises:
         InputError: the model cannot be given this sample.
     """
-    recipe = GraphRecipe(**config.graph.model_dump())
+    recipe = config.graph.recipe
     if kind == "dense":
         if not recipe.max_nodes:
             raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.interface import edges_feeds, link
+from e2e_tf.deploy.interface import edges_feeds
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.samples import tensor_batch
@@ -46,7 +46,7 @@ def one_jet(run: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     if manifest["interface"] == "tensors":
         return tensor_batch(manifest["inputs"], 1, rng)
-    batch = random_batch(open_run(run).preprocess, np.array([NODES]), rng, link)
+    batch = random_batch(open_run(run).preprocess, np.array([NODES]), rng)
     return padded_feeds(batch) if manifest["interface"] == "padded" else edges_feeds(batch.graphs)
 
 

@@ -19,7 +19,8 @@ from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.agreement import SMALLER, TOLERANCE
 from e2e_tf.deploy.cost import auc_cost, points_of
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.interface import JetBatch, link, on_lattice
+from e2e_tf.deploy.interface import JetBatch
+from e2e_tf.deploy.jets import link
 from e2e_tf.deploy.reference import keras_scores
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, sha256, write_json
@@ -135,5 +136,5 @@ def test_points_are_those_that_the_graph_was_built_in(
     senders, receivers = link(preprocess, points, graphs.batch.n_node)
     np.testing.assert_array_equal(senders, graphs.batch.senders)
     np.testing.assert_array_equal(receivers, graphs.batch.receivers)
-    if on_lattice(preprocess) and not limit:
+    if preprocess.space.on_lattice and not limit:
         np.testing.assert_array_equal(points, hit_quantities(jets)[2])

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.deploy.bundle import read_bundle_preprocess
 from e2e_tf.deploy.interface import (
     block_core,
@@ -17,11 +15,8 @@ from e2e_tf.deploy.interface import (
     edges_function,
     edges_inputs,
     edges_tensors,
-    link,
-    periods,
     widths,
 )
-from e2e_tf.deploy.jets import random_batch
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
@@ -139,37 +134,6 @@ def test_an_edge_listed_twice_counts_twice_only_with_a_scatter_that_adds(runs: d
     np.testing.assert_array_equal(sets(**edges_feeds(twice)), sets(**edges_feeds(once)))
 
 
-def recipe(edges: str, nodes: str = "candidates", coordinates: tuple[str, ...] = ()) -> Preprocess:
-    norm = Normalisation.fit(CANDIDATE_FEATURES, np.zeros((0, len(CANDIDATE_FEATURES)), np.float32))
-    return Preprocess(nodes=nodes, edges=edges, coordinates=coordinates, node_features=norm)
-
-
-def test_link_wraps_phi_and_nothing_else() -> None:
-    points = np.array([[0, 3.1], [0, -3.1], [0, 2.0]], np.float32)
-    senders, receivers = link(recipe("knn:1"), points, np.array([3]))
-    assert list(zip(senders, receivers, strict=True)) == [(1, 0), (0, 1), (0, 2)]
-    assert periods(recipe("knn:1", coordinates=("eta", "phi", "z"))) == [None, 2 * np.pi, None]
-    senders, _ = link(recipe("knn:1", coordinates=("a", "b")), points, np.array([3]))
-    assert list(senders) == [2, 2, 0]
-
-
-def test_link_on_the_lattice_has_exact_ties() -> None:
-    square = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    senders, _ = link(recipe("knn:2+delaunay+grid8", "hits"), square, np.array([4]))
-    assert len(senders) == 12  # every pair: the diagonals of an empty circle are both there
-    with pytest.raises(InputError, match="radius needs other coordinates"):
-        link(recipe("radius:0.1", "hits"), square, np.array([4]))
-
-
 def test_preprocess_of_a_bundle_is_read_back(bundles: dict[str, Path]) -> None:
     for folder in bundles.values():
         assert read_bundle_preprocess(folder).node_features.features
-
-
-def test_random_jets_fit_any_graph_of_candidates():
-    """A Delaunay graph takes jets of less than 4 rad only; random ones are narrower there, and still wrap."""
-    rng = np.random.default_rng(3)
-    preprocess = recipe("knn:8+delaunay")
-    batches = [random_batch(preprocess, np.array([30, 0, 1, 80]), rng, link) for _ in range(50)]
-    assert all(batch.graphs.n_edge[0] >= 8 * 30 for batch in batches)
-    assert any(np.ptp(batch.points[:30, 1]) > np.pi for batch in batches)

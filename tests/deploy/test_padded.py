@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.schema import CANDIDATE_FEATURES
-from e2e_tf.deploy.interface import link
-from e2e_tf.deploy.jets import random_batch
+from e2e_tf.deploy.jets import link, random_batch
 from e2e_tf.deploy.padded import (
     adjacency,
     bundle_preprocess,
@@ -46,9 +45,8 @@ def dense(
     slot = np.arange(len(points)) - start[owner]
     blocks[owner, :, slot] = points
     present = np.arange(size)[None, :] < counts[:, None]
-    from e2e_tf.deploy.interface import periods
-
-    inside = adjacency(blocks, present, padded_rules(preprocess), periods(preprocess))
+    space = preprocess.space
+    inside = adjacency(blocks, present, padded_rules(preprocess), space.periods(space.columns))
     return outside, inside.numpy()
 
 
@@ -58,7 +56,7 @@ def test_the_graph_inside_is_the_graph_outside(edges: str, kind: str) -> None:
     preprocess = recipe(edges)
     rng = np.random.default_rng(8)
     for n_node in ([0], [1], [2, 0, 9, 10], [33, 40], [8, 0, 7]):
-        batch = random_batch(preprocess, np.array(n_node), rng, link, points=kind)
+        batch = random_batch(preprocess, np.array(n_node), rng, points=kind)
         for extra in (0, 3):
             outside, inside = dense(preprocess, batch.points, n_node, max(n_node) + extra or 1)
             np.testing.assert_array_equal(inside, outside)
@@ -103,7 +101,7 @@ def test_scores_do_not_depend_on_padding_nor_on_what_lies_in_it(runs: dict[str, 
     function = padded_function(model, run.preprocess)
     rng = np.random.default_rng(1)
     for n_node in ([0], [0, 0], [5], [20, 0, 3, 1], [4] * 64):
-        batch = random_batch(run.preprocess, np.array(n_node), rng, link)
+        batch = random_batch(run.preprocess, np.array(n_node), rng)
         expected = np.asarray(model(model_inputs(batch.graphs), training=False))
         for length in (max(n_node), max(n_node) + 1, 21):
             feeds = padded_feeds(batch, length)
@@ -119,7 +117,7 @@ def test_nodes_may_lie_in_any_slot(runs: dict[str, Path]) -> None:
 
     run = open_run(runs["padded"])
     function = padded_function(run.model(), run.preprocess)
-    feeds = padded_feeds(random_batch(run.preprocess, np.array([6]), np.random.default_rng(2), link), 9)
+    feeds = padded_feeds(random_batch(run.preprocess, np.array([6]), np.random.default_rng(2)), 9)
     order = np.array([6, 0, 1, 7, 2, 3, 8, 4, 5])  # the nodes keep their order
     moved = {k: v[:, :, order] if k != "u" else v for k, v in feeds.items()}
     np.testing.assert_allclose(function(**moved), function(**feeds), atol=1e-6)

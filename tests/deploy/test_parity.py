@@ -8,9 +8,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.deploy.parity import neighbours
-
 KINDS = ["padded", "edges"]
 
 
@@ -30,11 +27,3 @@ def test_parity_vectors_repeat_the_validation_without_this_library(
         assert score.dtype == np.float32
         np.testing.assert_allclose(score, outputs[name], atol=1e-5)
         assert np.isfinite(score).all()
-
-
-@pytest.mark.parametrize(
-    ("edges", "k"), [("knn:8", 8), ("radius:0.1+knn:3", 3), ("delaunay", None), ("full", None)]
-)
-def test_k_is_that_of_the_nearest_neighbours(edges: str, k: int | None) -> None:
-    recipe = Preprocess("candidates", edges, None)  # type: ignore[arg-type]
-    assert neighbours(recipe) == k

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from e2e_tf.deploy.agreement import TOLERANCE
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
-from e2e_tf.deploy.interface import link
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.reference import keras_scores, load_model
 from e2e_tf.deploy.runners import onnx_runner, runners
@@ -47,7 +46,7 @@ def test_any_graphs_score_alike(scorers: dict[str, tuple[Any, ...]], kind: str) 
     def agree(n_node: list[int], seed: int, points: str, features: str, extra: int) -> None:
         nonlocal graphs
         rng = np.random.default_rng(seed)
-        batch = random_batch(preprocess, np.array(n_node), rng, link, points=points, features=features)
+        batch = random_batch(preprocess, np.array(n_node), rng, points=points, features=features)
         (expected,) = keras_scores(model, [batch])
         found = onnx_runtime(feeds_of(batch, manifest, extra)).reshape(expected.shape)
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
