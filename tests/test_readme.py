@@ -56,6 +56,15 @@ def test_the_commands_exist():
         assert set(re.findall(r"(?<= )--?\w+", rest)) <= options, name
 
 
+def test_the_functions_exist():
+    from pydoc import locate
+
+    names = re.findall(r"`(e2e_tf\.[\w.]+)` \|", README)
+    assert len(names) >= 9
+    for name in names:
+        assert callable(locate(name)), name
+
+
 def test_make_goals_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
