@@ -56,8 +56,8 @@ def session(model: bytes | str, threads: int) -> Any:
 
 def recipe(coordinates: tuple[str, ...] = ()) -> Any:
     """Inputs of the model: the candidates' features, whatever their values are."""
+    from e2e_tf.data.features import CANDIDATE_FEATURES, JET_FEATURES
     from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.data.schema import CANDIDATE_FEATURES, JET_FEATURES
 
     def norm(features: Any) -> Normalisation:
         return Normalisation.fit(features, np.zeros((0, len(features)), np.float32))

@@ -15,7 +15,7 @@ from typing import Any
 import keras_tuner
 
 from e2e_tf.config import GraphConfig, RunConfig, TrainingConfig, make_config
-from e2e_tf.data.schema import HIT_FEATURES
+from e2e_tf.data.features import HIT_FEATURES
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
 from e2e_tf.models import MODELS, model_settings

@@ -1,1 +1,1 @@
-"""Data: jets, readers, schema, preprocessing, graphs and the loader."""
+"""Data: jets, readers, features, preprocessing, graphs and the loader."""

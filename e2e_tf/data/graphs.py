@@ -8,11 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
-from e2e_tf.data.images import Images
-from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.data.schema import (
+from e2e_tf.data.features import (
     CANDIDATE_FEATURES,
     CHANNELS,
     HIT_FEATURES,
@@ -22,6 +18,10 @@ from e2e_tf.data.schema import (
     feature_names,
     select_features,
 )
+from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
+from e2e_tf.data.images import Images
+from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.graph import (
     GraphBatch,

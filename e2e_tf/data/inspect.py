@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.features import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
-from e2e_tf.data.schema import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.store import GRAPHS_FORMAT, GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.schema import TRANSFORMS, Feature, feature_names
+from e2e_tf.data.features import TRANSFORMS, Feature, feature_names
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
 from e2e_tf.graph import GraphSpec, NodeSpace

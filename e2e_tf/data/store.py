@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.compat import hdf5_lock
+from e2e_tf.data.features import Feature
 from e2e_tf.data.graphs import GraphData, GraphRecipe
 from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_room, format_of, new_group, new_hdf5, set_attributes
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.data.schema import Feature
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch, concatenate
 

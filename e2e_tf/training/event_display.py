@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.schema import CHANNELS
+from e2e_tf.data.features import CHANNELS
 from e2e_tf.errors import InputError
 from e2e_tf.training.figure import ENERGY, TEXT, cms_figure
 

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from e2e_tf.data.features import feature_names
 from e2e_tf.data.graphs import GraphData
-from e2e_tf.data.schema import feature_names
 from e2e_tf.files import new_file
 from e2e_tf.models import RUNS, build_model
 from e2e_tf.training.examples import Examples

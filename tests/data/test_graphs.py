@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
+from e2e_tf.data.features import feature_names
 from e2e_tf.data.graphs import (
     GraphRecipe,
     build_graphs,
@@ -22,7 +23,6 @@ from e2e_tf.data.grid import PITCH, window_corner
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.loader import DisjointLoader
-from e2e_tf.data.schema import feature_names
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import prepare
 

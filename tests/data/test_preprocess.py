@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from e2e_tf.data.features import JET_FEATURES, Feature
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
 from e2e_tf.data.preprocess import Normalisation, Preprocess, read_preprocess
-from e2e_tf.data.schema import JET_FEATURES, Feature
 from e2e_tf.errors import InputError
 
 FEATURES = (Feature("a", "GeV", "first", "log1p"), Feature("b", "rad", "second"))

@@ -37,8 +37,8 @@ def write_run(
     import keras
 
     from e2e_tf.config import make_config
+    from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
     from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.data.schema import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
     from e2e_tf.files import write_json
     from e2e_tf.models import build_model
 

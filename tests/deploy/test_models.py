@@ -81,8 +81,8 @@ def write_model(folder: Path, name: str) -> Path:
     """A ``.keras`` file with random weights, and beside it what a graph model's inputs are."""
     import keras
 
+    from e2e_tf.data.features import CANDIDATE_FEATURES, JET_FEATURES
     from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.data.schema import CANDIDATE_FEATURES, JET_FEATURES
     from e2e_tf.models import build_model
 
     _, _, n_globals, settings, outputs = CASES[name]

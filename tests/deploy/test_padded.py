@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from e2e_tf.data.features import CANDIDATE_FEATURES
 from e2e_tf.data.preprocess import Normalisation, Preprocess
-from e2e_tf.data.schema import CANDIDATE_FEATURES
 from e2e_tf.deploy.jets import link, random_batch
 from e2e_tf.deploy.padded import (
     adjacency,

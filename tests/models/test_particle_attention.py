@@ -47,8 +47,8 @@ def test_relative_attention_sees_distances_only(batch: Any) -> None:
 
 def test_momenta_from_features_are_those_of_an_input(batch: Any) -> None:
     """``pairs = "features"`` undoes the normalisation, and is then the same model as with ``p4``."""
+    from e2e_tf.data.features import Feature
     from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.data.schema import Feature
 
     whole = batch([6, 1, 9], F, 0)
     rng = np.random.default_rng(5)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from e2e_tf.data.schema import (
+from e2e_tf.data.features import (
     CANDIDATE_FEATURES,
     HIT_FEATURES,
     JET_FEATURES,
