@@ -232,6 +232,7 @@ OF_NO_MODULE = {
     "deploy/test_shipped.py": "deploy/bundles, the bundles in the repository",
     "models/test_examples.py": "examples, each script on its toy file",
     "parity/test_layers.py": "layers against recorded numbers of other libraries",
+    "parity/test_models.py": "models against recorded numbers of other implementations",
     "test_packaging.py": "the wheel and the source distribution",
     "test_import.py": "what `import e2e_tf` brings with it",
     "test_readme.py": "the README's code and commands",

@@ -6,6 +6,7 @@ Importing this module registers every layer, so that ``keras.models.load_model``
 from __future__ import annotations
 
 from e2e_tf.layers.blocks import DisjointToBlocks
+from e2e_tf.layers.channel_scale import ChannelScale
 from e2e_tf.layers.cheb_conv import ChebConv
 from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv
 from e2e_tf.layers.edge_conv import EdgeConv
@@ -28,6 +29,7 @@ from e2e_tf.layers.particle_attention import ParticleAttention
 from e2e_tf.layers.scaled_laplacian import ScaledLaplacian
 
 __all__ = [
+    "ChannelScale",
     "ChebConv",
     "DisjointToBlocks",
     "DynamicEdgeConv",

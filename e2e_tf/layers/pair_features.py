@@ -35,11 +35,13 @@ class PairFeatures(keras.layers.Layer):
     loop with five flavours, constant below 1 GeV.
 
     Departures from the paper: four-momenta come as (pT, η, φ, m), and m² is summed from positive terms,
-    because :math:`E^2 - p^2` has no digits left in float32 for collimated particles; each factor has its
-    floor of 1e-8, not the product. All is computed in float32 under any dtype policy.
+    because :math:`E^2 - p^2` has no digits left in float32 for collimated particles; each factor of kT has its
+    floor of 1e-8, not the product, unless ``floor_product`` says so. All is computed in float32 under any dtype policy.
 
     Args:
         couplings: also give the couplings.
+        floor_product: kT itself is held above 1e-8 GeV, as published, rather than its factors: a particle with itself
+            then has ln kT = ln 1e-8 whatever its pT.
 
     Call arguments:
         inputs: ``p4`` (B, N, 4): pT (GeV), η, φ (rad), m (GeV), 0 in empty slots.
@@ -51,9 +53,10 @@ class PairFeatures(keras.layers.Layer):
         InputError: ``p4`` has another shape.
     """
 
-    def __init__(self, couplings: bool = False, **kwargs: Any) -> None:
+    def __init__(self, couplings: bool = False, floor_product: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.couplings = bool(couplings)
+        self.floor_product = bool(floor_product)
         # Momenta must not pass through float16: 70 TeV is its largest number, 0.05 % its resolution.
         self.autocast = False
 
@@ -82,6 +85,8 @@ class PairFeatures(keras.layers.Layer):
         delta2 = tf.square(dy) + tf.square(dphi)
         ln_delta = 0.5 * _log(delta2, _FLOOR**2)
         ln_kt = _log(low) + ln_delta
+        if self.floor_product:  # not the logarithm of the product: the gradient of a root is infinite at 0
+            ln_kt = tf.maximum(_log(low) + 0.5 * _log(delta2, _FLOOR**4), math.log(_FLOOR))
         ln_z = _log(low / (pt[:, :, None] + pt[:, None, :]))
         mtmt, ptpt, squares = product(mt, mt), product(pt, pt), product(mass2, mass2)
         mixed = product(mass2, tf.square(pt)) + product(tf.square(pt), mass2)
@@ -101,7 +106,7 @@ class PairFeatures(keras.layers.Layer):
         return (*input_shape[:-1], input_shape[-2], 6 if self.couplings else 4)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "couplings": self.couplings}
+        return {**super().get_config(), "couplings": self.couplings, "floor_product": self.floor_product}
 
 
 def _log(values: Any, floor: float = _FLOOR) -> Any:

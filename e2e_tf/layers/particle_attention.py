@@ -27,8 +27,9 @@ class ParticleAttention(keras.layers.Layer):
         \alpha^h_{ij} = \mathrm{softmax}_j\Big(
             \frac{(Q^h x_i + b_q)^T (K^h x_j + b_k)}{\sqrt{d}} + u_h^T e_{ij}\Big)
 
-    Departure from the paper: pair features enter each head through one linear map. The paper's four-layer
-    network on pairs, shared by all blocks, is Dense layers between :class:`PairFeatures` and this layer.
+    Departure from the paper: pair features enter each head through one linear map :math:`u_h`. The paper's four-layer
+    network on pairs, shared by all blocks, is Dense layers between :class:`PairFeatures` and this layer; with one
+    output a head it enters as it is (``project_pairs=False``, :math:`u_h^T e_{ij} = e_{ijh}`).
 
     Args:
         heads: number of heads.
@@ -36,6 +37,7 @@ class ParticleAttention(keras.layers.Layer):
         channels: output channels, ``heads * key_dim`` if None.
         dropout_rate: dropout on the attention coefficients.
         kernel_initializer: of the five matrices.
+        project_pairs: pair features enter through a matrix (P, heads); else P = heads, and each shifts its head.
 
     Call arguments:
         inputs: ``[x, pairs, members]``, one of
@@ -47,7 +49,8 @@ class ParticleAttention(keras.layers.Layer):
         (B, N, channels), 0 in empty slots, or (n, channels).
 
     Raises:
-        InputError: an argument is out of range, the ranks do not go together or the counts do not add up.
+        InputError: an argument is out of range, the ranks do not go together, the counts do not add up, or there is
+            not one pair feature a head where they are not projected.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ParticleAttention(keras.layers.Layer):
         channels: int | None = None,
         dropout_rate: float = 0.0,
         kernel_initializer: Any = "glorot_uniform",
+        project_pairs: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -67,9 +71,12 @@ class ParticleAttention(keras.layers.Layer):
             raise InputError(f"dropout_rate must be in [0, 1), got {dropout_rate!r}")
         self.dropout_rate = float(dropout_rate)
         self.kernel_initializer = initializers.get(kernel_initializer)
+        self.project_pairs = bool(project_pairs)
 
     def build(self, input_shape: Any) -> None:
         shape, pairs, _ = input_shape
+        if not self.project_pairs and pairs[-1] != self.heads:
+            raise InputError(f"pairs must have one feature a head ({self.heads}), got {pairs[-1]}")
         width = self.heads * self.key_dim
         sizes = {
             "query": (shape[-1], width),
@@ -83,9 +90,10 @@ class ParticleAttention(keras.layers.Layer):
                 shape=size, initializer=self.kernel_initializer.clone(), name=f"{name}_kernel"
             )
             self.biases[name] = self.add_weight(shape=size[1:], initializer="zeros", name=f"{name}_bias")
-        self.pair_kernel = self.add_weight(
-            shape=(pairs[-1], self.heads), initializer=self.kernel_initializer.clone(), name="pair_kernel"
-        )
+        if self.project_pairs:
+            self.pair_kernel = self.add_weight(
+                shape=(pairs[-1], self.heads), initializer=self.kernel_initializer.clone(), name="pair_kernel"
+            )
         self.dropout = keras.layers.Dropout(self.dropout_rate, dtype=self.dtype_policy)
         self.built = True
 
@@ -105,7 +113,8 @@ class ParticleAttention(keras.layers.Layer):
             split_heads(self._dense(x, name), self.heads) for name in ("query", "key", "value")
         )
         logits = tf.matmul(query * self.key_dim**-0.5, key, transpose_b=True)
-        logits = logits + tf.transpose(linear(pairs, self.pair_kernel), (0, 3, 1, 2))
+        shift = linear(pairs, self.pair_kernel) if self.project_pairs else tf.cast(pairs, x.dtype)
+        logits = logits + tf.transpose(shift, (0, 3, 1, 2))
         floor = tf.constant(-3e4 if x.dtype == tf.float16 else -1e9, x.dtype)
         alpha = tf.nn.softmax(tf.where(present[:, None, None, :] > 0, logits, floor), axis=-1)
         output = join_heads(tf.matmul(self.dropout(alpha, training=training), value))
@@ -125,4 +134,5 @@ class ParticleAttention(keras.layers.Layer):
             "channels": self.channels,
             "dropout_rate": self.dropout_rate,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "project_pairs": self.project_pairs,
         }

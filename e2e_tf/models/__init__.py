@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.models.deep_sets import DeepSets, deep_sets
 from e2e_tf.models.egamma_hybrid import EGammaHybrid, egamma_hybrid
@@ -24,9 +25,7 @@ from e2e_tf.models.particle_attention import ParticleTransformer, particle_atten
 from e2e_tf.models.particle_net import ParticleNet, ParticleNetLite, particle_net
 from e2e_tf.models.presets import RUNS, TRAINING, TrainingPreset, run_preset, training_preset
 from e2e_tf.models.quark_gluon_cnn import QuarkGluonCNN, quark_gluon_cnn
-
-if TYPE_CHECKING:
-    from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.models.weaver import load_weaver
 
 __all__ = [
     "FCN",
@@ -57,6 +56,7 @@ __all__ = [
     "gcn_belle",
     "graph_net",
     "head_losses",
+    "load_weaver",
     "model_settings",
     "particle_attention",
     "particle_net",
@@ -95,7 +95,12 @@ MODELS: dict[str, ModelEntry] = {
         ParticleNetLite, particle_net, "graph", "the same, smaller", (17, 2), 28517
     ),
     "particle_attention": ModelEntry(
-        ParticleTransformer, particle_attention, "graph", "a small Particle Transformer", (17, 2), 141391
+        ParticleTransformer,
+        particle_attention,
+        "graph",
+        "Particle Transformer, small or as published",
+        (17, 2),
+        141391,
     ),
     "deep_sets": ModelEntry(DeepSets, deep_sets, "graph", "a sum over nodes, without edges", (17, 2), 83957),
     "graph_net": ModelEntry(GraphNet, graph_net, "graph", "graph network of ErUm-Data", (7, 0), 805377),
@@ -116,6 +121,10 @@ MODELS: dict[str, ModelEntry] = {
 
 def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
     """The settings dataclass of a model, filled from a mapping.
+
+    Args:
+        name: a name in :data:`MODELS`.
+        settings: values by the names of its fields; the others keep their defaults.
 
     Raises:
         InputError: the model or a setting is unknown, or a value has the wrong type or is out of range.

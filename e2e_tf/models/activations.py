@@ -12,6 +12,9 @@ def gelu(h: Any) -> Any:
 
     Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415. Keras' own goes through erfc, for which ONNX has no
     operator.
+
+    Args:
+        h: float, any shape.
     """
     from keras import ops
 

@@ -68,7 +68,15 @@ def backbone(name: str, height: int, width: int, pretrained: bool | str, trainab
 
 
 def scaled(name: str, image: Any) -> Any:
-    """Pixel values from 0 to 255 as a network of keras.applications was trained on them."""
+    """Pixel values as a network of keras.applications was trained on them.
+
+    Args:
+        name: a name in :data:`BACKBONES`.
+        image: float32 (B, H, W, 3), red, green and blue from 0 to 255.
+
+    Returns:
+        The same shape, scaled, centred and ordered as the network's ``preprocess_input`` does.
+    """
     import keras
 
     if name == "efficientnetb2":

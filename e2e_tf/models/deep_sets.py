@@ -39,10 +39,16 @@ class DeepSets:
 
 
 def deep_sets(n_features: int, n_globals: int, settings: DeepSets | None = None, outputs: Outputs = 1) -> Any:
-    """Dense layers on each node, a sum over the nodes, dense layers; edges are not looked at.
+    r"""Dense layers on each node, a sum over the nodes, dense layers; edges are not looked at.
 
     Zaheer et al., Deep Sets, https://arxiv.org/abs/1703.06114; Komiske, Metodiev and Thaler, Energy Flow
     Networks, https://arxiv.org/abs/1810.05165
+
+    .. math::
+        y = F\Big(\sum_i \Phi(x_i)\Big)
+
+    Departures from the second paper, where a setting says so: a mean or maximum in place of the sum, dropout. With
+    ``n_globals`` the graph-level quantities are joined after the pooling.
 
     Args:
         n_features: node features F.
@@ -52,6 +58,9 @@ def deep_sets(n_features: int, n_globals: int, settings: DeepSets | None = None,
 
     Returns:
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.disjoint_inputs`.
+
+    Raises:
+        InputError: ``n_features``, ``n_globals`` or ``outputs`` is not acceptable.
     """
     import keras
 

@@ -48,9 +48,12 @@ class EGammaHybrid:
 def egamma_hybrid(
     n_features: int, n_globals: int, settings: EGammaHybrid | None = None, outputs: Outputs = 1
 ) -> Any:
-    """A residual block, reduction to three channels, EfficientNetB2, pooling, Dense 256 with L2.
+    r"""A residual block, reduction to three channels, EfficientNetB2, pooling, Dense 256 with L2.
 
     He et al., https://arxiv.org/abs/1512.03385; Tan and Le, EfficientNet, https://arxiv.org/abs/1905.11946
+
+    .. math::
+        x' = \mathrm{ReLU}\big(\mathrm{BN}(K_2 * \mathrm{ReLU}(\mathrm{BN}(K_1 * x))) + \mathrm{BN}(K_0 * x)\big)
 
     The images are energies and times of crystals, scaled to [0, 1] (:func:`e2e_tf.images.max_normalised`).
     EfficientNet divides by 255 itself, so the three channels are multiplied by it first.

@@ -35,10 +35,15 @@ class FCN:
 
 
 def fcn(n_features: int, n_globals: int, settings: FCN | None = None, outputs: Outputs = 1) -> Any:
-    """Twelve dense layers on flattened inputs.
+    r"""Twelve dense layers on flattened inputs.
 
     Benato et al., Shared Data and Algorithms for Deep Learning in Fundamental Physics,
     https://arxiv.org/abs/2107.00656
+
+    .. math::
+        h_{l+1} = \mathrm{ReLU}(W_l h_l + b_l)
+
+    Departure from the paper, where a setting says so: dropout. With ``n_globals`` the further inputs are joined first.
 
     Args:
         n_features: inputs of an entry, flattened.
@@ -48,6 +53,9 @@ def fcn(n_features: int, n_globals: int, settings: FCN | None = None, outputs: O
 
     Returns:
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.dense_inputs`.
+
+    Raises:
+        InputError: ``n_features``, ``n_globals`` or ``outputs`` is not acceptable.
     """
     import keras
 

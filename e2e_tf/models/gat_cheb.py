@@ -72,11 +72,20 @@ class GATCheb:
 
 
 def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, outputs: Outputs = 1) -> Any:
-    """Attention layers, Chebyshev layers, a pooling of the nodes, dense layers with jet quantities.
+    r"""Attention layers, Chebyshev layers, a pooling of the nodes, dense layers with jet quantities.
 
-    A Keras functional model on disjoint batches. The architecture is that of the ML4SCI end-to-end tau studies:
-    GATConv of 32, 64 and 128 channels with 1, 2 and 4 heads of 32 channels, ChebConv of 128, 64 and 32
-    channels with K = 3, global average pooling, the jet's own quantities joined, Dense 256 and 128.
+    Velickovic et al., Graph Attention Networks, https://arxiv.org/abs/1710.10903; Defferrard et al., Convolutional
+    Neural Networks on Graphs with Fast Localized Spectral Filtering, https://arxiv.org/abs/1606.09375
+
+    .. math::
+        X' = \mathrm{ReLU}\big(\big\Vert_h \alpha^h X W^h + b\big), \quad
+        X'' = \mathrm{ReLU}\Big(\sum_{k<K} T_k(\tilde L) X' W_k + b\Big)
+
+    The architecture is that of the ML4SCI end-to-end tau studies: GATConv of 32, 64 and 128 channels with 1, 2 and 4
+    heads of 32 channels, ChebConv of 128, 64 and 32 channels with K = 3, global average pooling, the jet's own
+    quantities joined, Dense 256 and 128. Departures from the papers: attention layers end in ReLU (1710.10903: ELU) and
+    have dropout on their coefficients but not on their inputs; the Laplacian is made of (A + Aᵀ) / 2 and scaled with a
+    largest eigenvalue of 2 (1606.09375: of an undirected graph, with its own).
 
     Args:
         n_features: node features F.
@@ -87,7 +96,10 @@ def gat_cheb(n_features: int, n_globals: int, settings: GATCheb | None = None, o
     Returns:
         A ``keras.Model`` whose inputs are a dictionary: ``x`` float32 (n, F), ``senders`` and ``receivers``
         int32 (n_edges,), ``n_node`` int32 (B,) and, if ``n_globals``, ``u`` float32 (B, G); the output
-        ``score`` is (B, outputs).
+        ``score`` is float32 (B, outputs).
+
+    Raises:
+        InputError: ``n_features``, ``n_globals`` or ``outputs`` is not acceptable.
     """
     import keras
 

@@ -45,10 +45,13 @@ class GCNBelle:
 
 
 def gcn_belle(n_features: int, n_globals: int, settings: GCNBelle | None = None, outputs: Outputs = 1) -> Any:
-    """Embedded particle kinds, dense layers, graph convolutions on the decay tree, mean, dense layers.
+    r"""Embedded particle kinds, dense layers, graph convolutions on the decay tree, mean, dense layers.
 
     Benato et al., Shared Data and Algorithms for Deep Learning in Fundamental Physics,
     https://arxiv.org/abs/2107.00656; Kipf and Welling, https://arxiv.org/abs/1609.02907
+
+    .. math::
+        X' = \mathrm{ReLU}\big(D^{-1/2} (A + 1) D^{-1/2} X W + b\big)
 
     The graph is mother to daughter and back (:func:`e2e_tf.graph.parents`). Departures from the published
     model: every particle has a loop in the normalised adjacency, a root too; the mean is over the particles,

@@ -75,7 +75,8 @@ def graph_net(n_features: int, n_globals: int, settings: GraphNet | None = None,
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.disjoint_inputs`, or the padded ones.
 
     Raises:
-        InputError: graph-level features, or outputs of nodes or edges, with ``padded_nodes``.
+        InputError: graph-level features, or outputs of nodes or edges, with ``padded_nodes``; or ``n_features``,
+            ``n_globals`` or ``outputs`` is not acceptable.
     """
     import keras
 

@@ -61,7 +61,11 @@ Outputs = int | Head | Mapping[str, Head]
 
 
 def as_heads(outputs: Outputs) -> dict[str, Head]:
-    """Heads by name: 1 is a binary ``score``, a larger number a ``score`` of so many classes.
+    """Heads by name.
+
+    Args:
+        outputs: 1 for a binary ``score``, a larger number for a ``score`` of so many classes, a :class:`Head` for a
+            ``score`` of its kind, or Heads by name.
 
     Raises:
         InputError: ``outputs`` is none of what is accepted.
@@ -78,7 +82,17 @@ def as_heads(outputs: Outputs) -> dict[str, Head]:
 
 
 def head_losses(outputs: Outputs) -> Any:
-    """What ``compile(loss=...)`` takes: a name, or names by output."""
+    """What ``compile(loss=...)`` takes.
+
+    Args:
+        outputs: see :func:`as_heads`.
+
+    Returns:
+        A Keras loss by name, or names by output where ``outputs`` maps names to heads.
+
+    Raises:
+        InputError: ``outputs`` is none of what is accepted.
+    """
     heads = as_heads(outputs)
     if isinstance(outputs, Mapping):
         return {name: head.loss for name, head in heads.items()}

@@ -43,7 +43,12 @@ def disjoint_inputs(n_features: int, n_globals: int, extra: dict[str, int] | Non
 
 
 def image_inputs(height: int, width: int, channels: int, n_globals: int) -> dict[str, Any]:
-    """``image`` float32 (B, H, W, C) and, if ``n_globals``, ``u`` float32 (B, G).
+    """The inputs of a model on images: ``image`` float32 (B, H, W, C) and, if ``n_globals``, ``u`` float32 (B, G).
+
+    Args:
+        height, width: of the images, in pixels.
+        channels: of the images, C.
+        n_globals: features of a whole image G; 0 leaves ``u`` out.
 
     Raises:
         InputError: a number is not acceptable.
@@ -60,7 +65,11 @@ def image_inputs(height: int, width: int, channels: int, n_globals: int) -> dict
 
 
 def dense_inputs(n_features: int, n_globals: int) -> dict[str, Any]:
-    """``x`` float32 (B, F) and, if ``n_globals``, ``u`` float32 (B, G).
+    """The inputs of a model on rows: ``x`` float32 (B, F) and, if ``n_globals``, ``u`` float32 (B, G).
+
+    Args:
+        n_features: inputs of an entry F.
+        n_globals: further inputs G; 0 leaves ``u`` out.
 
     Raises:
         InputError: a number is not acceptable.

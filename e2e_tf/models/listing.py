@@ -27,6 +27,9 @@ _ALSO = {
 def input_needs(name: str) -> str:
     """The inputs of a model in one line.
 
+    Args:
+        name: a name in :data:`e2e_tf.models.MODELS`.
+
     Raises:
         InputError: there is no such model.
     """
@@ -38,6 +41,9 @@ def input_needs(name: str) -> str:
 
 def list_models(name: str = "") -> None:
     """Print all models, or the settings of one with their defaults.
+
+    Args:
+        name: a name in :data:`e2e_tf.models.MODELS`; empty for all.
 
     Raises:
         InputError: there is no such model.

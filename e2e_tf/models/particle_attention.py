@@ -1,4 +1,4 @@
-"""A small Particle Transformer."""
+"""The Particle Transformer, smaller or as published."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from e2e_tf.errors import InputError
 from e2e_tf.models.activations import gelu
 from e2e_tf.models.heads import Outputs, add_heads
 from e2e_tf.models.inputs import disjoint_inputs
+from e2e_tf.models.part_published import class_token, published_blocks
 
 __all__ = ["ParticleTransformer", "particle_attention"]
 
 
 @dataclass(frozen=True)
 class ParticleTransformer:
-    """Settings of :func:`particle_attention`; the paper's are 128, 8 heads, 8 blocks and 2 class blocks.
+    """Settings of :func:`particle_attention`; :meth:`published` has the paper's.
 
     Attributes:
+        variant: ``"simple"``, or ``"published"`` for the blocks as the paper's code has them, see
+            :func:`particle_attention`; the sizes are those of the other settings in both.
         width: features of a node inside the model; ``heads`` must divide it.
         heads: attention heads.
         blocks: particle attention blocks.
@@ -41,6 +44,7 @@ class ParticleTransformer:
         dropout: in the blocks and after each of the latter.
     """
 
+    variant: str = "simple"
     width: int = 64
     heads: int = 4
     blocks: int = 3
@@ -58,7 +62,30 @@ class ParticleTransformer:
     dense: tuple[int, ...] = ()
     dropout: float = 0.1
 
+    @classmethod
+    def published(cls, **changes: Any) -> ParticleTransformer:
+        """The settings of the paper (section 5.1) and its code, 2.14 million parameters for 17 features.
+
+        Args:
+            changes: settings that are to be others.
+        """
+        paper: dict[str, Any] = {
+            "variant": "published",
+            "width": 128,
+            "heads": 8,
+            "blocks": 8,
+            "class_blocks": 2,
+            "feed_forward": 4,
+            "embed": (128, 512),
+            "pairs": "p4",
+            "pair_embed": (64, 64, 64),
+            "dropout": 0.1,
+        }
+        return cls(**(paper | changes))
+
     def __post_init__(self) -> None:
+        if self.variant not in ("simple", "published"):
+            raise InputError(f"variant must be 'simple' or 'published', not {self.variant!r}")
         for name in ("width", "heads", "blocks", "feed_forward"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -95,11 +122,30 @@ def particle_attention(
 
     Qu, Li and Qian, Particle Transformer for Jet Tagging, https://arxiv.org/abs/2202.03772
 
-    Blocks are as in the paper, with a normalisation before and after the attention; a class token gathers the
-    nodes. Departures: the default is smaller; pair features can be those of the graph (see
-    :class:`ParticleTransformer`); with ``n_globals`` the graph-level quantities enter every node at the start
-    and are joined after the pooling; the paper's scaling of heads and of the residual is left out. A graph
-    without nodes gives what the class token alone gives.
+    ``variant = "published"`` is the network of the paper's code (weaver), whose trained parameters
+    :func:`e2e_tf.models.weaver.load_weaver` reads. What is left to differ:
+
+    - inputs are (pT, η, φ, m) rather than (px, py, pz, E), and m² of a pair is a sum of positive terms, for its digits;
+    - padding takes no part in any batch normalisation, where weaver counts it in that of the inputs;
+    - moving variances are those of the batch, not n / (n - 1) of it, and parameters start from Keras' distributions;
+    - the graph-level inputs, pair features of the graph, couplings and poolings below, which the paper has not.
+
+    ``variant = "simple"`` departs from the paper further:
+
+    - inputs and pair features are not batch-normalised;
+    - each embedding layer is Dense, GELU, LayerNorm (paper: LayerNorm, Dense, GELU);
+    - pair features enter the heads of each block through a matrix of that block; in the paper the last layer of the
+      pair embedding, shared by all blocks, has one output a head;
+    - ε of LayerNorm is 1e-3 (paper: 1e-5);
+    - in the feed-forward network dropout comes after the inner LayerNorm (paper: before it);
+    - the class token is normalised with the nodes before it asks (paper: it asks as it is), and class blocks have the
+      dropout of the others in their feed-forward network (paper: none);
+    - attention heads and the residual have no learned factors;
+    - kT of a pair is the product of two factors with a floor of 1e-8 each (paper: the product has it);
+    - GELU after the dense layers at the end (paper: ReLU).
+
+    In both, with ``n_globals`` the graph-level quantities enter every node at the start and are joined after the
+    pooling, and a graph without nodes gives what the class token alone gives.
 
     Args:
         n_features: node features F.
@@ -109,21 +155,14 @@ def particle_attention(
 
     Returns:
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.disjoint_inputs` and, with
-        ``pairs="p4"``, ``p4``.
+        ``pairs="p4"``, ``p4`` float32 (n, 4).
 
     Raises:
         InputError: a column is not one of ``x``, or those of ``pairs="features"`` are not known.
     """
     import keras
 
-    from e2e_tf.layers import (
-        DisjointToBlocks,
-        FeatureMomenta,
-        GlobalAvgPool,
-        GlobalSumPool,
-        PairFeatures,
-        ParticleAttention,
-    )
+    from e2e_tf.layers import DisjointToBlocks, FeatureMomenta, PairFeatures
 
     s = settings or ParticleTransformer()
     columns = s.pairs if isinstance(s.pairs, tuple) else ()
@@ -150,9 +189,7 @@ def particle_attention(
             p4 = FeatureMomenta(*undone, dtype="float32", name="momenta")(x)
         else:
             p4 = keras.ops.take(x, columns, axis=-1) if columns else x[..., n_features:]
-        pairs = PairFeatures(couplings=s.couplings, name="pairs")(p4)
-        for i, units in enumerate(s.pair_embed, 1):
-            pairs = gelu(keras.layers.Dense(units, name=f"pair_embed_{i}")(pairs))
+        pairs = PairFeatures(couplings=s.couplings, floor_product=s.variant == "published", name="pairs")(p4)
         x = x[..., :n_features]
         if s.relative:
             kept = [column for column in range(n_features) if column not in s.pair_columns[1:]]
@@ -160,6 +197,25 @@ def particle_attention(
     slots = keras.ops.expand_dims(mask, -1)
     if n_globals:
         x = keras.layers.Concatenate(name="with_globals")([x, slots * keras.ops.expand_dims(inputs["u"], 1)])
+    blocks, activation = (published_blocks, keras.ops.relu) if s.variant == "published" else (_blocks, gelu)
+    x, h = blocks(s, x, pairs, mask, inputs["n_node"])
+    if n_globals:
+        h = keras.layers.Concatenate(name="join")([h, inputs["u"]])
+    for i, units in enumerate(s.dense, 1):
+        h = activation(keras.layers.Dense(units, name=f"dense_{i}")(h))
+        h = keras.layers.Dropout(s.dropout, name=f"dropout_{i}")(h)
+    return keras.Model(inputs, add_heads(outputs, h, inputs, x), name="particle_attention")
+
+
+def _blocks(s: ParticleTransformer, x: Any, pairs: Any, mask: Any, n_node: Any) -> tuple[Any, Any]:
+    """The simple variant's nodes (B, N, width) and graphs (B, width); arguments of :func:`published_blocks`."""
+    import keras
+
+    from e2e_tf.layers import GlobalAvgPool, GlobalSumPool, ParticleAttention
+
+    if s.pairs != "graph":
+        for i, units in enumerate(s.pair_embed, 1):
+            pairs = gelu(keras.layers.Dense(units, name=f"pair_embed_{i}")(pairs))
 
     def feed_forward(h: Any, name: str) -> Any:
         y = keras.layers.LayerNormalization(name=f"{name}_norm")(h)
@@ -180,11 +236,7 @@ def particle_attention(
         y = keras.layers.LayerNormalization(name=f"attention_{i}_after")(y)
         x = feed_forward(x + keras.layers.Dropout(s.dropout, name=f"attention_{i}_dropout")(y), f"feed_{i}")
     if s.class_blocks:
-        # An embedding with one entry is a learned vector; it counts as one more node, so no graph is empty.
-        first = keras.ops.expand_dims(inputs["n_node"], 1)
-        token = keras.layers.Embedding(1, s.width, name="class_token")(keras.ops.zeros_like(first))
-        seen = keras.ops.concatenate([keras.ops.ones_like(token[..., 0]), mask], axis=1)
-        seen = keras.ops.expand_dims(keras.ops.cast(seen, "bool"), 1)
+        token, seen = class_token(s.width, n_node, mask)
         for i in range(1, s.class_blocks + 1):
             both = keras.ops.concatenate([token, x], axis=1)
             both = keras.layers.LayerNormalization(name=f"class_{i}_norm")(both)
@@ -192,12 +244,5 @@ def particle_attention(
             y = attend(both[:, :1], both, attention_mask=seen)
             y = keras.layers.LayerNormalization(name=f"class_{i}_after")(y)
             token = feed_forward(token + y, f"class_feed_{i}")
-        h = keras.layers.LayerNormalization(name="pool")(token[:, 0])
-    else:
-        h = (GlobalSumPool if s.pooling == "sum" else GlobalAvgPool)(name="pool")([x, mask])
-    if n_globals:
-        h = keras.layers.Concatenate(name="join")([h, inputs["u"]])
-    for i, units in enumerate(s.dense, 1):
-        h = gelu(keras.layers.Dense(units, name=f"dense_{i}")(h))
-        h = keras.layers.Dropout(s.dropout, name=f"dropout_{i}")(h)
-    return keras.Model(inputs, add_heads(outputs, h, inputs, x), name="particle_attention")
+        return x, keras.layers.LayerNormalization(name="pool")(token[:, 0])
+    return x, (GlobalSumPool if s.pooling == "sum" else GlobalAvgPool)(name="pool")([x, mask])

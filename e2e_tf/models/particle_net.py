@@ -63,15 +63,26 @@ class ParticleNetLite(ParticleNet):
 def particle_net(
     n_features: int, n_globals: int, settings: ParticleNet | None = None, outputs: Outputs = 1
 ) -> Any:
-    """Edge convolutions on neighbours found anew in every block, on disjoint batches.
+    r"""Edge convolutions on neighbours found anew in every block, on disjoint batches.
 
     Qu and Gouskos, ParticleNet: Jet Tagging via Particle Clouds, https://arxiv.org/abs/1902.08570
 
+    .. math::
+        x'_i = \mathrm{ReLU}\Big(\frac{1}{k} \sum_{j \in \mathrm{kNN}(i)} \mathrm{MLP}(x_i \,\|\, x_j - x_i)
+            + \mathrm{BN}(W x_i)\Big)
+
     The features are batch-normalised; each block is an edge convolution of three dense layers with batch
     normalisation and the mean over the neighbours, plus a shortcut; then the mean over the nodes and a dense
-    layer. Departures: padding is masked and does not enter means and normalisations (the paper's code puts it
-    at a coordinate of 999 and divides by the padded length), and with ``n_globals`` the graph-level quantities
-    are joined after the pooling.
+    layer. The first block looks for neighbours in the plane of η and φ, later ones in the block's own features.
+
+    Departures from the paper's code (https://github.com/hqucms/ParticleNet):
+
+    - padding is masked and does not enter means and normalisations; there it lies at a coordinate of 999, is a
+      neighbour where a jet has fewer than k + 1 particles, and the mean over nodes divides by the padded length;
+    - dense layers inside an edge convolution, but the last, have a bias, which the batch normalisation cancels;
+    - with ``n_globals`` the graph-level quantities are joined after the pooling.
+
+    :func:`e2e_tf.models.weaver.load_weaver` reads parameters that were trained in weaver.
 
     Args:
         n_features: node features F.
@@ -84,7 +95,8 @@ def particle_net(
         ``coordinates="points"``, ``points``.
 
     Raises:
-        InputError: a coordinate is no column of ``x``.
+        InputError: a coordinate is no column of ``x``, or ``n_features``, ``n_globals`` or ``outputs`` is not
+            acceptable.
     """
     import keras
 

@@ -45,7 +45,7 @@ class TrainingPreset:
     steps: tuple[tuple[int, float], ...] = ()
 
     def callbacks(self) -> list[Any]:
-        """New Keras callbacks: the rate of each epoch, the plateau, early stopping."""
+        """New Keras callbacks, those that are set: the rate of each epoch, the plateau, early stopping."""
         import keras
 
         found: list[Any] = []
@@ -73,7 +73,12 @@ class TrainingPreset:
         return found
 
     def rate(self, epoch: int, rate: float = 0.0) -> float:
-        """The learning rate of an epoch, counted from 0 as Keras does."""
+        """The learning rate of an epoch.
+
+        Args:
+            epoch: counted from 0, as Keras does.
+            rate: the current one, which Keras gives; not looked at.
+        """
         current = self.learning_rate
         for after, value in self.steps:
             if epoch >= after:
@@ -81,7 +86,16 @@ class TrainingPreset:
         return current
 
     def compile(self, model: Any, outputs: Outputs = 1, metrics: Any = None) -> Any:
-        """Compile a model as the study did; the model comes back."""
+        """Compile a model as the study did.
+
+        Args:
+            model: a Keras model.
+            outputs: what it was built with, see :func:`e2e_tf.models.heads.as_heads`.
+            metrics: as in ``keras.Model.compile``.
+
+        Returns:
+            The model.
+        """
         import keras
 
         optimizer = keras.optimizers.get(
@@ -117,6 +131,9 @@ Of ``event_images`` the optimizer's rate and the plateau's factor are ours: the 
 
 def training_preset(name: str) -> TrainingPreset:
     """A preset by name.
+
+    Args:
+        name: a name in :data:`TRAINING`.
 
     Raises:
         InputError: there is none of this name.
@@ -181,6 +198,9 @@ pileup apart, as samples that were simulated with pileup have them.
 
 def run_preset(name: object) -> dict[str, dict[str, Any]]:
     """The sections of a run by name, a copy.
+
+    Args:
+        name: a name in :data:`RUNS`.
 
     Raises:
         InputError: there is none of this name.

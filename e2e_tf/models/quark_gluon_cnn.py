@@ -53,11 +53,17 @@ class QuarkGluonCNN:
 def quark_gluon_cnn(
     n_features: int, n_globals: int, settings: QuarkGluonCNN | None = None, outputs: Outputs = 1
 ) -> Any:
-    """Depthwise and pointwise convolutions with GELU, pooled and joined with a branch of jet quantities.
+    r"""Depthwise and pointwise convolutions with GELU, pooled and joined with a branch of jet quantities.
 
-    Blocks are those of Liu et al., A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545, with batch
-    normalisation, which costs less on images that are mostly zeros; the task is that of Andrews et al.,
-    https://arxiv.org/abs/1902.08276.
+    Blocks are those of Liu et al., A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545; the task is that of
+    Andrews et al., https://arxiv.org/abs/1902.08276.
+
+    .. math::
+        x' = x + W_2\, \mathrm{GELU}(W_1 \mathrm{BN}(\mathrm{depthwise}(x)))
+
+    Departures from the first paper: batch normalisation in place of LayerNorm, which costs less on images that are
+    mostly zeros; kernels of 5 rather than 7; twice the channels in the middle of a block rather than four times; no
+    learned factors of the blocks and no normalisation before an image is halved.
 
     Args:
         n_features: channels of the images.
@@ -67,6 +73,9 @@ def quark_gluon_cnn(
 
     Returns:
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.image_inputs`.
+
+    Raises:
+        InputError: ``n_features``, ``n_globals`` or ``outputs`` is not acceptable.
     """
     import keras
 

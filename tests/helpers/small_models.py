@@ -33,6 +33,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "particle_attention in columns": ("particle_attention", {"pairs": [0, 1, 2, 3], "couplings": True}),
     "particle_attention in features": ("particle_attention", FEATURES),
     "particle_attention, relative": ("particle_attention", FEATURES | {"relative": True}),
+    "particle_attention as published": ("particle_attention", FEATURES | {"variant": "published"}),
+    "particle_attention as published, mean": (
+        "particle_attention",
+        {"variant": "published", "class_blocks": 0},
+    ),
     "deep_sets with max": ("deep_sets", {"pool": "max"}),
 }
 ALL = {name: (name, {}) for name in SMALL} | VARIANTS

@@ -70,6 +70,18 @@ def test_hand_computed():
     np.testing.assert_allclose(out, [0, np.log(0.25), 0, np.log(m2)], atol=1e-6)
 
 
+def test_floor_of_the_product():
+    """As published, ln kT of a particle with itself is ln 1e-8, and of others what it is without."""
+    p4 = np.array([[[200, 0.5, 1.0, 0], [3, 0.7, -1.0, 0.1], [1e-9, 0.7, -1.0, 0.1]]], np.float32)
+    factors, product = PairFeatures()(p4).numpy(), PairFeatures(floor_product=True)(p4).numpy()
+    np.testing.assert_array_equal(product[..., 1:], factors[..., 1:])
+    np.testing.assert_allclose(product[0, 0, 1], factors[0, 0, 1])
+    np.testing.assert_allclose(np.diagonal(product[0, :, :, 0]), np.log(1e-8), rtol=1e-6)
+    np.testing.assert_allclose(factors[0, 0, 0, 0], np.log(200) + np.log(1e-8), rtol=1e-6)
+    assert product[..., 0].min() == pytest.approx(np.log(1e-8), rel=1e-6)
+    assert PairFeatures.from_config(PairFeatures(floor_product=True).get_config()).floor_product
+
+
 def test_collimated_particles_keep_their_mass():
     # 500 GeV each, 1e-3 apart: E² - p² in float32 would be noise.
     p4 = np.array([[[500.0, 2.0, 0.0, 0.13957], [500.0, 2.001, 0.0, 0.13957]]], np.float32)
@@ -81,13 +93,14 @@ def test_collimated_particles_keep_their_mass():
     assert p.shape == (2, 4)
 
 
-def test_gradients_are_finite_where_particles_coincide():
+@pytest.mark.parametrize("floor_product", [False, True])
+def test_gradients_are_finite_where_particles_coincide(floor_product):
     import tensorflow as tf
 
     p4 = tf.constant([[[2.0, 0.1, 0.2, 0.0], [2.0, 0.1, 0.2, 0.0], [0.0, 0.0, 0.0, 0.0]]])
     with tf.GradientTape() as tape:
         tape.watch(p4)
-        loss = tf.reduce_sum(PairFeatures(couplings=True)(p4))
+        loss = tf.reduce_sum(PairFeatures(couplings=True, floor_product=floor_product)(p4))
     assert np.isfinite(tape.gradient(loss, p4).numpy()).all()
 
 

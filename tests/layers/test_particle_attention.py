@@ -80,3 +80,21 @@ def test_errors():
     x, e, mask = FORMS[1].feed(STANDARD)
     with pytest.raises(InputError, match=r"pairs must have shape \(B, N, N, P\), got \(6, 6, 6\)"):
         ParticleAttention(2, 4)([x, e[..., 0], mask])
+
+
+def test_pairs_that_are_not_projected_shift_one_head_each():
+    x = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)
+    e = np.random.default_rng(1).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    mask = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], np.float32)
+    plain = ParticleAttention(3, 2, project_pairs=False)
+    projected = ParticleAttention(3, 2)
+    expected_inputs = [x, e, mask]
+    plain(expected_inputs)
+    projected(expected_inputs)
+    projected.set_weights([*plain.get_weights(), np.eye(3)])
+    np.testing.assert_allclose(plain(expected_inputs), projected(expected_inputs), rtol=1e-5, atol=1e-6)
+    assert len(plain.weights) == 8
+    again = ParticleAttention.from_config(plain.get_config())
+    assert not again.project_pairs
+    with pytest.raises(InputError, match=r"pairs must have one feature a head \(2\), got 3"):
+        ParticleAttention(2, 2, project_pairs=False)([x, e, mask])
