@@ -21,8 +21,9 @@ import numpy as np
 
 from e2e_tf.data.duplicates import fingerprints, mixed
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
-from e2e_tf.data.jets import Jets, read_jets
-from e2e_tf.data.readers.common import Report, check_on_error
+from e2e_tf.data.jets import Jets
+from e2e_tf.data.readers import Report, open_reader
+from e2e_tf.data.readers.entries import check_on_error
 from e2e_tf.data.store import GraphStore, new_store
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, refuse_existing, sha256
@@ -32,7 +33,6 @@ from e2e_tf.terminal import status, track
 __all__ = ["ConvertReport", "convert", "reader_options", "recipe_for"]
 
 PIECE = 2000  # units of an input (jets, events, images) in a part
-_OWN = "e2e_tf"
 
 
 @dataclass
@@ -261,32 +261,13 @@ def _plan(
 
 def _look(path: Path, reader: str, options: Mapping[str, Any]) -> tuple[str, int]:
     """The reader of a file and the number of its units."""
-    from e2e_tf.data.readers import open_reader
-
     file = open_reader(path, reader or None)
-    if file.reader.name == _OWN:
-        import h5py
-
-        try:
-            with h5py.File(path) as content:
-                return _OWN, len(content["event"])
-        except (OSError, KeyError) as error:
-            raise InputError(f"{path} cannot be read, it is truncated or damaged ({error})") from error
-    own = {name: options[name] for name in ("split", "labels", "key") if name in options}
-    return file.reader.name, file.count(**own)
+    return file.reader.name, file.count(**options)
 
 
 def _read(path: Path, reader: str, start: int, stop: int, on_error: str, options: Mapping[str, Any]) -> Any:
     """A piece of a file and the report of its reader."""
-    from e2e_tf.data.readers import open_reader
-
     report = Report()
-    if reader == _OWN:
-        if options:
-            raise InputError(f"the reader {_OWN} takes no options, got {', '.join(options)}")
-        jets = read_jets(path, start, stop)
-        report.read = len(jets)
-        return jets, report
     file = open_reader(path, reader)
     return file.read(start=start, stop=stop, on_error=on_error, report=report, **options), report
 

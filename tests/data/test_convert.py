@@ -314,7 +314,10 @@ def test_inputs_with_other_columns_are_refused(inputs, make_jets, tmp_path):
         ({"processes": 0}, "processes and piece must be positive, they are 0 and 2000"),
         ({"on_error": "ignore"}, "on_error must be 'stop' or 'skip', not 'ignore'"),
         ({"reader": "nothing"}, "there is no reader 'nothing'"),
-        ({"options": {"colour": 1}}, "the reader e2e_tf takes no options, got colour"),
+        (
+            {"options": {"colour": 1}},
+            "the reader e2e_tf cannot be called like that: got an unexpected keyword argument 'colour'",
+        ),
     ],
 )
 def test_arguments_that_cannot_be(inputs, tmp_path, settings, message):

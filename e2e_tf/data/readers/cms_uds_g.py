@@ -30,19 +30,10 @@ from typing import Literal
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    hdf5_rows,
-    hdf5_shape,
-    need,
-    need_shape,
-    open_hdf5,
-    row_range,
-)
-from e2e_tf.errors import InputError
+from e2e_tf.data.readers.containers import hdf5_length, hdf5_rows, hdf5_shape, need, need_shape, open_hdf5
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_choice, row_range
+from e2e_tf.data.readers.registry import reader
 
 __all__ = ["CHARGED", "GLOBALS", "NEUTRAL", "count_cms_uds_g", "read_cms_uds_g"]
 
@@ -92,11 +83,14 @@ def count_cms_uds_g(path: PathLike) -> int:
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
-    with open_hdf5(path) as (path, file):
-        need(path, "data set", _KEYS, file)
-        return hdf5_shape(path, file, "is_gluon")[0]
+    return hdf5_length(path, _KEYS, "is_gluon")
 
 
+def _accepts(content: Content) -> bool:
+    return content.container == "HDF5" and content.has(*_KEYS)
+
+
+@reader("cms_uds_g", "CMS light-quark and gluon jets", count=count_cms_uds_g, accepts=_accepts)
 def read_cms_uds_g(
     path: PathLike,
     *,
@@ -129,8 +123,7 @@ def read_cms_uds_g(
         InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN
             or infinite, a pT is negative, or ``is_gluon`` is neither 0 nor 1.
     """
-    if signal not in ("quark", "gluon"):
-        raise InputError(f"signal must be 'quark' or 'gluon', not {signal!r}")
+    check_choice("signal", signal, ("quark", "gluon"))
     with open_hdf5(path) as (path, file):
         need(path, "data set", _KEYS, file)
         n = hdf5_shape(path, file, "is_gluon")[0]
@@ -150,31 +143,31 @@ def read_cms_uds_g(
             )
         first, last = row_range(n, start, stop)
         charged, neutral, values, gluon = (hdf5_rows(path, file[name], first, last) for name in _KEYS)
-    screen = Screen(path, len(gluon), on_error, report, first)
+    entries = EntryValidator(path, len(gluon), on_error, report, first)
     for name, array in (("cpf", charged), ("npf", neutral), ("globalvars", values)):
-        screen.finite(name, array)
+        entries.finite(name, array)
     exponent = np.where(np.isfinite(values[:, 0]), values[:, 0], 0)
-    screen.require(np.abs(exponent) < 6, "log10 of pt must lie within ±6")
-    screen.one_of("is_gluon", gluon, (0, 1))
+    entries.require(np.abs(exponent) < 6, "log10 of pt must lie within ±6")
+    entries.one_of("is_gluon", gluon, (0, 1))
     for name, array, column in (
         ("cpf", charged, CHARGED.index("ptrel")),
         ("npf", neutral, NEUTRAL.index("ptrel")),
     ):
-        screen.require((array[:, :, column] >= 0).all(axis=1), f"{name} ptrel must not be negative")
-    if not screen.keep.all():
-        charged, neutral, values, gluon = (a[screen.keep] for a in (charged, neutral, values, gluon))
-    screen.report.read += len(gluon)
+        entries.require((array[:, :, column] >= 0).all(axis=1), f"{name} ptrel must not be negative")
+    if not entries.keep.all():
+        charged, neutral, values, gluon = (a[entries.keep] for a in (charged, neutral, values, gluon))
     pt = 10.0 ** values[:, 0].astype(np.float64)
     is_gluon = gluon.astype(np.int8)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "cms_uds_g",
+        {"signal": signal},
         columns={"pt": pt.astype(np.float32), "eta": values[:, 1]}
         | {name: _whole(name, values[:, i]) for i, name in enumerate(GLOBALS) if i > 1},
         event=_events(charged, neutral, values),
-        weight=np.ones(len(gluon), np.float32),
         label=is_gluon if signal == "gluon" else (1 - is_gluon).astype(np.int8),
         truth={"is_gluon": is_gluon},
         candidates=_candidates(charged, neutral, pt),
-        attributes={"reader": "cms_uds_g", "file": path.name, "settings": {"signal": signal}},
     )
 
 

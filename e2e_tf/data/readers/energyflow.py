@@ -17,16 +17,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    charge_of,
-    cloud,
+from e2e_tf.data.readers.containers import (
     existing_file,
-    kinds_of,
-    mass_of,
     need,
     need_shape,
     npy_rows,
@@ -34,12 +26,14 @@ from e2e_tf.data.readers.common import (
     npz_shape,
     numbers_only,
     open_npz,
-    row_range,
-    unpad,
 )
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import charge_of, cloud, kinds_of, mass_of, unpad
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
-__all__ = ["count_energyflow", "read_energyflow"]
+__all__ = ["count_energyflow", "is_energyflow", "read_energyflow"]
 
 
 def count_energyflow(path: PathLike, labels: PathLike | None = None) -> int:
@@ -52,6 +46,16 @@ def count_energyflow(path: PathLike, labels: PathLike | None = None) -> int:
         return shape[0]
 
 
+def is_energyflow(content: Content) -> bool:
+    """Whether a file holds X (n, M, 4) with y, or X alone as npy."""
+    name = "" if content.container == "npy" else "X"
+    shape = content.shape(name)
+    if len(shape) != 3 or shape[-1] != 4:
+        return False
+    return content.container == "npy" or (content.container == "npz" and set(content.names) == {"X", "y"})
+
+
+@reader("energyflow", "EnergyFlow quark and gluon jets", count=count_energyflow, accepts=is_energyflow)
 def read_energyflow(
     path: PathLike,
     *,
@@ -83,12 +87,11 @@ def read_energyflow(
         particles, label = x(first, last), y(first, last)
     for name, array in (("X", particles), ("y", label)):
         numbers_only(path, name, array)
-    rows, counts = unpad(particles, np.any(particles != 0, axis=2))
-    raw = Ragged.from_counts({name: rows[:, i] for i, name in enumerate(("pt", "y", "phi", "pid"))}, counts)
-    screen = Screen(path, len(label), on_error, report, first)
-    screen.rows("X", raw, ["pt"])
-    screen.one_of("y", label, (0, 1))
-    keep = np.flatnonzero(screen.keep)
+    raw = unpad(particles, np.any(particles != 0, axis=2), ("pt", "y", "phi", "pid"))
+    entries = EntryValidator(path, len(label), on_error, report, first)
+    entries.rows("X", raw, ["pt"])
+    entries.one_of("y", label, (0, 1))
+    keep = entries.passed
     raw = raw.take(keep)
     pdg_id = raw["pid"].astype(np.int32)
     transverse = np.hypot(raw["pt"], mass_of(pdg_id))
@@ -101,14 +104,13 @@ def read_energyflow(
         raw.counts,
     )
     candidates |= {"charge": charge_of(pdg_id), "pdg_id": pdg_id} | kinds_of(pdg_id)
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "energyflow",
+        {},
         columns=jets,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         label=label[keep].astype(np.int8),
         candidates=Ragged(candidates, raw.offsets),
-        attributes={"reader": "energyflow", "file": path.name, "settings": {}},
     )
 
 

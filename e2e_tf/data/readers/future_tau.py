@@ -22,21 +22,18 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
+from e2e_tf.data.readers.containers import (
     arrow_column,
     arrow_numbers,
-    cloud,
-    four_vectors,
-    kinds_of,
     need,
     open_parquet,
+    parquet_length,
     parquet_rows,
-    row_range,
 )
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import cloud, four_vectors, kinds_of
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_future_tau", "read_future_tau"]
@@ -66,10 +63,14 @@ def count_future_tau(path: PathLike) -> int:
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
-    with open_parquet(path) as (_, file):
-        return int(file.metadata.num_rows)
+    return parquet_length(path)
 
 
+def _accepts(content: Content) -> bool:
+    return content.container == "parquet" and content.has("reco_cand_p4s", "gen_jet_tau_decaymode")
+
+
+@reader("future_tau", "taus of a future e⁺e⁻ collider", count=count_future_tau, accepts=_accepts)
 def read_future_tau(
     path: PathLike,
     *,
@@ -118,7 +119,6 @@ def read_future_tau(
                     f"{path}: {names[key]} must have as many values as reco_cand_p4s in every jet"
                 )
             raw[key] = arrow_numbers(path, names[key], values)
-    replace = Report() if report is None else report
     for value, error in (("d0", "d0_error"), ("dz", "dz_error")):
         if value in raw and error in raw:
             tracked = (raw[value] > _NO_TRACK) & (raw[error] > 0)
@@ -134,13 +134,13 @@ def read_future_tau(
         if "visible" in columns
         else np.zeros((len(jet), 4))
     )
-    screen = Screen(path, len(jet), on_error, replace, first)
-    screen.rows("reco_cand_p4s", rows, ["energy"])
-    screen.finite(names["jet"], jet)
-    screen.energy("jet energy", jet[:, 3])
-    screen.finite("gen_jet_tau_decaymode", decay_mode)
-    screen.finite("weight", weight)
-    keep = np.flatnonzero(screen.keep)
+    entries = EntryValidator(path, len(jet), on_error, report, first)
+    entries.rows("reco_cand_p4s", rows, ["energy"])
+    entries.finite(names["jet"], jet)
+    entries.energy("jet energy", jet[:, 3])
+    entries.finite("gen_jet_tau_decaymode", decay_mode)
+    entries.finite("weight", weight)
+    keep = entries.passed
     rows, decay_mode = rows.take(keep), decay_mode[keep].astype(np.int32)
     kinematics = _kinematics(jet[keep])
     axis = (kinematics["eta"], kinematics["phi"])
@@ -154,15 +154,15 @@ def read_future_tau(
     if "visible" in columns:
         for name, values in _kinematics(visible[keep]).items():
             truth[f"visible_{name}"] = np.where(is_tau, values, 0).astype(np.float32)
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "future_tau",
+        {},
         columns={name: column.astype(np.float32) for name, column in kinematics.items()},
-        event=(first + keep).astype(np.int64),
         weight=weight[keep].astype(np.float32),
         label=is_tau.astype(np.int8),
         truth=truth,
         candidates=Ragged(candidates, rows.offsets),
-        attributes={"reader": "future_tau", "file": path.name, "settings": {}},
     )
 
 

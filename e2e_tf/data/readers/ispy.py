@@ -44,17 +44,11 @@ import numpy as np
 
 from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi, window_corner
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    check_on_error,
-    cms_event,
-    existing_file,
-    readable,
-    row_range,
-)
+from e2e_tf.data.readers.containers import existing_file, readable
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_on_error, row_range
+from e2e_tf.data.readers.particles import cms_event
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_ispy", "read_ispy"]
@@ -81,6 +75,11 @@ def count_ispy(path: PathLike) -> int:
         return len(_names(path, archive))
 
 
+def _accepts(content: Content) -> bool:
+    return content.container == "ig"
+
+
+@reader("ispy", "CMS collisions for iSpy", unit="events", count=count_ispy, accepts=_accepts)
 def read_ispy(
     path: PathLike,
     *,
@@ -143,10 +142,10 @@ def read_ispy(
                     raise
                 report.add("an event must be readable, with every collection and no NaN in it", 1)
                 continue
-            screen = Screen(path, len(axes), on_error, report, unit=f"jets of {names[number]}")
-            screen.energy("PFJets et", axes[:, 0])
-            screen.finite("PFJets eta and phi", axes[:, 1:])
-            axes = axes[screen.keep]
+            entries = EntryValidator(path, len(axes), on_error, report, unit=f"jets of {names[number]}")
+            entries.energy("PFJets et", axes[:, 0])
+            entries.finite("PFJets eta and phi", axes[:, 1:])
+            axes = axes[entries.keep]
             wanted = (axes[:, 0] >= min_pt) & (axes[:, 0] <= upper) & (np.abs(axes[:, 1]) <= max_abs_eta)
             if wanted.any():
                 parts.append(_jets(axes[wanted], hits, numbers, mass_radius))

@@ -19,19 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    branch,
-    cloud,
-    flat,
-    need,
-    open_tree,
-    row_counts,
-    row_range,
-)
+from e2e_tf.data.readers.containers import branch, flat, need, open_tree, row_counts, tree_length
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import cloud
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["CLASSES", "count_jetclass", "read_jetclass"]
@@ -57,10 +49,14 @@ def count_jetclass(path: PathLike) -> int:
     Raises:
         InputError: the file is missing, damaged or has no tree ``tree``.
     """
-    with open_tree(path, "tree") as (_, tree):
-        return int(tree.num_entries)
+    return tree_length(path, "tree")
 
 
+def _accepts(content: Content) -> bool:
+    return content.has("tree/part_px", "tree/jet_pt", "tree/label_QCD")
+
+
+@reader("jetclass", "JetClass", count=count_jetclass, accepts=_accepts)
 def read_jetclass(
     path: PathLike,
     *,
@@ -111,13 +107,13 @@ def read_jetclass(
             for j in (*_JET, *(j for j in _OPTIONAL if f"jet_{j}" in names))
         }
         classes = np.stack([flat(branch(path, tree, f"label_{c}", first, last)) for c in CLASSES], axis=1)
-    screen = Screen(path, len(counts), on_error, report, first)
-    screen.rows("part_", raw, ["energy"])
-    screen.energy("jet_pt", jet["pt"])
-    screen.energy("jet_energy", jet["energy"])
-    screen.finite("jet_eta and jet_phi", np.stack([jet["eta"], jet["phi"]], axis=1))
-    screen.require((classes != 0).sum(axis=1) == 1, "exactly one label_ must be 1")
-    keep = np.flatnonzero(screen.keep)
+    entries = EntryValidator(path, len(counts), on_error, report, first)
+    entries.rows("part_", raw, ["energy"])
+    entries.energy("jet_pt", jet["pt"])
+    entries.energy("jet_energy", jet["energy"])
+    entries.finite("jet_eta and jet_phi", np.stack([jet["eta"], jet["phi"]], axis=1))
+    entries.require((classes != 0).sum(axis=1) == 1, "exactly one label_ must be 1")
+    keep = entries.passed
     raw, jet, classes = raw.take(keep), {j: v[keep] for j, v in jet.items()}, classes[keep]
     axis = (jet["eta"].astype(np.float64), jet["phi"].astype(np.float64))
     _, candidates = cloud(raw["px"], raw["py"], raw["pz"], raw["energy"], raw.counts, axis)
@@ -127,13 +123,12 @@ def read_jetclass(
     momentum = jet["pt"].astype(np.float64) * np.cosh(np.clip(axis[0], -20, 20))
     mass = np.sqrt(np.maximum(jet.pop("energy").astype(np.float64) ** 2 - momentum**2, 0)).astype(np.float32)
     number = classes.argmax(axis=1)
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "jetclass",
+        {"signal": wanted},
         columns={"pt": jet.pop("pt"), "eta": jet.pop("eta"), "phi": jet.pop("phi"), "mass": mass} | jet,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         label=np.isin(number, [CLASSES.index(name) for name in wanted]).astype(np.int8),
         truth={"class": number.astype(np.int8)},
         candidates=Ragged(candidates, raw.offsets),
-        attributes={"reader": "jetclass", "file": path.name, "settings": {"signal": wanted}},
     )

@@ -13,20 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    energy_of,
-    hdf5_rows,
-    hdf5_shape,
-    need,
-    need_shape,
-    open_hdf5,
-    row_range,
-    unpad,
-)
+from e2e_tf.data.readers.containers import hdf5_length, hdf5_rows, hdf5_shape, need, need_shape, open_hdf5
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import energy_of, unpad
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_jetnet", "read_jetnet"]
@@ -40,11 +31,14 @@ def count_jetnet(path: PathLike) -> int:
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
-    with open_hdf5(path) as (path, file):
-        need(path, "data set", _KEYS, file)
-        return hdf5_shape(path, file, "jet_features")[0]
+    return hdf5_length(path, _KEYS, "jet_features")
 
 
+def _accepts(content: Content) -> bool:
+    return content.container == "HDF5" and content.has("particle_features", "jet_features")
+
+
+@reader("jetnet", "JetNet", count=count_jetnet, accepts=_accepts)
 def read_jetnet(
     path: PathLike,
     *,
@@ -86,19 +80,16 @@ def read_jetnet(
         )
         first, last = row_range(n, start, stop)
         particles, jet = (hdf5_rows(path, file[name], first, last) for name in _KEYS)
-    screen = Screen(path, len(jet), on_error, report, first)
-    screen.finite("jet_features", jet)
-    screen.finite("particle_features", particles)
-    screen.energy("pt", jet[:, 0])
-    screen.energy("mass", jet[:, 2])
+    entries = EntryValidator(path, len(jet), on_error, report, first)
+    entries.finite("jet_features", jet)
+    entries.finite("particle_features", particles)
+    entries.energy("pt", jet[:, 0])
+    entries.energy("mass", jet[:, 2])
     mask = particles[:, :, 3] > 0.5
-    screen.require(~(mask & (particles[:, :, 2] < 0)).any(axis=1), "ptrel must not be negative")
-    keep = np.flatnonzero(screen.keep)
+    entries.require(~(mask & (particles[:, :, 2] < 0)).any(axis=1), "ptrel must not be negative")
+    keep = entries.passed
     jet = jet[keep]
-    rows, counts = unpad(particles[keep], mask[keep])
-    raw = Ragged.from_counts(
-        {name: rows[:, i] for i, name in enumerate(("etarel", "phirel", "ptrel"))}, counts
-    )
+    raw = unpad(particles[keep], mask[keep], ("etarel", "phirel", "ptrel"))
     owner = raw.owner
     pt = (raw["ptrel"] * jet[owner, 0]).astype(np.float32)
     candidates = {
@@ -107,13 +98,12 @@ def read_jetnet(
         "deta": raw["etarel"].astype(np.float32),
         "dphi": raw["phirel"].astype(np.float32),
     }
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "jetnet",
+        {"label": label},
         columns={name: jet[:, i].astype(np.float32) for i, name in enumerate(("pt", "eta", "mass"))}
         | {"num_particles": np.rint(jet[:, 3]).astype(np.int32)},
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         label=None if label is None else np.full(len(keep), label, np.int8),
         candidates=Ragged(candidates, raw.offsets),
-        attributes={"reader": "jetnet", "file": path.name, "settings": {"label": label}},
     )

@@ -17,19 +17,10 @@ from typing import Literal
 import numpy as np
 
 from e2e_tf.data.images import Images
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    hdf5_rows,
-    hdf5_shape,
-    need,
-    need_shape,
-    open_hdf5,
-    row_range,
-)
-from e2e_tf.errors import InputError
+from e2e_tf.data.readers.containers import hdf5_length, hdf5_rows, hdf5_shape, need, need_shape, open_hdf5
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_choice, row_range
+from e2e_tf.data.readers.registry import reader
 
 __all__ = ["count_ml4sci_eg", "read_ml4sci_eg"]
 
@@ -42,11 +33,17 @@ def count_ml4sci_eg(path: PathLike) -> int:
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
-    with open_hdf5(path) as (path, file):
-        need(path, "data set", ("X", "y"), file)
-        return hdf5_shape(path, file, "y")[0]
+    return hdf5_length(path, ("X", "y"), "y")
 
 
+def _accepts(content: Content) -> bool:
+    fits = content.has("X", "y") and content.shape("X")[1:] == (32, 32, 2)
+    return content.container == "HDF5" and fits
+
+
+@reader(
+    "ml4sci_eg", "ML4SCI electron and photon images", unit="images", count=count_ml4sci_eg, accepts=_accepts
+)
 def read_ml4sci_eg(
     path: PathLike,
     *,
@@ -73,8 +70,7 @@ def read_ml4sci_eg(
         InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN
             or infinite, or a label is neither 0 nor 1.
     """
-    if signal not in ("electron", "photon"):
-        raise InputError(f"signal must be 'electron' or 'photon', not {signal!r}")
+    check_choice("signal", signal, ("electron", "photon"))
     with open_hdf5(path) as (path, file):
         need(path, "data set", ("X", "y"), file)
         n = hdf5_shape(path, file, "y")[0]
@@ -82,26 +78,21 @@ def read_ml4sci_eg(
         need_shape(path, "y", hdf5_shape(path, file, "y"), (n,), f"({n},)")
         first, last = row_range(n, start, stop)
         images, y = hdf5_rows(path, file["X"], first, last), hdf5_rows(path, file["y"], first, last)
-    screen = Screen(path, len(y), on_error, report, first, "images")
-    screen.finite("X", images)
-    screen.one_of("y", y, (0, 1))
+    entries = EntryValidator(path, len(y), on_error, report, first, "images")
+    entries.finite("X", images)
+    entries.one_of("y", y, (0, 1))
     if drop_empty:
-        empty = ~np.any(images, axis=(1, 2, 3)) & screen.keep
-        screen.report.add("an image must not be all zeros", int(empty.sum()))
-        screen.keep &= ~empty
-    keep = np.flatnonzero(screen.keep)
+        empty = ~np.any(images, axis=(1, 2, 3)) & entries.keep
+        entries.report.add("an image must not be all zeros", int(empty.sum()))
+        entries.keep &= ~empty
+    keep = entries.passed
     is_electron = y[keep].astype(np.int8)
-    screen.report.read += len(keep)
-    return Images(
+    return entries.finish(
+        Images,
+        "ml4sci_eg",
+        {"signal": signal, "drop_empty": drop_empty},
         images=images[keep].astype(np.float32),
         channels=_CHANNELS,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         label=is_electron if signal == "electron" else (1 - is_electron).astype(np.int8),
         truth={"is_electron": is_electron},
-        attributes={
-            "reader": "ml4sci_eg",
-            "file": path.name,
-            "settings": {"signal": signal, "drop_empty": drop_empty},
-        },
     )

@@ -19,9 +19,11 @@ from typing import Literal
 import numpy as np
 
 from e2e_tf.data.images import Images
-from e2e_tf.data.readers.common import OnError, PathLike, Report, Screen
-from e2e_tf.data.readers.parquet_images import count_rows, named_channels, read_image_rows
-from e2e_tf.errors import InputError
+from e2e_tf.data.readers.containers import parquet_length
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_choice
+from e2e_tf.data.readers.parquet_images import is_labelled, named_channels, read_image_rows
+from e2e_tf.data.readers.registry import reader
 
 __all__ = ["count_ml4sci_qg", "read_ml4sci_qg"]
 
@@ -32,9 +34,14 @@ def count_ml4sci_qg(path: PathLike) -> int:
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
-    return count_rows(path)
+    return parquet_length(path)
 
 
+def _accepts(content: Content) -> bool:
+    return is_labelled(content) and content.shape("X_jets") == (3,)
+
+
+@reader("ml4sci_qg", "ML4SCI quark and gluon images", unit="images", count=count_ml4sci_qg, accepts=_accepts)
 def read_ml4sci_qg(
     path: PathLike,
     *,
@@ -64,32 +71,26 @@ def read_ml4sci_qg(
             missing or of another type, the channels are not as many as their names, a value is NaN or
             infinite, a pT is negative, or a label is neither 0 nor 1.
     """
-    if signal not in ("quark", "gluon"):
-        raise InputError(f"signal must be 'quark' or 'gluon', not {signal!r}")
+    check_choice("signal", signal, ("quark", "gluon"))
     names = named_channels(channels)
     path, images, columns, first = read_image_rows(path, image, ("pt", "m0", "y"), names, start, stop)
-    screen = Screen(path, len(images), on_error, report, first, "images")
-    screen.finite(image, images)
-    screen.energy("pt", columns["pt"])
-    screen.energy("m0", columns["m0"])
-    screen.one_of("y", columns["y"], (0, 1))
-    keep = np.flatnonzero(screen.keep)
+    entries = EntryValidator(path, len(images), on_error, report, first, "images")
+    entries.finite(image, images)
+    entries.energy("pt", columns["pt"])
+    entries.energy("m0", columns["m0"])
+    entries.one_of("y", columns["y"], (0, 1))
+    keep = entries.passed
     is_gluon = columns["y"][keep].astype(np.int8)
-    screen.report.read += len(keep)
-    return Images(
+    return entries.finish(
+        Images,
+        "ml4sci_qg",
+        {"signal": signal, "channels": list(names), "image": image},
         images=images[keep],
         channels=names,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         columns={
             "pt": columns["pt"][keep].astype(np.float32),
             "mass": columns["m0"][keep].astype(np.float32),
         },
         label=is_gluon if signal == "gluon" else (1 - is_gluon).astype(np.int8),
         truth={"is_gluon": is_gluon},
-        attributes={
-            "reader": "ml4sci_qg",
-            "file": path.name,
-            "settings": {"signal": signal, "channels": list(names), "image": image},
-        },
     )

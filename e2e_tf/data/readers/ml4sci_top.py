@@ -17,8 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2e_tf.data.images import Images
-from e2e_tf.data.readers.common import OnError, PathLike, Report, Screen, open_parquet
-from e2e_tf.data.readers.parquet_images import count_rows, named_channels, read_image_rows
+from e2e_tf.data.readers.containers import open_parquet, parquet_length
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report
+from e2e_tf.data.readers.parquet_images import is_labelled, named_channels, read_image_rows
+from e2e_tf.data.readers.registry import reader
 
 __all__ = ["count_ml4sci_top", "read_ml4sci_top"]
 
@@ -29,9 +32,16 @@ def count_ml4sci_top(path: PathLike) -> int:
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
-    return count_rows(path)
+    return parquet_length(path)
 
 
+def _accepts(content: Content) -> bool:
+    if content.container == "parquet" and content.has("X_jet", "m", "pt"):
+        return True
+    return is_labelled(content) and content.shape("X_jets") != (3,)
+
+
+@reader("ml4sci_top", "ML4SCI boosted-top images", unit="images", count=count_ml4sci_top, accepts=_accepts)
 def read_ml4sci_top(
     path: PathLike,
     *,
@@ -64,26 +74,25 @@ def read_ml4sci_top(
     image, mass = ("X_jet", "m") if regression else ("X_jets", "m0")
     wanted = ("pt", mass, "ieta", "iphi") if regression else ("pt", mass, "y")
     path, images, columns, first = read_image_rows(path, image, wanted, names, start, stop)
-    screen = Screen(path, len(images), on_error, report, first, "images")
-    screen.finite(image, images)
-    screen.energy("pt", columns["pt"])
-    screen.energy(mass, columns[mass])
+    entries = EntryValidator(path, len(images), on_error, report, first, "images")
+    entries.finite(image, images)
+    entries.energy("pt", columns["pt"])
+    entries.energy(mass, columns[mass])
     if not regression:
-        screen.one_of("y", columns["y"], (0, 1))
-    keep = np.flatnonzero(screen.keep)
+        entries.one_of("y", columns["y"], (0, 1))
+    keep = entries.passed
     kept = {name: column[keep] for name, column in columns.items()}
     jets = {"pt": kept["pt"].astype(np.float32)}
     masses = {"mass": kept[mass].astype(np.float32)}
-    screen.report.read += len(keep)
-    return Images(
+    return entries.finish(
+        Images,
+        "ml4sci_top",
+        {"channels": list(names)},
         images=images[keep],
         channels=names,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         columns=jets | {k: kept[k].astype(np.int32) for k in ("ieta", "iphi")}
         if regression
         else jets | masses,
         label=None if regression else kept["y"].astype(np.int8),
         truth=masses if regression else {},
-        attributes={"reader": "ml4sci_top", "file": path.name, "settings": {"channels": list(names)}},
     )

@@ -27,23 +27,11 @@ import numpy as np
 
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    branch,
-    charge_of,
-    cms_event,
-    energy_of,
-    flat,
-    kinds_of,
-    mass_of,
-    need,
-    open_tree,
-    row_counts,
-    row_range,
-)
+from e2e_tf.data.readers.containers import branch, flat, need, open_tree, row_counts, tree_length
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import charge_of, cms_event, energy_of, kinds_of, mass_of
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["Signal", "count_nano", "read_nano_jets", "read_nano_taus"]
@@ -60,10 +48,14 @@ def count_nano(path: PathLike) -> int:
     Raises:
         InputError: the file is missing, damaged or has no tree ``Events``.
     """
-    with open_tree(path, "Events") as (_, tree):
-        return int(tree.num_entries)
+    return tree_length(path, "Events")
 
 
+def _has_taus(content: Content) -> bool:
+    return content.has("Events/Tau_pt", "Events/run", "Events/event")
+
+
+@reader("nano_taus", "CMS NanoAOD taus", unit="events", count=count_nano, accepts=_has_taus)
 def read_nano_taus(
     path: PathLike,
     *,
@@ -113,6 +105,11 @@ def read_nano_taus(
     return checked(taus, path, min_pt, max_abs_eta, on_error, report)
 
 
+def _has_jets(content: Content) -> bool:
+    return content.has("Events/Jet_pt", "Events/run", "Events/event")
+
+
+@reader("nano_jets", "CMS NanoAOD jets", unit="events", count=count_nano, accepts=_has_jets)
 def read_nano_jets(
     path: PathLike,
     *,
@@ -360,15 +357,15 @@ def checked(
     Raises:
         InputError: a momentum is negative, NaN or infinite and ``on_error`` is ``"stop"``.
     """
-    screen = Screen(path, len(jets), on_error, report)
-    screen.energy("pt", jets["pt"])
-    screen.finite("mass", jets["mass"])
-    screen.finite("eta and phi", np.stack([jets["eta"], jets["phi"]], axis=1))
-    screen.finite("genWeight", jets.weight)
+    entries = EntryValidator(path, len(jets), on_error, report)
+    entries.energy("pt", jets["pt"])
+    entries.finite("mass", jets["mass"])
+    entries.finite("eta and phi", np.stack([jets["eta"], jets["phi"]], axis=1))
+    entries.finite("genWeight", jets.weight)
     if jets.candidates is not None:
-        screen.rows("candidates'", jets.candidates, energies)
+        entries.rows("candidates'", jets.candidates, energies)
     wanted = np.isfinite(jets["pt"]) & (jets["pt"] >= min_pt)
     if max_abs_eta is not None:
         wanted &= np.abs(jets["eta"]) <= max_abs_eta
-    screen.keep &= wanted
-    return screen.passed(jets)
+    entries.keep &= wanted
+    return entries.select(jets)

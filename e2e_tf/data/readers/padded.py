@@ -7,22 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    cloud,
-    energy_of,
-    need,
-    need_shape,
-    npz_rows,
-    npz_shape,
-    numbers_only,
-    open_npz,
-    row_range,
-    unpad,
-)
+from e2e_tf.data.readers.containers import need, need_shape, npz_rows, npz_shape, numbers_only, open_npz
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.energyflow import is_energyflow
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import cloud, energy_of, unpad
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_padded", "read_padded"]
@@ -39,6 +29,12 @@ def count_padded(path: PathLike, key: str = "X") -> int:
         return npz_shape(path, archive, key)[0]
 
 
+def _accepts(content: Content) -> bool:
+    fits = content.has("X", "y") and len(content.shape("X")) == 3
+    return content.container == "npz" and fits and not is_energyflow(content)
+
+
+@reader("padded", "plain padded arrays", count=count_padded, accepts=_accepts)
 def read_padded(
     path: PathLike,
     *,
@@ -97,34 +93,29 @@ def read_padded(
         numbers_only(path, name, array)
     particles = arrays[key]
     mask = np.any(particles != 0, axis=2) if mask_key is None else arrays[mask_key] != 0
-    rows, counts = unpad(particles, mask)
-    raw = Ragged.from_counts({name: rows[:, i] for i, name in enumerate(columns)}, counts)
-    screen = Screen(path, len(particles), on_error, report, first)
-    screen.rows(key, raw, [name for name in ("pt", "energy") if name in columns])
+    raw = unpad(particles, mask, columns)
+    entries = EntryValidator(path, len(particles), on_error, report, first)
+    entries.rows(key, raw, [name for name in ("pt", "energy") if name in columns])
     for name, source in jet_keys.items():
         if name in ("pt", "mass", "energy"):
-            screen.energy(source, arrays[source])
+            entries.energy(source, arrays[source])
         else:
-            screen.finite(source, arrays[source])
+            entries.finite(source, arrays[source])
     if label_key is not None:
-        screen.one_of(label_key, arrays[label_key], (0, 1))
-    keep = np.flatnonzero(screen.keep)
+        entries.one_of(label_key, arrays[label_key], (0, 1))
+    keep = entries.passed
     raw = raw.take(keep)
     jets, candidates = _kinematics(raw)
     jets |= {name: arrays[source][keep] for name, source in jet_keys.items()}
     event = first + keep if event_key is None else arrays[event_key][keep]
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "padded",
+        {"columns": list(columns), "key": key},
         columns=jets,
-        event=event.astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
+        event=event,
         label=None if label_key is None else arrays[label_key][keep].astype(np.int8),
         candidates=Ragged(candidates, raw.offsets),
-        attributes={
-            "reader": "padded",
-            "file": path.name,
-            "settings": {"columns": list(columns), "key": key},
-        },
     )
 
 

@@ -8,28 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.readers.common import (
-    PathLike,
-    arrow_column,
-    arrow_numbers,
-    need,
-    open_parquet,
-    parquet_rows,
-    row_range,
-)
+from e2e_tf.data.readers.containers import arrow_column, arrow_numbers, need, open_parquet, parquet_rows
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import PathLike, row_range
 from e2e_tf.errors import InputError
 
-__all__ = ["count_rows", "named_channels", "read_image_rows"]
+__all__ = ["is_labelled", "named_channels", "read_image_rows"]
 
 
-def count_rows(path: PathLike) -> int:
-    """Number of images in the file.
-
-    Raises:
-        InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
-    """
-    with open_parquet(path) as (_, file):
-        return int(file.metadata.num_rows)
+def is_labelled(content: Content) -> bool:
+    """Whether a file holds jet images with mass, pT and a label."""
+    return content.container == "parquet" and content.has("X_jets", "m0", "pt", "y")
 
 
 def named_channels(channels: Sequence[str]) -> tuple[str, ...]:

@@ -19,16 +19,9 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    charge_of,
-    mass_of,
-    need,
-    open_tree,
-    row_counts,
-)
+from e2e_tf.data.readers.containers import need, open_tree, row_counts
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import OnError, PathLike, Report
 from e2e_tf.data.readers.nano import (
     Signal,
     Source,
@@ -39,6 +32,8 @@ from e2e_tf.data.readers.nano import (
     jets_of,
     owners,
 )
+from e2e_tf.data.readers.particles import charge_of, mass_of
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_pfnano", "read_pfnano"]
@@ -65,6 +60,12 @@ def count_pfnano(path: PathLike) -> int:
     return count_nano(path)
 
 
+def _accepts(content: Content) -> bool:
+    links = [f"{jet}{suffix}_{index}" for _, suffix, index in _NAMES for jet in ("Jet", "FatJet")]
+    return any(content.has(f"Events/{link}") for link in links)
+
+
+@reader("pfnano", "CMS PFNano jets", unit="events", count=count_pfnano, accepts=_accepts)
 def read_pfnano(
     path: PathLike,
     *,

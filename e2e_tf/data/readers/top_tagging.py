@@ -20,19 +20,11 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.common import (
-    OnError,
-    PathLike,
-    Report,
-    Screen,
-    cloud,
-    hdf5_rows,
-    need,
-    open_hdf5,
-    readable,
-    row_range,
-    unpad,
-)
+from e2e_tf.data.readers.containers import hdf5_rows, need, open_hdf5, readable
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
+from e2e_tf.data.readers.particles import cloud, unpad
+from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_top_tagging", "read_top_tagging"]
@@ -51,6 +43,12 @@ def count_top_tagging(path: PathLike, key: str = "table") -> int:
         return _Frame(path, file, key).n
 
 
+def _accepts(content: Content) -> bool:
+    frames = content.has("table/table") or content.has("table/block0_values")
+    return content.container == "HDF5" and frames
+
+
+@reader("top_tagging", "top-tagging reference sample", count=count_top_tagging, accepts=_accepts)
 def read_top_tagging(
     path: PathLike,
     *,
@@ -87,23 +85,21 @@ def read_top_tagging(
         values = frame.read(["is_signal_new", *names, *extra], first, last)
     label = values["is_signal_new"]
     momenta = np.stack([values[name] for name in names], axis=1).reshape(len(label), n_slots, 4)
-    rows, counts = unpad(momenta, np.any(momenta != 0, axis=2))
-    raw = Ragged.from_counts({name: rows[:, i] for i, name in enumerate(_MOMENTUM)}, counts)
-    screen = Screen(path, len(label), on_error, report, first)
-    screen.rows("constituents'", raw, ["E"])
-    screen.one_of("is_signal_new", label, (0, 1))
-    keep = np.flatnonzero(screen.keep)
+    raw = unpad(momenta, np.any(momenta != 0, axis=2), _MOMENTUM)
+    entries = EntryValidator(path, len(label), on_error, report, first)
+    entries.rows("constituents'", raw, ["E"])
+    entries.one_of("is_signal_new", label, (0, 1))
+    keep = entries.passed
     raw = raw.take(keep)
     jets, candidates = cloud(raw["PX"], raw["PY"], raw["PZ"], raw["E"], raw.counts)
-    screen.report.read += len(keep)
-    return Jets(
+    return entries.finish(
+        Jets,
+        "top_tagging",
+        {"key": key},
         columns=jets,
-        event=(first + keep).astype(np.int64),
-        weight=np.ones(len(keep), np.float32),
         label=label[keep].astype(np.int8),
         truth={name: values[name][keep].astype(np.int8 if name == "ttv" else np.float32) for name in extra},
         candidates=Ragged(candidates, raw.offsets),
-        attributes={"reader": "top_tagging", "file": path.name, "settings": {"key": key}},
     )
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.readers.cms_uds_g import CHARGED, GLOBALS, NEUTRAL, count_cms_uds_g, read_cms_uds_g
-from e2e_tf.data.readers.common import Report
+from e2e_tf.data.readers.entries import Report
 from e2e_tf.errors import InputError
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from e2e_tf.data.readers.common import Report
 from e2e_tf.data.readers.energyflow import count_energyflow, read_energyflow
+from e2e_tf.data.readers.entries import Report
 from e2e_tf.errors import InputError
 
 

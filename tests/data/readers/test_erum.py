@@ -2,117 +2,56 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.readers import erum
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.erum import count_erum, event_numbers, is_erum, read_rows, training_rows
 from e2e_tf.errors import InputError
 
 
-def write(path, **arrays):
-    """The same arrays as both splits, unless they say which."""
-    full = {}
-    for name, array in arrays.items():
-        if "train" in name or "test" in name:
-            full[name] = array
-        else:
-            letter, _, number = name.partition("_")
-            for split in ("train", "test"):
-                full[f"{letter}_{split}" + (f"_{number}" if number else "")] = array
-    np.savez(path, **full)
-    return path
+@pytest.fixture
+def path(write_splits, tmp_path):
+    x = np.arange(10.0).reshape(5, 2)
+    return write_splits(
+        tmp_path / "a.npz", X_train_0=x, X_test_0=x[:3], y_train=np.arange(5), y_test=np.ones((3, 1))
+    )
 
 
-def test_top_tagging(tmp_path):
-    x = np.zeros((2, 200, 4), np.float32)
-    x[0, :2] = [[5, 3, 0, 4], [10, 0, 6, 8]]
-    path = write(tmp_path / "1.npz", X_0=x, X_1=np.array([0, 2]), y=np.array([1, 0]))
-    assert erum.count_erum(path) == 2
-    jets = erum.read_erum_top_tagging(path, split="test")
-    np.testing.assert_allclose(jets.candidates["pt"], [3, 6])
-    np.testing.assert_allclose(jets["mass"], [np.sqrt(15**2 - 9 - 36 - 144), 0], rtol=1e-6)
-    np.testing.assert_array_equal(jets.label, [1, 0])
-    np.testing.assert_array_equal(jets.truth["ttv"], [0, 2])
-    np.testing.assert_array_equal(jets.event, [2**40, 2**40 + 1])
-    np.testing.assert_array_equal(erum.read_erum_top_tagging(path, start=1).truth["ttv"], [2])
+def test_a_range_of_one_split(path):
+    assert (count_erum(path), count_erum(path, "test")) == (5, 3)
+    found, (x,), y, first = read_rows(path, "test", ((2,),), 1, 9)
+    assert (found, first) == (path, 1)
+    np.testing.assert_array_equal(x, [[2, 3], [4, 5]])
+    np.testing.assert_array_equal(y, [1, 1])  # a column is flattened
+    np.testing.assert_array_equal(event_numbers("test", np.array([1, 2])), [2**40 + 1, 2**40 + 2])
+    np.testing.assert_array_equal(event_numbers("train", np.array([1, 2])), [1, 2])
 
 
-def test_belle(tmp_path):
-    x = np.zeros((2, 100, 9))
-    mothers = np.full((2, 100), -1)
-    x[0, [0, 2, 3]] = [
-        [0, 9, 0, 0, 0, 3, 4, 5, 11],
-        [1, 2, 0, 0, 0, 1, 0, 0, 15],
-        [1, 2, 0, 0, 0, 0, 1, 0, 15],
-    ]
-    mothers[0, [2, 3]] = [0, 2]
-    path = write(tmp_path / "6.npz", X_0=x, X_1=mothers, y=np.array([1, 0]))
-    jets = erum.read_erum_belle(path)
-    np.testing.assert_array_equal(jets.candidates.counts, [3, 0])
-    np.testing.assert_array_equal(jets.candidates["mother"], [-1, 0, 1])
-    np.testing.assert_array_equal(jets.candidates["PID"], [11, 15, 15])
-    np.testing.assert_allclose(jets.candidates["pt"], [5, 1, 1])
-    mothers[0, 3] = 1  # padding
-    path = write(tmp_path / "m.npz", X_0=x, X_1=mothers, y=np.array([1, 0]))
-    with pytest.raises(InputError, match="X_1 must name a particle of the event"):
-        erum.read_erum_belle(path)
-    assert len(erum.read_erum_belle(path, on_error="skip")) == 1
+def test_training_rows_come_in_pieces(path, monkeypatch):
+    monkeypatch.setattr(erum, "_CHUNK", 2)
+    pieces = list(training_rows(path, 0))
+    assert [len(piece) for piece in pieces] == [2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.arange(10).reshape(5, 2))
 
 
-def test_spinodal(tmp_path):
-    x = np.random.default_rng(0).random((3, 20, 20))
-    path = write(tmp_path / "2.npz", X_0=x, y=np.array([0, 1, 1]))
-    images = erum.read_erum_spinodal(path, start=1)
-    np.testing.assert_allclose(images.images[..., 0], x[1:], rtol=1e-6)
-    np.testing.assert_array_equal(images.label, [1, 1])
+def test_the_shape_of_an_entry_tells_the_task():
+    def content(*shape):
+        return Content("npz", {"X_train_0": (7, *shape), "y_train": (7,)})
+
+    assert is_erum((None, 4), content(200, 4))
+    assert not is_erum((None, 4), content(200, 9))
+    assert not is_erum((None, 4), content(4))
+    assert not is_erum((20, 20), content(24, 24))
+    assert not is_erum((None, 4), Content("npz", {"X_train_0": (7, 200, 4)}))
 
 
-def test_eos_scales_with_the_training_split(tmp_path, monkeypatch):
-    monkeypatch.setattr(erum, "_CHUNK", 2)  # several chunks must give one scale
-    rng = np.random.default_rng(1)
-    train, test = 1000 + rng.random((5, 24, 24)), rng.random((2, 24, 24))
-    train[:, 0, 0] = test[:, 0, 0] = 7
-    path = tmp_path / "3.npz"
-    np.savez(path, X_train_0=train, y_train=np.arange(5) % 2, X_test_0=test, y_test=[0, 1])
-    sigma = train.std(axis=0)
-    sigma[0, 0] = 1
-    expected = (test - train.mean(axis=0)) / sigma
-    images = erum.read_erum_eos(path, split="test", start=1)
-    np.testing.assert_allclose(images.images[0, ..., 0], expected[1], rtol=1e-5)
-    assert images.images[0, 0, 0, 0] == 0
-    raw = erum.read_erum_eos(path, split="test", standardise=False)
-    np.testing.assert_allclose(raw.images[..., 0], test, rtol=1e-6)
-
-
-def test_airshower(tmp_path):
-    signal, time = np.full((2, 9, 9, 80), -1.0), np.full((2, 9, 9, 1), -1.0)
-    signal[0, 0, 0, :2] = [9, 99]
-    time[0, 0, 0], time[0, 1, 1], time[1, 2, 2] = 3, 5, 8
-    path = write(tmp_path / "4.npz", X_0=signal, X_1=time, X_2=np.zeros((81, 3)), y=np.array([700.0, 650.0]))
-    images = erum.read_erum_airshower(path, split="test")
-    assert images.channels[-1] == "arrival_time"
-    assert images.label is None
-    np.testing.assert_allclose(images.truth["xmax"], [700, 650])
-    np.testing.assert_allclose(images.images[0, 0, 0, :3], [1, 2, 0])
-    spread = np.sqrt(2 / 3)  # of −1, 1 and 0
-    np.testing.assert_allclose(images.images[0, 0, 0, -1], -1 / spread, rtol=1e-6)
-    np.testing.assert_allclose(images.images[0, 1, 1, -1], 1 / spread, rtol=1e-6)
-    assert images.images[1, 2, 2, -1] == 0
-    raw = erum.read_erum_airshower(path, preprocess=False)
-    assert raw.images[0, 3, 3, 0] == -1
-    path = write(tmp_path / "old.npz", X_0=signal, X_1=time, y=np.array([1, 0]))
-    np.testing.assert_array_equal(erum.read_erum_airshower(path).label, [1, 0])
-
-
-def test_errors(tmp_path):
-    path = write(tmp_path / "2.npz", X_0=np.zeros((2, 20, 20)), y=np.array([0, 1]))
-    with pytest.raises(InputError, match="split must be 'train' or 'test'"):
-        erum.count_erum(path, "val")
+def test_errors(path, write_splits, tmp_path):
+    with pytest.raises(InputError, match="split must be 'train' or 'test', not 'val'"):
+        count_erum(path, "val")
     with pytest.raises(
-        InputError, match=r"X_train_0 must have the shape \(n, 24, 24\) with n = 2, it has \(2, 20, 20\)"
+        InputError, match=r"X_train_0 must have the shape \(n, any, 4\) with n = 5, it has \(5, 2\)"
     ):
-        erum.read_erum_eos(path, standardise=False)
+        read_rows(path, "train", ((None, 4),), 0, None)
     with pytest.raises(InputError, match="has no array X_train_1"):
-        erum.read_erum_airshower(path)
-    bad = np.zeros((2, 20, 20))
-    bad[1, 0, 0] = np.nan
-    path = write(tmp_path / "n.npz", X_0=bad, y=np.array([0, 1]))
-    with pytest.raises(InputError, match="X_0 must be finite"):
-        erum.read_erum_spinodal(path)
-    assert len(erum.read_erum_spinodal(path, on_error="skip")) == 1
+        read_rows(path, "train", ((2,), (2,)), 0, None)
+    words = write_splits(tmp_path / "w.npz", X_0=np.array([["a", "b"]]), y=np.array([1]))
+    with pytest.raises(InputError, match="X_train_0 must hold numbers"):
+        read_rows(words, "train", ((2,),), 0, None)

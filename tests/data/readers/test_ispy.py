@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.grid import PITCH
-from e2e_tf.data.readers.common import Report
+from e2e_tf.data.readers.entries import Report
 from e2e_tf.data.readers.ispy import count_ispy, read_ispy
 from e2e_tf.errors import InputError
 

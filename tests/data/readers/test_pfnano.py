@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import uproot
 
-from e2e_tf.data.readers.common import Report
+from e2e_tf.data.readers.entries import Report
 from e2e_tf.data.readers.pfnano import count_pfnano, read_pfnano
 from e2e_tf.errors import InputError
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -88,7 +90,9 @@ def test_own_files(tmp_path):
 def test_errors(tmp_path, energyflow):
     with pytest.raises(InputError, match="there is no file"):
         open_reader(tmp_path / "absent")
-    with pytest.raises(InputError, match="there is no reader 'jet'; there are: e2e_tf, ispy"):
+    with pytest.raises(
+        InputError, match="there is no reader 'jet'; there are: cms_uds_g, e2e_tf, energyflow"
+    ):
         open_reader(energyflow, "jet")
     with pytest.raises(InputError, match="is of no known format: it is npz with a, b"):
         open_reader(npz(tmp_path / "x.npz", a=[1], b=[2]))
@@ -115,9 +119,63 @@ def test_real_files(shared_data):
     }
     for name, reader in expected.items():
         assert open_reader(shared_data / name).reader.name == reader
-    with pytest.raises(InputError, match="can be read as pfnano, nano_taus, nano_jets; say which one"):
+    with pytest.raises(InputError, match="can be read as nano_jets, nano_taus, pfnano; say which one"):
         open_reader(shared_data / "nano" / "pfnano.root")
-    with pytest.raises(InputError, match="can be read as nano_taus, nano_jets"):
+    with pytest.raises(InputError, match="can be read as nano_jets, nano_taus"):
         open_reader(shared_data / "nano" / "nano_dy.root")
     file = open_reader(shared_data / "nano" / "pfnano.root", "pfnano")
     assert sum(len(chunk) for chunk in file.chunks(4)) == 64
+
+
+def test_a_reader_registers_itself(monkeypatch):
+    from e2e_tf.data.readers import registry
+    from e2e_tf.data.readers.content import Content
+
+    monkeypatch.setattr(registry, "READERS", {})
+
+    @registry.reader("mine", "my format", unit="images", count=len, accepts=lambda c: c.has("mine"))
+    def read(path, *, start=0, stop=None, on_error="stop", report=None, colour="red"):
+        return path
+
+    found = registry.READERS["mine"]
+    assert (found.name, found.description, found.unit) == ("mine", "my format", "images")
+    assert found.read is read
+    assert found.accepts(Content("npz", {"mine": None}))
+    with pytest.raises(ValueError, match="there are two readers of the name 'mine'"):
+        registry.reader("mine", "", count=len, accepts=bool)(read)
+    with pytest.raises(TypeError, match="the reader other must take start, .*; it lacks on_error, report"):
+        registry.reader("other", "", count=len, accepts=bool)(lambda path, start, stop: path)
+
+
+def test_readers_come_in_the_order_of_the_alphabet():
+    assert list(READERS) == sorted(READERS)
+    assert len(READERS) == 20
+
+
+def test_options_that_do_not_change_the_number_are_not_looked_at(tmp_path):
+    arrays = {
+        f"{a}_{s}": np.zeros((n, *shape)) for s, n in (("train", 3), ("test", 2)) for a, shape in (("y", ()),)
+    }
+    arrays |= {f"X_{s}_0": np.zeros((n, 20, 20)) for s, n in (("train", 3), ("test", 2))}
+    file = open_reader(npz(tmp_path / "x.npz", **arrays))
+    assert file.count(split="test", on_error="skip") == 2
+    assert [len(chunk) for chunk in file.chunks(2, split="train")] == [2, 1]
+
+
+def test_the_recipe_in_contributing_makes_a_reader(monkeypatch, tmp_path):
+    from e2e_tf.data.readers import registry
+
+    monkeypatch.setattr(registry, "READERS", {})
+    text = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, rest = text.partition("## Add a reader")
+    code = rest.partition("```python\n")[2].partition("```")[0]
+    exec(compile(code, "CONTRIBUTING.md", "exec", dont_inherit=True), {"__name__": "mine"})
+    with h5py.File(tmp_path / "a", "w") as file:
+        file["pt"], file["signal"] = [20.0, -1.0, 30.0], [1, 0, 0]
+    file = registry.open_reader(tmp_path / "a")
+    assert (file.reader.name, file.count()) == ("mine", 3)
+    jets = file.read(on_error="skip", start=1)
+    np.testing.assert_array_equal(jets["pt"], [30])
+    np.testing.assert_array_equal(jets.event, [2])
+    with pytest.raises(InputError, match="pt must be finite and not negative"):
+        file.read()

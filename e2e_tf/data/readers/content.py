@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e_tf.data.hdf5 import format_of
-from e2e_tf.data.jets import JETS_FORMAT
-from e2e_tf.data.readers.common import (
+from e2e_tf.data.readers.containers import (
     npy_rows,
     npz_shape,
     open_hdf5,
@@ -120,101 +119,3 @@ def _parquet(path: Path) -> Content:
                 first = next(file.iter_batches(batch_size=1, columns=[name])).column(0)
                 names[name] = (len(first[0]),)
         return Content("parquet", names)
-
-
-def own(c: Content) -> bool:
-    """Files that this library wrote."""
-    return JETS_FORMAT in c.marks
-
-
-def ispy(c: Content) -> bool:
-    """CMS events for the iSpy display."""
-    return c.container == "ig"
-
-
-def cms_uds_g(c: Content) -> bool:
-    """CMS candidates cpf and npf."""
-    return c.container == "HDF5" and c.has("cpf", "npf", "globalvars", "is_gluon")
-
-
-def pfnano(c: Content) -> bool:
-    """NanoAOD with jets linked to candidates."""
-    links = (
-        "JetPFCands_pFCandsIdx",
-        "FatJetPFCands_pFCandsIdx",
-        "JetPFCand_pfCandIdx",
-        "FatJetPFCand_pfCandIdx",
-    )
-    return any(c.has(f"Events/{link}") for link in links)
-
-
-def nano_taus(c: Content) -> bool:
-    """NanoAOD with taus."""
-    return c.has("Events/Tau_pt", "Events/run", "Events/event")
-
-
-def nano_jets(c: Content) -> bool:
-    """NanoAOD with jets."""
-    return c.has("Events/Jet_pt", "Events/run", "Events/event")
-
-
-def energyflow(c: Content) -> bool:
-    """X (n, M, 4) with y, or X alone as npy."""
-    if c.container == "npy":
-        return len(c.shape("")) == 3 and c.shape("")[-1] == 4
-    return (
-        c.container == "npz"
-        and set(c.names) == {"X", "y"}
-        and len(c.shape("X")) == 3
-        and c.shape("X")[-1] == 4
-    )
-
-
-def top_tagging(c: Content) -> bool:
-    """A pandas frame called table."""
-    return c.container == "HDF5" and (c.has("table/table") or c.has("table/block0_values"))
-
-
-def jetclass(c: Content) -> bool:
-    """A tree of jets with class labels."""
-    return c.has("tree/part_px", "tree/jet_pt", "tree/label_QCD")
-
-
-def jetnet(c: Content) -> bool:
-    """particle_features and jet_features."""
-    return c.container == "HDF5" and c.has("particle_features", "jet_features")
-
-
-def future_tau(c: Content) -> bool:
-    """Reconstructed candidates with generated tau decay modes."""
-    return c.container == "parquet" and c.has("reco_cand_p4s", "gen_jet_tau_decaymode")
-
-
-def ml4sci_eg(c: Content) -> bool:
-    """Images 32 × 32 × 2."""
-    return c.container == "HDF5" and c.has("X", "y") and c.shape("X")[1:] == (32, 32, 2)
-
-
-def ml4sci_qg(c: Content) -> bool:
-    """Jet images of three channels."""
-    return c.container == "parquet" and c.has("X_jets", "m0", "pt", "y") and c.shape("X_jets") == (3,)
-
-
-def ml4sci_top(c: Content) -> bool:
-    """Jet images of more channels, or with a mass to predict."""
-    if c.container != "parquet":
-        return False
-    return c.has("X_jet", "m", "pt") or (c.has("X_jets", "m0", "pt", "y") and c.shape("X_jets") != (3,))
-
-
-def erum(shape: tuple[int | None, ...], c: Content) -> bool:
-    """ErUm-Data arrays whose first X has the given shape per entry."""
-    found = c.shape("X_train_0")[1:]
-    if c.container != "npz" or not c.has("y_train") or len(found) != len(shape):
-        return False
-    return all(s is None or s == f for s, f in zip(shape, found, strict=True))
-
-
-def padded(c: Content) -> bool:
-    """A padded array with labels that is not EnergyFlow's."""
-    return c.container == "npz" and c.has("X", "y") and len(c.shape("X")) == 3 and not energyflow(c)

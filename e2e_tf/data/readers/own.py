@@ -1,0 +1,52 @@
+"""Jets that this library wrote (HDF5), see `e2e_tf.data.jets`."""
+
+from __future__ import annotations
+
+from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
+from e2e_tf.data.readers.containers import hdf5_length
+from e2e_tf.data.readers.content import Content
+from e2e_tf.data.readers.entries import OnError, PathLike, Report, check_on_error, row_range
+from e2e_tf.data.readers.registry import reader
+
+__all__ = ["count_own", "read_own"]
+
+
+def count_own(path: PathLike) -> int:
+    """Number of jets in the file.
+
+    Raises:
+        InputError: the file is missing, damaged or has no events.
+    """
+    return hdf5_length(path, ("event",), "event")
+
+
+def _accepts(content: Content) -> bool:
+    return JETS_FORMAT in content.marks
+
+
+@reader("e2e_tf", "jets written by this library", count=count_own, accepts=_accepts)
+def read_own(
+    path: PathLike,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    on_error: OnError = "stop",
+    report: Report | None = None,
+) -> Jets:
+    """A range of the jets of a file, without reading the others.
+
+    Args:
+        path: a file that `e2e_tf.data.jets.write_jets` wrote.
+        start, stop: range of jets.
+        on_error: what is written is checked when it is written, so that nothing is left out: a damaged file
+            stops the reading in any case.
+        report: counts the jets.
+
+    Raises:
+        InputError: the file is missing, damaged or of another format, or the range is not one.
+    """
+    check_on_error(on_error)
+    jets = read_jets(path, *row_range(count_own(path), start, stop))
+    if report is not None:
+        report.read += len(jets)
+    return jets
