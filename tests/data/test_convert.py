@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from e2e_tf.cli import app
 from e2e_tf.data import convert as module
+from e2e_tf.data import parts
 from e2e_tf.data.convert import convert, reader_options, recipe_for
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Ragged, write_jets
@@ -111,7 +112,7 @@ def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
     _, paths = inputs
     convert(paths, tmp_path / "whole.h5", RECIPE, piece=10)
     made = []
-    make_part = module._make_part
+    make_part = module.make_part
 
     def interrupted(task):
         if len(made) == 3:
@@ -119,12 +120,12 @@ def test_an_interrupted_conversion_goes_on(inputs, tmp_path, monkeypatch):
         made.append(task.number)
         return make_part(task)
 
-    monkeypatch.setattr(module, "_make_part", interrupted)
+    monkeypatch.setattr(module, "make_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
     assert not (tmp_path / "graphs.h5").exists()
     assert made == [0, 1, 2]
-    monkeypatch.setattr(module, "_make_part", make_part)
+    monkeypatch.setattr(module, "make_part", make_part)
     with pytest.raises(InputError, match="holds an unfinished conversion; give --resume to go on"):
         convert(paths, tmp_path / "graphs.h5", RECIPE, piece=10)
     with pytest.raises(InputError, match="unfinished conversion of other inputs, settings or versions"):
@@ -141,7 +142,7 @@ from pathlib import Path
 from e2e_tf.data import convert as module
 from e2e_tf.data.graphs import GraphRecipe
 
-make_part = module._make_part
+make_part = module.make_part
 
 def slow(task):
     if task.number in (2, 3):
@@ -151,7 +152,7 @@ def slow(task):
     return make_part(task)
 
 def main(output, *inputs):
-    module._make_part = slow
+    module.make_part = slow
     module.convert(inputs, output, GraphRecipe(edges="knn:3"), piece=5, processes=2)
 """
 
@@ -219,14 +220,14 @@ def test_resume_of_nothing_starts(inputs, tmp_path):
 def test_changed_inputs_are_noticed(inputs, make_jets, tmp_path, monkeypatch):
     _, paths = inputs
 
-    make_part = module._make_part
+    make_part = module.make_part
 
     def interrupted(task):
         if task.number:
             raise KeyboardInterrupt
         return make_part(task)
 
-    monkeypatch.setattr(module, "_make_part", interrupted)
+    monkeypatch.setattr(module, "make_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         convert(paths, tmp_path / "graphs.h5", RECIPE)
     monkeypatch.undo()
@@ -351,7 +352,7 @@ def test_dask_gives_the_same_store(inputs, tmp_path):
 def test_a_dead_worker_is_one_sentence(inputs, tmp_path, monkeypatch):
     """Workers are new processes: one that dies there must not hang or look like success."""
     _, paths = inputs
-    monkeypatch.setattr(module._Task, "__reduce__", lambda self: (os._exit, (9,)), raising=False)
+    monkeypatch.setattr(parts.Part, "__reduce__", lambda self: (os._exit, (9,)), raising=False)
     started = time.perf_counter()
     with pytest.raises(InputError, match="a worker process was killed, perhaps for want of memory"):
         convert(paths, tmp_path / "g.h5", RECIPE, piece=10, processes=2)
