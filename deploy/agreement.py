@@ -80,6 +80,9 @@ def compare(
         scores: what the runtime gives, as many values for each batch.
         where: integers (n_jets,): what is reported of the jet with the largest difference.
         form: key of the form in the manifest; those of :data:`SMALLER` have tolerances of their own.
+
+    Returns:
+        Its difference is the largest absolute one of any column.
     """
     wanted = np.concatenate([values.reshape(-1, values.shape[-1]) for values in expected])
     found = np.concatenate([a.reshape(-1, b.shape[-1]) for a, b in zip(scores, expected, strict=True)])
@@ -91,5 +94,10 @@ def compare(
 
 
 def not_run(name: str, why: str) -> Agreement:
-    """The entry of a runtime that was not run: neither a pass nor a failure."""
+    """The entry of a runtime that was not run: neither a pass nor a failure.
+
+    Args:
+        name: of the runtime.
+        why: nothing was run.
+    """
     return Agreement(name, 0, float("nan"), -1, missing=why)

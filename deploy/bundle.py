@@ -16,15 +16,18 @@ from e2e_tf.deploy.padded import bundle_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, sha256, write_json
 
-__all__ = ["open_bundle", "read_bundle_preprocess", "record"]
+__all__ = ["not_a_bundle", "open_bundle", "read_bundle_preprocess", "record"]
 
 
 def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The manifest of a bundle whose files are as they were written.
 
+    Args:
+        folder: the bundle.
+
     Raises:
         InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
-            ``preprocess.json`` does not fit the model; the message names it.
+            ``preprocess.json`` does not fit the model, or a file has no checksum; the message names it.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -35,6 +38,9 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise InputError(f"{folder / 'manifest.json'} is not the manifest of a bundle")
     check_manifest(manifest, str(folder / "manifest.json"))
+    unlisted = sorted(_named(manifest) - _listed(manifest))
+    if unlisted:
+        raise InputError(f"{folder / 'manifest.json'} lists no checksum of {', '.join(unlisted)}")
     for name, expected in manifest["checksums"].items():
         if not (folder / name).is_file():
             raise InputError(f"{folder} lacks {name}, which its manifest lists")
@@ -46,6 +52,35 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if manifest["interface"] != "tensors":
         _check_preprocess(folder, manifest)
     return manifest
+
+
+def _named(manifest: dict[str, Any]) -> set[str]:
+    """Files and folders that scores depend on."""
+    forms = {info.get("file") or info["folder"] for info in manifest["formats"].values()}
+    return {"model.keras", *forms, *({"preprocess.json"} if manifest["interface"] != "tensors" else ())}
+
+
+def _listed(manifest: dict[str, Any]) -> set[str]:
+    """Files that have a checksum, and their folders."""
+    return {name for path in manifest["checksums"] for name in (path, path.split("/")[0])}
+
+
+def not_a_bundle(folder: Path) -> str:
+    """Why an export may not replace a folder: it is no bundle, or holds what no export has written; else empty.
+
+    Args:
+        folder: that exists.
+    """
+    try:
+        manifest = read_json(folder / "manifest.json")
+    except InputError:
+        return "is not a bundle"
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        return "is not a bundle"
+    known = {"manifest.json", *manifest.get("checksums", ())}
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    extra = [name for name in found if name not in known]
+    return f"holds {extra[0]}, which no export has written" if extra else ""
 
 
 def _check_preprocess(folder: Path, manifest: dict[str, Any]) -> None:
@@ -68,6 +103,9 @@ def _check_preprocess(folder: Path, manifest: dict[str, Any]) -> None:
 def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
     """``preprocess.json`` of a bundle of either interface.
 
+    Args:
+        folder: the bundle.
+
     Raises:
         InputError: it is missing or damaged.
     """
@@ -81,6 +119,10 @@ def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
 
 def record(folder: str | os.PathLike[str], agreements: Sequence[Agreement]) -> None:
     """Write into the manifest of a bundle which runtimes were tested and their largest differences.
+
+    Args:
+        folder: the bundle.
+        agreements: of the validation; those of runtimes that were not run are left out.
 
     Raises:
         InputError: the bundle is damaged.

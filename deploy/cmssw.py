@@ -1,4 +1,4 @@
-"""A CMSSW package of a hand-off: producers for ONNX Runtime and TensorFlow, configuration, data, unit test.
+"""A CMSSW package of a bundle: producers for ONNX Runtime and TensorFlow, configuration, data, unit test.
 
 ::
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ import numpy as np
 
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
+from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.deploy.profiles import release
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_folder
+from e2e_tf.files import new_subfolder, read_json
 
 __all__ = ["CANDIDATE_QUANTITIES", "DERIVED_QUANTITIES", "JET_QUANTITIES", "cmssw_package"]
 
@@ -88,40 +90,41 @@ _TEMPLATES = (".cc", ".h", ".in", ".md", ".xml")
 
 
 def cmssw_package(
-    handoff: str | os.PathLike[str],
+    bundle: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
     package: str = "RecoTauTag/E2ETagger",
     force: bool = False,
 ) -> Path:
-    """Write a CMSSW package that runs a hand-off of candidates.
+    """Write a CMSSW package that runs a bundle of candidates.
 
     Args:
-        handoff: a hand-off folder.
-        folder: new folder, which will hold ``Subsystem/Package``.
+        bundle: a bundle.
+        folder: new folder, which will hold ``Subsystem/Package``, or with ``force`` an existing one, such as the
+            ``src`` of a release area, whose other packages stay.
         package: ``Subsystem/Package``.
-        force: replace an existing folder.
+        force: go into an existing folder, and replace an earlier version of the package there.
 
     Returns:
         the folder of the package.
 
     Raises:
-        InputError: the hand-off is damaged, its graphs or variables cannot be made of what MiniAOD holds, its
+        InputError: the bundle is damaged, its graphs or variables cannot be made of what MiniAOD holds, its
             release has no interface for its formats, or an argument is not acceptable. Nothing is left behind.
     """
-    handoff, folder = Path(handoff), Path(folder)
+    bundle, folder = Path(bundle), Path(folder)
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*/[A-Z][A-Za-z0-9]*", package):
         raise InputError(
             f"the package must be Subsystem/Package in letters and digits, such as RecoTauTag/E2ETagger, not "
             f"{package!r}"
         )
-    manifest = open_bundle(handoff)
+    manifest = open_bundle(bundle)
     if manifest["interface"] not in _INTERFACES or len(manifest["outputs"]) != 1:
         raise InputError(
-            f"a CMSSW package takes a hand-off of the {' or '.join(_INTERFACES)} interface with one output, not "
+            f"a CMSSW package takes a bundle of the {' or '.join(_INTERFACES)} interface with one output, not "
             f"{manifest['interface']} with {len(manifest['outputs'])}"
         )
-    preprocess = read_bundle_preprocess(handoff)
+    preprocess = read_bundle_preprocess(bundle)
     _check(preprocess)
     backends = _backends(manifest)
     subsystem, name = package.split("/")
@@ -141,8 +144,8 @@ def cmssw_package(
         **_model_values(manifest, backends),
         **_text_values(manifest, backends, package),
     }
-    with new_folder(folder, force) as part:
-        target = part / subsystem / name
+    foreign = partial(_not_this_package, name=name, label=label)
+    with new_subfolder(folder, package, force, foreign) as target:
         with as_file(files("e2e_tf.deploy") / "cmssw_package") as templates:
             for source in sorted(path for path in templates.rglob("*") if path.suffix in _TEMPLATES):
                 where = _place(source.relative_to(templates), name, label, backends)
@@ -161,23 +164,41 @@ def cmssw_package(
             "preprocess.json",
             *(manifest["formats"][key]["file"] for key in backends),
         ):
-            shutil.copyfile(handoff / file, target / "data" / file)
-        _write_parity(handoff, manifest, target / "test" / "parity.txt")
+            shutil.copyfile(bundle / file, target / "data" / file)
+        _write_parity(bundle, manifest, target / "test" / "parity.txt")
     return folder / subsystem / name
+
+
+def _not_this_package(folder: Path, name: str, label: str) -> str:
+    """Why a folder may not be replaced; empty where it holds what this module writes and nothing else."""
+    try:
+        manifest = read_json(folder / "data" / "manifest.json")
+        check_manifest(manifest)
+    except InputError:
+        return "is not a package of 'e2e-tf cmssw'"
+    known = {"data/manifest.json", "data/preprocess.json", "test/parity.txt"}
+    known |= {f"data/{info['file']}" for info in manifest["formats"].values() if "file" in info}
+    with as_file(files("e2e_tf.deploy")) as package:
+        templates = [p.relative_to(package / "cmssw_package") for p in (package / "cmssw_package").rglob("*")]
+        known |= {str(_place(path, name, label, list(_BACKENDS))) for path in templates}
+        known |= {f"interface/{header.name}" for header in (package / "cpp/include/e2e_tf").glob("*.hpp")}
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    extra = [file for file in found if file not in known]
+    return f"holds {extra[0]}, which 'e2e-tf cmssw' has not written" if extra else ""
 
 
 def _check(preprocess: Preprocess) -> None:
     """That MiniAOD and the builder give what the model needs."""
     if preprocess.nodes != "candidates":
         raise InputError(
-            f"a CMSSW package takes a hand-off whose nodes are candidates; nodes of this one are {preprocess.nodes}, "
+            f"a CMSSW package takes a bundle whose nodes are candidates; nodes of this one are {preprocess.nodes}, "
             "which MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window "
             "around each jet, on the grid of the training"
         )
     unknown = [name for name in preprocess.spec.names if name not in _RULES]
     if unknown:
         raise InputError(
-            f"the C++ builder links candidates by {', '.join(_RULES)}; this hand-off needs {', '.join(unknown)}"
+            f"the C++ builder links candidates by {', '.join(_RULES)}; this bundle needs {', '.join(unknown)}"
         )
     known = [n for n in (*CANDIDATE_QUANTITIES, *DERIVED_QUANTITIES) if n not in _SOURCES_ONLY]
     wanted = [*(f.raw for f in preprocess.node_features.features), *preprocess.coordinates]
@@ -194,7 +215,7 @@ def _check(preprocess: Preprocess) -> None:
 
 
 def _backends(manifest: dict[str, Any]) -> list[str]:
-    """Formats of the hand-off that its release can run in a producer."""
+    """Formats of the bundle that its release can run in a producer."""
     target = release(manifest["release"]["cmssw"])
     found = [key for key in _BACKENDS if key in manifest["formats"]]
     if target.key < _SESSION_CACHE:
@@ -202,11 +223,11 @@ def _backends(manifest: dict[str, Any]) -> list[str]:
         if not found:
             raise InputError(
                 f"in CMSSW_{target.name} a package runs ONNX only, tensorflow::SessionCache came later; export the "
-                "hand-off with the format onnx, or for 13_1 or later"
+                "bundle with the format onnx, or for 13_1 or later"
             )
     if not found:
         raise InputError(
-            f"a CMSSW package needs the format onnx or pb; this hand-off holds {', '.join(manifest['formats'])}"
+            f"a CMSSW package needs the format onnx or pb; this bundle holds {', '.join(manifest['formats'])}"
         )
     return found
 
@@ -220,7 +241,7 @@ def _label(name: str) -> str:
 
 
 def _place(path: Path, name: str, label: str, backends: list[str]) -> Path | None:
-    """Where the file of a template goes; None where the hand-off lacks its backend."""
+    """Where the file of a template goes; None where the bundle lacks its backend."""
     for key, suffix in _BACKENDS.items():
         if path.name in (f"{suffix}Producer.cc", f"{_HEADERS[key]}.h"):
             if key not in backends:
@@ -321,7 +342,7 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
         + "\n    " * bool(points),
         "WORKING_POINT_TABLE": "\n".join(table)
         if points
-        else "The hand-off has no working points: its run had not been judged. They can be added in the configuration.",
+        else "The bundle has no working points: its run was not evaluated. They can be added in the configuration.",
         "DEFAULT_BACKEND": _BACKENDS[backends[0]],
         "USE_RUNTIMES": indented,
         "INCLUDE_BACKENDS": "\n".join(
@@ -333,12 +354,12 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
     }
 
 
-def _write_parity(handoff: Path, manifest: dict[str, Any], path: Path) -> None:
-    """The hand-off's parity vectors as text, which the unit test reads without a library."""
+def _write_parity(bundle: Path, manifest: dict[str, Any], path: Path) -> None:
+    """The bundle's parity vectors as text, which the unit test reads without a library."""
     names = [info["name"] for info in manifest["inputs"]]
     output = manifest["outputs"][0]["name"]
     lines = []
-    with np.load(handoff / "inputs.npz") as inputs, np.load(handoff / "outputs.npz") as outputs:
+    with np.load(bundle / "inputs.npz") as inputs, np.load(bundle / "outputs.npz") as outputs:
         batches = _few(inputs, names)
         lines.append(str(len(batches)))
         for batch in batches:

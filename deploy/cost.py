@@ -40,6 +40,7 @@ class AucCost:
     error: float
 
     def to_dict(self) -> dict[str, Any]:
+        """The entry of the manifest."""
         return {
             "jets": self.jets,
             "keras": self.keras,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.deploy.bundle import not_a_bundle
 from e2e_tf.deploy.exported import Export, exported_function, freeze
 from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms
 from e2e_tf.deploy.interface import INTERFACES, joined_outputs
@@ -62,7 +63,7 @@ def export(
         run: a finished run or its folder, or a Keras model in a ``.keras`` file; a model on graphs needs the
             ``preprocess.json`` of its inputs beside it. Outputs of graphs are joined into one ``score``.
         folder: new folder.
-        force: replace an existing one.
+        force: replace an existing bundle; any other folder stays.
         cmssw: the oldest release series that must run it, such as ``14_1``.
         interface: ``edges`` or ``padded``; empty takes ``padded`` where the graph can be built inside. Models
             that take no graphs have ``tensors``.
@@ -76,7 +77,8 @@ def export(
 
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
-            unknown, ``folder`` exists and ``force`` is false, or a runtime does not agree with Keras.
+            unknown, ``folder`` exists and ``force`` is false or it holds what no export has written, or a runtime
+            does not agree with Keras.
     """
     run = run if isinstance(run, Run) else open_source(run)
     target = release(cmssw)
@@ -86,7 +88,7 @@ def export(
     smaller = ["float16"] * float16_weights + ["int8"] * int8
     if smaller and "onnx" not in formats:
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
-    with new_folder(folder, force) as part, quiet_tensorflow():
+    with new_folder(folder, force, not_a_bundle) as part, quiet_tensorflow():
         with status("Freezing the model"):
             model, columns = joined_outputs(run.model())
             # Before models of its parts are made, which share its layers.

@@ -83,7 +83,11 @@ class Export:
         return [self.exported.feeds(batch) for batch in sized_batches(self.run.preprocess, sizes, seed)]
 
     def raw_names(self, suffix: str = ":0") -> dict[str, dict[str, str]]:
-        """``inputs`` and ``outputs`` of an entry of the manifest: raw tensor names by name of the interface."""
+        """``inputs`` and ``outputs`` of an entry of the manifest: raw tensor names by name of the interface.
+
+        Args:
+            suffix: of TensorFlow's tensors; empty for ONNX.
+        """
         return {
             "inputs": {name: f"{name}{suffix}" for name in self.names},
             "outputs": {OUTPUT: f"{OUTPUT}{suffix}"},

@@ -37,7 +37,11 @@ _SMALLER: Mapping[str, Callable[[Any], Any]] = {
 
 
 def writes(form: str) -> Callable[[Writer], Writer]:
-    """Register the function that writes a form, by its name in the option ``formats``."""
+    """Register the function that writes a form.
+
+    Args:
+        form: its name in the option ``formats``.
+    """
 
     def register(writer: Writer) -> Writer:
         _WRITERS[form] = writer
@@ -88,7 +92,11 @@ def _saved_model(export: Export, smaller: Sequence[str]) -> Entries:
     module = tf.Module()
     module.score = function
     folder = export.folder / "saved_model"
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    full = (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError)
+    try:
+        tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    except full as error:  # TensorFlow writes with its own file system and its own errors
+        raise InputError(f"{folder} cannot be written: {str(error).rpartition('; ')[2]}") from error
     # Placeholder names may be reordered or suffixed by TensorFlow; the signature says what they are now.
     signature = read_saved_model(str(folder)).meta_graphs[0].signature_def["serving_default"]
     entry = {

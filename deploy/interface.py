@@ -1,4 +1,4 @@
-"""The tensors that a hand-off takes and gives: float32, no rank 0, by the rules of CMSSW's wrappers.
+"""The tensors that a bundle takes and gives: float32, no rank 0, by the rules of CMSSW's wrappers.
 
 ``edges``, the leading-one disjoint form for graphs that are built outside::
 

@@ -1,4 +1,4 @@
-"""Jets to prove a hand-off with: random ones and those that break runtimes."""
+"""Jets to validate a bundle with: random ones and those that break runtimes."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def random_batch(
     points: str = "random",
     features: str = "random",
 ) -> JetBatch:
-    """Graphs of given sizes with the hand-off's features and graph.
+    """Graphs of given sizes with the bundle's features and graph.
 
     Args:
-        preprocess: of the hand-off.
+        preprocess: of the bundle.
         n_node: integers (B,).
         rng: source of everything random.
         points: ``random``, ``coincident`` (all nodes of a jet at one place; hits, which have a crystal each, lie
@@ -160,7 +160,7 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
 
     Args:
         jets: of which the first ``real`` are kept and the others give nodes.
-        preprocess: of the hand-off.
+        preprocess: of the bundle.
         rng: source of everything random.
         real: number of real jets.
     """

@@ -157,7 +157,7 @@ class Manifest(_Entry):
     auc: dict[str, Any] | None = None
     tested: list[Tested]
     provenance: Provenance
-    checksums: dict[str, str] = Field(description="SHA-256 of every other file")
+    checksums: dict[str, str] = Field(min_length=1, description="SHA-256 of every other file")
 
 
 (MANIFEST_FORMAT,) = get_args(Manifest.model_fields["format"].annotation)
@@ -167,6 +167,7 @@ class Manifest(_Entry):
 class _Generator(GenerateJsonSchema):
     """Without defaults, which nobody fills in, and without a title for every entry."""
 
+    # Overridden methods of pydantic.
     def default_schema(self, schema: Any) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 

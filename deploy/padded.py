@@ -36,6 +36,9 @@ _BOUND = (
 def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
     """The rules of the graph and their numbers, checked to be ones that can be followed inside.
 
+    Args:
+        preprocess: says how the graph is built.
+
     Raises:
         InputError: a rule needs a graph that is built outside, or there is no limit on the number of nodes.
     """
@@ -56,7 +59,15 @@ def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
 
 
 def padded_tensors(model: Any, preprocess: Preprocess) -> tuple[list[TensorInfo], TensorInfo]:
-    """The inputs and the output of the ``padded`` interface."""
+    """The inputs and the output of the ``padded`` interface.
+
+    Args:
+        model: on disjoint batches, with an output (B, C).
+        preprocess: says how the graph is built.
+
+    Raises:
+        InputError: the model lacks an input of the interface, or has one of another dtype or kind.
+    """
     n_features, n_globals = widths(model, "padded")
     infos = [
         TensorInfo("points", ("B", len(preprocess.space.columns), "N")),
@@ -118,10 +129,19 @@ def padded_function(
 
 
 def adjacency(points: Any, present: Any, rules: list[tuple[str, float]], wraps: list[float | None]) -> Any:
-    """Dense graphs float32 (B, N, N), ``[b, receiver, sender]``, of points float32 (B, D, N).
+    """Dense graphs of padded points, with the same edges as :mod:`e2e_tf.graph` finds.
 
-    The same edges as :mod:`e2e_tf.graph` finds: squared distances are float64 sums in the order of the
-    dimensions, and of equally distant nodes the ones of lower index are taken.
+    Squared distances are float64 sums in the order of the dimensions, and of equally distant nodes the ones of
+    lower index are taken.
+
+    Args:
+        points: float32 (B, D, N), angles in rad.
+        present: bool (B, N), false for empty slots.
+        rules: of :func:`padded_rules`.
+        wraps: length at which each of the D coordinates wraps, None where it does not.
+
+    Returns:
+        float32 (B, N, N), ``[b, receiver, sender]``, 1 for an edge.
     """
     import tensorflow as tf
 
@@ -210,7 +230,11 @@ def padded_feeds(batch: JetBatch, length: int | None = None) -> dict[str, np.nda
 
 
 def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
-    """``preprocess.json`` of the padded interface, exactly in the ParticleNet convention."""
+    """``preprocess.json`` of the padded interface, in the convention of CMSSW's ParticleNet producers.
+
+    Args:
+        preprocess: of the run, with a limit on the number of nodes.
+    """
     document = preprocess.to_dict()
     limits = {"min_length": 1, "max_length": preprocess.max_nodes}
     points: dict[str, Any] = {}
@@ -230,7 +254,11 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
 
 
 def bundle_preprocess(document: Mapping[str, Any]) -> Preprocess:
-    """The :class:`Preprocess` that a bundle's ``preprocess.json`` of either interface holds."""
+    """The :class:`Preprocess` that a bundle's ``preprocess.json`` holds.
+
+    Args:
+        document: of either interface.
+    """
     if "features" in document:
         document = {**document, "x": document["features"]}
     return Preprocess.from_dict(document)

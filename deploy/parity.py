@@ -16,6 +16,9 @@ def write_parity(export: Export) -> None:
     """Write ``inputs.npz`` and ``outputs.npz``: tensors of batches, ``<batch>/<tensor>``, and Keras' scores.
 
     Batches are the adversarial ones of the validation; of a model that takes no graphs, random ones.
+
+    Args:
+        export: whose folder gets the two files.
     """
     exported, model = export.exported, export.model
     if exported.interface == "tensors":

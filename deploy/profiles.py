@@ -49,9 +49,11 @@ class Release:
 
     @property
     def key(self) -> tuple[int, int]:
+        """Major and minor number, by which series are compared."""
         return _key(self.name)
 
     def to_dict(self) -> dict[str, Any]:
+        """The entry of the manifest."""
         return {
             "cmssw": self.name,
             "tensorflow": self.tensorflow,
@@ -93,7 +95,10 @@ def _key(name: str) -> tuple[int, int]:
 
 
 def release(name: str) -> Release:
-    """The series that ``name`` (``14_1``, ``CMSSW_14_1_0_pre3``) belongs to.
+    """The series that a release belongs to.
+
+    Args:
+        name: such as ``14_1`` or ``CMSSW_14_1_0_pre3``.
 
     Raises:
         InputError: the release is not known.
@@ -110,6 +115,10 @@ def release(name: str) -> Release:
 
 def check_onnx(model: Any, target: Release) -> None:
     """Check that a release runs an ONNX model through ``cms::Ort``.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        target: the release.
 
     Raises:
         InputError: naming the operation or tensor that it cannot take.
@@ -157,6 +166,10 @@ def _since(onnx: Any, op: str, opset: int) -> bool:
 
 def check_tensorflow(operations: Iterable[str], target: Release) -> None:
     """Check that a release's TensorFlow knows the operations of a frozen graph.
+
+    Args:
+        operations: their names.
+        target: the release.
 
     Raises:
         InputError: naming the operation.

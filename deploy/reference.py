@@ -18,7 +18,11 @@ _PAIRS = 1 << 19  # pairs of nodes in one call of Keras, which keeps what every 
 
 
 def load_model(folder: Path) -> Any:
-    """The Keras model of a bundle, loaded in safe mode."""
+    """The Keras model of a bundle, loaded in safe mode.
+
+    Args:
+        folder: the bundle.
+    """
     import keras
 
     import e2e_tf.layers  # noqa: F401  # registers the layers
@@ -58,7 +62,14 @@ def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
 
 
 def traced_scores(model: Any) -> Callable[[GraphBatch], np.ndarray]:
-    """The model in a ``tf.function`` that is traced once for all sizes: from graphs to scores, float32 (B, C)."""
+    """The model in a ``tf.function`` that is traced once for all sizes.
+
+    Args:
+        model: on disjoint batches.
+
+    Returns:
+        A function from graphs to scores, float32 (B, C).
+    """
     import tensorflow as tf
 
     from e2e_tf.data.loader import model_inputs
@@ -88,7 +99,14 @@ def keras_call(model: Any, feeds: Mapping[str, Any]) -> Any:
 
 
 def traced_call(model: Any) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """:func:`keras_call` in a ``tf.function`` that is traced once for all sizes."""
+    """:func:`keras_call` in a ``tf.function`` that is traced once for all sizes.
+
+    Args:
+        model: on images and other tensors.
+
+    Returns:
+        A function from float32 tensors (B, ...) by name to scores, float32 (B, C).
+    """
     import tensorflow as tf
 
     signature = {t.name: tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in model.inputs}

@@ -11,7 +11,14 @@ __all__ = ["agreement_table"]
 
 
 def agreement_table(agreements: Sequence[Any]) -> bool:
-    """Largest difference per runtime; True if no runtime that must agree differs by more than its tolerance."""
+    """Print the largest difference of every runtime.
+
+    Args:
+        agreements: of a validation.
+
+    Returns:
+        True if no runtime that must agree differs by more than its tolerance.
+    """
     from rich.table import Table
 
     table = Table(title="Scores against Keras", title_justify="left")

@@ -84,7 +84,12 @@ def runners(folder: Path, manifest: dict[str, Any]) -> dict[str, tuple[str, Runn
 
 @opener(tensorflow_version, "frozen_graph")
 def frozen_graph_runner(folder: Path, info: dict[str, Any]) -> Runner:
-    """From tensors to scores by a session of the frozen graph; ``info`` is the entry of the manifest."""
+    """From tensors to scores by a session of the frozen graph, as CMSSW runs it.
+
+    Args:
+        folder: the bundle.
+        info: the entry of the manifest.
+    """
     import tensorflow as tf
 
     graph = tf.Graph()
@@ -113,7 +118,12 @@ def _fed(session: Any, info: dict[str, Any]) -> Runner:
 
 @opener(_onnx_version, "onnx", "onnx_float16", "onnx_int8")
 def onnx_runner(folder: Path, info: dict[str, Any]) -> Runner:
-    """From tensors to scores by ONNX Runtime with one thread; ``info`` is the entry of the manifest."""
+    """From tensors to scores by ONNX Runtime with one thread, as ``cms::Ort`` runs it.
+
+    Args:
+        folder: the bundle.
+        info: the entry of the manifest.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

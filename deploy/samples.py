@@ -81,7 +81,14 @@ def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: 
 
 
 def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> list[JetBatch]:
-    """Batches of ``jets`` jets of at most ``nodes`` nodes: empty, full and mixed ones, of every kind."""
+    """Batches of one size, of jets without nodes, full and of any size, with ordinary and broken features.
+
+    Args:
+        preprocess: of the bundle.
+        jets: of each batch.
+        nodes: of a jet at the most.
+        seed: of all of them.
+    """
     rng = np.random.default_rng(seed)
     none, full = np.zeros(jets, int), np.full(jets, nodes)
     kinds = ("random", "random"), ("coincident", "bounds"), ("grid", "raw"), ("random", "raw")

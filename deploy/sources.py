@@ -54,13 +54,15 @@ class ModelFile(Run):
 
     @property
     def provenance(self) -> dict[str, Any]:
+        """What the manifest says of the data: the name of the file and its SHA-256."""
         return {"data": {"model": self.file.name, "sha256": sha256(self.file)}}
 
 
 def open_source(path: str | os.PathLike[str]) -> Run:
     """A finished run from its folder, or a ``.keras`` file.
 
-    A model on graphs needs the ``preprocess.json`` of its inputs beside it.
+    Args:
+        path: of either; a model on graphs needs the ``preprocess.json`` of its inputs beside it.
 
     Raises:
         InputError: it is neither, or ``preprocess.json`` is missing.

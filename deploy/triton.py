@@ -18,7 +18,7 @@ from typing import Any
 
 from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_folder
+from e2e_tf.files import new_subfolder
 
 __all__ = ["PLATFORMS", "triton"]
 
@@ -49,12 +49,12 @@ def triton(
 
     Args:
         bundle: a bundle.
-        repository: new folder.
+        repository: new folder, or with ``force`` an existing one, whose other models stay.
         name: of the model.
         form: ``onnx``, ``saved_model`` or ``frozen_graph``.
         max_batch_size: most jets in a batch; not for edges.
         preferred: batch sizes that the server tries to make.
-        force: replace an existing folder.
+        force: go into an existing folder, and replace an existing model of this name there.
 
     Raises:
         InputError: the bundle is damaged or lacks the form, or an argument is not acceptable.
@@ -70,9 +70,9 @@ def triton(
         raise InputError(
             f"batches must be positive and preferred ones at most {max_batch_size}, not {list(preferred)}"
         )
-    with new_folder(repository, force) as part:
-        version = part / name / "1"
-        version.mkdir(parents=True)
+    with new_subfolder(repository, name, force, _not_a_model) as part:
+        version = part / "1"
+        version.mkdir()
         info = manifest["formats"][form]
         source = bundle / info.get("file", info.get("folder", ""))
         target = version / PLATFORMS[form][1]
@@ -81,16 +81,35 @@ def triton(
         else:
             shutil.copyfile(source, target)
         if manifest["interface"] != "tensors":
-            shutil.copyfile(bundle / "preprocess.json", part / name / "preprocess.json")
+            shutil.copyfile(bundle / "preprocess.json", part / "preprocess.json")
         config = config_pbtxt(manifest, name, form, max_batch_size, preferred)
-        (part / name / "config.pbtxt").write_text(config, "utf-8")
+        (part / "config.pbtxt").write_text(config, "utf-8")
     return repository
+
+
+def _not_a_model(folder: Path) -> str:
+    """Why a folder may not be replaced; empty where it holds what this module writes and nothing else."""
+    if not (folder / "config.pbtxt").is_file():
+        return "is not a model of a Triton repository"
+    known = {"config.pbtxt", "preprocess.json", "1", *(f"1/{file}" for _, file in PLATFORMS.values())}
+    inside = f"1/{PLATFORMS['saved_model'][1]}/"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    extra = [name for name in found if name not in known and not name.startswith(inside)]
+    return f"holds {extra[0]}, which 'e2e-tf triton' has not written" if extra else ""
 
 
 def config_pbtxt(
     manifest: dict[str, Any], name: str, form: str, max_batch_size: int, preferred: Sequence[int]
 ) -> str:
-    """``config.pbtxt`` in protobuf's text form; Triton's own names for tensors of each form."""
+    """``config.pbtxt`` in protobuf's text form, as Triton's model configuration documents it.
+
+    Args:
+        manifest: of the bundle.
+        name: of the model.
+        form: key of :data:`PLATFORMS`; tensors have the names under which Triton serves this form.
+        max_batch_size: most jets in a batch; 0 is written for edges, which are not batched.
+        preferred: batch sizes that the server tries to make.
+    """
     batched = manifest["interface"] != "edges"
     info = manifest["formats"][form]
 

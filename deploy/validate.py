@@ -42,6 +42,7 @@ class _Cases:
     where: np.ndarray
 
     def compare(self, name: str, scores: Sequence[np.ndarray], form: str = "") -> Agreement:
+        """As :func:`e2e_tf.deploy.agreement.compare`, with what Keras gives."""
         return compare(name, self.expected, scores, self.where, form)
 
 

@@ -24,6 +24,9 @@ app = typer.Typer(
 )
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+ForceOwn = Annotated[
+    bool, typer.Option("--force", help="Replace what this command has written there; all else stays.")
+]
 
 
 def _version(value: bool) -> None:
@@ -44,7 +47,7 @@ def _options(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="New folder for everything the demo makes.")] = Path("demo_out"),
-    force: Force = False,
+    force: ForceOwn = False,
 ) -> None:
     """Train the tau tagger on the shipped sample, evaluate it, export it and validate the bundle."""
     from e2e_tf.demo import run_demo
@@ -146,7 +149,7 @@ def export(
     proof: Annotated[
         int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
-    force: Force = False,
+    force: ForceOwn = False,
 ) -> None:
     """Write a bundle: frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, validated."""
     from e2e_tf.deploy.export import export as write
@@ -308,7 +311,7 @@ def triton(
     output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
     form: Annotated[str, typer.Option(help="onnx, saved_model or frozen_graph.")] = "onnx",
-    force: Force = False,
+    force: ForceOwn = False,
 ) -> None:
     """Write a Triton model repository of a bundle, for SONIC."""
     from e2e_tf.deploy.triton import triton as write
@@ -322,7 +325,7 @@ def cmssw(
     bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder that will hold the package.")],
     package: Annotated[str, typer.Option(help="Subsystem/Package.")] = "RecoTauTag/E2ETagger",
-    force: Force = False,
+    force: ForceOwn = False,
 ) -> None:
     """Write a CMSSW package of a bundle: producers, configuration, data, unit test."""
     from e2e_tf.deploy.cmssw import cmssw_package

@@ -25,14 +25,14 @@ def run_demo(
 
     Args:
         out: new folder; gets ``run/`` and ``bundle/`` and the configuration.
-        force: replace an existing folder.
+        force: replace what an earlier demo has made; any other folder stays.
         config: another configuration than the one that ships with the package.
 
     Returns:
         True if all runtimes agree.
 
     Raises:
-        InputError: ``out`` exists and ``force`` is false.
+        InputError: ``out`` exists and ``force`` is false or it holds what no demo has made.
     """
     from e2e_tf.config import read_config
     from e2e_tf.deploy.export import export
@@ -49,7 +49,7 @@ def run_demo(
             f"{out} exists already; choose another name with --out, or give --force to replace it"
         )
     started = time.perf_counter()
-    with new_folder(out, force) as part:
+    with new_folder(out, force, _not_a_demo) as part:
         source = Path(config) if config else Path(str(files("e2e_tf").joinpath("configs", DEMO_CONFIG)))
         (part / DEMO_CONFIG).write_text(source.read_text("utf-8"), "utf-8")
         run = fit(read_config(source), part / "run", base=source.parent)
@@ -62,3 +62,12 @@ def run_demo(
         f"Run and plots in {out / 'run'}, bundle in {out / 'bundle'}; {time.perf_counter() - started:.0f} s in all"
     )
     return agreed
+
+
+def _not_a_demo(folder: Path) -> str:
+    """Why a demo may not replace a folder; empty where it holds the parts of one and nothing else."""
+    if not (folder / DEMO_CONFIG).is_file():
+        return "is not the folder of a demo"
+    known = {DEMO_CONFIG, "run", "bundle", "handoff"}  # the bundle was called handoff once
+    extra = sorted(path.name for path in folder.iterdir() if path.name not in known)
+    return f"holds {extra[0]}, which no demo has made" if extra else ""

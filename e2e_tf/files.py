@@ -8,14 +8,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from e2e_tf.errors import InputError
 
-__all__ = ["new_file", "new_folder", "read_json", "refuse_existing", "sha256", "write_json"]
+__all__ = ["new_file", "new_folder", "new_subfolder", "read_json", "refuse_existing", "sha256", "write_json"]
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -31,15 +31,18 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 # What a file system answers that has no room (left), or that fails.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
+# What it answers to a folder that is to take the place of one that is not empty, or of a file.
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 @contextmanager
-def _room(target: Path) -> Iterator[None]:
-    """A full disk in one sentence."""
+def _room(target: Path, errors: tuple[int, ...] = _NO_ROOM) -> Iterator[None]:
+    """A full disk, or another of ``errors``, in one sentence."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in errors:
             raise
         raise InputError(f"{target} cannot be written: {os.strerror(error.errno)}") from error
 
@@ -66,9 +69,10 @@ def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | N
     target = Path(path)
     refuse_existing(target, force)
     with _room(target):
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=folder or target.parent
-        )
+        with _room(target, _NOT_ALLOWED):
+            handle, name = tempfile.mkstemp(
+                prefix=f".{target.name}.", suffix=".part", dir=folder or target.parent
+            )
         os.close(handle)
         part = Path(name)
         part.chmod(0o666 & ~_umask())
@@ -79,31 +83,126 @@ def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | N
             part.unlink(missing_ok=True)
 
 
+Foreign = Callable[[Path], str]
+"""Why a folder is not to be replaced, such as what it holds that the command has not written; empty where it may be."""
+
+
 @contextmanager
-def new_folder(path: str | os.PathLike[str], force: bool = False) -> Iterator[Path]:
+def new_folder(
+    path: str | os.PathLike[str], force: bool = False, foreign: Foreign | None = None
+) -> Iterator[Path]:
     """A temporary folder beside ``path`` that takes its name when the block ends without an error.
 
-    With ``force`` an existing folder is replaced, and only once the new one is complete.
+    With ``force`` an existing folder is replaced, and only once the new one is complete. What another process puts
+    there meanwhile stays, and this one fails.
+
+    Args:
+        path: new folder.
+        force: replace an existing one.
+        foreign: says why an existing folder is not this command's, such as "is not a bundle"; without it, ``force``
+            replaces any folder.
 
     Raises:
-        InputError: ``path`` exists and ``force`` is false, its parent does not exist, or the disk is full.
+        InputError: ``path`` exists and ``force`` is false, ``path`` is a file, holds the working folder or something
+            foreign, its parent does not exist, or the disk is full or does not let itself be written.
     """
     target = Path(path)
     refuse_existing(target, force)
+    _check_replaceable(target, foreign)
+    before = _identity(target)
     with _room(target):
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        with _room(target, _NOT_ALLOWED):
+            part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         part.chmod(0o777 & ~_umask())
         try:
             yield part
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-                target.replace(old / target.name)
-                part.replace(target)
-                shutil.rmtree(old)
-            else:
-                part.replace(target)
+            if (foreign is not None or not force) and _identity(target) != before:
+                raise InputError(f"{target} has been written by another process meanwhile; it stays as it is")
+            _check_replaceable(target, foreign)
+            with _room(target, _NOT_ALLOWED):
+                _take_place(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def new_subfolder(
+    root: str | os.PathLike[str], inner: str | os.PathLike[str], force: bool, foreign: Foreign
+) -> Iterator[Path]:
+    """As :func:`new_folder` for ``root / inner``; beside it, an existing ``root`` stays as it is.
+
+    Args:
+        root: new folder, or with ``force`` an existing one.
+        inner: path of the folder below it that is written.
+        force: go into an existing root, and replace an existing folder there.
+        foreign: as in :func:`new_folder`, of ``root / inner``.
+
+    Raises:
+        InputError: as in :func:`new_folder`.
+    """
+    root, inner = Path(root), Path(inner)
+    refuse_existing(root, force)
+    if not root.exists():
+        with new_folder(root) as part:
+            (part / inner).mkdir(parents=True)
+            yield part / inner
+        return
+    if not root.is_dir():
+        raise InputError(f"{root} is a file, not a folder; choose another name")
+    missing = [parent for parent in (root / inner).parents if not parent.exists()]
+    try:
+        with _room(root, _NOT_ALLOWED):
+            (root / inner).parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(root / inner, force, foreign) as part:
+            yield part
+    except BaseException:
+        for parent in missing:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+        raise
+
+
+def _check_replaceable(target: Path, foreign: Foreign | None) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"{target} is a file, not a folder; choose another name")
+    here = Path.cwd()
+    if target.resolve() in (here, *here.parents):
+        raise InputError(f"{target} holds the working folder; choose another name")
+    why = foreign(target) if foreign is not None and any(target.iterdir()) else ""
+    if why:
+        raise InputError(f"{target} {why}; --force replaces only what this command has written")
+
+
+def _identity(target: Path) -> tuple[int, int] | None:
+    """Tells a folder from another that has taken its name."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _take_place(part: Path, target: Path) -> None:
+    """Rename a folder to ``target``; what was there goes, or comes back where that fails."""
+    old = None
+    try:
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+            target.replace(old / target.name)
+        part.replace(target)
+    except OSError as error:
+        if old is not None and (old / target.name).exists() and not target.exists():
+            (old / target.name).replace(target)
+        if error.errno not in _TAKEN:
+            raise
+        raise InputError(
+            f"{target} has been written by another process meanwhile; it stays as it is"
+        ) from error
+    finally:
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def read_json(path: Path) -> Any:

@@ -32,3 +32,15 @@ def test_it_does_not_overwrite(demo):
     with pytest.raises(InputError, match="exists already; .* --force"):
         run_demo(out)
     assert (out / "run" / "metrics.json").read_bytes() == before
+
+
+def test_force_replaces_a_demo_and_nothing_else(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match="mine is not the folder of a demo; --force replaces only"):
+        run_demo(mine, force=True)
+    (mine / "demo.toml").write_text("")
+    with pytest.raises(InputError, match=r"mine holds thesis\.tex, which no demo has made"):
+        run_demo(mine, force=True)
+    assert (mine / "thesis.tex").read_text() == "mine"

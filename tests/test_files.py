@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, new_folder, read_json, sha256, write_json
+from e2e_tf.files import new_file, new_folder, new_subfolder, read_json, sha256, write_json
 
 
 def test_sha256(tmp_path):
@@ -61,6 +64,155 @@ def test_a_folder_is_replaced_only_by_a_complete_one(tmp_path):
         (part / "new").write_text("new")
     assert [p.name for p in target.iterdir()] == ["new"]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def nothing(_: Path) -> str:
+    return ""
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_force_replaces_only_what_is_not_foreign(tmp_path):
+    (tmp_path / "out").mkdir()
+    asked = []
+
+    def foreign(folder: Path) -> str:
+        asked.append(folder)
+        return "holds mine.txt, which nobody has written" if (folder / "mine.txt").exists() else ""
+
+    with new_folder(tmp_path / "out", force=True, foreign=foreign) as part:
+        (part / "a").write_text("1")
+    assert asked == []  # an empty folder is nobody's
+    with new_folder(tmp_path / "out", force=True, foreign=foreign) as part:
+        (part / "b").write_text("2")
+    assert listing(tmp_path) == ["out", "out/b"]
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    message = (
+        r"out holds mine\.txt, which nobody has written; --force replaces only what this command has written"
+    )
+    with pytest.raises(InputError, match=message), new_folder(tmp_path / "out", force=True, foreign=foreign):
+        raise AssertionError("not entered")
+    assert listing(tmp_path) == ["out", "out/b", "out/mine.txt"]
+
+
+def test_what_becomes_foreign_meanwhile_stays(tmp_path):
+    with new_folder(tmp_path / "out"):
+        pass
+
+    def foreign(folder: Path) -> str:
+        return "is not mine" if (folder / "mine.txt").exists() else ""
+
+    with (
+        pytest.raises(InputError, match="out is not mine"),
+        new_folder(tmp_path / "out", force=True, foreign=foreign) as part,
+    ):
+        (part / "a").write_text("1")
+        (tmp_path / "out" / "mine.txt").write_text("mine")
+    assert listing(tmp_path) == ["out", "out/mine.txt"]
+
+
+@pytest.mark.parametrize(("force", "before"), [(False, False), (True, False), (True, True)])
+def test_of_two_writers_at_a_time_one_wins(tmp_path, force, before):
+    """The other one starts while the first is at work and is done first."""
+    target = tmp_path / "out"
+    if before:
+        with new_folder(target) as part:
+            (part / "old").write_text("old")
+    with (
+        pytest.raises(
+            InputError, match="out has been written by another process meanwhile; it stays as it is"
+        ),
+        new_folder(target, force, nothing) as slow,
+    ):
+        (slow / "slow").write_text("slow")
+        with new_folder(target, force, nothing) as fast:
+            (fast / "fast").write_text("fast")
+    assert listing(tmp_path) == ["out", "out/fast"]  # and neither .part nor .old
+
+
+def test_a_writer_that_comes_between_the_two_renames_wins(tmp_path, monkeypatch):
+    target = tmp_path / "out"
+    with new_folder(target) as part:
+        (part / "old").write_text("old")
+    rename = Path.replace
+
+    def replace(self: Path, to: Path) -> Path:
+        if self.suffix == ".part":  # the old folder has been moved away
+            target.mkdir()
+            (target / "fast").write_text("fast")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with (
+        pytest.raises(InputError, match="written by another process meanwhile"),
+        new_folder(target, force=True, foreign=nothing),
+    ):
+        pass
+    assert listing(tmp_path) == ["out", "out/fast"]
+
+
+def test_what_was_there_comes_back_where_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    target = tmp_path / "out"
+    with new_folder(target) as part:
+        (part / "old").write_text("old")
+    rename = Path.replace
+
+    def replace(self: Path, to: Path) -> Path:
+        if self.suffix == ".part":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(to))
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with (
+        pytest.raises(InputError, match="out cannot be written: Permission denied"),
+        new_folder(target, force=True, foreign=nothing),
+    ):
+        pass
+    assert listing(tmp_path) == ["out", "out/old"]
+
+
+def test_a_file_and_the_working_folder_are_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file is a file, not a folder"), new_folder(tmp_path / "file", True):
+        pass
+    (tmp_path / "work" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work" / "below")
+    for path in (".", tmp_path / "work", Path("..")):
+        with pytest.raises(InputError, match="holds the working folder"), new_folder(path, True):
+            pass
+    assert listing(tmp_path) == ["file", "work", "work/below"]
+
+
+@pytest.mark.parametrize("new", [new_file, new_folder])
+def test_a_folder_without_permission_is_one_sentence(tmp_path, monkeypatch, new):
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    for name in ("mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, name, refused)
+    with pytest.raises(InputError, match="a cannot be written: Permission denied$"), new(tmp_path / "a"):
+        pass
+
+
+def test_a_folder_below_leaves_all_beside_it(tmp_path):
+    root = tmp_path / "root"
+    with new_subfolder(root, "a/b", False, nothing) as part:
+        (part / "1").write_text("1")
+    assert listing(root) == ["a", "a/b", "a/b/1"]
+    with pytest.raises(InputError, match="root exists already"), new_subfolder(root, "c", False, nothing):
+        pass
+    for inner in ("a/b", "c/d"):
+        with new_subfolder(root, inner, True, nothing) as part:
+            (part / "2").write_text("2")
+    assert listing(root) == ["a", "a/b", "a/b/2", "c", "c/d", "c/d/2"]
+    with pytest.raises(RuntimeError), new_subfolder(root, "e/f/g", True, nothing):
+        raise RuntimeError
+    assert listing(root) == ["a", "a/b", "a/b/2", "c", "c/d", "c/d/2"]
+    file = root / "a" / "b" / "2"
+    with pytest.raises(InputError, match="2 is a file, not"), new_subfolder(file, "x", True, nothing):
+        pass
 
 
 def test_missing_parent(tmp_path):

@@ -56,7 +56,11 @@ class OnnxGraph:
         return out
 
     def observe(self, samples: Sequence[Feeds]) -> None:
-        """Shapes of all tensors on all samples."""
+        """Run the graph and note the shapes of all its tensors, the values of sizes, and which are boolean.
+
+        Args:
+            samples: inputs by name, of all the sizes that matter.
+        """
         import onnx
 
         probe = self.model()
@@ -84,18 +88,33 @@ class OnnxGraph:
         self.shapes |= {name: [v.shape] * len(samples) for name, v in self.constants.items()}
 
     def new_name(self, stem: str) -> str:
-        """A name that no tensor or node has."""
+        """A name that no tensor or node has.
+
+        Args:
+            stem: says what it is for.
+        """
         self._count += 1
         return f"e2e_tf/{stem}_{self._count}"
 
     def constant(self, values: np.ndarray, stem: str) -> str:
-        """The name of a new constant."""
+        """The name of a new constant.
+
+        Args:
+            values: of any shape and type.
+            stem: says what it is for.
+        """
         name = self.new_name(stem)
         self.constants[name] = values
         return name
 
     def node(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
-        """A new node, which is not yet in :attr:`nodes`."""
+        """A new node, which is not yet in :attr:`nodes`.
+
+        Args:
+            op: operation of ONNX.
+            inputs, outputs: names of tensors.
+            attributes: of the operation.
+        """
         import onnx
 
         return onnx.helper.make_node(op, inputs, outputs, name=self.new_name(op.lower()), **attributes)

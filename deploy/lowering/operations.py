@@ -20,7 +20,11 @@ _RULES: dict[str, Rule] = {}
 
 
 def lowers(*operations: str) -> Callable[[Rule], Rule]:
-    """Register the rule by which nodes of these TensorFlow operations become ONNX."""
+    """Register the rule by which nodes of these TensorFlow operations become ONNX.
+
+    Args:
+        operations: names in TensorFlow's graphs.
+    """
 
     def register(rule: Rule) -> Rule:
         _RULES.update(dict.fromkeys(operations, rule))

@@ -23,7 +23,11 @@ _ACTIVATIONS = ("Relu", "LeakyRelu", "Sigmoid", "Tanh")  # those that ONNX Runti
 
 
 def rewrite(function: Rewrite) -> Rewrite:
-    """Register a simplification: it changes a graph whose tensors have been observed, not what that computes."""
+    """Register a simplification.
+
+    Args:
+        function: takes a graph whose tensors have been observed and changes its nodes in place, not what it computes.
+    """
     REWRITES.append(function)
     return function
 

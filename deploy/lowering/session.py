@@ -15,7 +15,12 @@ Feeds = Mapping[str, np.ndarray]
 
 
 def open_session(model: Any, options: Any = None) -> Any:
-    """A session with one thread; without ``options`` the runtime runs the model as it is written."""
+    """A session of ONNX Runtime with one thread.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        options: ``SessionOptions``; without, the runtime runs the model as it is written.
+    """
     import onnxruntime
 
     if options is None:
@@ -39,7 +44,11 @@ def run_model(model: Any, feeds: Feeds) -> np.ndarray:
 
 
 def basic_optimised(model: Any) -> Any:
-    """Constants folded and common nodes merged by ONNX Runtime's basic level, which keeps to ONNX's own operations."""
+    """Constants folded and common nodes merged by ONNX Runtime's basic level, which keeps to ONNX's own operations.
+
+    Args:
+        model: ``onnx.ModelProto``, which stays as it is.
+    """
     import onnx
     import onnxruntime
 
@@ -55,5 +64,9 @@ def basic_optimised(model: Any) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its kind where it has none."""
+    """The first line of an error's message, or its kind where it has none.
+
+    Args:
+        error: of any library; runtimes write their call stack into it.
+    """
     return str(error).strip().split("\n")[0] or type(error).__name__

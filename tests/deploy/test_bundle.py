@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e_tf.deploy.bundle import open_bundle
+from e2e_tf.deploy.bundle import not_a_bundle, open_bundle
 from e2e_tf.errors import InputError
 
 
@@ -22,6 +22,19 @@ def test_a_changed_file_is_named(copy: Path, name: str) -> None:
 def test_a_missing_file_is_named(copy: Path) -> None:
     (copy / "inputs.npz").unlink()
     with pytest.raises(InputError, match=r"lacks inputs\.npz"):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "saved_model/", "preprocess.json", "model.keras"])
+def test_a_file_without_a_checksum_is_refused(copy: Path, name: str) -> None:
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    kept = {file: value for file, value in manifest["checksums"].items() if not file.startswith(name)}
+    path.write_text(json.dumps(manifest | {"checksums": kept}), "utf-8")
+    with pytest.raises(InputError, match=rf"manifest\.json lists no checksum of {name.strip('/')}"):
+        open_bundle(copy)
+    path.write_text(json.dumps(manifest | {"checksums": {}}), "utf-8")
+    with pytest.raises(InputError, match="checksums must have at least 1 entries, not 0"):
         open_bundle(copy)
 
 
@@ -54,3 +67,14 @@ def test_a_preprocess_json_of_another_model_is_refused(
     resign(copy, "preprocess.json")
     with pytest.raises(InputError, match=r"is not a preprocess\.json"):
         open_bundle(copy)
+
+
+def test_why_a_folder_is_no_bundle_of_ours(copy: Path) -> None:
+    assert not_a_bundle(copy) == ""
+    (copy / "saved_model" / "mine.txt").write_text("mine")
+    assert not_a_bundle(copy) == "holds saved_model/mine.txt, which no export has written"
+    for text in ("[]", "{", "{}"):
+        (copy / "manifest.json").write_text(text)
+        assert not_a_bundle(copy) == "is not a bundle"
+    (copy / "manifest.json").unlink()
+    assert not_a_bundle(copy) == "is not a bundle"

@@ -35,9 +35,9 @@ POINTS = [
 ]
 
 
-def with_points(handoff: Path, folder: Path) -> Path:
-    """A copy of a hand-off as it is after its run was judged."""
-    shutil.copytree(handoff, folder)
+def with_points(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle as it is after its run was judged."""
+    shutil.copytree(bundle, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["working_points"] = POINTS
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -46,12 +46,12 @@ def with_points(handoff: Path, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Built:
-    """The compiled package of a padded hand-off, and the data of one with edges beside it."""
+    """The compiled package of a padded bundle, and the data of one with edges beside it."""
 
     base: Path
     driver: Path
     parity: Path
-    handoff: Path
+    bundle: Path
     trained: Path
 
     def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -77,9 +77,9 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
 
     folder = tmp_path_factory.mktemp("cmssw")
     run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))
-    handoff = with_points(export(run, folder / "plain", proof=0), folder / "bundle")
+    bundle = with_points(export(run, folder / "plain", proof=0), folder / "bundle")
     base = folder / "src"
-    package = cmssw_package(handoff, base, package=PACKAGE)
+    package = cmssw_package(bundle, base, package=PACKAGE)
     edges = export(run, folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
     shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
 
@@ -131,7 +131,7 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
 
     driver = linked("driver", "testParity")
     parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
-    return Built(base, driver, parity, handoff, run)
+    return Built(base, driver, parity, bundle, run)
 
 
 def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def products(path: Path) -> dict[str, list[np.ndarray]]:
 
 
 def edges_of(module: Any, backend: str) -> Any:
-    """The same module with the model, inputs and names of the hand-off with edges."""
+    """The same module with the model, inputs and names of the bundle with edges."""
     import FWCore.ParameterSet.Config as cms
 
     names = ("x", "edge_index", "batch", "u")
@@ -329,7 +329,7 @@ def test_the_unit_test_of_the_package_passes_and_can_fail(built: Built, tmp_path
     lines = file.read_text().splitlines()
     lines[-1] = " ".join(str(float(value) + 1e-4) for value in lines[-1].split())
     file.write_text("\n".join(lines) + "\n")
-    done = Built(tmp_path, built.driver, built.parity, built.handoff, built.trained).run(built.parity)
+    done = Built(tmp_path, built.driver, built.parity, built.bundle, built.trained).run(built.parity)
     assert done.returncode == 1
     assert "above 1e-5" in done.stdout
 
@@ -352,7 +352,7 @@ def test_a_producer_refuses_what_it_cannot_do(
     )
     (base / PACKAGE / "data" / "odd.json").write_text(json.dumps(document))
     (base / PACKAGE / "data" / "broken.json").write_text("{}")
-    moved = Built(base, built.driver, built.parity, built.handoff, built.trained)
+    moved = Built(base, built.driver, built.parity, built.bundle, built.trained)
     data = f"{PACKAGE}/data"
     point = cms.PSet(name=cms.string("a"), score=cms.string("mass"), threshold=cms.double(0.5))
     cases: list[tuple[dict[str, Any], str, str]] = [
@@ -443,7 +443,7 @@ def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -
         commands.append(["onnx", model, tmp_path / f"inputs{i}"])
         messages.append(message)
 
-    graph = built.handoff / "model.pb"
+    graph = built.bundle / "model.pb"
     tensors = ["points:0 float32 3 1 2 1 2 0 0", "features:0 float32 3 1 16 1 16" + " 0" * 16]
     tensors += ["mask:0 float32 3 1 1 1 1 1", "u:0 float32 3 1 3 1 3 0 0 0"]
     for i, (change, name, message) in enumerate(
@@ -464,8 +464,8 @@ def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -
 
 
 def test_the_package_is_complete(bundles: dict[str, Path], tmp_path: Path) -> None:
-    handoff = with_points(bundles["padded"], tmp_path / "bundle")
-    package = cmssw_package(handoff, tmp_path / "out", package="HLTrigger/HLTTau")
+    bundle = with_points(bundles["padded"], tmp_path / "bundle")
+    package = cmssw_package(bundle, tmp_path / "out", package="HLTrigger/HLTTau")
     assert package == tmp_path / "out" / "HLTrigger" / "HLTTau"
     manifest = json.loads((package / "data" / "manifest.json").read_text())
     for name in ("model.onnx", "model.pb", "preprocess.json"):
@@ -496,18 +496,43 @@ def test_the_package_is_complete(bundles: dict[str, Path], tmp_path: Path) -> No
 
 
 def test_a_package_for_an_older_release_has_onnx_only(bundles: dict[str, Path], tmp_path: Path) -> None:
-    handoff = with_points(bundles["padded"], tmp_path / "bundle")
-    manifest = json.loads((handoff / "manifest.json").read_text())
+    bundle = with_points(bundles["padded"], tmp_path / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["release"]["cmssw"] = "12_4"
-    (handoff / "manifest.json").write_text(json.dumps(manifest))
-    package = cmssw_package(handoff, tmp_path / "out")
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    package = cmssw_package(bundle, tmp_path / "out")
     assert sorted(p.name for p in (package / "plugins").glob("*.cc")) == ["E2ETaggerONNXProducer.cc"]
     assert not (package / "interface" / "TensorFlowBackend.h").exists()
     assert "TensorFlow" not in (package / "plugins" / "BuildFile.xml").read_text()
     del manifest["formats"]["onnx"]
-    (handoff / "manifest.json").write_text(json.dumps(manifest))
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="in CMSSW_12_4 a package runs ONNX only"):
-        cmssw_package(handoff, tmp_path / "out", force=True)
+        cmssw_package(bundle, tmp_path / "out", force=True)
+
+
+def test_force_replaces_the_package_and_nothing_else(bundles: dict[str, Path], tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    package = cmssw_package(bundles["padded"], src)
+    other = src / "RecoTauTag" / "Other" / "plugins" / "Mine.cc"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    before = sorted(path.relative_to(package) for path in package.rglob("*"))
+    (package / "README.md").write_text("changed")
+    with pytest.raises(InputError, match="src exists already"):
+        cmssw_package(bundles["padded"], src)
+    assert cmssw_package(bundles["padded"], src, force=True) == package
+    assert sorted(path.relative_to(package) for path in package.rglob("*")) == before
+    assert (package / "README.md").read_text() != "changed"
+    assert other.read_text() == "mine"
+    mine = package / "plugins" / "Mine.cc"
+    mine.write_text("mine")
+    with pytest.raises(
+        InputError, match=r"holds plugins/Mine\.cc, which 'e2e-tf cmssw' has not written; --force"
+    ):
+        cmssw_package(bundles["padded"], src, force=True)
+    with pytest.raises(InputError, match="Other is not a package of 'e2e-tf cmssw'"):
+        cmssw_package(bundles["padded"], src, package="RecoTauTag/Other", force=True)
+    assert (mine.read_text(), other.read_text()) == ("mine", "mine")
 
 
 def change_json(path: Path, change: Callable[[Any], Any]) -> None:
@@ -516,9 +541,9 @@ def change_json(path: Path, change: Callable[[Any], Any]) -> None:
     path.write_text(json.dumps(document))
 
 
-def rehash(handoff: Path) -> None:
-    digest = sha256(handoff / "preprocess.json")
-    change_json(handoff / "manifest.json", lambda d: d["checksums"].update({"preprocess.json": digest}))
+def rehash(bundle: Path) -> None:
+    digest = sha256(bundle / "preprocess.json")
+    change_json(bundle / "manifest.json", lambda d: d["checksums"].update({"preprocess.json": digest}))
 
 
 def test_bad_input_leaves_nothing(
@@ -529,10 +554,8 @@ def test_bad_input_leaves_nothing(
 ) -> None:
     from e2e_tf import cli
 
-    def refused(handoff: Path, message: str, *options: str, out: str = "out") -> None:
-        monkeypatch.setattr(
-            "sys.argv", ["e2e-tf", "cmssw", str(handoff), "-o", str(tmp_path / out), *options]
-        )
+    def refused(bundle: Path, message: str, *options: str, out: str = "out") -> None:
+        monkeypatch.setattr("sys.argv", ["e2e-tf", "cmssw", str(bundle), "-o", str(tmp_path / out), *options])
         with pytest.raises(SystemExit) as stop:
             cli.main()
         assert stop.value.code == 2
@@ -572,8 +595,8 @@ def test_bad_input_leaves_nothing(
     refused(bundles["edges"], "nodes of this one are hits, which MiniAOD does not hold")
     refused(damaged, "model.onnx has changed")
     refused(variables, "MiniAOD does not give d0_error of a candidate, area of a jet; a model may use pt, ")
-    refused(rules, "links candidates by knn, radius, delaunay, full; this hand-off needs grid8")
-    refused(saved, "needs the format onnx or pb; this hand-off holds saved_model")
+    refused(rules, "links candidates by knn, radius, delaunay, full; this bundle needs grid8")
+    refused(saved, "needs the format onnx or pb; this bundle holds saved_model")
     refused(tmp_path / "none", "there is no bundle")
     refused(tensors, "the padded or edges interface with one output, not tensors with 1")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import e2e_tf.deploy.export
+from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.errors import InputError
@@ -52,6 +55,67 @@ def test_an_existing_folder_is_kept(runs: dict[str, Path], tmp_path: Path) -> No
     with pytest.raises(InputError, match="exists already"):
         export(runs["padded"], tmp_path / "out")
     assert (tmp_path / "out" / "mine").read_text() == "x"
+
+
+@pytest.fixture
+def foreign(runs: dict[str, Path], copy: Path, tmp_path: Path) -> dict[str, Path]:
+    """What --force must not replace."""
+    run = Path(shutil.copytree(runs["padded"], tmp_path / "run"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (copy / "notes.txt").write_text("mine")
+    return {"run": run, "mine": mine, "file": tmp_path / "file", "bundle": copy, "parent": tmp_path}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("run", "run is not a bundle; --force replaces only what this command has written"),
+        ("mine", "mine is not a bundle; --force"),
+        ("parent", "is not a bundle; --force"),
+        ("file", "file is a file, not a folder"),
+        ("bundle", r"copy holds notes\.txt, which no export has written; --force"),
+    ],
+)
+def test_force_deletes_nothing_that_no_export_has_written(
+    foreign: dict[str, Path], name: str, message: str
+) -> None:
+    before = {path: path.read_bytes() for path in foreign["parent"].rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=message):
+        export(foreign["run"], foreign[name], force=True, formats=("pb",), proof=0)
+    after = {path: path.read_bytes() for path in foreign["parent"].rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_the_working_folder_is_not_replaced(
+    runs: dict[str, Path], copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copy)
+    before = sorted(copy.iterdir())
+    with pytest.raises(InputError, match="holds the working folder"):
+        export(runs["padded"], ".", force=True, formats=("pb",), proof=0)
+    assert sorted(copy.iterdir()) == before
+
+
+def test_of_two_exports_to_one_name_one_wins(
+    runs: dict[str, Path], copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is done while this one still works."""
+
+    def meanwhile(job: Any) -> None:
+        shutil.copytree(copy, tmp_path / "out")
+
+    monkeypatch.setattr(e2e_tf.deploy.export, "write_parity", meanwhile)
+    with pytest.raises(InputError, match="out has been written by another process meanwhile"):
+        export(runs["padded"], tmp_path / "out", force=True, formats=("pb",), proof=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "out"]
+    open_bundle(tmp_path / "out")
+    monkeypatch.undo()
+    export(runs["padded"], tmp_path / "out", force=True, formats=("pb",), proof=0)  # a bundle is replaced
+    assert set(open_bundle(tmp_path / "out")["formats"]) == {"frozen_graph"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "out"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import onnx
 import pytest
 
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.forms import FORMATS
+from e2e_tf.deploy.exported import Export, exported_function, freeze
+from e2e_tf.deploy.forms import FORMATS, write_forms
+from e2e_tf.deploy.profiles import release
+from e2e_tf.errors import InputError
 
 KINDS = ["padded", "edges"]
 
@@ -96,3 +100,21 @@ def test_old_releases_get_old_opsets_and_no_reduction(runs: dict[str, Path], tmp
 
 def test_the_forms_that_can_be_asked_for() -> None:
     assert FORMATS == ("onnx", "pb", "savedmodel")
+
+
+def test_a_saved_model_that_finds_no_room_is_one_sentence(tmp_path: Path) -> None:
+    import keras
+
+    inputs = keras.Input((100,), name="values")
+    model = keras.Model(inputs, keras.layers.Dense(100)(inputs))
+    exported = exported_function(None, model, "tensors", release("13_1"))  # type: ignore[arg-type]
+    graph, names = freeze(exported.function)
+    export = Export(None, model, release("13_1"), exported, graph, names, tmp_path)  # type: ignore[arg-type]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # the weights alone take four times as much
+    try:
+        with pytest.raises(InputError, match=r"saved_model cannot be written: File too large$"):
+            write_forms(export, ["savedmodel"], [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert set(write_forms(export, ["savedmodel"], [])) == {"saved_model"}

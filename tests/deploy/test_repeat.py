@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,3 +33,11 @@ def test_the_validation_is_repeated_without_this_library(copy: Path, perturb: Ca
     done = repeat(copy, "onnx")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("has changed since its export: model.onnx\n")
+
+
+def test_a_manifest_without_checksums_is_refused(copy: Path) -> None:
+    path = copy / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"checksums": {}}), "utf-8")
+    done = repeat(copy, "onnx")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("has changed since its export: manifest.json\n")

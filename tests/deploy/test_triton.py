@@ -94,3 +94,26 @@ def test_bad_options_leave_nothing(
 def test_an_existing_repository_is_kept(bundles: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         triton(bundles["padded"], tmp_path)
+
+
+def test_force_replaces_the_model_of_this_name_and_nothing_else(
+    bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    repository = tmp_path / "repository"
+    for name in ("one", "two"):
+        triton(bundles["padded"], repository, name=name, force=repository.exists())
+    other = repository / "theirs" / "1" / "model.onnx"
+    other.parent.mkdir(parents=True)
+    other.write_text("theirs")
+    two = (repository / "two" / "config.pbtxt").stat().st_mtime_ns
+    triton(bundles["padded"], repository, name="one", form="saved_model", force=True)
+    assert sorted(path.name for path in repository.iterdir()) == ["one", "theirs", "two"]
+    assert sorted(path.name for path in (repository / "one" / "1").iterdir()) == ["model.savedmodel"]
+    assert (other.read_text(), (repository / "two" / "config.pbtxt").stat().st_mtime_ns) == ("theirs", two)
+    triton(bundles["padded"], repository, name="one", form="onnx", force=True)
+    (repository / "one" / "2").mkdir()
+    with pytest.raises(InputError, match="one holds 2, which 'e2e-tf triton' has not written; --force"):
+        triton(bundles["padded"], repository, name="one", force=True)
+    with pytest.raises(InputError, match="theirs is not a model of a Triton repository"):
+        triton(bundles["padded"], repository, name="theirs", force=True)
+    assert other.read_text() == "theirs"

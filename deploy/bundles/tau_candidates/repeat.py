@@ -61,8 +61,8 @@ def tensorflow(folder: Path, info: dict) -> tuple:
 
 
 def changed(folder: Path, manifest: dict) -> list:
-    """Files whose SHA-256 is not that of the manifest."""
-    found = []
+    """Files whose SHA-256 is not that of the manifest; the manifest itself where it lists none."""
+    found = [] if manifest["checksums"] else ["manifest.json"]
     for name, expected in manifest["checksums"].items():
         path = folder / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:

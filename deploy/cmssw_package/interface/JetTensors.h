@@ -1,8 +1,8 @@
 #ifndef @GUARD@_JetTensors_h
 #define @GUARD@_JetTensors_h
 
-// The input tensors of the model, made from jets and their candidates by the builder that the model's hand-off was
-// proved with.
+// The input tensors of the model, made from jets and their candidates by the builder that the model's bundle was
+// validated with.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// e2e_tf_run --backend onnx|tf|savedmodel [options] HANDOFF CANDIDATES.bin: scores of raw jets, or, with
+// e2e_tf_run --backend onnx|tf|savedmodel [options] BUNDLE CANDIDATES.bin: scores of raw jets, or, with
 // --input tensors, of batches whose tensors are in the file.
 #include <algorithm>
 #include <atomic>
@@ -20,10 +20,10 @@ namespace {
 
 constexpr const char* usage =
     "usage: e2e_tf_run --backend onnx|tf|savedmodel [--input jets|tensors] [--threads 8] [--batch 16] [--repeat 1] "
-    "[--scores OUT.bin] HANDOFF CANDIDATES.bin";
+    "[--scores OUT.bin] BUNDLE CANDIDATES.bin";
 
 struct Options {
-  std::string backend, handoff, candidates, scores, input = "jets";
+  std::string backend, bundle, candidates, scores, input = "jets";
   std::size_t threads = 8, batch = 16, repeat = 1;
 };
 
@@ -62,7 +62,7 @@ Options parse(int argc, char** argv) {
   if (files.size() != 2 || out.backend.empty()) throw e2e_tf::Error(usage);
   if (out.input != "jets" && out.input != "tensors")
     throw e2e_tf::Error("--input must be jets or tensors, not '" + out.input + "'");
-  out.handoff = files[0];
+  out.bundle = files[0];
   out.candidates = files[1];
   return out;
 }
@@ -73,14 +73,14 @@ std::unique_ptr<e2e_tf::Backend> open(const Options& options) {
   for (const auto& entry : keys)
     if (options.backend == entry[0]) key = entry[1];
   if (key.empty()) throw e2e_tf::Error("the backend must be onnx, tf or savedmodel, not '" + options.backend + "'");
-  std::ifstream file(options.handoff + "/manifest.json");
-  if (!file) throw e2e_tf::Error(options.handoff + " is not a hand-off: it has no manifest.json");
+  std::ifstream file(options.bundle + "/manifest.json");
+  if (!file) throw e2e_tf::Error(options.bundle + " is not a bundle: it has no manifest.json");
   const auto manifest = nlohmann::json::parse(file);
   const auto& formats = manifest.at("formats");
-  if (!formats.contains(key)) throw e2e_tf::Error("the hand-off holds no " + key);
+  if (!formats.contains(key)) throw e2e_tf::Error("the bundle holds no " + key);
   const auto& info = formats.at(key);
   e2e_tf::ModelFile model;
-  model.path = options.handoff + "/" + info.at(info.contains("file") ? "file" : "folder").get<std::string>();
+  model.path = options.bundle + "/" + info.at(info.contains("file") ? "file" : "folder").get<std::string>();
   model.inputs = info.at("inputs").get<std::map<std::string, std::string>>();
   model.output = info.at("outputs").at("score").get<std::string>();
 #ifdef E2E_TF_WITH_ONNXRUNTIME
@@ -113,7 +113,7 @@ Source open_source(const Options& options) {
     return {stored->size(), 0, [stored](std::size_t i) { return (*stored)[i]; }};
   }
   auto builder = std::make_shared<const e2e_tf::Builder>(
-      e2e_tf::Builder::from_file(options.handoff + "/preprocess.json"));
+      e2e_tf::Builder::from_file(options.bundle + "/preprocess.json"));
   auto jets = std::make_shared<const e2e_tf::Jets>(e2e_tf::read_jets(options.candidates));
   const std::size_t size = options.batch;
   return {(jets->count + size - 1) / size, jets->count, [=](std::size_t i) {

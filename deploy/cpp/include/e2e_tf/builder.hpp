@@ -1,4 +1,4 @@
-// From raw jets to the tensors of a hand-off.
+// From raw jets to the tensors of a bundle.
 #ifndef E2E_TF_BUILDER_HPP
 #define E2E_TF_BUILDER_HPP
 

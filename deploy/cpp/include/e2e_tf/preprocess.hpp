@@ -1,4 +1,4 @@
-// preprocess.json of a hand-off: inputs, transforms, normalisation and graph.
+// preprocess.json of a bundle: inputs, transforms, normalisation and graph.
 #ifndef E2E_TF_PREPROCESS_HPP
 #define E2E_TF_PREPROCESS_HPP
 
