@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from e2e_tf.data.features import CHANNELS
-from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
+from e2e_tf.data.quantities import hit_positions
 from e2e_tf.data.readers import READERS
 from e2e_tf.sim import egamma
 from e2e_tf.sim.detector import DETECTORS

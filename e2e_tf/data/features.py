@@ -1,7 +1,9 @@
-"""The one place where an input has a name, an order, a unit and a transform.
+"""Input features: each with its formula, unit, transform and description in one place.
 
-Training, the exporter and the C++ builder read the same list, through ``preprocess.json``. The value a model
-sees is ``clamp((transform(raw) - median) * norm_factor, lower, upper)``.
+The value that a model sees is ``clamp((transform(raw) - median) * norm_factor, lower, upper)``, see
+:mod:`e2e_tf.data.preprocess`. Training and export take features from the tables below; the C++ builder has the same
+formulas in ``deploy/cpp/include/e2e_tf/features.hpp``, and tests compare both by name and by value. What MiniAOD
+gives for a column of candidates is said in :mod:`e2e_tf.deploy.cmssw`.
 """
 
 from __future__ import annotations
@@ -11,20 +13,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from e2e_tf.data.grid import delta_phi
 from e2e_tf.errors import InputError
+from e2e_tf.graph import HIT_CHANNELS, PixelNodes
 
 __all__ = [
+    "CANDIDATES",
     "CANDIDATE_FEATURES",
     "CHANNELS",
+    "HITS",
+    "HIT_ENERGIES",
     "HIT_FEATURES",
     "JET_FEATURES",
+    "PARTICLE_KINDS",
     "TRANSFORMS",
     "Feature",
+    "PlacedNodes",
+    "Quantity",
     "feature_names",
+    "from_axis",
+    "pixel_table",
     "select_features",
+    "transformed",
 ]
 
-CHANNELS = ("track", "ecal", "hcal")  # the order of energies wherever the three come together
+CHANNELS = HIT_CHANNELS
+"""The order of energies wherever track, ECAL and HCAL come together."""
+PARTICLE_KINDS = {"charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "electron": 11, "muon": 13}
+"""The kinds that particle flow tells apart, and the PDG number of each."""
 
 
 def _log(values: np.ndarray) -> np.ndarray:
@@ -67,40 +83,177 @@ class Feature:
         return self.raw if self.transform == "identity" else f"{self.raw}_{self.transform}"
 
 
-HIT_FEATURES: tuple[Feature, ...] = (
+@dataclass(frozen=True)
+class PlacedNodes:
+    """Nodes of images, and where they lie.
+
+    Attributes:
+        nodes: the nodes and the derivatives of the image there.
+        place: float64 (n, 2), η and φ of each hit [rad], or row and column of the middle of each pixel.
+        middle: float64 (n, 2), η and φ of its jet [rad], or (2,), row and column of the middle of the image.
+    """
+
+    nodes: PixelNodes
+    place: np.ndarray
+    middle: np.ndarray
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A feature with its formula.
+
+    Attributes:
+        feature: name, unit, description and transform.
+        formula: the value of a candidate from ``sources`` and ``jet_sources``, float32 arrays (n,) in this order; of
+            a hit or pixel from :class:`PlacedNodes`. None for a column that a sample of candidates has itself.
+        sources: columns of candidates that the formula takes. Without them there is no such quantity.
+        jet_sources: columns of jets that the formula takes, repeated for each candidate.
+        keeps: a column of this name in the sample is kept; otherwise the formula replaces it.
+        uses_up: sources that are no input of a model themselves once the formula has been used.
+    """
+
+    feature: Feature
+    formula: Callable[..., np.ndarray] | None = None
+    sources: tuple[str, ...] = ()
+    jet_sources: tuple[str, ...] = ()
+    keeps: bool = False
+    uses_up: tuple[str, ...] = ()
+
+
+# --- candidates
+
+
+def _fraction(pt: np.ndarray, jet_pt: np.ndarray) -> np.ndarray:
+    """pT over the jet's pT, which counts as at least 1e-6 GeV."""
+    return pt / np.maximum(jet_pt, np.float32(1e-6))
+
+
+def _significance(value: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """``value / error``, 0 where there is no positive uncertainty."""
+    with np.errstate(invalid="ignore"):  # infinite over infinite is not known
+        found = value / np.where(error > 0, error, np.float32(1))
+    return np.where(error > 0, found, np.float32(0))
+
+
+def _is_kind(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    """1 where the PDG number is ``code`` or ``-code``, else 0."""
+    return lambda pdg_id: (np.abs(pdg_id) == code).astype(np.float32)
+
+
+def _flag(kind: str) -> Quantity:
+    # A reader that knows kaons and protons has said it better: its column is kept.
+    article = "an" if kind[0] in "aeiou" else "a"
+    feature = Feature(f"is_{kind}", "", f"1 for {article} {kind.replace('_', ' ')}")
+    return Quantity(feature, _is_kind(PARTICLE_KINDS[kind]), ("pdg_id",), keeps=True, uses_up=("pdg_id",))
+
+
+def _impact_significance(name: str) -> Quantity:
+    feature = Feature(
+        f"{name}_significance", "", f"{name} over its uncertainty, 0 for neutrals", "signed_log1p"
+    )
+    return Quantity(feature, _significance, (name, f"{name}_error"), uses_up=(f"{name}_error",))
+
+
+CANDIDATES: tuple[Quantity, ...] = (
+    Quantity(Feature("pt", "GeV", "transverse momentum", "log")),
+    Quantity(Feature("energy", "GeV", "energy", "log")),
+    Quantity(
+        Feature("pt_fraction", "", "pT over the jet's pT", "log"), _fraction, ("pt",), jet_sources=("pt",)
+    ),
+    Quantity(Feature("deta", "rad", "η relative to the jet axis")),
+    Quantity(Feature("dphi", "rad", "φ relative to the jet axis, wrapped")),
+    Quantity(Feature("delta_r", "rad", "distance to the jet axis"), np.hypot, ("deta", "dphi")),
+    Quantity(Feature("charge", "e", "electric charge")),
+    *(_flag(kind) for kind in PARTICLE_KINDS),
+    Quantity(Feature("d0", "cm", "transverse impact parameter, 0 for neutrals", "tanh")),
+    Quantity(Feature("dz", "cm", "longitudinal impact parameter, 0 for neutrals", "tanh")),
+    _impact_significance("d0"),
+    _impact_significance("dz"),
+)
+"""Features of candidates in order."""
+
+
+# --- hits and pixels
+
+
+def _value(channel: int) -> Callable[[PlacedNodes], np.ndarray]:
+    return lambda at: at.nodes.energy[:, channel]
+
+
+_DERIVATIVES: dict[str, Callable[[PixelNodes, int], np.ndarray]] = {
+    "laplacian": lambda nodes, channel: nodes.laplacian[:, channel],
+    "hessian_ee": lambda nodes, channel: nodes.hessian[:, channel, 0],
+    "hessian_pp": lambda nodes, channel: nodes.hessian[:, channel, 1],
+    "hessian_ep": lambda nodes, channel: nodes.hessian[:, channel, 2],
+}
+"""Second differences of an image; their stencils are given at :class:`e2e_tf.graph.PixelNodes`."""
+
+
+def _derivative(name: str, channel: int) -> Callable[[PlacedNodes], np.ndarray]:
+    return lambda at: _DERIVATIVES[name](at.nodes, channel)
+
+
+def _derivatives(channels: Sequence[str], unit: str) -> tuple[Quantity, ...]:
+    return tuple(
+        Quantity(
+            Feature(f"{channel}_{name}", unit, f"discrete {name} of the {channel} image", "signed_log1p"),
+            _derivative(name, i),
+        )
+        for name in _DERIVATIVES
+        for i, channel in enumerate(channels)
+    )
+
+
+def from_axis(place: np.ndarray, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Δη and Δφ [rad], each (n,), of places (n, 2) in η and φ to an axis (n, 2), Δφ wrapped."""
+    return place[:, 0] - axis[:, 0], delta_phi(place[:, 1], axis[:, 1])
+
+
+def _half_sides(axis: int) -> Callable[[PlacedNodes], np.ndarray]:
+    """Distance from the middle of the image in half sides."""
+    return lambda at: (at.place[:, axis] - at.middle[axis]) / at.middle[axis]
+
+
+_ENERGIES = (
     Feature("track_pt", "GeV", "sum of track pT in the crystal", "log1p"),
     Feature("ecal_energy", "GeV", "ECAL energy of the crystal", "log1p"),
     Feature("hcal_energy", "GeV", "HCAL energy of the tower, at its middle crystal", "log1p"),
-    Feature("deta", "rad", "η of the crystal relative to the jet axis"),
-    Feature("dphi", "rad", "φ of the crystal relative to the jet axis, wrapped"),
-    *(
-        Feature(
-            f"{channel}_{derivative}", "GeV", f"discrete {derivative} of the {channel} image", "signed_log1p"
-        )
-        for derivative in ("laplacian", "hessian_ee", "hessian_pp", "hessian_ep")
-        for channel in CHANNELS
+)
+HIT_ENERGIES = tuple(feature.raw for feature in _ENERGIES)
+"""Names of the energies in the order of :data:`CHANNELS`."""
+
+HITS: tuple[Quantity, ...] = (
+    *(Quantity(feature, _value(i)) for i, feature in enumerate(_ENERGIES)),
+    Quantity(
+        Feature("deta", "rad", "η of the crystal relative to the jet axis"),
+        lambda at: from_axis(at.place, at.middle)[0],
     ),
+    Quantity(
+        Feature("dphi", "rad", "φ of the crystal relative to the jet axis, wrapped"),
+        lambda at: from_axis(at.place, at.middle)[1],
+    ),
+    *_derivatives(CHANNELS, "GeV"),
 )
+"""Features of hits in order."""
 
-CANDIDATE_FEATURES: tuple[Feature, ...] = (
-    Feature("pt", "GeV", "transverse momentum", "log"),
-    Feature("energy", "GeV", "energy", "log"),
-    Feature("pt_fraction", "", "pT over the jet's pT", "log"),
-    Feature("deta", "rad", "η relative to the jet axis"),
-    Feature("dphi", "rad", "φ relative to the jet axis, wrapped"),
-    Feature("delta_r", "rad", "distance to the jet axis"),
-    Feature("charge", "e", "electric charge"),
-    Feature("is_charged_hadron", "", "1 for a charged hadron"),
-    Feature("is_neutral_hadron", "", "1 for a neutral hadron"),
-    Feature("is_photon", "", "1 for a photon"),
-    Feature("is_electron", "", "1 for an electron"),
-    Feature("is_muon", "", "1 for a muon"),
-    Feature("d0", "cm", "transverse impact parameter, 0 for neutrals", "tanh"),
-    Feature("dz", "cm", "longitudinal impact parameter, 0 for neutrals", "tanh"),
-    Feature("d0_significance", "", "d0 over its uncertainty, 0 for neutrals", "signed_log1p"),
-    Feature("dz_significance", "", "dz over its uncertainty, 0 for neutrals", "signed_log1p"),
-)
 
+def pixel_table(channels: Sequence[str]) -> tuple[Quantity, ...]:
+    """Features of the pixels of images with these channels, in order."""
+    return (
+        *(
+            Quantity(Feature(channel, "", f"{channel} of the pixel", "signed_log1p"), _value(i))
+            for i, channel in enumerate(channels)
+        ),
+        Quantity(Feature("drow", "", "row relative to the middle, in half sides"), _half_sides(0)),
+        Quantity(Feature("dcolumn", "", "column relative to the middle, in half sides"), _half_sides(1)),
+        *_derivatives(channels, ""),
+    )
+
+
+# --- lists
+
+HIT_FEATURES: tuple[Feature, ...] = tuple(quantity.feature for quantity in HITS)
+CANDIDATE_FEATURES: tuple[Feature, ...] = tuple(quantity.feature for quantity in CANDIDATES)
 JET_FEATURES: tuple[Feature, ...] = (
     Feature("pt", "GeV", "transverse momentum of the jet", "log"),
     Feature("mass", "GeV", "mass of the jet", "log1p"),
@@ -118,7 +271,13 @@ def select_features(
 ) -> tuple[Feature, ...]:
     """Features by raw name, in the wanted order.
 
-    A column that the schema does not know is taken as it is; ``name:transform`` chooses another transform.
+    Args:
+        known: features with their transforms; a column that is not among them is taken as it is.
+        wanted: raw names; ``name:transform`` chooses another transform.
+        available: what the sample has, by raw name.
+
+    Returns:
+        one feature for each of ``wanted``.
 
     Raises:
         InputError: a name is not among ``available``, or a transform does not exist.
@@ -138,3 +297,8 @@ def select_features(
             feature = Feature(raw, feature.unit, feature.description, transform)
         chosen.append(feature)
     return tuple(chosen)
+
+
+def transformed(feature: Feature, raw: np.ndarray) -> np.ndarray:
+    """The transform of a feature applied to its raw values, float32 (n,), before normalisation."""
+    return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)

@@ -10,18 +10,25 @@ import numpy as np
 
 from e2e_tf.data.features import (
     CANDIDATE_FEATURES,
-    CHANNELS,
+    HIT_ENERGIES,
     HIT_FEATURES,
     JET_FEATURES,
-    TRANSFORMS,
     Feature,
     feature_names,
+    pixel_table,
     select_features,
+    transformed,
 )
-from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.quantities import (
+    candidate_momenta,
+    candidate_quantities,
+    hit_momenta,
+    hit_quantities,
+    pixel_quantities,
+)
 from e2e_tf.errors import InputError
 from e2e_tf.graph import (
     GraphBatch,
@@ -29,8 +36,6 @@ from e2e_tf.graph import (
     NodeSpace,
     build_edges,
     edges_per_graph,
-    hit_nodes,
-    image_nodes,
 )
 
 __all__ = [
@@ -38,17 +43,11 @@ __all__ = [
     "GraphData",
     "GraphRecipe",
     "build_graphs",
-    "candidate_quantities",
     "graphs_of",
-    "hit_positions",
-    "hit_quantities",
-    "pixel_quantities",
-    "with_candidate_quantities",
 ]
 
 TRUTH = "truth_"
 """Before the names of columns of truth among those of jets, which may have the same names."""
-_PARTICLE_KINDS = {"charged_hadron": 211, "neutral_hadron": 130, "photon": 22, "electron": 11, "muon": 13}
 
 
 @dataclass(frozen=True)
@@ -201,124 +200,6 @@ class GraphData:
         return replace(self, batch=batch)
 
 
-def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Raw quantities of the hits of each jet, one node per crystal with a signal.
-
-    Returns:
-        ``(quantities, n_node, lattice)``: float32 (n,) by raw name, in GeV and rad; int32 (B,); int32 (n, 2)
-        row and column of the crystal in the window.
-    """
-    missing = [channel for channel in CHANNELS if channel not in jets.hits]
-    if missing:
-        raise InputError(
-            f"graphs of hits need the channels {', '.join(CHANNELS)}; this sample lacks {', '.join(missing)}"
-        )
-    nodes = hit_nodes(jets.hits)
-    owner = np.repeat(np.arange(len(jets)), nodes.n_node)
-    row, column = nodes.cells[:, 0], nodes.cells[:, 1]
-    eta, phi = cell_position(row, column, jets["ieta"][owner], jets["iphi"][owner])
-    out: dict[str, np.ndarray] = {
-        "deta": eta - jets["eta"][owner].astype(np.float64),
-        "dphi": delta_phi(phi, jets["phi"][owner].astype(np.float64)),
-    }
-    for i, channel in enumerate(CHANNELS):
-        out["track_pt" if channel == "track" else f"{channel}_energy"] = nodes.energy[:, i]
-        out[f"{channel}_laplacian"] = nodes.laplacian[:, i]
-        for j, name in enumerate(("ee", "pp", "ep")):
-            out[f"{channel}_hessian_{name}"] = nodes.hessian[:, i, j]
-    quantities = {name: values.astype(np.float32) for name, values in out.items()}
-    return quantities, nodes.n_node, nodes.cells
-
-
-def hit_positions(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Owner int64 (n,) of the hits of a channel, and their Δη and Δφ [rad] to the jet axis, float64 (n,).
-
-    A tower's place is that of its middle crystal.
-    """
-    hits = jets.hits[channel]
-    owner = hits.owner
-    side, pitch = (TOWERS, TOWER) if channel == "hcal" else (CRYSTALS, 1)
-    cells = np.divmod(hits["cell"].astype(np.int64), side)
-    row, column = (index * pitch + pitch // 2 for index in cells)
-    eta, phi = cell_position(row, column, jets["ieta"][owner], jets["iphi"][owner])
-    return (
-        owner,
-        eta - jets["eta"][owner],
-        delta_phi(phi, jets["phi"][owner].astype(np.float64)),
-    )
-
-
-def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Raw quantities of the candidates of each jet, the sample's columns and those that follow from them.
-
-    Returns:
-        ``(quantities, n_node)``: float32 (n,) by raw name; int32 (B,).
-    """
-    if jets.candidates is None:
-        raise InputError("graphs of candidates need candidates; this sample has none")
-    columns = jets.candidates.columns
-    out = {name: values.astype(np.float32) for name, values in columns.items() if name != "pdg_id"}
-    owner = jets.candidates.owner
-    if "pt" in columns and "pt" in jets.columns:
-        out["pt_fraction"] = out["pt"] / np.maximum(jets["pt"][owner], np.float32(1e-6))
-    if "deta" in columns and "dphi" in columns:
-        out["delta_r"] = np.hypot(out["deta"], out["dphi"])
-    if "pdg_id" in columns:
-        kind = np.abs(columns["pdg_id"])
-        for name, code in _PARTICLE_KINDS.items():
-            if f"is_{name}" not in columns:  # a reader that knows kaons and protons has said it better
-                out[f"is_{name}"] = (kind == code).astype(np.float32)
-    for name in ("d0", "dz"):
-        if f"{name}_error" in columns:
-            error = out.pop(f"{name}_error")
-            with np.errstate(invalid="ignore"):  # infinite over infinite is not known
-                found = out[name] / np.where(error > 0, error, 1)
-            out[f"{name}_significance"] = np.where(error > 0, found, 0)
-    return out, jets.candidates.counts.astype(np.int32)
-
-
-def pixel_quantities(images: Images) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Raw quantities of the pixels of each image in which any channel has a value.
-
-    Returns:
-        ``(quantities, n_node, lattice)``: float32 (n,) by raw name: the channels, their derivatives, and
-        ``drow`` and ``dcolumn``, the position relative to the middle in units of half a side; int32 (B,);
-        int32 (n, 2) row and column.
-    """
-    nodes = image_nodes(images.images)
-    out = {}
-    for i, axis in enumerate(("drow", "dcolumn")):
-        half = images.images.shape[1 + i] / 2
-        out[axis] = (nodes.cells[:, i] + 0.5 - half) / half
-    for i, channel in enumerate(images.channels):
-        out[channel] = nodes.energy[:, i]
-        out[f"{channel}_laplacian"] = nodes.laplacian[:, i]
-        for j, name in enumerate(("ee", "pp", "ep")):
-            out[f"{channel}_hessian_{name}"] = nodes.hessian[:, i, j]
-    return {name: values.astype(np.float32) for name, values in out.items()}, nodes.n_node, nodes.cells
-
-
-def _pixel_features(channels: Sequence[str]) -> tuple[Feature, ...]:
-    derivatives = ("laplacian", "hessian_ee", "hessian_pp", "hessian_ep")
-    return (
-        *(Feature(channel, "", f"{channel} of the pixel", "signed_log1p") for channel in channels),
-        Feature("drow", "", "row relative to the middle, in half sides"),
-        Feature("dcolumn", "", "column relative to the middle, in half sides"),
-        *(
-            Feature(f"{channel}_{name}", "", f"discrete {name} of the {channel} image", "signed_log1p")
-            for name in derivatives
-            for channel in channels
-        ),
-    )
-
-
-def with_candidate_quantities(jets: Jets) -> Jets:
-    """The same jets whose candidates have the quantities of :func:`candidate_quantities` as columns."""
-    quantities, _ = candidate_quantities(jets)
-    assert jets.candidates is not None  # candidate_quantities refuses jets without
-    return replace(jets, candidates=Ragged(quantities, jets.candidates.offsets))
-
-
 def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     """Graphs of all jets (or images) by the recipe; one without nodes stays, as an empty graph.
 
@@ -331,18 +212,19 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         raise InputError(f"nodes are {recipe.nodes!r}, but this sample has {have}")
     if not isinstance(jets, Jets):
         quantities, n_node, lattice = pixel_quantities(jets)
-        known: Sequence[Feature] = _pixel_features(jets.channels)
+        known: Sequence[Feature] = [quantity.feature for quantity in pixel_table(jets.channels)]
         weight = np.sum([np.abs(quantities[channel]) for channel in jets.channels], axis=0)
     elif recipe.nodes == "hits":
         quantities, n_node, lattice = hit_quantities(jets)
         known = HIT_FEATURES
-        weight = quantities["track_pt"] + quantities["ecal_energy"] + quantities["hcal_energy"]
-        p4 = _hit_momenta(jets, quantities, n_node)
+        track, ecal, hcal = (quantities[name] for name in HIT_ENERGIES)
+        weight = track + ecal + hcal
+        p4 = hit_momenta(jets, quantities, n_node)
     else:
         quantities, n_node = candidate_quantities(jets)
         known = CANDIDATE_FEATURES
         weight = quantities.get("pt", quantities.get("ptrel"))
-        p4 = _candidate_momenta(jets, quantities, n_node)
+        p4 = candidate_momenta(jets, quantities, n_node)
     if recipe.max_nodes and n_node.max(initial=0) > recipe.max_nodes:
         if weight is None:
             raise InputError("max_nodes needs candidates with a column 'pt' to tell the leading ones")
@@ -360,10 +242,10 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     if not names:
         raise InputError(f"graphs need at least one quantity of the {recipe.nodes}; this sample has none")
     features = select_features(known, names, quantities)
-    x = np.stack([_transformed(f, quantities[f.raw]) for f in features], axis=1)
+    x = np.stack([transformed(f, quantities[f.raw]) for f in features], axis=1)
     columns = {**jets.columns, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
     jet_features = select_features(JET_FEATURES, recipe.jet_features, columns)
-    u = np.stack([_transformed(f, columns[f.raw]) for f in jet_features], axis=1) if jet_features else None
+    u = np.stack([transformed(f, columns[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
     senders, receivers = _linked(recipe, quantities, n_node, lattice)
     if "deta" in quantities and "dphi" in quantities:
@@ -391,31 +273,6 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     )
 
 
-def _hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray) -> np.ndarray:
-    """float32 (n, 4): massless deposits, tracks with their pT and energies with theirs."""
-    owner = np.repeat(np.arange(len(n_node)), n_node)
-    eta = quantities["deta"] + jets["eta"][owner]
-    phi = delta_phi(quantities["dphi"].astype(np.float64), -jets["phi"][owner].astype(np.float64))
-    energy = quantities["ecal_energy"] + quantities["hcal_energy"]
-    pt = quantities["track_pt"] + energy / np.cosh(eta)
-    return np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32)
-
-
-def _candidate_momenta(
-    jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray
-) -> np.ndarray | None:
-    """float32 (n, 4): massless where the sample has no ``mass`` of candidates; None without pT or places."""
-    if not {"pt", "deta", "dphi"} <= set(quantities):
-        return None
-    owner = np.repeat(np.arange(len(n_node)), n_node)
-    eta, phi = quantities["deta"].astype(np.float64), quantities["dphi"].astype(np.float64)
-    if {"eta", "phi"} <= set(jets.columns):
-        eta = eta + jets["eta"][owner]
-        phi = delta_phi(phi, -jets["phi"][owner].astype(np.float64))
-    mass = quantities.get("mass", np.zeros(len(owner), np.float32))
-    return np.stack([quantities["pt"], eta, phi, mass], axis=1).astype(np.float32)
-
-
 def _linked(
     recipe: GraphRecipe, quantities: Mapping[str, np.ndarray], n_node: np.ndarray, lattice: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -441,10 +298,6 @@ def _linked(
 def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:
     """Graphs of jets exactly as a trained model takes them: recipe and normalisation from ``preprocess``."""
     return build_graphs(jets, GraphRecipe.of(preprocess)).normalised(preprocess)
-
-
-def _transformed(feature: Feature, raw: np.ndarray) -> np.ndarray:
-    return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)
 
 
 def _leading(weight: np.ndarray, n_node: np.ndarray, limit: int) -> np.ndarray:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.features import CHANNELS
-from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets
+from e2e_tf.data.quantities import hit_positions
 from e2e_tf.errors import InputError
 
 __all__ = ["baseline_score", "candidate_features", "hit_features", "summary_features", "train_baseline"]

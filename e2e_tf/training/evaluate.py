@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.graphs import with_candidate_quantities
 from e2e_tf.data.jets import Jets
+from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.terminal import status, track

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.graphs import GraphRecipe, candidate_quantities, with_candidate_quantities
+from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.data.quantities import candidate_quantities, with_candidate_quantities
 from e2e_tf.data.readers import open_reader
 from e2e_tf.files import new_file
 from studies.quark_gluon.generate import generate

@@ -15,10 +15,11 @@ import tensorflow as tf
 
 from e2e_tf import fit
 from e2e_tf.data.features import CHANNELS
-from e2e_tf.data.graphs import graphs_of, with_candidate_quantities
+from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.files import read_json, write_json
 from e2e_tf.layers import GradientReversal
 from e2e_tf.losses import DistanceCorrelation

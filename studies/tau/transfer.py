@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.jets import Jets, concatenate_jets
+from e2e_tf.data.quantities import hit_positions
 from e2e_tf.data.readers import READERS
 from studies.tau.variations import kept_rows
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from e2e_tf.data.graphs import hit_positions
 from e2e_tf.data.grid import PITCH
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.quantities import hit_positions
 
 DEAD_SIDE = 10 * PITCH  # of the square without signals in the calorimeters, in η and φ [rad]
 DEAD_REACH = 0.2  # its middle is within this ΔR of the jet axis

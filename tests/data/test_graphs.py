@@ -9,20 +9,16 @@ from itertools import pairwise
 import h5py
 import numpy as np
 import pytest
+from one_jet import hits_at
 
 from e2e_tf.config import make_config
 from e2e_tf.data.features import feature_names
-from e2e_tf.data.graphs import (
-    GraphRecipe,
-    build_graphs,
-    candidate_quantities,
-    hit_quantities,
-    with_candidate_quantities,
-)
-from e2e_tf.data.grid import PITCH, window_corner
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.grid import PITCH
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import prepare
 
@@ -36,82 +32,8 @@ def assert_same(a, b):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
-def hits_at(cells: dict[str, list[tuple[int, int, float]]], eta: float = 0.0, phi: float = 0.0) -> Jets:
-    """One jet with (row, column, energy) per channel; rows and columns of towers for hcal."""
-    ieta, iphi = window_corner(np.array([eta]), np.array([phi]))
-    hits = {}
-    for channel, side in (("track", 125), ("ecal", 125), ("hcal", 25)):
-        rows = cells.get(channel, [])
-        cell = np.array([r * side + c for r, c, _ in rows], np.uint16)
-        value = np.array([e for *_, e in rows], np.float32)
-        hits[channel] = Ragged.from_counts({"cell": cell, "value": value}, np.array([len(rows)]))
-    columns = {"pt": [50.0], "eta": [eta], "phi": [phi], "mass": [1.0]}
-    return Jets(
-        columns={k: np.array(v, np.float32) for k, v in columns.items()} | {"ieta": ieta, "iphi": iphi},
-        event=np.zeros(1, np.int64),
-        weight=np.ones(1, np.float32),
-        hits=hits,
-    )
-
-
 def edges(data) -> list[tuple[int, int]]:
     return list(zip(data.batch.senders.tolist(), data.batch.receivers.tolist(), strict=True))
-
-
-def test_quantities_of_hits_by_hand():
-    jets = hits_at(
-        {"track": [(60, 60, 3.0)], "ecal": [(60, 60, 2.0), (60, 61, 1.0)], "hcal": [(12, 12, 7.0)]}
-    )
-    found, n_node, lattice = hit_quantities(jets)
-    assert lattice.tolist() == [[60, 60], [60, 61], [62, 62]]  # the tower at its middle crystal
-    assert n_node.tolist() == [3]
-    assert found["track_pt"].tolist() == [3, 0, 0]
-    assert found["ecal_energy"].tolist() == [2, 1, 0]
-    assert found["hcal_energy"].tolist() == [0, 0, 7]
-    np.testing.assert_allclose(found["deta"], np.array([0.5, 0.5, 2.5]) * PITCH, rtol=1e-6)
-    np.testing.assert_allclose(found["dphi"], np.array([0.5, 1.5, 2.5]) * PITCH, rtol=1e-6)
-    assert found["ecal_laplacian"].tolist() == [1 - 8, 2 - 4, 0]
-    assert found["ecal_hessian_pp"].tolist() == [1 - 4, 2 - 2, 0]
-    assert found["ecal_hessian_ee"].tolist() == [-4, -2, 0]
-    assert found["hcal_laplacian"].tolist() == [0, 0, -28]
-    assert all(values.dtype == np.float32 for values in found.values())
-
-
-@pytest.mark.parametrize("phi", [np.pi, -np.pi, 3.1, -3.1])
-def test_hits_surround_an_axis_at_the_seam(phi):
-    jets = hits_at({"ecal": [(62, c, 1.0) for c in (0, 62, 124)]}, phi=float(np.float32(phi)))
-    dphi = hit_quantities(jets)[0]["dphi"]
-    np.testing.assert_allclose(np.diff(dphi), 62 * PITCH, rtol=1e-6)
-    assert abs(dphi[1]) <= 2.5 * PITCH + 1e-6
-
-
-def test_quantities_of_candidates_by_hand():
-    columns = {
-        "pt": [10.0, 5.0],
-        "deta": [0.3, 0.0],
-        "dphi": [0.4, 0.0],
-        "pdg_id": [-211.0, 22.0],
-        "d0": [0.02, 0.0],
-        "d0_error": [0.01, 0.0],
-    }
-    jets = Jets(
-        columns={"pt": np.array([20.0], np.float32)},
-        event=np.zeros(1, np.int64),
-        weight=np.ones(1, np.float32),
-        candidates=Ragged.from_counts(
-            {k: np.array(v, np.float32) for k, v in columns.items()}, np.array([2])
-        ),
-    )
-    found, n_node = candidate_quantities(jets)
-    assert n_node.tolist() == [2]
-    assert found["pt_fraction"].tolist() == [0.5, 0.25]
-    np.testing.assert_allclose(found["delta_r"], [0.5, 0.0], rtol=1e-6)
-    assert found["is_charged_hadron"].tolist() == [1, 0]
-    assert found["is_photon"].tolist() == [0, 1]
-    assert found["d0_significance"].tolist() == pytest.approx([2.0, 0.0])
-    assert "d0_error" not in found
-    assert "pdg_id" not in found
-    assert set(with_candidate_quantities(jets).candidates.columns) == set(found)
 
 
 def test_neighbours_of_hits_are_exact_on_the_lattice():
@@ -153,24 +75,6 @@ def test_the_coordinates_may_have_any_dimension(make_jets):
         np.testing.assert_array_equal(data.batch.senders[first:last] - a, nearest.ravel())
     one = build_graphs(jets, replace(recipe, coordinates=("pt",), edges="knn:2+full"))
     assert one.batch.n_edge.tolist() == [n * (n - 1) for n in one.batch.n_node]
-
-
-def test_a_readers_own_particle_flags_stay():
-    """A charged kaon is a charged hadron to its reader, whatever the particle-flow codes say."""
-    columns = {
-        "pt": np.ones(2, np.float32),
-        "pdg_id": np.array([321, 22], np.int16),
-        "is_charged_hadron": np.array([1, 0], np.float32),
-    }
-    jets = Jets(
-        {"pt": np.ones(1)},
-        np.zeros(1, int),
-        np.ones(1),
-        candidates=Ragged.from_counts(columns, np.array([2])),
-    )
-    quantities, _ = candidate_quantities(jets)
-    assert quantities["is_charged_hadron"].tolist() == [1, 0]
-    assert quantities["is_photon"].tolist() == [0, 1]
 
 
 def test_phi_wraps_in_graphs_of_candidates():

@@ -12,9 +12,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from e2e_tf.data.graphs import GraphRecipe, build_graphs, hit_quantities
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.quantities import hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.agreement import SMALLER, TOLERANCE
 from e2e_tf.deploy.cost import auc_cost, points_of

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import e2e_tf.deploy
-from e2e_tf.data.graphs import candidate_quantities, graphs_of, hit_quantities
+from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.deploy.candidates import write_candidates
 from e2e_tf.deploy.interface import JetBatch, edges_feeds
 from e2e_tf.deploy.padded import padded_feeds, padded_preprocess

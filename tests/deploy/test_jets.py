@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.features import CANDIDATE_FEATURES
-from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of, hit_quantities
+from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.quantities import hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.jets import link, random_batch
 from e2e_tf.errors import InputError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from e2e_tf.data.graphs import hit_quantities
 from e2e_tf.data.jets import read_jets
+from e2e_tf.data.quantities import hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec, NodeSpace, build_edges, delaunay, full, grid8, knn, radius, union
