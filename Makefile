@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make demo` and `make test`; both create .venv and install once.
-# Other goals: lint, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
+# Other goals: quick, lint, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
 
 ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
@@ -13,13 +13,17 @@ UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
 
-.PHONY: demo test lint minimums old-runtimes cpp constraints clean
+.PHONY: demo test quick lint minimums old-runtimes cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
 
 test: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+# All but the tests that train, export or build something for several seconds.
+quick: $(VENV)/.installed-dev
+	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
 
 # mypy reads folders and does not follow the mapping of an editable install: build/types shows it the installed layout.
 TYPES := $(ROOT)/build/types/e2e_tf

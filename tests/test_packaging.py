@@ -1,11 +1,232 @@
-"""What is installed: one top-level name, one version, all files; what the source distribution holds."""
+"""What is installed: one top-level name, one version, all files; what the source distribution holds.
+
+A copy of the tree becomes a source distribution, that one the wheel, and the wheel is installed in an environment of
+its own, which sees the dependencies of this one but not the clone. Nothing is downloaded.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from fnmatch import fnmatch
 from importlib.metadata import version
+from pathlib import Path
+
+import pytest
 
 import e2e_tf
+
+ROOT = Path(__file__).parents[1]
+MADE = (
+    ".*_cache",
+    ".git",
+    ".hypothesis",
+    ".venv*",
+    "__pycache__",
+    "*.egg-info",
+    "*.py[cod]",
+    "build",
+    "dist",
+)
+
+# Compiling the graph kernels takes longer than all else, and what is tested here is whether the parts find one another.
+DEMO = """
+import os
+os.environ["NUMBA_DISABLE_JIT"] = "1"
+import numpy as np
+from e2e_tf import evaluate, export, fit, read_jets, validate
+from e2e_tf.data.jets import write_jets
+from e2e_tf.data.samples import sample_path
+
+write_jets("tau.h5", read_jets(sample_path("tau")).take(np.arange(300)))
+run = fit("tiny.toml", "run")
+found = evaluate(run, bootstraps=5, baselines=False)
+export(run, "bundle", formats=("onnx", "pb"), proof=0)
+# Without `make cpp` the runs in C++ are missing.
+here = [one for one in validate("bundle", jets=5) if not one.missing]
+print(list(found["classifiers"]), len(here), all(one.passed for one in here))
+"""
+CONFIG = """
+[data]
+sample = "tau.h5"
+split = [0.6, 0.2, 0.2]
+[graph]
+nodes = "candidates"
+edges = "knn:2"
+[model]
+name = "deep_sets"
+phi = [16]
+dense = [16]
+[training]
+epochs = 1
+batch_size = 32
+"""
+
+
+def run(*command: object, folder: Path) -> str:
+    """Standard output of a command in a folder, without this process' search path."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**environment, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def build(kind: str, source: Path, out: Path) -> Path:
+    """``build_sdist`` or ``build_wheel`` of the build backend that pyproject.toml names."""
+    out.mkdir()
+    code = f"import setuptools.build_meta as backend; backend.{kind}({str(out)!r})"
+    run(sys.executable, "-c", code, folder=source)
+    (built,) = out.iterdir()
+    return built
+
+
+def files(folder: Path) -> set[str]:
+    """What is below a folder, but for what is made there."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {
+        path.as_posix()
+        for path in found
+        if not any(fnmatch(part, pattern) for part in path.parts for pattern in MADE)
+    }
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """The source distribution of this tree, unpacked."""
+    folder = tmp_path_factory.mktemp("packaging")
+    tree = Path(shutil.copytree(ROOT, folder / "tree", ignore=shutil.ignore_patterns(*MADE), symlinks=True))
+    with tarfile.open(build("build_sdist", tree, folder / "sdist")) as archive:
+        archive.extractall(folder / "unpacked")
+    (unpacked,) = (folder / "unpacked").iterdir()
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def wheel(source) -> Path:
+    return build("build_wheel", source, source.parents[1] / "wheel")
+
+
+@pytest.fixture(scope="module")
+def python(wheel) -> Path:
+    """Python of an environment with the wheel, outside the clone.
+
+    The dependencies are found by their folders; the files in them that lead an editable install to the clone are read
+    in the environment's own folder only.
+    """
+    folder = wheel.parents[1] / "environment"
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    others = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (site / "dependencies.pth").write_text("\n".join(others) + "\n")
+    python = folder / "bin" / "python"
+    options = ("--quiet", "--no-deps", "--no-index", "--ignore-installed", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", "--python", python, "install", *options, wheel, folder=folder)
+    return python
+
+
+@pytest.fixture
+def crowded(tmp_path) -> Path:
+    """A user's folder with files of the names of this library's folders."""
+    (tmp_path / "deploy.py").write_text("raise ImportError('this is not e2e_tf.deploy')\n")
+    (tmp_path / "tuning").mkdir()
+    (tmp_path / "tuning" / "__init__.py").write_text("raise ImportError('this is not e2e_tf.tuning')\n")
+    return tmp_path
 
 
 def test_the_installed_version_is_the_package_s():
     assert version("e2e-tf") == e2e_tf.__version__
+
+
+@pytest.mark.slow
+def test_a_wheel_installs_one_name_and_all_files(source, wheel):
+    """Each file of the three folders is in it, data and markers of types as well."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    top = {name.partition("/")[0] for name in names}
+    assert top == {"e2e_tf", f"e2e_tf-{e2e_tf.__version__}.dist-info"}
+    wanted = {
+        (Path(target) / path.relative_to(source / folder)).as_posix()
+        for folder, target in (("e2e_tf", "e2e_tf"), ("tuning", "e2e_tf/tuning"), ("deploy", "e2e_tf/deploy"))
+        for path in (source / folder).rglob("*")
+        if path.is_file()
+    }
+    assert {name for name in names if name.startswith("e2e_tf/")} == wanted
+    for data in (
+        "e2e_tf/configs/demo.toml",
+        "e2e_tf/data/samples/tau.h5",
+        "e2e_tf/deploy/bundles/tau_candidates/model.onnx",
+        "e2e_tf/deploy/cmssw_package/plugins/TaggerProducer.h",
+        "e2e_tf/deploy/cpp/include/e2e_tf/builder.hpp",
+        "e2e_tf/deploy/manifest.schema.json",
+        *(f"e2e_tf/{folder}py.typed" for folder in ("", "deploy/", "tuning/")),
+    ):
+        assert data in wanted
+
+
+@pytest.mark.slow
+def test_the_source_distribution_holds_every_file(source):
+    """All that git knows; in an unpacked distribution, which has no git, all that there is."""
+    if (ROOT / ".git").exists():
+        listed = run("git", "ls-files", folder=ROOT).splitlines()
+        known = {name for name in listed if (ROOT / name).exists()}
+    else:
+        known = files(ROOT)
+    assert known - files(source) == set()
+    assert files(source) - known <= {"PKG-INFO", "setup.cfg"}
+
+
+@pytest.mark.slow
+def test_the_installed_packages_are_found_in_an_empty_folder(python, tmp_path):
+    names = "e2e_tf.__file__, e2e_tf.deploy.__file__, e2e_tf.tuning.__file__"
+    code = f"import e2e_tf.deploy, e2e_tf.tuning; print({names}, sep='\\n')"
+    found = [Path(name) for name in run(python, "-c", code, folder=tmp_path).splitlines()]
+    assert len(found) == 3
+    for file in found:
+        assert python.parents[1] in file.parents
+    assert run(python.with_name("e2e-tf"), "--version", folder=tmp_path).split() == [
+        "e2e-tf",
+        version("e2e-tf"),
+    ]
+
+
+@pytest.mark.slow
+def test_a_small_demo_runs_beside_files_of_the_same_names(python, crowded):
+    """Fit, evaluate, export and validate, with a deploy.py and a folder tuning/ where it runs."""
+    (crowded / "tiny.toml").write_text(CONFIG)
+    code = "from e2e_tf.tuning import tune, SearchSpace\n" + DEMO
+    last = run(python, "-c", code, folder=crowded).splitlines()[-1]
+    assert re.fullmatch(r"\['deep_sets'\] [2-9] True", last)
+
+
+@pytest.mark.slow
+def test_the_tests_of_the_source_distribution_run_with_the_wheel(source, python, tmp_path):
+    """All are collected, those of a few modules run, one that needs a file beside the packages among them."""
+    few = "test_structure or test_rows or test_the_commands_exist"
+    options = (
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        source / "pyproject.toml",
+        "--rootdir",
+        source,
+        "-k",
+        few,
+    )
+    out = run(python, "-m", "pytest", *options, source / "tests", folder=tmp_path)
+    assert " passed, " in out
+    assert "error" not in out
