@@ -10,7 +10,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 import pytest
-from sources import FOLDERS, Source, circles, imports, read_sources
+from sources import FOLDERS, Source, circles, imports, read_sources, shared_logic
 
 ROOT = Path(__file__).parents[1]
 MODULES = read_sources(ROOT)
@@ -258,3 +258,23 @@ def test_every_test_has_its_module_or_a_reason():
     mirrors = {mirror(module) for module in (*MODULES, *STUDIES)}
     tests = {f.relative_to(ROOT / "tests").as_posix() for f in (ROOT / "tests").rglob("test_*.py")}
     assert tests - mirrors == set(OF_NO_MODULE) | MISNAMED_LEFT
+
+
+# --- one of each
+
+
+def test_no_two_modules_share_ten_lines_of_logic():
+    assert shared_logic({**MODULES, **STUDIES}, 10) == set()
+
+
+def test_a_copy_with_other_names_is_found():
+    def function(values: str, one: str, power: int) -> Source:
+        return source(
+            f"import os\ndef f({one}):\n    # {one}\n"
+            f"    {values} = [{one} ** {power} for {one} in range(3)]\n    return sum({values}) + {one}\n"
+        )
+
+    copied = {"p.a": function("x", "y", 2), "p.b": function("u", "v", 2)}
+    assert shared_logic(copied, 3) == {("p.a", "p.b")}
+    assert shared_logic(copied, 4) == set()
+    assert shared_logic({**copied, "p.b": function("x", "y", 3)}, 3) == set()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources"]
+__all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources", "shared_logic"]
 
 FOLDERS = {"e2e_tf": "e2e_tf", "e2e_tf.tuning": "tuning", "e2e_tf.deploy": "deploy"}
 """Package by the folder that holds it, as in setup.py."""
@@ -112,3 +112,33 @@ def circles(needed: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
         if module not in order:
             visit(module)
     return sorted(found)
+
+
+def shared_logic(modules: Mapping[str, Source], lines: int) -> set[tuple[str, ...]]:
+    """Modules that have so many lines of statements in a row in common, whatever their variables are called.
+
+    Docstrings, comments, imports and the layout of the code do not count.
+    """
+    where: dict[tuple[str, ...], set[str]] = {}
+    for name, source in modules.items():
+        logic = _logic(source.text)
+        for i in range(len(logic) - lines + 1):
+            where.setdefault(tuple(logic[i : i + lines]), set()).add(name)
+    return {tuple(sorted(names)) for names in where.values() if len(names) > 1}
+
+
+def _logic(text: str) -> list[str]:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = "name"
+        elif isinstance(node, ast.arg):
+            node.arg, node.annotation = "name", None
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            documented = ast.get_docstring(node, clean=False) is not None
+            node.body = [
+                statement
+                for statement in node.body[documented:]
+                if not isinstance(statement, ast.Import | ast.ImportFrom)
+            ] or [ast.Pass()]
+    return [line.strip() for line in ast.unparse(tree).splitlines() if line.strip()]
