@@ -1,6 +1,6 @@
 """Speed of the loader against Spektral's and PyTorch Geometric's, scaling of the conversion, memory of an epoch.
 
-Run ``python benchmarks/data.py``; it prints Markdown tables. Both sides of a comparison take turns in the same
+Run ``python -m benchmarks.data``; it prints Markdown tables. Both sides of a comparison take turns in the same
 run on the same graphs; wall time counts, because a loader works in the background of a training. Spektral
 is a dependency, PyTorch Geometric is not: ``sh tests/parity/make_envs.sh`` makes
 an environment with it, give ``--pyg`` its Python. ``--jets 1000000`` measures the

@@ -1,6 +1,6 @@
 """Exported models against Spektral's and PyTorch Geometric's inference, and against a plain export, in one run.
 
-    python benchmarks/export.py [--rounds 9] [--jets 128] [--batches 16 128] [--only ours] [--write]
+    python -m benchmarks.export [--rounds 9] [--jets 128] [--batches 16 128] [--only ours] [--write]
 
 ``gat_cheb`` with its default settings and the same weights everywhere.
 
@@ -35,9 +35,21 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import layers  # beside this file
 import numpy as np
-from layers import FEATURES, GLOBALS, LIBRARIES, K, Worker, make_data, python_of, read_data, write_tables
+
+from benchmarks import layers
+from benchmarks.layers import (
+    FEATURES,
+    GLOBALS,
+    LIBRARIES,
+    ROOT,
+    K,
+    Worker,
+    make_data,
+    python_of,
+    read_data,
+    write_tables,
+)
 
 MARKS = ("<!-- export: begin -->", "<!-- export: end -->")
 Feeds = dict[str, np.ndarray]
@@ -346,8 +358,8 @@ def alone(model: str, feeds: str) -> None:
 def memory(path: Path, feeds: list[Feeds]) -> float:
     with tempfile.NamedTemporaryFile(suffix=".npz") as file:
         np.savez(file.name, **{f"{i}/{name}": v for i, part in enumerate(feeds) for name, v in part.items()})
-        command = [sys.executable, __file__, "--alone", str(path), file.name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-m", "benchmarks.export", "--alone", str(path.resolve()), file.name]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout))
 
 
@@ -503,7 +515,7 @@ def main() -> None:
         lines = measure(options, Path(folder))
     lines += [
         "",
-        f"`python benchmarks/export.py --rounds {options.rounds}`: {options.jets} jets of 20 to 120 nodes; ratios are "
+        f"`python -m benchmarks.export --rounds {options.rounds}`: {options.jets} jets of 20 to 120 nodes; ratios are "
         "medians of the rounds' ratios.",
     ]
     print("\n".join(lines))

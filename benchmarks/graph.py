@@ -1,6 +1,6 @@
 """Speed of the graph builders on one core, against a loop over SciPy in the same run.
 
-Run ``python benchmarks/graph.py``; it prints a Markdown table. Everything here is one thread; times are
+Run ``python -m benchmarks.graph``; it prints a Markdown table. Everything here is one thread; times are
 processor time, the least of several rounds in which both sides take turns, so that other work on the machine
 counts little.
 """

@@ -1,6 +1,6 @@
 """gat_cheb against the same model of Spektral's own layers and of PyTorch Geometric's, on the same two cores.
 
-    python benchmarks/layers.py [--rounds 7] [--threads 2] [--only ours] [--write]
+    python -m benchmarks.layers [--rounds 7] [--threads 2] [--only ours] [--write]
 
 Every library runs in a process and an environment of its own (``sh tests/parity/make_envs.sh`` makes them;
 E2E_TF_SPEKTRAL_PYTHON and E2E_TF_PYG_PYTHON may name others) on the same graphs with the same weights, which are
@@ -456,7 +456,7 @@ def main() -> None:
             head = "| | library | graphs/s, best | ours over it | in processor time | memory [MiB] |"
             text += [f"{titles[kind]}, k = {K}:", "", head, "|---|---|---|---|---|---|", *lines, ""]
     text.append(
-        f"`python benchmarks/layers.py --rounds {options.rounds} --threads {options.threads}`: ratios are medians "
+        f"`python -m benchmarks.layers --rounds {options.rounds} --threads {options.threads}`: ratios are medians "
         "of the rounds' ratios; graph building counts on our side only."
     )
     print("\n".join(text))

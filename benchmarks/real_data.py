@@ -1,6 +1,6 @@
 """The tagger on real CMS data: trained on full-simulation jets, applied to 2012 collision jets.
 
-usage: python benchmarks/real_data.py --data ../shared/data --tau-run demo_out/run --out real_data_out
+usage: python -m benchmarks.real_data --data ../shared/data --tau-run demo_out/run --out real_data_out
 
 Prints the Markdown that stands in docs/benchmarks.md. A run that is there already is not trained again.
 """

@@ -1,6 +1,6 @@
 """The simulation judged: its speed, and its jets beside real 2012 jets.
 
-usage: python benchmarks/simulation.py --data ../shared/data --out simulation_out
+usage: python -m benchmarks.simulation --data ../shared/data --out simulation_out
 
 Prints the Markdown that stands in docs/simulation.md. ``--only speed`` needs no data. The plots go to
 ``--out``; simulated jets that are there already are not made again.

@@ -2,10 +2,10 @@
 
 ::
 
-    python benchmarks/tuning.py scaling            two workers against one, one thread each, and the time per
+    python -m benchmarks.tuning scaling            two workers against one, one thread each, and the time per
                                                    trial outside training; five minutes on two idle cores
-    python benchmarks/tuning.py sweep FOLDER       the search of examples/tune_tau.toml, 30 minutes on two cores
-    python benchmarks/tuning.py confirm FOLDER     its best configuration against the default, five seeds, test part
+    python -m benchmarks.tuning sweep FOLDER       the search of examples/tune_tau.toml, 30 minutes on two cores
+    python -m benchmarks.tuning confirm FOLDER     its best configuration against the default, five seeds, test part
 
 Each prints Markdown; all but the first go on where they were stopped. ``confirm`` trains as ``e2e-tf fit`` does: on
 the training part, with the epoch that the validation part likes best; the split stays, the seed chooses the
@@ -20,7 +20,6 @@ import multiprocessing
 import os
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -29,14 +28,11 @@ from typing import Any
 
 import numpy as np
 
-# This file has the name of the package, which Python would find in the folder of the script first.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
-
-from e2e_tf.config import make_config  # noqa: E402
-from e2e_tf.files import new_file, read_json, write_json  # noqa: E402
-from e2e_tf.terminal import track  # noqa: E402
-from e2e_tf.tuning import open_sweep, tune  # noqa: E402
-from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep  # noqa: E402
+from e2e_tf.config import make_config
+from e2e_tf.files import new_file, read_json, write_json
+from e2e_tf.terminal import track
+from e2e_tf.tuning import open_sweep, tune
+from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "tune_tau.toml"
 RATES = {"training": {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}}}
