@@ -24,10 +24,11 @@ from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
 from e2e_tf.data.quantities import hit_positions
 from e2e_tf.data.readers import READERS
 from e2e_tf.sim import egamma
+from e2e_tf.sim.chunk import BATCH_EVENTS, Chunk, Pileup, simulate_chunk, simulate_events
 from e2e_tf.sim.detector import DETECTORS
 from e2e_tf.sim.pileup import POOL_EVENTS, minimum_bias
 from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Process, Source
-from e2e_tf.sim.simulate import BATCH_EVENTS, PROCESS_NAMES, Chunk, Pileup, simulate_chunk, simulate_events
+from e2e_tf.sim.simulate import PROCESS_NAMES
 
 HERE = Path(__file__).parent
 # Triggered by jets and taus; the other two public files are full of electrons and photons that count as jets.

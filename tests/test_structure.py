@@ -122,8 +122,6 @@ LONG_LEFT = {
     "e2e_tf/data/loader.py",
     "e2e_tf/data/store.py",
     "e2e_tf/graph/batch.py",
-    "e2e_tf/sim/response.py",
-    "e2e_tf/sim/simulate.py",
 }
 
 
@@ -202,7 +200,6 @@ NO_TEST_LEFT = {
     "e2e_tf.layers.pooling",
     "e2e_tf.layers.segments",
     "e2e_tf.runtime",
-    "e2e_tf.sim.detector",
     "e2e_tf.training.callbacks",
     "e2e_tf.training.checkpoint",
     "e2e_tf.training.predict",

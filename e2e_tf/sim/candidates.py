@@ -11,9 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import PITCH
+from e2e_tf.sim.calorimeters import Deposits, hadron_response
 from e2e_tf.sim.detector import CMS, Detector
+from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
-from e2e_tf.sim.response import Deposits, Particles, Tracks, hadron_response, propagate
+from e2e_tf.sim.particles import Particles
+from e2e_tf.sim.table import Table, joined
+from e2e_tf.sim.tracker import Tracks
 
 __all__ = ["Candidates", "reconstruct"]
 
@@ -21,7 +25,7 @@ _MASSES = {211: 0.13957, 11: 0.000511, 13: 0.10566}
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Candidates(Table):
     """Candidates of several events, in order of the event.
 
     Attributes:
@@ -40,9 +44,6 @@ class Candidates:
     dz: np.ndarray
     d0_error: np.ndarray
     dz_error: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.event)
 
 
 def reconstruct(
@@ -75,10 +76,8 @@ def reconstruct(
     hadrons = _neutral_hadrons(
         rng, particles, np.flatnonzero(lost & (kind != 22)), ecal + hcal, vertex_z, detector
     )
-    parts = (charged, photons, hadrons)
-    order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
-    names = ("event", "pdg_id", "charge", "momentum", "d0", "dz", "d0_error", "dz_error")
-    return Candidates(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in names))
+    found = joined([charged, photons, hadrons])
+    return found.take(np.argsort(found.event, kind="stable"))
 
 
 def _charged(particles: Particles, tracks: Tracks, kind: np.ndarray) -> Candidates:

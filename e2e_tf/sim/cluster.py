@@ -10,6 +10,7 @@ import numpy as np
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.pythia import Events, import_extra
+from e2e_tf.sim.table import Table
 
 __all__ = [
     "HadronicTaus",
@@ -25,7 +26,7 @@ _MAX_PI0 = 4
 
 
 @dataclass(frozen=True)
-class ReconstructedJets:
+class ReconstructedJets(Table):
     """Jets of several events, by event and falling pT.
 
     Attributes:
@@ -39,18 +40,9 @@ class ReconstructedJets:
     phi: np.ndarray
     mass: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.event)
-
-    def take(self, index: np.ndarray) -> ReconstructedJets:
-        """The given rows."""
-        return ReconstructedJets(
-            self.event[index], self.pt[index], self.eta[index], self.phi[index], self.mass[index]
-        )
-
 
 @dataclass(frozen=True)
-class HadronicTaus:
+class HadronicTaus(Table):
     """Generated taus that decay to hadrons.
 
     Attributes:
@@ -63,9 +55,6 @@ class HadronicTaus:
     event: np.ndarray
     momentum: np.ndarray
     decay_mode: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.event)
 
 
 def cluster_jets(

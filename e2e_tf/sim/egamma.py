@@ -19,17 +19,13 @@ import numpy as np
 from e2e_tf.data.grid import CRYSTALS_IN_PHI
 from e2e_tf.data.hdf5 import new_group, new_hdf5, set_attributes
 from e2e_tf.data.images import Images
+from e2e_tf.sim.calorimeters import Deposits, impact_on_calorimeters
 from e2e_tf.sim.detector import CMS, TIMING, Detector
 from e2e_tf.sim.hits import CRYSTAL_GRID, collect, read_out
 from e2e_tf.sim.kinematics import four_momentum
+from e2e_tf.sim.particles import Particles, collision_points
 from e2e_tf.sim.precision import round_mantissa
-from e2e_tf.sim.response import (
-    Deposits,
-    Particles,
-    collision_points,
-    impact_on_calorimeters,
-    pass_material,
-)
+from e2e_tf.sim.tracker import pass_material
 
 __all__ = ["LABELS", "PROCESS", "SETTINGS", "SIDE", "simulate_chunk", "write"]
 

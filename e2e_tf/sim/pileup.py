@@ -6,16 +6,17 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.sim.calorimeters import Deposits
 from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
+from e2e_tf.sim.particles import Particles, visible_particles
 from e2e_tf.sim.pythia import MINIMUM_BIAS, EventGenerator
-from e2e_tf.sim.response import Deposits, Particles, Tracks, visible_particles
+from e2e_tf.sim.table import columns_of, joined
 
 __all__ = [
     "POOL_EVENTS",
@@ -24,7 +25,6 @@ __all__ = [
     "from_primary_vertex",
     "join_deposits",
     "join_particles",
-    "join_tracks",
     "minimum_bias",
     "overlay",
     "pool_columns",
@@ -36,8 +36,6 @@ MAX_DZ_CM = 0.1  # CMS keeps charged hadrons of the primary vertex; 1 mm or thre
 _BATCH = 200
 _DENSITY_CELLS = (8, 12)  # cells in η and φ, each about 0.55 × 0.52
 _DENSITY_MAX_ETA = 2.2
-
-_Part = TypeVar("_Part", Particles, Tracks)
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,13 @@ def minimum_bias(seed: int, events: int) -> Pool:
         particles = visible_particles(batch, np.zeros(len(batch)))
         parts.append(replace(particles, event=particles.event + made))
         made += len(batch)
-    joined = Particles(
-        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Particles))
-    )
-    return Pool(joined, np.searchsorted(joined.event, np.arange(events + 1)))
+    particles = joined(parts)
+    return Pool(particles, np.searchsorted(particles.event, np.arange(events + 1)))
 
 
 def pool_columns(pool: Pool) -> dict[str, np.ndarray]:
     """The pool as flat columns, to keep it."""
-    names = {field.name: getattr(pool.particles, field.name) for field in fields(Particles)}
-    return {"offsets": pool.offsets, **names}
+    return {"offsets": pool.offsets, **columns_of(pool.particles)}
 
 
 def pool_of_columns(columns: Mapping[str, np.ndarray]) -> Pool:
@@ -133,36 +128,18 @@ def overlay(
 
 def join_particles(first: Particles, second: Particles, shift: int) -> Particles:
     """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
-    joined = _join(first, second)
-    return replace(joined, origin=np.concatenate([first.origin, second.origin + shift]))
-
-
-def join_tracks(first: Tracks, second: Tracks) -> Tracks:
-    """Both, one after the other."""
-    return _join(first, second)
+    return joined([first, replace(second, origin=second.origin + shift)])
 
 
 def join_deposits(first: Deposits, second: Deposits, shift: int) -> Deposits:
     """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
-    faces = []
-    for name in ("ecal_face", "hcal_face"):
-        one, other = getattr(first, name), getattr(second, name)
-        faces.append(
-            type(one)(*(np.concatenate([getattr(f, x.name) for f in (one, other)]) for x in fields(one)))
-        )
     return Deposits(
         join_particles(first.particles, second.particles, shift),
         np.concatenate([first.ecal, second.ecal]),
         np.concatenate([first.hcal, second.hcal]),
-        *faces,
+        joined([first.ecal_face, second.ecal_face]),
+        joined([first.hcal_face, second.hcal_face]),
     )
-
-
-def _join(first: _Part, second: _Part) -> _Part:
-    columns = [
-        np.concatenate([getattr(part, field.name) for part in (first, second)]) for field in fields(first)
-    ]
-    return type(first)(*columns)
 
 
 def from_primary_vertex(candidates: Candidates) -> np.ndarray:

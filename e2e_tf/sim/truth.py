@@ -9,8 +9,9 @@ import numpy as np
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.sim.cluster import ReconstructedJets, children, cluster_jets, match_nearest
 from e2e_tf.sim.kinematics import pt_eta_phi
+from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pythia import Events
-from e2e_tf.sim.response import Particles
+from e2e_tf.sim.table import Table
 
 __all__ = [
     "Objects",
@@ -28,7 +29,7 @@ _MUON_PT = 5.0
 
 
 @dataclass(frozen=True)
-class Objects:
+class Objects(Table):
     """Generated objects of several events.
 
     Attributes:
@@ -40,9 +41,6 @@ class Objects:
     event: np.ndarray
     pdg_id: np.ndarray
     momentum: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.event)
 
     def match(self, jets: ReconstructedJets, distance: float) -> np.ndarray:
         """int64 (jets,): the nearest of the same event within ΔR ``distance``, or −1."""
@@ -75,7 +73,7 @@ def heavy_flavour(events: Events, jets: ReconstructedJets, distance: float) -> n
 
 
 @dataclass(frozen=True)
-class HadronicTops:
+class HadronicTops(Table):
     """Tops that decay to three quarks.
 
     Attributes:
@@ -87,9 +85,6 @@ class HadronicTops:
     event: np.ndarray
     pt: np.ndarray
     quarks: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.event)
 
 
 def hadronic_tops(events: Events) -> HadronicTops:

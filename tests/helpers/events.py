@@ -1,10 +1,11 @@
-"""Small records of generated events, written by hand."""
+"""Small records of generated events and beams of particles, written by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from e2e_tf.sim.kinematics import four_momentum
+from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pythia import Events
 
 
@@ -24,4 +25,17 @@ def record(*rows: tuple) -> Events:
         np.zeros((count, 3)),
         np.zeros(count, np.int64),
         np.ones(1),
+    )
+
+
+def beam(count: int, pdg_id: int, charge: float, pt: float, eta: float = 0.3, phi: float = 0.5) -> Particles:
+    """Copies of one particle, one per event, from the middle of the detector."""
+    momentum = four_momentum(np.full(count, pt), np.full(count, eta), np.full(count, phi), 0.0)
+    return Particles(
+        np.arange(count),
+        np.full(count, pdg_id, np.int32),
+        np.full(count, charge),
+        momentum,
+        np.zeros((count, 3)),
+        np.arange(count),
     )

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.candidates import Candidates, reconstruct
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
-from e2e_tf.sim.response import Particles, impact_on_calorimeters, measure_tracks, pass_material
+from e2e_tf.sim.particles import Particles
+from e2e_tf.sim.tracker import measure_tracks, pass_material
 
 CHARGES = {211: 1.0, -211: -1.0, 22: 0.0, 130: 0.0, 13: -1.0, 11: -1.0, 2112: 0.0}
 

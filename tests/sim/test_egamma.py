@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from e2e_tf.data.readers import Images, open_reader
+from e2e_tf.data.images import Images
+from e2e_tf.data.readers import open_reader
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.sim import egamma, simulate
@@ -98,14 +99,14 @@ KILLED = """
 import os, signal, sys
 import e2e_tf.sim
 simulation = sys.modules["e2e_tf.sim.simulate"]
-save, calls = simulation._save, []
+save, calls = simulation.save_columns, []
 def interrupted(path, columns):
     calls.append(path)
     save(path, columns)
     if len(calls) == 3:  # in the middle of the third piece
         os.truncate(path, path.stat().st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
-simulation._save = interrupted
+simulation.save_columns = interrupted
 simulation.simulate("egamma", int(sys.argv[1]), 7, sys.argv[2])
 """
 

@@ -5,11 +5,12 @@ import pytest
 
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER, window_corner
 from e2e_tf.data.jets import Ragged
+from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.hits import Grid, jet_hits, near_windows, share_among_cells
 from e2e_tf.sim.kinematics import four_momentum
-from e2e_tf.sim.response import Particles, impact_on_calorimeters
+from e2e_tf.sim.particles import Particles
 
 
 def jets_at(*axes: tuple[float, float]) -> ReconstructedJets:

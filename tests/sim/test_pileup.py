@@ -5,6 +5,7 @@ import pytest
 
 from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
+from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pileup import (
     Pool,
     density,
@@ -14,7 +15,6 @@ from e2e_tf.sim.pileup import (
     pool_columns,
     pool_of_columns,
 )
-from e2e_tf.sim.response import Particles
 
 
 @pytest.fixture(scope="module")

@@ -3,32 +3,18 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
-from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from same import assert_same_jets
 
 from e2e_tf.data.grid import PITCH, TOWER, delta_phi, window_corner
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
-from e2e_tf.sim.kinematics import four_momentum
-from e2e_tf.sim.pileup import Pool, minimum_bias
-from e2e_tf.sim.pythia import PROCESSES
-from e2e_tf.sim.response import Particles
-from e2e_tf.sim.simulate import (
-    CHUNK_JETS,
-    Chunk,
-    _in_random_pairs,
-    _provenance,
-    _renumbered,
-    chunk_of_event,
-    plan,
-    simulate,
-    simulate_chunk,
-)
+from e2e_tf.sim.pileup import minimum_bias
+from e2e_tf.sim.simulate import simulate
 
 sim = pytest.mark.skipif(
     any(
@@ -36,35 +22,6 @@ sim = pytest.mark.skipif(
     ),
     reason="needs the extra 'sim'",
 )
-
-
-def assert_equal(left: Jets, right: Jets) -> None:
-    """Same columns, types and values."""
-    pairs = [(left.event, right.event), (left.label, right.label), (left.weight, right.weight)]
-    pairs += [(left[k], right[k]) for k in left.columns]
-    pairs += [(left.truth[k], right.truth[k]) for k in left.truth]
-    assert left.candidates is not None
-    assert right.candidates is not None
-    ragged = [(left.hits[k], right.hits[k]) for k in left.hits] + [(left.candidates, right.candidates)]
-    for one, other in ragged:
-        assert set(one.columns) == set(other.columns)
-        pairs += [(one.offsets, other.offsets), *((one[k], other[k]) for k in one.columns)]
-    for one_column, other_column in pairs:
-        assert one_column.dtype == other_column.dtype  # type: ignore[union-attr]
-        np.testing.assert_array_equal(one_column, other_column)
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Jets:
-    with as_file(files("e2e_tf.data") / "samples" / "tau.h5") as path:
-        return read_jets(path)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Jets]:
-    pytest.importorskip("pythia8mc", reason="needs the extra 'sim'")
-    path = tmp_path_factory.mktemp("sim") / "one.h5"
-    return path, simulate("tau", 9, 5, path)
 
 
 @pytest.mark.parametrize(
@@ -128,96 +85,24 @@ def test_import_is_light():
     assert out.strip() == "[]"
 
 
-def test_plan_is_balanced_and_numbered():
-    chunks = plan("tau", 2 * CHUNK_JETS + 101, 3)
-    assert [(c.source, c.number, c.jets) for c in chunks] == [
-        (0, 0, CHUNK_JETS),
-        (1, 0, CHUNK_JETS),
-        (0, 1, 51),
-        (1, 1, 50),
-    ]
-    assert [c.index for c in chunks] == [0, 1, 2, 3]
-
-
 def test_same_bytes_with_one_and_two_workers(small: tuple[Path, Jets], tmp_path: Path):
     path, jets = small
     again = simulate("tau", 9, 5, tmp_path / "two.h5", workers=2)
     assert sha256(tmp_path / "two.h5") == sha256(path)
-    assert_equal(again, jets)
-    assert_equal(read_jets(path), jets)
+    assert_same_jets(again, jets)
+    assert_same_jets(read_jets(path), jets)
     assert read_jets(path).attributes == jets.attributes
-
-
-@pytest.fixture(scope="module")
-def background() -> Jets:
-    """The chunk that ``small`` begins with, longer."""
-    pytest.importorskip("pythia8mc", reason="needs the extra 'sim'")
-    return simulate_chunk(Chunk("tau", 5, 1, 0, 30))
-
-
-@sim
-def test_a_smaller_chunk_is_the_beginning_of_a_larger_one_and_seeds_differ(
-    small: tuple[Path, Jets], background: Jets
-):
-    less = small[1].take(small[1].label == 0)
-    assert_equal(background.take(np.arange(len(less))), less)
-    for seed, number in ((6, 0), (5, 1)):
-        other = simulate_chunk(Chunk("tau", seed, 1, number, 4))
-        assert not np.array_equal(other["pt"], less["pt"])
-    assert not np.isin(other.event, background.event).any()
-
-
-@pytest.fixture(scope="module")
-def pool() -> Pool:
-    """Twenty stand-ins for collisions: 60 soft pions and photons each, flat in η and φ."""
-    rng = np.random.default_rng(0)
-    count = 20 * 60
-    charge = rng.choice([-1.0, 0.0, 1.0], count)
-    momentum = four_momentum(
-        rng.exponential(0.6, count) + 0.1, rng.uniform(-3, 3, count), rng.uniform(-np.pi, np.pi, count), 0.0
-    )
-    particles = Particles(
-        np.repeat(np.arange(20), 60),
-        np.where(charge == 0, 22, 211 * charge).astype(np.int32),
-        charge,
-        momentum,
-        np.zeros((count, 3)),
-        np.arange(count),
-    )
-    return Pool(particles, np.arange(0, count + 1, 60))
-
-
-@sim
-def test_pileup_over_the_same_hard_scatters(background: Jets, pool: Pool):
-    jets = simulate_chunk(Chunk("tau", 5, 1, 0, 15, pileup=20.0), pool)
-    assert jets.candidates is not None
-    assert background.candidates is not None
-    # The same events, up to jets that the correction moves across the limits of pT.
-    assert np.isin(jets.event, background.event).mean() > 0.6
-    # A jet is one of the hard scatter: within ΔR < 0.2 of a generated jet above 8 GeV.
-    assert jets.truth["generated_pt"].min() > 8
-    assert np.median(jets["pt"] / jets.truth["generated_pt"]) == pytest.approx(1, abs=0.2)
-    assert 8 < jets.truth["n_pileup"].mean() < 32
-    assert (jets["rho"] > 0).all()
-    flags = jets.candidates["from_pv"]
-    np.testing.assert_array_equal(flags == -1, jets.candidates["charge"] == 0)
-    # Vertices are 3.5 cm apart: most tracks of pileup are recognised.
-    far = np.abs(jets.candidates["dz"]) > 1.0
-    assert far.any()
-    np.testing.assert_array_equal(flags[far], 0)
-    assert jets.hits["track"].counts.mean() > 2 * background.hits["track"].counts.mean()
-    again = simulate_chunk(Chunk("tau", 5, 1, 0, 5, pileup=20.0), pool)
-    assert_equal(jets.take(np.arange(5)), again)
 
 
 @sim
 def test_a_file_with_pileup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     # A small pool without diffraction, with which Pythia starts in a fraction of the time.
     monkeypatch.setattr("e2e_tf.sim.pileup.MINIMUM_BIAS", ("SoftQCD:nonDiffractive = on",))
-    monkeypatch.setattr(sys.modules["e2e_tf.sim.simulate"], "POOL_EVENTS", 6)
+    for module in ("chunk", "provenance", "simulate"):
+        monkeypatch.setattr(sys.modules[f"e2e_tf.sim.{module}"], "POOL_EVENTS", 6)
     path = tmp_path / "pileup.h5"
     jets = simulate("tau", 4, 5, path, pileup=3, detector="cms2012")
-    assert_equal(read_jets(path), jets)
+    assert_same_jets(read_jets(path), jets)
     assert [p.name for p in tmp_path.iterdir()] == ["pileup.h5"]
     assert jets.attributes["command"].endswith("--seed 5 --pileup 3 --detector cms2012 -o tau.h5")
     assert jets.attributes["settings"]["pileup"]["pool_events"] == 6
@@ -225,64 +110,6 @@ def test_a_file_with_pileup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert jets.label.reshape(-1, 2).sum(1).tolist() == [1, 1]
     monkeypatch.undo()
     minimum_bias.cache_clear()
-
-
-@sim
-@pytest.mark.parametrize(
-    ("process", "source", "label"), [("wtau", 0, 1), ("z_jet", 0, 1), ("dijet", 1, 0), ("top", 0, 1)]
-)
-def test_other_processes(process: str, source: int, label: int):
-    jets = simulate_chunk(Chunk(process, 2, source, 0, 4))
-    chosen = PROCESSES[process]
-    np.testing.assert_array_equal(jets.label, label)
-    low, high = chosen.jet_pt
-    assert (jets["pt"] > low).all()
-    assert (jets["pt"] < high).all()
-    assert np.abs(jets["eta"]).max() < chosen.max_eta
-    assert (jets.weight > 0).all()
-    assert jets.candidates is not None
-    away = np.hypot(jets.candidates["deta"], jets.candidates["dphi"])
-    assert away.max() <= chosen.candidate_radius * (1 + 2**-10)
-    truth = jets.truth
-    if process == "wtau":
-        assert (truth["decay_mode"] >= 0).all()
-    elif process == "top":
-        assert (truth["is_top"] == 1).all()
-        np.testing.assert_allclose(truth["top_mass"], 172.5, atol=12)
-        np.testing.assert_allclose(jets["mass"], 172.5, atol=80)
-    else:
-        assert set(truth["parton"]) <= ({1, 2, 3, 4, 5} if label else {21})
-        columns = np.stack([truth[name] for name in ("is_uds", "is_c", "is_b", "is_gluon")])
-        np.testing.assert_array_equal(columns.sum(0), 1)
-        # Gluons lose much out of the cone, and their jets are chosen flat in pT.
-        assert 0.7 < np.median(truth["parton_pt"] / jets["pt"]) < 1.8
-
-
-def test_events_are_numbered_as_they_appear():
-    """Three background events with two jets each and six of signal: no number or place tells the class."""
-    label = np.repeat([0, 1], 6).astype(np.int8)
-    event = np.concatenate([np.repeat([7, 8, 9], 2), 1_000_000 + np.arange(6)])
-    sample = Jets({"pt": np.arange(12.0, dtype=np.float32)}, event, np.ones(12, np.float32), label)
-    orders = []
-    for seed in (1, 2):
-        ordered = _renumbered(sample.take(_in_random_pairs(sample, seed)))
-        assert ordered.label is not None
-        np.testing.assert_array_equal(ordered.label.reshape(-1, 2).sum(1), 1)
-        _, first = np.unique(ordered.event, return_index=True)
-        np.testing.assert_array_equal(first, np.sort(first))
-        for number in np.unique(ordered.event):
-            assert len(set(event[ordered["pt"].astype(int)[ordered.event == number]])) == 1
-        assert len(np.unique(ordered.event)) == 9
-        orders.append(ordered.label.tolist())
-    assert orders[0] != orders[1]
-
-
-def test_shipped_sample_is_that_of_its_command(shipped: Jets):
-    """Everything that fixes the numbers, but versions, is still what it was."""
-    now = _provenance("tau", 8000, 1, 0.0, "cms")
-    assert {k: v for k, v in shipped.attributes.items() if k != "versions"} == {
-        k: v for k, v in now.items() if k != "versions"
-    }
 
 
 def test_irrelevant_quantities_tell_nothing(shipped: Jets):
@@ -398,22 +225,3 @@ def test_shipped_candidates(shipped: Jets):
     for name in ("d0", "dz", "d0_error", "dz_error"):
         np.testing.assert_array_equal(candidates[name][neutral], 0)
     assert candidates.counts.min() >= 1
-
-
-@sim
-@pytest.mark.parametrize("source", [0, 1])
-def test_a_chunk_of_the_shipped_sample_again(shipped: Jets, source: int):
-    versions = shipped.attributes["versions"]
-    others = {
-        name: (versions[name], importlib.metadata.version(name))
-        for name in ("pythia8mc", "fastjet", "numpy")
-        if versions[name] != importlib.metadata.version(name)
-    }
-    if others:
-        pytest.skip(f"the sample was made with other versions: {others}")
-    chunk = plan("tau", 8000, 1)[4 + source]
-    assert (chunk.source, chunk.number) == (source, 2)
-    rows = np.flatnonzero(chunk_of_event(shipped.event) == chunk.index)
-    # Chunks can be cut short: a smaller one is the beginning of a larger one.
-    first = replace(chunk, jets=50)
-    assert_equal(simulate_chunk(first), shipped.take(rows[:50]))

@@ -1,0 +1,294 @@
+"""A chunk of a sample: events of one class with random numbers of their own, made into jets."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from e2e_tf.data.grid import delta_phi, window_corner
+from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.sim import egamma
+from e2e_tf.sim.calorimeters import impact_on_calorimeters
+from e2e_tf.sim.candidates import Candidates, reconstruct
+from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, match_taus
+from e2e_tf.sim.detector import DETECTORS, Detector
+from e2e_tf.sim.hits import jet_hits
+from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges
+from e2e_tf.sim.particles import collision_points, visible_particles
+from e2e_tf.sim.pileup import (
+    POOL_EVENTS,
+    Pool,
+    density,
+    from_primary_vertex,
+    join_deposits,
+    join_particles,
+    minimum_bias,
+    overlay,
+)
+from e2e_tf.sim.precision import round_mantissa
+from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Events, Process, Source
+from e2e_tf.sim.selection import select_jets
+from e2e_tf.sim.table import joined
+from e2e_tf.sim.tracker import measure_tracks, pass_material
+from e2e_tf.sim.truth import generated_jets
+
+__all__ = [
+    "BATCH_EVENTS",
+    "CHUNK_JETS",
+    "GENERATED_SHARE",
+    "Chunk",
+    "Pileup",
+    "chunk_of_event",
+    "plan",
+    "simulate_chunk",
+    "simulate_events",
+]
+
+CHUNK_JETS = 250  # jets of one class with random numbers of their own
+BATCH_EVENTS = 25  # events that go through the detector together; part of what fixes the random numbers
+GENERATED_SHARE = (
+    0.8  # with pileup, background needs a jet of the hard scatter above this share of the lowest pT
+)
+_EVENTS_PER_CHUNK = 1_000_000  # room for the event numbers of a chunk
+_MAX_CHUNK_EVENTS = 400 * CHUNK_JETS  # a chunk that needs more has a selection that nothing passes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One independent piece of a sample.
+
+    Attributes:
+        process: a name in ``PROCESS_NAMES``.
+        seed: of the whole sample.
+        source: which of the process's sources.
+        number: among the chunks of this source.
+        jets: how many jets; a smaller chunk is the beginning of a larger one.
+        pileup: mean number of pileup collisions.
+        detector: name in ``DETECTORS``.
+    """
+
+    process: str
+    seed: int
+    source: int
+    number: int
+    jets: int
+    pileup: float = 0.0
+    detector: str = "cms"
+
+    @property
+    def index(self) -> int:
+        """Unique among all chunks of a sample."""
+        return self.number * 2 + self.source
+
+
+@dataclass(frozen=True)
+class Pileup:
+    """Pileup of a chunk.
+
+    Attributes:
+        rng: random numbers of its own, so that the hard scatters are those of a sample without pileup.
+        pool: minimum-bias events.
+        mean: number of collisions.
+    """
+
+    rng: np.random.Generator
+    pool: Pool
+    mean: float
+
+
+def chunk_of_event(event: np.ndarray) -> np.ndarray:
+    """int64: ``Chunk.index`` of the chunk that made an event, before events are numbered anew."""
+    return event // _EVENTS_PER_CHUNK
+
+
+def plan(process: str, jets: int, seed: int, pileup: float = 0.0, detector: str = "cms") -> list[Chunk]:
+    """The chunks of a sample; classes are balanced, signal gets the odd jet."""
+    labels = egamma.LABELS if process == egamma.PROCESS else [s.label for s in PROCESSES[process].sources]
+    chunks = []
+    for index, label in enumerate(labels):
+        wanted = jets // 2 + (jets % 2 if label else 0)
+        for number, start in enumerate(range(0, wanted, CHUNK_JETS)):
+            size = min(CHUNK_JETS, wanted - start)
+            chunks.append(Chunk(process, seed, index, number, size, pileup, detector))
+    return sorted(chunks, key=lambda chunk: (chunk.number, chunk.source))
+
+
+def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
+    """All jets of a chunk, in the order of their events and falling pT.
+
+    Args:
+        chunk: which jets.
+        pool: minimum-bias events for pileup; by default they are made.
+
+    Raises:
+        InputError: the extra ``sim`` is not installed.
+        RuntimeError: the selection passes almost nothing.
+    """
+    process = PROCESSES[chunk.process]
+    source = process.sources[chunk.source]
+    # The name's checksum rather than its place in a list: adding a process leaves the others' files alone.
+    key = (zlib.crc32(chunk.process.encode()), chunk.source, chunk.number)
+    sequence = np.random.SeedSequence(chunk.seed, spawn_key=key)
+    rng = np.random.default_rng(sequence)
+    pileup = None
+    if chunk.pileup:
+        own = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 1)))
+        pileup = Pileup(own, pool or minimum_bias(chunk.seed, POOL_EVENTS), chunk.pileup)
+    generator = EventGenerator(source.cards, int(sequence.generate_state(1)[0]))
+    detector = DETECTORS[chunk.detector]
+    parts: list[Jets] = []
+    first = chunk.index * _EVENTS_PER_CHUNK
+    made = 0
+    while sum(map(len, parts)) < chunk.jets:
+        if made >= _MAX_CHUNK_EVENTS:
+            raise RuntimeError(
+                f"{made} events gave only {sum(map(len, parts))} of {chunk.jets} jets of {source.name}"
+            )
+        events = generator.next(BATCH_EVENTS)
+        batch = simulate_events(rng, process, source, events, first + made, detector, pileup)
+        made += BATCH_EVENTS
+        if len(batch):
+            parts.append(batch)
+    return concatenate_jets(parts).take(np.arange(chunk.jets))
+
+
+def simulate_events(
+    rng: np.random.Generator,
+    process: Process,
+    source: Source,
+    events: Events,
+    first_event: int,
+    detector: Detector,
+    pileup: Pileup | None = None,
+) -> Jets:
+    """The selected jets of some events.
+
+    Args:
+        rng: the chunk's random numbers.
+        process: what is selected.
+        source: which class of it the events are.
+        events: the generator's record.
+        first_event: number of the first event.
+        detector: its numbers.
+        pileup: what is laid over the events.
+    """
+    vertex_z = collision_points(rng, len(events), detector)
+    particles = visible_particles(events, vertex_z)
+    hard = particles
+    tracks = measure_tracks(rng, particles, vertex_z, detector)
+    behind = pass_material(rng, particles, detector)
+    deposits = impact_on_calorimeters(rng, behind, detector)
+    if pileup is not None:
+        soft, collisions = overlay(pileup.rng, pileup.pool, len(events), pileup.mean, detector)
+        soft_tracks = measure_tracks(pileup.rng, soft, vertex_z, detector)
+        soft_deposits = impact_on_calorimeters(
+            pileup.rng, pass_material(pileup.rng, soft, detector), detector
+        )
+        shift = len(particles)
+        particles = join_particles(particles, soft, shift)
+        tracks = joined([tracks, soft_tracks])
+        deposits = join_deposits(deposits, soft_deposits, shift)
+        behind = deposits.particles
+    candidates = reconstruct(rng, particles, tracks, deposits, vertex_z, detector)
+
+    low, high = process.jet_pt
+    if pileup is None:
+        jets = cluster_jets(candidates.event, candidates.momentum, len(events), process.radius, low)
+        rho, origin = None, None
+    else:
+        # Charged-hadron subtraction, and what is left of pileup taken off by the area of the jet.
+        origin = from_primary_vertex(candidates)
+        used = np.flatnonzero((origin != 0) | (not process.subtract_pileup))
+        jets = cluster_jets(
+            candidates.event[used], candidates.momentum[used], len(events), process.radius, low
+        )
+        rho = density(candidates.event[used], candidates.momentum[used], len(events))
+        if process.subtract_pileup:
+            jets = _without_pileup(jets, rho, process.radius)
+    in_range = (jets.pt > low) & (jets.pt < high) & (np.abs(jets.eta) < process.max_eta)
+    kept, truth = select_jets(process, source, events, jets)
+    if pileup is not None:
+        generated = generated_jets(hard, len(events), process.radius, GENERATED_SHARE * low)
+        near = match_taus(jets, _as_objects(generated), process.match)
+        if process.truth == "tau" and not source.label and process.subtract_pileup:
+            kept &= near >= 0
+        truth |= {
+            "n_pileup": collisions[jets.event].astype(np.int16),
+            "generated_pt": np.append(generated.pt, 0.0)[near].astype(np.float32),
+        }
+    rows = np.flatnonzero(in_range & kept)
+    jets = jets.take(rows)
+    truth = {name: column[rows] for name, column in truth.items()}
+
+    # Legs of early conversions leave tracks, but the photon stays one candidate, as if they were recognised.
+    legs = behind.take(
+        np.flatnonzero((np.abs(behind.pdg_id) == 11) & (particles.pdg_id[behind.origin] == 22))
+    )
+    leg_tracks = measure_tracks(rng, legs, vertex_z, detector)
+    track_columns = tuple(
+        np.concatenate([column[tracks.found], leg_column[leg_tracks.found]])
+        for column, leg_column in (
+            (particles.event, legs.event),
+            (tracks.pt, leg_tracks.pt),
+            (tracks.eta, leg_tracks.eta),
+            (tracks.phi, leg_tracks.phi),
+        )
+    )
+    kinematics = {name: getattr(jets, name).astype(np.float32) for name in ("pt", "eta", "phi", "mass")}
+    # From the stored axis, so that a reader of the file finds the same window.
+    ieta, iphi = window_corner(kinematics["eta"], kinematics["phi"])
+    hits = jet_hits(rng, len(events), jets, (ieta, iphi), track_columns, deposits, detector)  # type: ignore[arg-type]
+    if rho is not None:
+        kinematics["rho"] = rho[jets.event].astype(np.float32)
+    count = len(jets)
+    weight = np.ones(count) if process.truth == "tau" and source.label else events.weight[jets.event]
+    return Jets(
+        columns={**kinematics, "ieta": ieta, "iphi": iphi},
+        event=(first_event + jets.event).astype(np.int64),
+        label=np.full(count, source.label, np.int8),
+        weight=weight.astype(np.float32),
+        truth=truth,
+        hits=hits,
+        candidates=_jet_candidates(candidates, jets, process.candidate_radius, origin),
+    )
+
+
+def _without_pileup(jets: ReconstructedJets, rho: np.ndarray, radius: float) -> ReconstructedJets:
+    """Jets with the median density times their area taken off pT and mass."""
+    pt = np.maximum(jets.pt - rho[jets.event] * np.pi * radius**2, 0.0)
+    return replace(jets, pt=pt, mass=jets.mass * pt / jets.pt)
+
+
+def _as_objects(jets: ReconstructedJets) -> HadronicTaus:
+    momentum = four_momentum(jets.pt, jets.eta, jets.phi, jets.mass)
+    return HadronicTaus(jets.event, momentum, np.zeros(len(jets), np.int8))
+
+
+def _jet_candidates(
+    candidates: Candidates, jets: ReconstructedJets, radius: float, origin: np.ndarray | None
+) -> Ragged:
+    """Candidates around each jet axis, by falling pT."""
+    first = np.searchsorted(candidates.event, jets.event)
+    counts = np.searchsorted(candidates.event, jets.event, side="right") - first
+    jet = np.repeat(np.arange(len(jets)), counts)
+    row = ranges(first, counts)
+    pt, eta, phi = pt_eta_phi(candidates.momentum[row])
+    deta = eta - jets.eta[jet]
+    dphi = delta_phi(phi, jets.phi[jet])
+    near = np.flatnonzero(np.hypot(deta, dphi) < radius)
+    order = near[np.lexsort((-pt[near], jet[near]))]
+    row = row[order]
+    energies = {
+        "pt": pt[order],
+        "deta": deta[order],
+        "dphi": dphi[order],
+        "energy": candidates.momentum[row, 3],
+    }
+    impact = {name: getattr(candidates, name)[row] for name in ("d0", "dz", "d0_error", "dz_error")}
+    columns = {name: round_mantissa(column) for name, column in (energies | impact).items()}
+    columns |= {"pdg_id": candidates.pdg_id[row], "charge": candidates.charge[row]}
+    if origin is not None:
+        columns["from_pv"] = origin[row]
+    return Ragged.from_counts(columns, np.bincount(jet[order], minlength=len(jets)))

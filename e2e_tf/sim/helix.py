@@ -1,0 +1,97 @@
+"""Paths in the magnetic field, exactly along helices, to a cylinder closed by two discs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from e2e_tf.sim.detector import CMS
+from e2e_tf.sim.table import Table
+
+__all__ = ["CURVATURE", "Impact", "propagate"]
+
+CURVATURE = 0.299792458 * CMS.field_tesla  # pT [GeV] = CURVATURE * charge * radius of the helix [m]
+
+
+@dataclass(frozen=True)
+class Impact(Table):
+    """Where a particle meets a face.
+
+    Attributes:
+        eta, phi: float64 (n,), direction of the point as seen from the detector's centre [rad].
+        position: float64 (n, 3) [m].
+        reached: bool (n,).
+    """
+
+    eta: np.ndarray
+    phi: np.ndarray
+    position: np.ndarray
+    reached: np.ndarray
+
+
+def propagate(
+    charge: np.ndarray, momentum: np.ndarray, vertex: np.ndarray, radius: float, half_length: float
+) -> Impact:
+    """Follow particles to a cylinder closed by two discs, exactly along helices.
+
+    Args:
+        charge: float (n,), in units of e.
+        momentum: float (n, 4), px, py, pz, E [GeV] at the vertex.
+        vertex: float (n, 3) [m], inside the cylinder.
+        radius: of the cylinder [m].
+        half_length: |z| of the discs [m].
+
+    Returns:
+        The first crossing. A particle that curls inside the barrel and drifts to a disc reaches the disc; one
+        without longitudinal momentum as well reaches nothing.
+    """
+    pt = np.maximum(np.hypot(momentum[:, 0], momentum[:, 1]), 1e-6)
+    direction = momentum[:, :2] / pt[:, None]
+    slope = momentum[:, 2] / pt  # dz per transverse arc length
+    bent = charge != 0
+    # Angle turned per transverse arc length; positive particles turn clockwise in a field along +z.
+    turn = np.where(bent, -charge * CURVATURE / pt, 1.0)
+
+    arc = np.where(
+        bent,
+        _arc_to_cylinder(direction, turn, vertex, radius),
+        _line_to_cylinder(direction, vertex, radius),
+    )
+    level = slope == 0
+    to_disc = (np.sign(slope) * half_length - vertex[:, 2]) / np.where(level, 1.0, slope)
+    to_disc = np.where(level, np.inf, to_disc)
+    arc = np.minimum(arc, to_disc)
+    reached = np.isfinite(arc) & (arc >= 0)
+    arc = np.where(reached, arc, 0.0)
+
+    angle = turn * arc
+    along = np.where(bent, np.sin(angle) / turn, arc)
+    aside = np.where(bent, 2 * np.sin(angle / 2) ** 2 / turn, 0.0)
+    x = vertex[:, 0] + direction[:, 0] * along - direction[:, 1] * aside
+    y = vertex[:, 1] + direction[:, 1] * along + direction[:, 0] * aside
+    z = vertex[:, 2] + slope * arc
+    eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
+    return Impact(eta, np.arctan2(y, x), np.stack([x, y, z], 1), reached)
+
+
+def _line_to_cylinder(direction: np.ndarray, vertex: np.ndarray, radius: float) -> np.ndarray:
+    inward = -(direction * vertex[:, :2]).sum(1)
+    return inward + np.sqrt(np.maximum(inward**2 + radius**2 - (vertex[:, :2] ** 2).sum(1), 0.0))
+
+
+def _arc_to_cylinder(
+    direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray, radius: float
+) -> np.ndarray:
+    """Transverse arc length to the cylinder, infinite where the circle stays inside."""
+    bend = 1.0 / turn  # signed radius of the circle
+    centre = vertex[:, :2] + np.stack([-direction[:, 1], direction[:, 0]], 1) * bend[:, None]
+    away = np.hypot(centre[:, 0], centre[:, 1])
+    # Angle between the outward direction of the centre and a point of the circle at the wanted radius.
+    cosine = (radius**2 - away**2 - bend**2) / np.maximum(2 * away * np.abs(bend), 1e-12)
+    opening = np.arccos(np.clip(cosine, -1.0, 1.0))
+    spoke = vertex[:, :2] - centre
+    start = np.arctan2(spoke[:, 1], spoke[:, 0]) - np.arctan2(centre[:, 1], centre[:, 0])
+    sense = np.sign(turn)
+    steps = [((side * opening - start) * sense) % (2 * np.pi) for side in (1.0, -1.0)]
+    return np.where(np.abs(cosine) < 1, np.minimum(*steps) * np.abs(bend), np.inf)

@@ -1,0 +1,45 @@
+"""The order of the jets of a sample, in which no place and no number tells the class."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+
+import numpy as np
+
+from e2e_tf.data.jets import Jets
+
+__all__ = ["alternating", "in_random_pairs", "renumbered"]
+
+
+def alternating(sample: Jets) -> np.ndarray:
+    """Indices that take the classes in turn, each in its own order."""
+    assert sample.label is not None
+    rank = np.zeros(len(sample), np.int64)
+    for label in (0, 1):
+        rows = np.flatnonzero(sample.label == label)
+        rank[rows] = 2 * np.arange(len(rows)) + (1 - label)
+    return np.argsort(rank, kind="stable")
+
+
+def in_random_pairs(sample: Jets, seed: int) -> np.ndarray:
+    """Indices that take one jet of each class after another, which of them first by chance.
+
+    Every beginning of the file is balanced, and neither a jet's place nor its parity tells its class.
+    """
+    assert sample.label is not None
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"order"),)))
+    first = rng.integers(0, 2, len(sample))
+    rank = np.zeros(len(sample), np.int64)
+    for label in (0, 1):
+        rows = np.flatnonzero(sample.label == label)
+        pair = np.arange(len(rows))
+        rank[rows] = 2 * pair + (first[pair] != label)
+    return np.argsort(rank, kind="stable")
+
+
+def renumbered(sample: Jets) -> Jets:
+    """Events numbered as they appear, so that no number tells the class."""
+    _, first, inverse = np.unique(sample.event, return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))
+    return replace(sample, event=number[inverse.reshape(-1)].astype(np.int64))
