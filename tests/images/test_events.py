@@ -1,4 +1,4 @@
-"""Selection, masses, spectra, class-wise metrics and preprocessing, against numbers worked out by hand."""
+"""Selection, masses and spectra of drawn events, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from e2e_tf.data.jets import Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.images import (
     Events,
-    class_metrics,
-    dequantised,
     dimuon_mass,
     generate_events,
     mass_spectra,
-    max_normalised,
-    quantised,
     select_events,
 )
 
@@ -82,54 +78,6 @@ def test_spectra_by_hand() -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             mass_spectra(*arguments)
-
-
-def test_class_metrics_by_hand() -> None:
-    label = np.array([0, 0, 0, 1, 1, 2])
-    choice = np.array([0, 0, 1, 1, 2, 2])
-    score = np.eye(3)[choice] + 0.01
-    judged = class_metrics(label, score, ("a", "b", "c"))
-    assert judged["accuracy"] == pytest.approx(4 / 6)
-    assert judged["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
-    b = judged["classes"]["b"]
-    assert (b["precision"], b["recall"], b["f1"], b["events"]) == (0.5, 0.5, 0.5, 2)
-    # Class a against the rest: 2 of 3 above all others, one level with them.
-    assert judged["classes"]["a"]["auc"] == pytest.approx((2 + 0.5) / 3)
-    weighted = class_metrics(label, score, ("a", "b", "c"), np.array([1, 1, 2, 1, 1, 1]))
-    assert weighted["classes"]["a"]["recall"] == pytest.approx(0.5)
-    nobody = class_metrics(label[:3], score[:3], ("a", "b", "c"))["classes"]["c"]
-    assert (nobody["precision"], nobody["recall"], nobody["auc"]) == (None, None, None)
-    for arguments, sentence in (
-        ((label, score[:, :2], ("a", "b", "c")), r"score must be finite of shape \(n, 3\)"),
-        ((label + 1, score, ("a", "b", "c")), "label must be from 0 to 2, got 1 to 3"),
-        ((label[:2], score, ("a", "b", "c")), "one integer per score"),
-    ):
-        with pytest.raises(InputError, match=sentence):
-            class_metrics(*arguments)
-
-
-def test_max_normalised_and_quantised() -> None:
-    images = np.zeros((3, 2, 2, 2), np.float32)
-    images[0, :, :, 0] = [[0, 1], [2, 4]]
-    images[0, :, :, 1] = [[-2, 0], [1, 0.5]]
-    images[1, 0, 0, 0] = 7
-    scaled = max_normalised(images)
-    assert scaled[0, :, :, 0].tolist() == [[0, 0.25], [0.5, 1]]
-    assert scaled[0, :, :, 1].tolist() == [[-1, 0], [0.5, 0.25]]
-    assert scaled[1, 0, 0, 0] == 1
-    assert not scaled[2].any()
-    stored = quantised(images)
-    assert stored.dtype == np.uint8
-    assert stored[0, :, :, 0].tolist() == [[0, 64], [128, 255]]
-    assert stored[0, :, :, 1].tolist() == [[0, 0], [255, 128]]
-    positive = np.random.default_rng(0).exponential(size=(4, 5, 5, 2)).astype(np.float32)
-    assert np.abs(dequantised(quantised(positive)) - max_normalised(positive)).max() <= 1 / 510 + 1e-6
-    with pytest.raises(InputError, match="images must be uint8, got float32"):
-        dequantised(positive)
-    with pytest.raises(InputError, match=r"images must have shape \(n, H, W, C\), got \(5, 5\)"):
-        quantised(np.zeros((5, 5)))
-    with pytest.raises(InputError, match="images must be finite"):
-        max_normalised(np.full((1, 1, 1, 1), np.nan))
 
 
 def test_toy_events_are_reproducible() -> None:
