@@ -196,8 +196,6 @@ NO_TEST_LEFT = {
     "e2e_tf.layers.pair_mlp",
     "e2e_tf.layers.pooling",
     "e2e_tf.layers.segments",
-    "e2e_tf.runtime",
-    "e2e_tf.sim.detector",
     "e2e_tf.training.callbacks",
     "e2e_tf.training.checkpoint",
     "e2e_tf.training.predict",
