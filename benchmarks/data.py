@@ -30,7 +30,7 @@ from e2e_tf.data.graphs import GraphData, GraphRecipe
 from e2e_tf.data.jets import concatenate_jets, read_jets, write_jets
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.samples import SAMPLES, sample_path
-from e2e_tf.data.store import new_store
+from e2e_tf.data.store_writer import new_store
 from e2e_tf.graph import GraphBatch, edges_per_graph, knn
 
 BATCH = 128

@@ -13,7 +13,8 @@ import numpy as np
 from e2e_tf.data.features import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
-from e2e_tf.data.store import GRAPHS_FORMAT, GraphStore
+from e2e_tf.data.store import GraphStore
+from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 from e2e_tf.terminal import output

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe
-from e2e_tf.data.parts import Part, largest
-from e2e_tf.data.store import GraphStore, new_store
+from e2e_tf.data.parts import Part
+from e2e_tf.data.store import GraphStore
+from e2e_tf.data.store_writer import largest, new_store
 from e2e_tf.errors import InputError
 
 __all__ = ["ConvertReport", "PartsJoin"]

@@ -15,11 +15,11 @@ from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.readers import Report, open_reader
-from e2e_tf.data.store import new_store
+from e2e_tf.data.store_writer import largest, new_store
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, read_json, write_json
 
-__all__ = ["Part", "largest", "make_part", "read_piece"]
+__all__ = ["Part", "make_part", "read_piece"]
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,3 @@ def _identity(data: GraphData) -> np.ndarray:
     prints = fingerprints(data)
     own = mixed(prints + data.event.astype(np.int64).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     return np.where(prints == 0, np.uint64(0), own)
-
-
-def largest(data: GraphData) -> int:
-    """Nodes of the largest graph, 0 without graphs."""
-    return int(data.batch.n_node.max(initial=0))

@@ -16,7 +16,8 @@ from e2e_tf import cli
 from e2e_tf.data.convert import convert
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets, write_jets
-from e2e_tf.data.store import GraphStore, StoreWriter, new_store, write_store
+from e2e_tf.data.store import GraphStore
+from e2e_tf.data.store_writer import StoreWriter, new_store, write_store
 from e2e_tf.errors import EXIT_BAD_INPUT, InputError
 
 RECIPE = GraphRecipe(nodes="candidates", edges="knn:3", max_nodes=12)

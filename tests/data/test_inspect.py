@@ -10,7 +10,7 @@ import pytest
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.inspect import distribution, inspect, plot_summary, print_summary
 from e2e_tf.data.jets import Jets, write_jets
-from e2e_tf.data.store import write_store
+from e2e_tf.data.store_writer import write_store
 from e2e_tf.errors import InputError
 
 

@@ -8,7 +8,7 @@ from same import assert_same_graphs
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import write_jets
-from e2e_tf.data.parts import Part, largest, make_part, read_piece
+from e2e_tf.data.parts import Part, make_part, read_piece
 from e2e_tf.data.store import GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
@@ -70,9 +70,3 @@ def test_a_piece_comes_with_its_report(part):
     assert (len(jets), report.read) == (3, 3)
     with pytest.raises(InputError, match="cannot be called like that"):
         read_piece(part.store.parents[1] / "a.h5", "e2e_tf", 1, 4, "stop", {"colour": 1})
-
-
-def test_the_largest_graph(make_jets):
-    data = build_graphs(make_jets(6, seed=1), RECIPE)
-    assert largest(data) == data.batch.n_node.max() > 0
-    assert largest(data.take(np.arange(0))) == 0
