@@ -12,17 +12,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.errors import InputError
+from e2e_tf.terminal import console
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["DataConfig", "GraphConfig", "OutputConfig", "RunConfig", "TrainingConfig", "read_config"]
+__all__ = [
+    "DataConfig",
+    "GraphConfig",
+    "OutputConfig",
+    "RunConfig",
+    "TrainingConfig",
+    "make_config",
+    "read_config",
+    "read_toml",
+]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_OLD_NAMES = {"data": {"judge_pt_bins": "evaluate_pt_bins"}}
+"""Names of keys in configurations and runs of before, which are accepted, by section."""
 
 
 class DataConfig(_Section):
@@ -37,7 +51,9 @@ class DataConfig(_Section):
         split_seed: seed of the split; None takes the run's. Runs of several seeds that are compared on the same
             jets share one.
         reweight_pt: weight the background so that its pT spectrum matches the signal's.
-        pt_bins: bin edges [GeV] of the reweighting and of the judgement.
+        pt_bins: bin edges [GeV] of the reweighting and of the plots.
+        evaluate_pt_bins: bin edges [GeV] of the numbers of ``evaluate``; ``judge_pt_bins`` in configurations and runs
+            of before.
         use_event_weights: multiply by the sample's event weights.
     """
 
@@ -49,8 +65,18 @@ class DataConfig(_Section):
     split_seed: int | None = Field(None, ge=0)
     reweight_pt: bool = True
     pt_bins: tuple[float, ...] = (10, 15, 20, 25, 30, 35, 40, 45, 50)
-    judge_pt_bins: tuple[float, ...] = (10, 20, 30, 40, 50)
+    evaluate_pt_bins: tuple[float, ...] = (10, 20, 30, 40, 50)
     use_event_weights: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        for old, name in _OLD_NAMES["data"].items():
+            if isinstance(values, dict) and old in values:
+                if name in values:
+                    raise ValueError(f"{old} is the old name of {name}; give one of them")
+                values = {name if key == old else key: value for key, value in values.items()}
+        return values
 
 
 class GraphConfig(_Section):
@@ -85,7 +111,7 @@ class TrainingConfig(_Section):
         warmup_epochs: the learning rate first rises from 0 in so many epochs, which need not be a whole number
             (``cosine`` only).
         weight_decay: of the optimizer, apart from the gradient, as in AdamW.
-        clip_norm: longest gradient, all weights together; 0 for any.
+        clip_norm: longest gradient, all parameters together; 0 for any.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together. Left out, a model with batch normalisation gets batches of
             any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
@@ -167,6 +193,7 @@ class OutputConfig(_Section):
 
     @property
     def loss_name(self) -> str:
+        """The Keras loss by name, the kind's usual one unless another is given."""
         return self.loss or _LOSSES[self.kind][0]
 
     @property
@@ -184,7 +211,7 @@ class RunConfig(_Section):
     """A whole run.
 
     Attributes:
-        seed: of the split, the weights, the order of the data and dropout.
+        seed: of the split, the first parameters, the order of the data and dropout.
         data, graph, training: see there.
         model: ``name`` and the settings of that model.
         outputs: by name; the first one is what the best epoch and early stopping look at. Empty for one binary
@@ -200,19 +227,36 @@ class RunConfig(_Section):
 
     @property
     def model_name(self) -> str:
+        """Name of the model in :data:`e2e_tf.models.MODELS`."""
         return str(self.model.get("name", "gat_cheb"))
 
     @property
     def model_settings(self) -> dict[str, Any]:
+        """The settings of the model that are given, without its name."""
         return {key: value for key, value in self.model.items() if key != "name"}
 
 
 def read_config(path: str | os.PathLike[str]) -> RunConfig:
     """Read and check a configuration.
 
+    Args:
+        path: a TOML file.
+
     Raises:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable; the message
             names the key, what is accepted and what came.
+    """
+    return make_config(read_toml(path), str(path))
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The sections of a configuration file as they are; old names of keys are noted on the terminal.
+
+    Args:
+        path: a TOML file.
+
+    Raises:
+        InputError: the file is missing or not TOML.
     """
     path = Path(path)
     try:
@@ -221,13 +265,23 @@ def read_config(path: str | os.PathLike[str]) -> RunConfig:
         raise InputError(f"there is no configuration {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
-    return make_config(document, str(path))
+    for section, names in _OLD_NAMES.items():
+        for old in names.keys() & document.get(section, {}):
+            console().print(f"{path}: {section}.{old} is called {section}.{names[old]} now", style="yellow")
+    return document
 
 
 def make_config(document: dict[str, Any], where: str = "the configuration") -> RunConfig:
     """A checked configuration from nested dictionaries; errors as :func:`read_config`.
 
     A key ``preset`` names one of :data:`e2e_tf.models.RUNS`, whose sections count where the document says nothing.
+
+    Args:
+        document: sections by name, as in a TOML file.
+        where: what to call the document in a message.
+
+    Raises:
+        InputError: as :func:`read_config`.
     """
     from e2e_tf.models import model_settings, run_preset
 

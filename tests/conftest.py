@@ -24,7 +24,7 @@ seed = 3
 sample = "tau.h5"
 split = [0.6, 0.2, 0.2]
 pt_bins = [10, 20, 50]
-judge_pt_bins = [10, 20, 50]
+evaluate_pt_bins = [10, 20, 50]
 [model]
 name = "gat_cheb"
 channels = [8, 8]

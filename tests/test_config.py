@@ -87,3 +87,22 @@ def test_files_that_are_not_configurations(tmp_path):
     bad.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="bad.toml is not TOML"):
         read_config(bad)
+
+
+def test_old_names_of_keys_are_accepted_and_noted(tmp_path, capsys):
+    """Runs and sweeps of before hold them too; those are not noted again."""
+    path = tmp_path / "old.toml"
+    path.write_text("[data]\njudge_pt_bins = [10, 50]\n")
+    config = read_config(path)
+    assert config.data.evaluate_pt_bins == (10, 50)
+    assert "data.judge_pt_bins is called data.evaluate_pt_bins now" in capsys.readouterr().err.replace(
+        "\n", " "
+    )
+    stored = config.model_dump(mode="json")
+    stored["data"]["judge_pt_bins"] = stored["data"].pop("evaluate_pt_bins")
+    assert make_config(stored) == config
+    assert capsys.readouterr().err == ""
+    with pytest.raises(
+        InputError, match="judge_pt_bins is the old name of evaluate_pt_bins; give one of them"
+    ):
+        make_config({"data": {"judge_pt_bins": [1, 2], "evaluate_pt_bins": [1, 2]}})

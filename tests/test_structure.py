@@ -194,15 +194,9 @@ NO_TEST_LEFT = {
     "e2e_tf.layers.pair_mlp",
     "e2e_tf.layers.pooling",
     "e2e_tf.layers.segments",
-    "e2e_tf.training.callbacks",
-    "e2e_tf.training.checkpoint",
-    "e2e_tf.training.predict",
-    "e2e_tf.training.report",
-    "e2e_tf.tuning.cache",
     "e2e_tf.tuning.latency",
     "e2e_tf.tuning.live",
     "e2e_tf.tuning.retrain",
-    "e2e_tf.tuning.sweep",
 }
 
 OF_NO_MODULE = {

@@ -26,6 +26,16 @@ def run(
 ) -> None:
     """Search, work for a chief, or retrain.
 
+    Args:
+        config: configuration (TOML) of a search; None for other uses.
+        output: the sweep folder, or the new run's.
+        workers: processes that run trials on this machine.
+        chief: ``HOST:PORT``.
+        worker: be a worker of that chief.
+        retrain: a sweep folder whose best trial is trained again.
+        seeds: how often, with ``retrain``.
+        force: replace an existing folder, with ``retrain``.
+
     Raises:
         InputError: options are missing or contradict each other, or as the functions behind them.
         SystemExit: with status 1 if no trial completed or the chief fell silent.

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from e2e_tf.config import RunConfig, make_config
+from e2e_tf.config import RunConfig, make_config, read_toml
 from e2e_tf.errors import InputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["BUDGET", "TuneConfig", "make_tune_config", "read_tune_config"]
 
@@ -78,6 +71,10 @@ class TuneConfig(BaseModel):
 def make_tune_config(document: Mapping[str, Any], where: str = "the configuration") -> TuneConfig:
     """A checked section ``[tune]``.
 
+    Args:
+        document: keys and values.
+        where: what to call the document in a message.
+
     Raises:
         InputError: a key is unknown or a value is not acceptable.
     """
@@ -97,16 +94,13 @@ def make_tune_config(document: Mapping[str, Any], where: str = "the configuratio
 def read_tune_config(path: str | os.PathLike[str]) -> tuple[RunConfig, TuneConfig]:
     """The run and the search that a configuration describes.
 
+    Args:
+        path: a TOML file; without a section ``[tune]`` the defaults count.
+
     Raises:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable.
     """
-    path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise InputError(f"there is no configuration {path}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}") from error
+    document = read_toml(path)
     section = document.pop("tune", {})
     if not isinstance(section, dict):
         raise InputError(f"{path}: tune must be a section [tune], not {section!r}")

@@ -17,6 +17,9 @@ def visible_devices(environment: Mapping[str, str] | None = None) -> tuple[str, 
 
     Those of ``CUDA_VISIBLE_DEVICES`` where a batch system has set it, else all that ``nvidia-smi`` lists; the
     driver is not started in this process, which is going to be forked.
+
+    Args:
+        environment: environment variables; those of this process if None.
     """
     environment = os.environ if environment is None else environment
     named = environment.get("CUDA_VISIBLE_DEVICES")

@@ -31,13 +31,25 @@ class Source(Protocol):
         """A trial of Keras Tuner; its status may be STOPPED or IDLE."""
 
     def wanted(self, trial: str) -> bool:
-        """False if a running trial is to be ended."""
+        """False if a running trial is to be ended.
+
+        Args:
+            trial: its number; empty while none runs.
+        """
 
     def attempt(self, trial: str) -> int:
-        """How often the trial has been run before."""
+        """How often the trial has been run before.
+
+        Args:
+            trial: its number.
+        """
 
     def finish(self, record: Record) -> None:
-        """Hand in a record."""
+        """Hand in a record.
+
+        Args:
+            record: of a trial that has ended.
+        """
 
 
 def run_trials(
@@ -48,6 +60,13 @@ def run_trials(
     ended: Callable[[Record], None] = lambda record: None,
 ) -> None:
     """Run trials until the source has no more.
+
+    Args:
+        source: gives trials and takes their records.
+        sweep: where their folders go.
+        server: starts a process for each.
+        environment: environment variables of these processes.
+        ended: called with each record after the source has it.
 
     Raises:
         InputError: the model does not log the objective; the trial is not counted.

@@ -62,10 +62,16 @@ class EpochLog(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Start the clocks."""
         self._started = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note the epoch; a HyperModel without Keras may call it itself and look at :attr:`pruned`."""
+        """Note the epoch; a HyperModel without Keras may call it itself and look at :attr:`pruned`.
+
+        Args:
+            epoch: its number, from 0.
+            logs: the quantities of the epoch by name.
+        """
         logs = {name: float(value) for name, value in (logs or {}).items()}
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
@@ -89,6 +95,7 @@ class EpochLog(keras.callbacks.Callback):
             model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Stop the clocks, save the last model if asked, put the best parameters back."""
         if self._started is not None:
             self.seconds += time.perf_counter() - self._started[0]
             self.cpu_seconds += time.process_time() - self._started[1]

@@ -55,6 +55,11 @@ class GATChebHyperModel(RunHyperModel):
     )
 
     def accepted(self) -> dict[str, Sequence[str]]:
+        """As for every model, and the shapes.
+
+        Raises:
+            InputError: the space has a shape and a setting that the shape sets.
+        """
         accepted = super().accepted()
         table = (self.tune.space or {}).get("model", {})
         for prefix, settings in self._REPLACES:
@@ -67,6 +72,7 @@ class GATChebHyperModel(RunHyperModel):
         return accepted
 
     def defaults(self) -> dict[str, Any]:
+        """As for every model, and the shapes that the configuration's own layers have."""
         flat = super().defaults()
         return flat | {
             "model.gat_layers": len(flat["model.channels"]),
@@ -79,6 +85,12 @@ class GATChebHyperModel(RunHyperModel):
         }
 
     def shape(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Widths and heads of the layers from the shapes.
+
+        Args:
+            given: values of shapes; those not given follow from the configuration.
+        """
+
         def chosen(key: str) -> Any:
             return given.get(key, self.defaults()[f"model.{key}"])
 
@@ -167,6 +179,12 @@ HYPERMODELS: dict[str, type[RunHyperModel]] = {name: _OWN.get(name, RunHyperMode
 
 def make_hypermodel(config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> Any:
     """The HyperModel that a configuration asks for: that of its model, or one of the user's own.
+
+    Args:
+        config: the run that is varied.
+        tune: the section ``[tune]``.
+        base: where relative sample paths start, and modules of the user's own are found.
+        cache: folder for the graphs that trials share.
 
     Raises:
         InputError: as :class:`RunHyperModel`, or ``tune.hypermodel`` cannot be imported.

@@ -19,6 +19,10 @@ def importance(records: Sequence[Record], seed: int = 0) -> dict[str, float]:
     The forest is fitted to the scores of the trials that ended well; a parameter counts for as much as the fit
     gets worse when its values are shuffled among the trials. It is a hint, not a measurement: trials are few
     and parameters act together. Empty with fewer than :data:`MIN_TRIALS` trials, or if no score differs.
+
+    Args:
+        records: trials that have ended.
+        seed: of the forest and the permutations.
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
@@ -44,7 +48,11 @@ def importance(records: Sequence[Record], seed: int = 0) -> dict[str, float]:
 
 
 def encode(values: Sequence[object]) -> np.ndarray:
-    """Values as numbers: numbers as they are, others by their place among the different ones, none below all."""
+    """Values as numbers: numbers as they are, others by their place among the different ones, none below all.
+
+    Args:
+        values: of one parameter, one per trial.
+    """
     given = [value for value in values if value is not None]
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
         numbers = [float(str(value)) for value in given]

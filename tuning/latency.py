@@ -21,6 +21,14 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     """Median time for the validation jet of median size [ms]: exported to ONNX, ONNX Runtime, one thread.
 
     The parameters do not matter, so a model can be measured before it is trained.
+
+    Args:
+        model: a Keras model.
+        config: its run.
+        data: the splits; the jet is one of the validation part.
+
+    Raises:
+        InputError: the model cannot be exported with edge lists.
     """
     from e2e_tf.deploy.export import export
     from e2e_tf.deploy.interface import edges_feeds
@@ -39,7 +47,14 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
 
 
 def time_onnx(path: Path, feeds: dict[str, np.ndarray], repeats: int = 101, warm: int = 20) -> float:
-    """Median time of an ONNX model for the given inputs on one thread [ms]."""
+    """Median time of an ONNX model for the given inputs on one thread [ms].
+
+    Args:
+        path: an ONNX model.
+        feeds: its inputs by name; others are left out.
+        repeats: runs that are timed.
+        warm: runs before them.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -53,7 +53,11 @@ class SweepTable:
             self._live = None
 
     def ended(self, record: Record) -> None:
-        """A trial has ended."""
+        """A trial has ended.
+
+        Args:
+            record: of a trial that has ended.
+        """
         self.records[record.trial] = record
         if self._live is not None:
             self.refresh(force=True)
@@ -67,7 +71,11 @@ class SweepTable:
         console().print(line, style="dim", highlight=False, markup=False)
 
     def refresh(self, force: bool = False) -> None:
-        """Draw again, at most twice a second."""
+        """Draw again, at most twice a second.
+
+        Args:
+            force: draw also if it was drawn a moment ago.
+        """
         if self._live is None or (not force and time.monotonic() - self._drawn < 0.5):
             return
         self._drawn = time.monotonic()
@@ -123,7 +131,11 @@ class SweepTable:
 
 
 def last_line(text: str) -> str:
-    """The last line of a traceback, which says what was wrong."""
+    """The last line of a traceback, which says what was wrong.
+
+    Args:
+        text: such as a traceback.
+    """
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""
 

@@ -54,15 +54,27 @@ class Objective:
         return "max" if self.efficiency is not None else self.direction
 
     def better(self, a: float, b: float) -> bool:
-        """True if ``a`` is better than ``b``."""
+        """True if ``a`` is better than ``b``.
+
+        Args:
+            a: one value.
+            b: another one.
+        """
         return a > b if self.direction == "max" else a < b
 
     def best(self, values: Sequence[float]) -> int:
-        """Where the best value stands; the first of equals."""
+        """Where the best value stands; the first of equals.
+
+        Args:
+            values: at least one.
+        """
         return values.index(max(values) if self.direction == "max" else min(values))
 
     def require(self, metrics: Mapping[str, object]) -> None:
         """Refuse metrics that lack the objective.
+
+        Args:
+            metrics: by name, those of a trial.
 
         Raises:
             InputError: naming what there is.

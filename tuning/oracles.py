@@ -34,7 +34,13 @@ class DurableOracle:
     """
 
     def set_up(self, tune: TuneConfig, path: Path, defaults: Mapping[str, Any]) -> None:
-        """Set the budget and the file; called once, before anything else."""
+        """Set the budget and the file; called once, before anything else.
+
+        Args:
+            tune: the section ``[tune]``.
+            path: ``oracle.json``.
+            defaults: Keras Tuner's values of the first trial; empty draws it as any other.
+        """
         self.tune, self.path, self.defaults = tune, path, dict(defaults)
         self.seconds_before = 0.0
         self.began = time.monotonic()
@@ -94,7 +100,11 @@ class DurableOracle:
         return self.stopped
 
     def create_trial(self, tuner_id: str) -> Any:
-        """The next trial for someone: one to run again first, then a new one."""
+        """The next trial for someone: one to run again first, then a new one.
+
+        Args:
+            tuner_id: who asks.
+        """
         if self.halted:
             if tuner_id in self.ongoing_trials:  # type: ignore[attr-defined]
                 self.hand_back(tuner_id)  # cut by the end of the time; run again if there is more
@@ -103,7 +113,11 @@ class DurableOracle:
         return super().create_trial(tuner_id)  # type: ignore[misc]
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Values of the next trial, unless the budget is used up."""
+        """Values of the next trial, unless the budget is used up.
+
+        Args:
+            trial_id: number of the trial.
+        """
         if not self.stopped and len(self.trials) >= self.tune.trials:
             self.stopped = f"all {self.tune.trials} trials have been started"
         if self.stopped:
@@ -117,7 +131,11 @@ class DurableOracle:
         return response
 
     def propose(self, trial_id: str) -> dict[str, Any]:
-        """Values by the algorithm."""
+        """Values by the algorithm.
+
+        Args:
+            trial_id: number of the trial.
+        """
         return super().populate_space(trial_id)  # type: ignore[misc]
 
     def _random_values(self) -> dict[str, Any] | None:
@@ -131,11 +149,20 @@ class DurableOracle:
     # ---- ends of trials
 
     def attempt(self, trial_id: str) -> int:
-        """How often a trial has been run to an end before."""
+        """How often a trial has been run to an end before.
+
+        Args:
+            trial_id: number of the trial.
+        """
         return int(self._run_times[trial_id])  # type: ignore[attr-defined]
 
     def finish(self, record: Record, objective: Objective) -> None:
-        """End a trial as its record says."""
+        """End a trial as its record says.
+
+        Args:
+            record: of the trial.
+            objective: of the search.
+        """
         trial = self.trials[record.trial]
         if record.status == FAILED or record.score is None:
             status, message = _INVALID, record.message
@@ -166,7 +193,11 @@ class DurableOracle:
         return True
 
     def hand_back(self, tuner_id: str) -> str:
-        """Queue the trial of someone who is gone, to be run again; gives its number."""
+        """Queue the trial of someone who is gone, to be run again; gives its number.
+
+        Args:
+            tuner_id: who had the trial.
+        """
         trial = self.ongoing_trials.pop(tuner_id)  # type: ignore[attr-defined]
         trial.status = _INVALID
         if trial.trial_id not in self._retry_queue:  # type: ignore[attr-defined]
@@ -287,6 +318,12 @@ def recover(
 
     A trial whose folder is complete has ended, whatever the oracle knew of it; the others are queued again,
     unless they ran elsewhere and may do so still. Gives the numbers of those queued.
+
+    Args:
+        oracle: from :func:`make_oracle`.
+        records: of all trials whose folders are complete.
+        objective: of the search.
+        elsewhere: trials run on machines that may run them still.
     """
     ended = {record.trial: record for record in records}
     queued = []

@@ -34,7 +34,12 @@ def write_report(sweep: Sweep, stopped: str = "") -> None:
 
 
 def trials_csv(sweep: Sweep, records: Sequence[Record]) -> str:
-    """One line per trial: number, status, objective, values, metrics, times, the last line of an error."""
+    """One line per trial: number, status, objective, values, metrics, times, the last line of an error.
+
+    Args:
+        sweep: the sweep.
+        records: its trials, by number.
+    """
     values = _names(records)
     metrics = sorted({n for r in records for n in r.metrics} - {sweep.objective.name})
     out = io.StringIO()
@@ -68,7 +73,13 @@ def trials_csv(sweep: Sweep, records: Sequence[Record]) -> str:
 
 
 def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> str:
-    """The report as a page with everything in it."""
+    """The report as a page with everything in it.
+
+    Args:
+        sweep: the sweep.
+        records: its trials, by number.
+        stopped: why the search ended, if it has.
+    """
     objective = sweep.objective
     counts = {s: sum(r.status == s for r in records) for s in _COLOURS}
     summary = (

@@ -29,7 +29,7 @@ def retrain(
 ) -> list[Run]:
     """Train the best completed trial again on training and validation part together.
 
-    The test part stays as unseen as it was: the split is that of the sweep for every seed, only the weights and
+    The test part stays as unseen as it was: the split is that of the sweep for every seed, only the parameters and
     the order of the jets differ. Nothing is left to choose an epoch with, so each training ends at the trial's
     best epoch, with the learning rates it had until there.
 
@@ -83,6 +83,10 @@ def train_on_all(
         seeds: how many trainings, with consecutive seeds.
         source: noted in ``provenance.json``.
         force: replace an existing folder.
+
+    Raises:
+        InputError: there are no seeds to train, the sample cannot be used, or ``folder`` exists and ``force`` is
+            false.
     """
     if seeds < 1:
         raise InputError(f"seeds must be at least 1, not {seeds}")

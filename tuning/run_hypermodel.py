@@ -134,15 +134,26 @@ class RunHyperModel(keras_tuner.HyperModel):
         return flat
 
     def declare_hyperparameters(self, hp: Any) -> None:
-        """Register the whole space; no model is built for it."""
+        """Register the whole space; no model is built for it.
+
+        Args:
+            hp: Keras Tuner's hyperparameters.
+        """
         self.space.declare(hp, self.defaults())
 
     def shape(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of the model that the parameters in :attr:`SHAPES` stand for."""
+        """Settings of the model that the parameters in :attr:`SHAPES` stand for.
+
+        Args:
+            given: values of shapes by name.
+        """
         return {}
 
     def configure(self, values: Mapping[str, Any]) -> RunConfig:
         """The run configuration that parameter values describe.
+
+        Args:
+            values: by ``section.key``; other settings stay those of the configuration.
 
         Raises:
             InputError: the configuration refuses a value.
@@ -187,7 +198,14 @@ class RunHyperModel(keras_tuner.HyperModel):
     # ---- one trial
 
     def data(self, config: RunConfig) -> TrialData:
-        """The splits of a configuration, shared by the trials with the same graph."""
+        """The splits of a configuration, shared by the trials with the same graph.
+
+        Args:
+            config: of a trial.
+
+        Raises:
+            InputError: as :func:`e2e_tf.training.prepare.prepare`.
+        """
         return trial_data(config, self.base, self.cache)
 
     def warm_up(self) -> None:
@@ -204,7 +222,14 @@ class RunHyperModel(keras_tuner.HyperModel):
         next(DisjointLoader(graphs, batch_size=8, bucket=True, shuffle=True).batches())
 
     def build(self, hp: Any) -> Any:
-        """The compiled model of one trial; reads its data on the way."""
+        """The compiled model of one trial; reads its data on the way.
+
+        Args:
+            hp: Keras Tuner's hyperparameters with the values of the trial.
+
+        Raises:
+            InputError: the sample cannot be used, or the model takes an input that it lacks.
+        """
         config = self.configure(self.space.values(hp))
         self._data = self.data(config)
         train = self._data.train
@@ -222,6 +247,13 @@ class RunHyperModel(keras_tuner.HyperModel):
         initial_epoch: int = 0,
     ) -> dict[str, float]:
         """Train, and measure what the objective needs; gives the metrics of the best epoch.
+
+        Args:
+            hp: as for :meth:`build`.
+            model: from :meth:`build`, or a saved one that goes on.
+            callbacks: Keras callbacks; an EpochLog among them is used.
+            epochs: train up to this epoch; None for all of the configuration.
+            initial_epoch: epochs that the model has seen.
 
         Raises:
             Infeasible: the exported model is too slow.
@@ -258,7 +290,14 @@ class RunHyperModel(keras_tuner.HyperModel):
         return metrics
 
     def write_run(self, folder: Path, hp: Any, entry: Mapping[str, Any], seed: int) -> None:
-        """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open."""
+        """Make the folder of a trial, which has its ``model.keras``, a run folder that other commands open.
+
+        Args:
+            folder: of the trial.
+            hp: as for :meth:`build`.
+            entry: ``metrics``, ``history`` and ``best_epoch`` of the training.
+            seed: of the training.
+        """
         config = self.configure(self.space.values(hp))
         data = self._data or self.data(config)
         begin_run(folder, config, self.base, data.preprocess)

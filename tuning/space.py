@@ -53,6 +53,10 @@ class Parameter:
     def parse(cls, name: str, given: Any) -> Parameter:
         """A parameter from what stands in the configuration.
 
+        Args:
+            name: ``section.key``.
+            given: what the configuration says of it: a list of choices, or a table.
+
         Raises:
             InputError: it is neither a list of choices nor a range.
         """
@@ -109,17 +113,29 @@ class Parameter:
         return self.choices or (self.low, self.high)
 
     def encode(self, value: Any) -> Any:
-        """The value as Keras Tuner stores it: a number or a string."""
+        """The value as Keras Tuner stores it: a number or a string.
+
+        Args:
+            value: one of the parameter's values.
+        """
         return _label(_hashable(value)) if self.choices and not self._plain else value
 
     def decode(self, stored: Any) -> Any:
-        """The value that Keras Tuner's stands for."""
+        """The value that Keras Tuner's stands for.
+
+        Args:
+            stored: what :meth:`encode` gave.
+        """
         if self.choices:
             return next(choice for choice in self.choices if self.encode(choice) == stored)
         return int(stored) if self.is_integer else float(stored)
 
     def accepts(self, value: Any) -> bool:
-        """True if the value is a choice or in the range."""
+        """True if the value is a choice or in the range.
+
+        Args:
+            value: any value.
+        """
         if self.choices:
             return _label(_hashable(value)) in {_label(choice) for choice in self.choices}
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -136,7 +152,12 @@ class Parameter:
         return len(types) == 1 and types <= {str, int, float}
 
     def declare(self, hp: Any, default: Any = None) -> None:
-        """Register the parameter with Keras Tuner; ``default`` is where a search starts, if acceptable."""
+        """Register the parameter with Keras Tuner; ``default`` is where a search starts, if acceptable.
+
+        Args:
+            hp: Keras Tuner's hyperparameters.
+            default: the value of the first trial; None if the configuration has none.
+        """
         given = self.encode(default) if default is not None and self.accepts(default) else None
         scope = (
             {} if self.parent is None else {"parent_name": self.parent[0], "parent_values": [*self.parent[1]]}
@@ -213,12 +234,21 @@ class SearchSpace:
         return name in self.parameters
 
     def declare(self, hp: Any, defaults: Mapping[str, Any] | None = None) -> None:
-        """Register all parameters with Keras Tuner's ``hp``, parents first."""
+        """Register all parameters with Keras Tuner's ``hp``, parents first.
+
+        Args:
+            hp: Keras Tuner's hyperparameters.
+            defaults: values of the first trial by name.
+        """
         for parameter in sorted(self, key=lambda p: p.parent is not None):
             parameter.declare(hp, (defaults or {}).get(parameter.name))
 
     def values(self, hp: Any) -> dict[str, Any]:
-        """The values of the active parameters of Keras Tuner's ``hp``."""
+        """The values of the active parameters of Keras Tuner's ``hp``.
+
+        Args:
+            hp: Keras Tuner's hyperparameters of a trial.
+        """
         return {p.name: p.decode(hp.values[p.name]) for p in self if p.name in hp.values}
 
     def to_dict(self) -> dict[str, Any]:

@@ -84,12 +84,20 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Record:
-        """From ``result.json``; unknown entries of later versions are left out."""
+        """From ``result.json``; unknown entries of later versions are left out.
+
+        Args:
+            path: a ``result.json``.
+        """
         stored = read_json(path)
         return cls(**{key: value for key, value in stored.items() if key in cls.__dataclass_fields__})
 
     def curve(self, name: str) -> list[float]:
-        """A quantity per epoch, of the first execution."""
+        """A quantity per epoch, of the first execution.
+
+        Args:
+            name: of a quantity that is logged per epoch.
+        """
         return self.executions[0]["history"].get(name, []) if self.executions else []
 
 
@@ -125,7 +133,11 @@ class Sweep:
         return [Record.read(path) for path in found]
 
     def record(self, trial: str) -> Record | None:
-        """One trial, if it has ended."""
+        """One trial, if it has ended.
+
+        Args:
+            trial: its number as text.
+        """
         path = self.trials / trial / "result.json"
         return Record.read(path) if path.is_file() else None
 
@@ -172,6 +184,9 @@ class Sweep:
 def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
     """Open a sweep folder.
 
+    Args:
+        folder: of the sweep.
+
     Raises:
         InputError: it is missing or is not a sweep.
     """
@@ -193,7 +208,12 @@ def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
 
 
 def describe(sweep: Sweep, space: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``sweep.json`` holds."""
+    """What ``sweep.json`` holds.
+
+    Args:
+        sweep: the sweep.
+        space: its parameters, as :meth:`e2e_tf.tuning.space.SearchSpace.to_dict` gives them.
+    """
     return {
         "format": FORMAT,
         "format_version": 1,
@@ -207,6 +227,10 @@ def describe(sweep: Sweep, space: Mapping[str, Any]) -> dict[str, Any]:
 def check_folder(folder: Path, document: Mapping[str, Any]) -> None:
     """Refuse a folder that holds something else or another search; nothing is touched.
 
+    Args:
+        folder: of the sweep, which need not exist.
+        document: what :func:`describe` gives.
+
     Raises:
         InputError: naming the first difference.
     """
@@ -216,6 +240,10 @@ def check_folder(folder: Path, document: Mapping[str, Any]) -> None:
         raise InputError(f"{folder} is a file; choose another name for the sweep folder")
     if (folder / "sweep.json").is_file():
         stored = read_json(folder / "sweep.json")
+        if stored.get("config") is not None:  # of an earlier version perhaps, whose keys had other names
+            stored["config"] = make_config(stored["config"], str(folder / "sweep.json")).model_dump(
+                mode="json"
+            )
         difference = _difference(_searched(stored), _searched(json.loads(json.dumps(document))))
         if difference:
             raise InputError(
@@ -251,6 +279,10 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 @contextlib.contextmanager
 def locked(folder: Path, wait: float = 20.0) -> Iterator[None]:
     """Hold a sweep folder for one searching process; waits for one that is being killed to be gone.
+
+    Args:
+        folder: of the sweep; created.
+        wait: how long to wait for another process [s].
 
     Raises:
         InputError: another process searches in the folder.

@@ -60,7 +60,12 @@ class Request:
 
 
 def run_request(hypermodel: Any, request: Request) -> None:
-    """Run a trial and file its record, whatever happens; what is printed goes to ``log.txt``."""
+    """Run a trial and file its record, whatever happens; what is printed goes to ``log.txt``.
+
+    Args:
+        hypermodel: of this library or the user's own; None if the request is for the search space of none.
+        request: what to run.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the search, which then ends this process
     os.environ.update(request.environment)
     request.part.mkdir(parents=True, exist_ok=True)
@@ -92,7 +97,13 @@ def run_request(hypermodel: Any, request: Request) -> None:
 
 
 def failed(request: Request, message: str, executions: list[dict[str, Any]] | None = None) -> Record:
-    """The record of a trial that ended with an error."""
+    """The record of a trial that ended with an error.
+
+    Args:
+        request: what was asked for.
+        message: why it failed.
+        executions: trainings of the trial that had ended.
+    """
     from keras_tuner import HyperParameters
 
     values = HyperParameters.from_config(request.hyperparameters).values
@@ -110,7 +121,12 @@ def failed(request: Request, message: str, executions: list[dict[str, Any]] | No
 
 
 def file_record(request: Request, record: Record) -> None:
-    """Write the record and move the folder to its place; an earlier attempt there makes room."""
+    """Write the record and move the folder to its place; an earlier attempt there makes room.
+
+    Args:
+        request: what was asked for.
+        record: what became of it.
+    """
     request.part.mkdir(parents=True, exist_ok=True)
     write_json(request.part / "result.json", record.to_dict())
     try:
@@ -353,7 +369,11 @@ def _public(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_progress(part: Path) -> dict[str, Any]:
-    """What the trial in that folder last said of itself; empty before its first epoch."""
+    """What the trial in that folder last said of itself; empty before its first epoch.
+
+    Args:
+        part: the folder that the trial works in.
+    """
     path = part / "progress.json"
     try:
         return dict(read_json(path))

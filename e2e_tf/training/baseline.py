@@ -267,7 +267,12 @@ def train_baseline(
 
 
 def baseline_score(estimator: Any, features: np.ndarray) -> np.ndarray:
-    """float64 (n,): the estimator's probability of signal."""
+    """float64 (n,): the estimator's probability of signal.
+
+    Args:
+        estimator: from :func:`train_baseline`.
+        features: float (n, F), in the order of the training.
+    """
     with _one_thread():
         return np.asarray(estimator.predict_proba(features)[:, 1])
 

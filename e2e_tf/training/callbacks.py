@@ -20,6 +20,7 @@ class LoaderEpoch(keras.callbacks.Callback):
         self.loader = loader
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the loader's epoch."""
         self.loader.epoch = epoch
 
 
@@ -33,6 +34,7 @@ class EpochProgress(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock, and on a terminal the bar."""
         self._started = time.perf_counter()
         if console().is_terminal:
             from rich.progress import Progress
@@ -42,10 +44,12 @@ class EpochProgress(keras.callbacks.Callback):
             self._task = self._bar.add_task(f"Epoch {epoch + 1}/{self.epochs}", total=self.steps)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Move the bar on."""
         if self._bar is not None:
             self._bar.advance(self._task)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Print the epoch's quantities and its seconds."""
         self._close()
         seconds = time.perf_counter() - self._started
         values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
@@ -54,6 +58,7 @@ class EpochProgress(keras.callbacks.Callback):
         )
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Take the bar away, also after an early stop."""
         self._close()
 
     def _close(self) -> None:

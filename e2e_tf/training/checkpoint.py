@@ -39,6 +39,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.best_epoch: int = state.get("best_epoch", -1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the checkpoint of the epoch, remove the one before, stop if patience has run out."""
         logs = logs or {}
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
@@ -71,7 +72,12 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def load_checkpoint(path: Path, state: dict[str, Any]) -> Any:
-    """The compiled model of a checkpoint, with the random generators where they were."""
+    """The compiled model of a checkpoint, with the random generators where they were.
+
+    Args:
+        path: the folder of the checkpoint.
+        state: what is in its ``state.json``.
+    """
     model = keras.models.load_model(path / "model.keras")
     for variable, value in zip(_random_states(model), state["random"], strict=True):
         variable.assign(value)
@@ -83,6 +89,10 @@ def _random_states(model: Any) -> list[Any]:
 
 
 def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest complete checkpoint of a folder and its state, or None."""
+    """The newest complete checkpoint of a folder and its state, or None.
+
+    Args:
+        folder: where checkpoints go; need not exist.
+    """
     found = sorted(folder.glob("epoch-[0-9]*")) if folder.is_dir() else []
     return (found[-1], read_json(found[-1] / "state.json")) if found else None

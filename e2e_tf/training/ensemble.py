@@ -13,7 +13,7 @@ __all__ = ["ensemble"]
 def ensemble(models: Sequence[Any], name: str = "ensemble") -> Any:
     """One Keras model whose outputs are the means of the members' outputs.
 
-    It is saved, loaded and exported like any other; the members' weights are copied.
+    It is saved, loaded and exported like any other; the members' parameters are copied.
 
     Args:
         models: functional models with the same outputs, such as one per seed. They may take different inputs, such

@@ -75,7 +75,7 @@ def evaluate(
             pt=pt,
             weight=test.weight,
             event=test.jets.event,
-            pt_bins=run.config.data.judge_pt_bins,
+            pt_bins=run.config.data.evaluate_pt_bins,
             bootstraps=bootstraps,
             seed=run.config.seed,
         )

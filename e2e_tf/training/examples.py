@@ -105,7 +105,11 @@ class Examples:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> Examples:
-        """Examples from what :meth:`arrays` gave."""
+        """Examples from what :meth:`arrays` gave.
+
+        Args:
+            arrays: by name, as in files.
+        """
 
         def part(name: str) -> Any:
             if name in arrays:
@@ -124,7 +128,11 @@ class Examples:
 
 
 def join(parts: Sequence[Examples]) -> Examples:
-    """The examples of several parts of the same data, one after the other."""
+    """The examples of several parts of the same data, one after the other.
+
+    Args:
+        parts: at least one, all with the same inputs and outputs.
+    """
 
     def joined(pick: Callable[[Examples], Any]) -> Any:
         values = [pick(part) for part in parts]

@@ -15,14 +15,14 @@ __all__ = ["fine_tune", "freeze"]
 
 
 def freeze(model: Any, patterns: Sequence[str]) -> list[str]:
-    """Keep the weights of layers as they are; a frozen batch normalisation also keeps its statistics.
+    """Keep the parameters of layers as they are; a frozen batch normalisation also keeps its statistics.
 
     Args:
         model: a Keras model; compile it afterwards, or again.
         patterns: names of layers, with ``*`` and ``?``: ``["gat_*", "cheb_1"]``. Frozen layers stay frozen.
 
     Returns:
-        The names of the layers that are frozen now and have weights.
+        The names of the layers that are frozen now and have parameters.
 
     Raises:
         InputError: a pattern fits no layer.

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from e2e_tf.config import RunConfig, read_config
+from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
@@ -86,11 +86,19 @@ def _claim(folder: Path, stored: dict[str, Any], force: bool) -> None:
         return
     if (folder / "model.keras").exists() or not (folder / "config.json").is_file():
         raise InputError(f"{folder} exists already; choose another name, or give --force to replace it")
-    if read_json(folder / "config.json") != stored:
+    if not _same(read_json(folder / "config.json"), stored):
         raise InputError(
             f"{folder} holds an unfinished run of another configuration; choose another name, or give --force "
             "to replace it"
         )
+
+
+def _same(held: Any, wanted: dict[str, Any]) -> bool:
+    """True if a stored configuration, perhaps of an earlier version, means what is wanted."""
+    try:
+        return stored_config(make_config(held["config"]), Path(held["base"])) == wanted
+    except (InputError, KeyError, TypeError):
+        return False
 
 
 def _train(

@@ -54,7 +54,12 @@ def new_model(config: RunConfig, examples: Examples, preprocess: Preprocess, see
 
 
 def steps_per_epoch(count: int, options: TrainingConfig) -> int:
-    """Batches in an epoch over so many jets."""
+    """Batches in an epoch over so many jets.
+
+    Args:
+        count: jets of the training part.
+        options: the section ``[training]``.
+    """
     return -(-count // options.batch_size)
 
 
@@ -114,7 +119,11 @@ def _metric(kind: str) -> Any:
 
 
 def logged(config: RunConfig) -> tuple[str, ...]:
-    """Names of all quantities that the training of a run logs per epoch, those of the validation part first."""
+    """Names of all quantities that the training of a run logs per epoch, those of the validation part first.
+
+    Args:
+        config: the run.
+    """
     if not config.outputs:
         names = ["auc", "loss"]
     elif len(config.outputs) == 1:
@@ -144,7 +153,12 @@ def monitor(config: RunConfig, output: str = "") -> str:
 
 
 def buckets(model: Any, wanted: bool | None = None) -> bool:
-    """Whether graphs of similar size make a batch in training; ``wanted`` as :attr:`TrainingConfig.bucket`."""
+    """Whether graphs of similar size make a batch in training; ``wanted`` as :attr:`TrainingConfig.bucket`.
+
+    Args:
+        model: a Keras model.
+        wanted: what the configuration says; None leaves it to the model.
+    """
     if wanted is not None:
         return wanted
     # Batch normalisation is what keeps moving statistics, in layers of any kind and depth.

@@ -129,6 +129,11 @@ def load_sample(
 def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[Jets, dict[str, Any]]:
     """As :func:`load_sample`, for jets only.
 
+    Args:
+        sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
+        reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
+        base: a folder; the working folder if None.
+
     Raises:
         InputError: there is no such sample, it cannot be read, or it holds images.
     """
@@ -153,6 +158,10 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     """Read, select, split, build graphs, normalise and weight.
 
     The normalisation, the pT weights and the factors of outputs are fitted on the training part only.
+
+    Args:
+        config: the run.
+        base: where relative sample paths start; the working folder if None.
 
     Raises:
         InputError: the sample cannot be used; the message says why.

@@ -10,7 +10,11 @@ __all__ = ["metrics_table"]
 
 
 def metrics_table(metrics: dict[str, Any]) -> None:
-    """ROC-AUC and background rejection of every classifier, overall and in pT bins; then the outputs."""
+    """ROC-AUC and background rejection of every classifier, overall and in pT bins; then the outputs.
+
+    Args:
+        metrics: what :func:`e2e_tf.training.evaluate.evaluate` returns.
+    """
     from rich.table import Table
 
     if metrics.get("outputs"):
@@ -27,9 +31,9 @@ def metrics_table(metrics: dict[str, Any]) -> None:
     first = next(iter(metrics["classifiers"].values()))
     for entry in first["overall"]["rejection"]:
         table.add_column(f"1/ε_B at {entry['efficiency']:.0%}", justify="right")
-    for name, judged in metrics["classifiers"].items():
-        rows = [("all", judged["overall"])]
-        rows += [(f"{part['low']:g}-{part['high']:g}", part) for part in judged["pt_bins"]]
+    for name, found in metrics["classifiers"].items():
+        rows = [("all", found["overall"])]
+        rows += [(f"{part['low']:g}-{part['high']:g}", part) for part in found["pt_bins"]]
         for i, (where, part) in enumerate(rows):
             cells = ["-"] * (1 + len(first["overall"]["rejection"]))
             if part["auc"] is not None:

@@ -59,12 +59,26 @@ class Roc:
         return float(auc(self.background, self.signal))
 
     def reaching(self, targets: np.ndarray) -> np.ndarray:
-        """Index of the first point whose signal efficiency is at least each target."""
+        """Index of the first point whose signal efficiency is at least each target.
+
+        Args:
+            targets: float64 (k,), signal efficiencies.
+
+        Returns:
+            int (k,).
+        """
         # A weighted sum that should be the target exactly may miss it by rounding.
         return np.minimum(np.searchsorted(self.signal, targets - 1e-12), len(self.signal) - 1)
 
     def background_at(self, targets: np.ndarray) -> np.ndarray:
-        """Background efficiency at each signal efficiency, between points by a straight line."""
+        """Background efficiency at each signal efficiency, between points by a straight line.
+
+        Args:
+            targets: float64 (k,), signal efficiencies.
+
+        Returns:
+            float64 (k,).
+        """
         after = self.reaching(targets)
         before = np.maximum(after - 1, 0)
         step = self.signal[after] - self.signal[before]
@@ -86,12 +100,19 @@ def rejection_of(passing: float, n_background: float) -> Rejection:
 
 
 def effective_count(weight: np.ndarray) -> float:
-    """(Σw)²/Σw²: so many jets of weight 1 would have the same relative error."""
+    """(Σw)²/Σw²: so many jets of weight 1 would have the same relative error.
+
+    Args:
+        weight: float (n,).
+    """
     return float(weight.sum() ** 2 / np.square(weight).sum())
 
 
 def checked_efficiencies(efficiency: float | Sequence[float] | np.ndarray) -> np.ndarray:
     """Signal efficiencies as float64 (k,).
+
+    Args:
+        efficiency: one or several.
 
     Raises:
         InputError: one is outside (0, 1].

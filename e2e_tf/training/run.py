@@ -76,11 +76,15 @@ class Run:
 
     @property
     def provenance(self) -> dict[str, Any]:
+        """What ``provenance.json`` holds, see :func:`provenance_of`."""
         return read_json(self.folder / "provenance.json")
 
 
 def open_run(folder: str | os.PathLike[str]) -> Run:
     """Open a finished run.
+
+    Args:
+        folder: of the run.
 
     Raises:
         InputError: the folder is missing, is not a run, or its training has not finished.

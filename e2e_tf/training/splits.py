@@ -173,6 +173,9 @@ class PtReweighting:
     def from_dict(cls, values: Mapping[str, Any]) -> PtReweighting:
         """The inverse of `to_dict`.
 
+        Args:
+            values: what :meth:`to_dict` gave.
+
         Raises:
             InputError: keys are missing or unknown, or values cannot be used.
         """
@@ -195,7 +198,14 @@ def pt_weights(
     bins: int | Sequence[float] = 10,
     weight: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Fit a `PtReweighting` to these jets and apply it to them: float32 (n,). See there for the arguments."""
+    """Fit a `PtReweighting` to these jets and apply it to them: float32 (n,). See there for the arguments.
+
+    Args:
+        pt: float (n,), jet pT [GeV].
+        label: int (n,), 1 for signal and 0 for background.
+        bins: bin edges [GeV].
+        weight: float (n,), event weights; None means 1.
+    """
     return PtReweighting.fit(pt, label, bins, weight).weights(pt, label, weight)
 
 

@@ -36,7 +36,11 @@ class Target:
     weight: np.ndarray
 
     def take(self, index: np.ndarray) -> Target:
-        """The given jets in the given order."""
+        """The given jets in the given order.
+
+        Args:
+            index: int (n,) or bool (B,).
+        """
         return Target(self.value[index], self.weight[index])
 
 
@@ -79,7 +83,12 @@ def make_target(name: str, output: OutputConfig, jets: Jets, weight: np.ndarray)
 
 
 def target_scale(output: OutputConfig, train: Target) -> np.ndarray:
-    """float64 (classes,) or (1,): factors that bring the training jets' mean weight to 1, per class if balanced."""
+    """float64 (classes,) or (1,): factors that bring the training jets' mean weight to 1, per class if balanced.
+
+    Args:
+        output: what the configuration says of the output.
+        train: the target of the training part.
+    """
     total = float(train.weight.sum())
     if output.kind == "regression" or not output.balance:
         return np.array([len(train.weight) / total if total > 0 else 1.0])
@@ -89,13 +98,22 @@ def target_scale(output: OutputConfig, train: Target) -> np.ndarray:
 
 
 def scaled(target: Target, scale: np.ndarray) -> Target:
-    """The target with its weights multiplied by what :func:`target_scale` gives."""
+    """The target with its weights multiplied by what :func:`target_scale` gives.
+
+    Args:
+        target: of any part.
+        scale: float64 (classes,) or (1,).
+    """
     factor = scale[0] if len(scale) == 1 else scale[target.value.astype(int)]
     return Target(target.value, (target.weight * factor).astype(np.float32))
 
 
 def run_outputs(config: RunConfig) -> Any:
-    """What :func:`e2e_tf.models.build_model` takes as ``outputs``: 1, or a Head for each of the configuration."""
+    """What :func:`e2e_tf.models.build_model` takes as ``outputs``: 1, or a Head for each of the configuration.
+
+    Args:
+        config: of the run.
+    """
     from e2e_tf.models import Head
 
     if not config.outputs:

@@ -89,6 +89,19 @@ def test_an_unfinished_run_of_another_configuration_is_refused(trained, tau_fold
     assert [p.name for p in folder.iterdir()] == ["config.json"]
 
 
+def test_an_unfinished_run_of_an_earlier_version_goes_on(trained, tau_folder, tmp_path):
+    """Its config.json has old names of keys, and lacks those that are new."""
+    stored = json.loads((trained / "config.json").read_text())
+    data = stored["config"]["data"]
+    data["judge_pt_bins"] = data.pop("evaluate_pt_bins")
+    del data["split_seed"]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(stored))
+    run = fit(tau_folder / "tiny.toml", folder)
+    assert run.config == open_run(trained).config
+
+
 def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
     text = (tau_folder / "tiny.toml").read_text().replace("epochs = 2", "epochs = 40\npatience = 1")
     (tau_folder / "stop.toml").write_text(text)

@@ -26,7 +26,7 @@ seed = 3
 sample = "tau.h5"
 split = [0.6, 0.2, 0.2]
 pt_bins = [10, 20, 50]
-judge_pt_bins = [10, 50]
+evaluate_pt_bins = [10, 50]
 [graph]
 nodes = "candidates"
 edges = "knn:2"
