@@ -194,9 +194,6 @@ NO_TEST_LEFT = {
     "e2e_tf.layers.pair_mlp",
     "e2e_tf.layers.pooling",
     "e2e_tf.layers.segments",
-    "e2e_tf.tuning.latency",
-    "e2e_tf.tuning.live",
-    "e2e_tf.tuning.retrain",
 }
 
 OF_NO_MODULE = {

@@ -238,10 +238,35 @@ class _Bayesian(DurableOracle, BayesianOptimizationOracle):
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a kernel length at its bound: a parameter without influence
             values = self._vector_to_values(self._best_guess())
-        # In a small space the best guess may have been tried.
-        if self._duplicate(values):
+        # In a small space, or at the end of a range, the best guess may have been tried. What has been tried is known
+        # as it was rounded.
+        if self._duplicate({name: _rounded(value) for name, value in values.items()}):
             return dict(self._random_populate_space())
         return {"status": _RUNNING, "values": values}
+
+    def _vectorize_trials(self) -> tuple[np.ndarray, np.ndarray]:
+        """As Keras Tuner's, with the failed trials, which it leaves out, as bad as the worst that completed.
+
+        Without them the process knows nothing of where trials fail, and proposes the same place again and again.
+        """
+        x, y = super()._vectorize_trials()
+        failed = [trial for trial in self.trials.values() if trial.status in (FAILED, _INVALID)]
+        failed = [trial for trial in failed if trial not in self.ongoing_trials.values()]
+        known = y[np.isfinite(y)] if len(y) else y
+        if not failed or not len(known):
+            return x, y
+        rows = [
+            [
+                hp.value_to_prob(
+                    trial.hyperparameters.values[hp.name]
+                    if trial.hyperparameters.is_active(hp) and hp.name in trial.hyperparameters.values
+                    else hp.default
+                )
+                for hp in self._nonfixed_space()
+            ]
+            for trial in failed
+        ]
+        return np.concatenate([x, np.array(rows)]), np.concatenate([y, np.full(len(rows), known.max())])
 
     def _best_guess(self) -> np.ndarray:
         x, y = self._vectorize_trials()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,8 +13,8 @@ from typing import Any
 
 from e2e_tf.config import RunConfig
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, write_json
-from e2e_tf.jobs import describe_exit, import_quietly
+from e2e_tf.files import read_json, sha256, write_json
+from e2e_tf.jobs import describe_exit, import_quietly, may_fork
 from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
@@ -69,12 +70,16 @@ def tune(
         raise InputError(
             "workers on other machines cannot get a HyperModel that is an object; name its class in tune.hypermodel"
         )
+    if hypermodel is not None:
+        _check_reachable(hypermodel)
     sweep = Sweep(folder, run, options, root)
     with status("Loading TensorFlow"):
         import_quietly(["keras_tuner", "e2e_tf.tuning.hypermodels", "e2e_tf.tuning.oracles"])
     make = _maker(sweep, hypermodel)
     hyperparameters, space = _space(sweep, make, hypermodel is not None or bool(options.hypermodel))
     document = describe(sweep, space)
+    if hypermodel is None and not options.hypermodel:
+        document |= _sample_digest(run, root)
     check_folder(folder, document)
     environments = [pin(i, workers, visible_devices()) for i in range(workers)] if not chief else []
     with locked(folder):
@@ -118,6 +123,27 @@ def _maker(sweep: Sweep, hypermodel: Any) -> Callable[[], Any]:
     from e2e_tf.tuning.hypermodels import hypermodel_of
 
     return partial(_given, hypermodel) if hypermodel is not None else partial(hypermodel_of, sweep)
+
+
+def _sample_digest(run: RunConfig, base: Path) -> dict[str, str]:
+    """The entry ``sample_sha256`` of ``sweep.json``: trials on different samples cannot be compared.
+
+    Nothing if there is no such file, which the trials will say.
+    """
+    from e2e_tf.training.prepare import sample_file
+
+    path = sample_file(run.data.sample, base)
+    return {"sample_sha256": sha256(path)} if path.is_file() else {}
+
+
+def _check_reachable(hypermodel: Any) -> None:
+    """Refuse a HyperModel that the processes of the trials cannot get: of a notebook, after TensorFlow has started."""
+    main = sys.modules["__main__"]
+    if type(hypermodel).__module__ == "__main__" and not hasattr(main, "__file__") and not may_fork():
+        raise InputError(
+            f"the class {type(hypermodel).__name__} is defined in a notebook or at a prompt, where the processes of "
+            f"the trials cannot find it; write it into a module and import it from there"
+        )
 
 
 def _given(hypermodel: Any) -> Any:

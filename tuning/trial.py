@@ -19,6 +19,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.terminal import fresh_console
 from e2e_tf.tuning.config import TuneConfig
+from e2e_tf.tuning.discovery import space_of
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
 
@@ -78,7 +79,7 @@ def run_request(hypermodel: Any, request: Request) -> None:
     faulthandler.enable()
     if not request.trial:
         try:
-            space = _space_of(hypermodel)
+            space = space_of(hypermodel)
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
@@ -243,6 +244,7 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     history = None
     if not ours:
         keras.utils.set_random_seed(hypermodel.seed)
+    known = {parameter.name for parameter in hp.space}
     model = hypermodel.build(hp)
     if before:
         earlier = request.part.parent / str(before)
@@ -268,15 +270,28 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
         }
     started, cpu_started = time.perf_counter(), time.process_time()
     outcome = hypermodel.fit(hp, model, callbacks=[log], **extra)
+    late = [parameter.name for parameter in hp.space if parameter.name not in known]
+    if late:
+        raise _stopping(
+            InputError(
+                f"the HyperModel asks for {', '.join(late)} too late for the search to vary it; ask for every "
+                f"parameter in build(hp), not only in fit and not only with rare values of others"
+            )
+        )
     if not log.seconds:  # a HyperModel that trains without Keras's callbacks
         log.seconds, log.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     metrics = _metrics(outcome, log, objective)
     try:
         objective.require(metrics)
     except InputError as error:
-        error.stops_search = True  # type: ignore[attr-defined]
-        raise
+        raise _stopping(error) from None
     return {"metrics": metrics, "history": log.history, "best_epoch": log.best_epoch}, model, log
+
+
+def _stopping(error: InputError) -> InputError:
+    """The error, marked as one that no other trial would be without."""
+    error.stops_search = True  # type: ignore[attr-defined]
+    return error
 
 
 def _metrics(outcome: Any, log: Any, objective: Objective) -> dict[str, float]:
@@ -319,22 +334,6 @@ def _limit_tensorflow(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     grow_memory()
-
-
-def _space_of(hypermodel: Any) -> dict[str, Any]:
-    """The space of any HyperModel, all conditions switched on in turn, as Keras Tuner finds it."""
-    from types import SimpleNamespace
-
-    from keras_tuner.engine.base_tuner import BaseTuner
-    from keras_tuner.oracles import RandomSearchOracle
-
-    oracle = RandomSearchOracle(objective="val_loss")
-    if hasattr(hypermodel, "declare_hyperparameters"):
-        hp = oracle.get_space()
-        hypermodel.declare_hyperparameters(hp)
-        oracle.update_space(hp)
-    BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=hypermodel))
-    return dict(oracle.get_space().get_config(), values={})
 
 
 def _write_events(folder: Path, record: Record, hp: Any) -> None:

@@ -25,7 +25,7 @@ from e2e_tf.training.run import provenance_of
 from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 
-__all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare"]
+__all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare", "sample_file"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,16 @@ class Prepared:
         )
 
 
+def sample_file(sample: str, base: Path | None = None) -> Path:
+    """Where a sample lies, whether or not it is there.
+
+    Args:
+        sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
+        base: a folder; the working folder if None.
+    """
+    return sample_path(sample) if sample in SAMPLES else (base or Path()) / sample
+
+
 def load_sample(
     sample: str, reader: str = "", base: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> tuple[Jets | Images, dict[str, Any]]:
@@ -111,7 +121,7 @@ def load_sample(
     Raises:
         InputError: there is no such sample, or it cannot be read.
     """
-    path = sample_path(sample) if sample in SAMPLES else (base or Path()) / sample
+    path = sample_file(sample, base)
     if not path.is_file():
         raise InputError(
             f"there is no sample {path}; data.sample takes a path or one of {', '.join(SAMPLES)}"

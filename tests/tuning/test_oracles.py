@@ -75,6 +75,25 @@ def test_bayesian_beats_random(tmp_path):
     assert best["bayesian"] == pytest.approx(0.99, abs=0.002)
 
 
+def test_bayesian_leaves_what_fails(tmp_path):
+    """Trials above x = 0.5 fail, where the model would be best: few are tried there, none twice."""
+    oracle = make(tmp_path / "o.json", algorithm="bayesian", trials=24, initial=6, max_failures=24)
+    tried = []
+    while (trial := oracle.create_trial("w")).status == "RUNNING":
+        values = dict(trial.hyperparameters.values)
+        tried.append(values)
+        if values["x"] > 0.5:
+            record = Record(trial.trial_id, FAILED, values, message="no number")
+        else:
+            record = Record(trial.trial_id, COMPLETED, values, score=values["x"])
+        oracle.finish(record, OBJECTIVE)
+    assert len(tried) == len({tuple(values.values()) for values in tried}) == 24
+    failed = [values["x"] > 0.5 for values in tried]
+    assert any(failed[:12])
+    assert sum(failed[-8:]) <= 3
+    assert max(values["x"] for values in tried if values["x"] <= 0.5) > 0.4
+
+
 def test_the_first_trial_takes_the_defaults(tmp_path):
     for algorithm in ("random", "hyperband", "bayesian"):
         trial = make(tmp_path / f"{algorithm}.json", algorithm=algorithm).create_trial("w")

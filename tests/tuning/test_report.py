@@ -133,28 +133,3 @@ def test_empty(sweep):
     assert "svg" not in Page(text).tags
     with pytest.raises(NoTrialCompleted, match="none ended"):
         made.best()
-
-
-def test_the_live_table(sweep):
-    from types import SimpleNamespace
-
-    from rich.console import Console
-
-    from e2e_tf.tuning.live import SweepTable
-
-    made = sweep(MIXED)
-    part = made.trials / ".0013.abc.part"
-    part.mkdir()
-    (part / "log.txt").write_text("")
-    write_json(part / "progress.json", {"epoch": 4, "history": {"val_auc": [0.5, 0.75]}})
-    running = SimpleNamespace(trial_id="0013", hyperparameters=SimpleNamespace(values={"model.k": 3}))
-    oracle = SimpleNamespace(ongoing_trials={"w1": running}, seconds_left=120.0)
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(SweepTable(made, oracle, rows=13).table())
-    lines = console.export_text().splitlines()
-    assert "13 of 20 trials, 1 failed, 2 min left" in lines[0]
-    (line,) = [line for line in lines if "0013" in line]
-    assert all(text in line for text in ("running (w1)", "0.75", "4", "k=3"))
-    (line,) = [line for line in lines if "0012" in line]
-    assert "ValueError: a & b < c" in line
-    assert next(line for line in lines if "completed" in line).split()[1] == "0000"

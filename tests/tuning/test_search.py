@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 
 import pytest
 
+from e2e_tf.config import make_config
+from e2e_tf.errors import InputError
+from e2e_tf.tuning import search
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, PRUNED, NoTrialCompleted, open_sweep
 
 
@@ -151,6 +156,32 @@ def test_conditional_parameters_of_a_foreign_hypermodel(harness, tmp_path, toy):
     assert {r.values["kind"] for r in records} == {"a", "b"}
     for record in records:
         assert ("y" in record.values) == (record.values["kind"] == "b")
+
+
+def test_parameters_that_only_some_models_ask_for_vary_too(harness, tmp_path, toy):
+    code, output = harness.run(tmp_path, "tune", toy("Growing", trials=12), "-o", "sweep")
+    assert code == 0, output
+    records = open_sweep(tmp_path / "sweep").records()
+    for name in ("units_0", "units_1", "units_2"):
+        assert len({record.values[name] for record in records}) > 3, name
+
+
+def test_a_parameter_that_comes_too_late_is_refused(harness, tmp_path, toy):
+    error = _refused(harness, tmp_path, toy("Late", trials=3), "-o", "sweep")
+    assert error.startswith("the HyperModel asks for batch_size too late for the search to vary it;")
+
+
+def test_a_class_of_a_notebook_cannot_reach_the_trials(tmp_path, monkeypatch):
+    class Mine:
+        def build(self, hp):
+            return hp.Float("x", 0, 1)
+
+    Mine.__module__ = "__main__"
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    monkeypatch.setattr(search, "may_fork", lambda: False)
+    with pytest.raises(InputError, match="the class Mine is defined in a notebook or at a prompt"):
+        search.tune(make_config({}), tmp_path / "sweep", hypermodel=Mine())
+    assert not (tmp_path / "sweep").exists()
 
 
 def _refused(harness, tmp_path, *argv):

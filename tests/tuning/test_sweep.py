@@ -52,6 +52,17 @@ def test_what_may_change_when_a_search_goes_on(tmp_path):
         assert said in str(caught.value)
 
 
+def test_another_sample_of_the_same_name_is_refused(tmp_path):
+    folder = written(tmp_path / "s", sample_sha256="a" * 64)
+    document = describe(sweep(folder), SPACE)
+    check_folder(folder, document)  # sweeps of before do not know theirs
+    check_folder(folder, document | {"sample_sha256": "a" * 64})
+    with pytest.raises(
+        InputError, match=r"on another tau: its SHA-256 was aaaaaaaaaaaa…, it is bbbbbbbbbbbb… now"
+    ):
+        check_folder(folder, document | {"sample_sha256": "b" * 64})
+
+
 def test_a_sweep_of_an_earlier_version_goes_on(tmp_path):
     folder = written(tmp_path / "s")
     stored = describe(sweep(folder), SPACE)

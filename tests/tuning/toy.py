@@ -96,3 +96,17 @@ class Conditional(Toy):
             if model["kind"] == "b":
                 model["x"] += 0 * hp.Int("y", 1, 3)
         return model
+
+
+class Growing(Toy):
+    """As many widths as there are layers, as the guide of Keras Tuner writes them."""
+
+    def build(self, hp):
+        layers = [hp.Int(f"units_{i}", 8, 64, step=8) for i in range(hp.Int("layers", 1, 3))]
+        return {"x": sum(layers) / 200, "n": len(layers)}
+
+
+class Late(Toy):
+    def fit(self, hp, model, callbacks=(), **kwargs):
+        hp.Choice("batch_size", [16, 32])
+        return super().fit(hp, model, callbacks, **kwargs)

@@ -1,0 +1,51 @@
+"""Training again on all but the test part; the command is in test_trial.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.errors import InputError
+from e2e_tf.files import read_json
+from e2e_tf.tuning.config import TuneConfig
+from e2e_tf.tuning.retrain import retrain, train_on_all
+from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep
+
+CONFIG = {
+    "data": {"sample": "tau.h5", "split": [0.6, 0.2, 0.2], "reweight_pt": False},
+    "graph": {"nodes": "candidates", "edges": "knn:2"},
+    "model": {"name": "particle_net_lite", "k": 2, "channels": [[4]], "dense": [4], "coordinates": "points"},
+    "training": {"epochs": 3, "batch_size": 64},
+    "outputs": {"score": {}, "visible": {"kind": "regression", "column": "visible_pt", "jets": "signal"}},
+}
+
+
+def test_several_outputs_and_inputs_of_the_nodes(tau_folder, tmp_path):
+    (run,) = train_on_all(
+        make_config(CONFIG), tau_folder, tmp_path / "run", epochs=1, seeds=1, source={"trial": "0003"}
+    )
+    history = read_json(run.folder / "history.json")
+    assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
+        ["loss", "score_loss", "visible_loss", "score_auc", "visible_mae"], 1
+    )
+    assert run.provenance["tuned_in"] == {"trial": "0003"}
+    assert run.provenance["best_epoch"] == 0
+    assert "points" in {tensor.name for tensor in run.model().inputs}
+    assert np.isfinite(run.model().get_weights()[0]).all()
+
+
+def test_what_cannot_be_trained_again(tmp_path):
+    sweep = Sweep(tmp_path, None, TuneConfig(), tmp_path)
+    folder = sweep.trials / "0000"
+    folder.mkdir(parents=True)
+    from e2e_tf.files import write_json
+
+    write_json(folder / "result.json", Record("0000", COMPLETED, {"x": 1}, 0.5).to_dict())
+    with pytest.raises(InputError, match="is of a HyperModel of your own"):
+        retrain(sweep, tmp_path / "run")
+    with pytest.raises(InputError, match="seeds must be at least 1, not 0"):
+        train_on_all(make_config({}), tmp_path, tmp_path / "run", epochs=1, seeds=0)
+    (tmp_path / "full").mkdir()
+    with pytest.raises(InputError, match="full exists already"):
+        train_on_all(make_config({}), tmp_path, tmp_path / "full", epochs=1)

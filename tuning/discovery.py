@@ -1,0 +1,46 @@
+"""The parameters that a HyperModel of the user's own asks for, before the search begins."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+__all__ = ["space_of"]
+
+
+def space_of(hypermodel: Any) -> dict[str, Any]:
+    """The space of a HyperModel: what its ``build`` asks for, under any condition and with any values of others.
+
+    Conditions are switched on in turn, as Keras Tuner does it; then models are built with random values until five in
+    a row ask for nothing new.
+
+    Args:
+        hypermodel: with ``build(hp)``, and perhaps ``declare_hyperparameters(hp)``.
+
+    Returns:
+        Keras Tuner's hyperparameters as a configuration, without values.
+    """
+    from keras_tuner.engine.base_tuner import BaseTuner
+    from keras_tuner.oracles import RandomSearchOracle
+
+    oracle = RandomSearchOracle(objective="val_loss")
+    if hasattr(hypermodel, "declare_hyperparameters"):
+        hp = oracle.get_space()
+        hypermodel.declare_hyperparameters(hp)
+        oracle.update_space(hp)
+    BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=hypermodel))
+    nothing_new, seed = 0, 0
+    while nothing_new < 5 and seed < 50:
+        hp = oracle.get_space()
+        for parameter in hp.space:
+            seed += 1
+            hp.values[parameter.name] = parameter.random_sample(seed)
+        hp.ensure_active_values()
+        before = len(hp.space)
+        with contextlib.suppress(Exception):  # the trial with these values will say it
+            hypermodel.build(hp)
+        nothing_new = nothing_new + 1 if len(hp.space) == before else 0
+        oracle.update_space(hp)
+        seed += 1
+    return dict(oracle.get_space().get_config(), values={})
