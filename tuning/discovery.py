@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
 __all__ = ["space_of"]
+
+_ENOUGH, _MOST = 5, 30  # models in a row that ask for nothing new, models in all
 
 
 def space_of(hypermodel: Any) -> dict[str, Any]:
     """The space of a HyperModel: what its ``build`` asks for, under any condition and with any values of others.
 
     Conditions are switched on in turn, as Keras Tuner does it; then models are built with random values until five in
-    a row ask for nothing new.
+    a row ask for nothing new, thirty at most.
 
     Args:
         hypermodel: with ``build(hp)``, and perhaps ``declare_hyperparameters(hp)``.
@@ -30,17 +33,17 @@ def space_of(hypermodel: Any) -> dict[str, Any]:
         hypermodel.declare_hyperparameters(hp)
         oracle.update_space(hp)
     BaseTuner._activate_all_conditions(SimpleNamespace(oracle=oracle, hypermodel=hypermodel))
-    nothing_new, seed = 0, 0
-    while nothing_new < 5 and seed < 50:
+    seeds = itertools.count()
+    nothing_new = turns = 0
+    while nothing_new < _ENOUGH and turns < _MOST:
         hp = oracle.get_space()
         for parameter in hp.space:
-            seed += 1
-            hp.values[parameter.name] = parameter.random_sample(seed)
+            hp.values[parameter.name] = parameter.random_sample(next(seeds))
         hp.ensure_active_values()
         before = len(hp.space)
         with contextlib.suppress(Exception):  # the trial with these values will say it
             hypermodel.build(hp)
         nothing_new = nothing_new + 1 if len(hp.space) == before else 0
+        turns += 1
         oracle.update_space(hp)
-        seed += 1
     return dict(oracle.get_space().get_config(), values={})
