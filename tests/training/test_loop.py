@@ -84,11 +84,20 @@ CASES = {
     "quark_gluon_cnn": (CNN, {}, {"sample": "qg12.parquet"}, {}, {"u"}),
     "quark_gluon_cnn, no u": (CNN, {"jet_features": []}, {"sample": "qg12.parquet"}, {}, set()),
     "deep_sets, pixels": (SETS, {"edges": "grid8"}, {"sample": "qg12.parquet"}, {}, {"u"}),
-}
-SLOW = {
     "egamma_hybrid": (HYBRID, {}, {"sample": "qg32.parquet"}, {}, {"u"}),
     "event_images": (EVENTS, {"jet_features": []}, {"sample": "qg32.parquet"}, {}, set()),
 }
+# One of each kind of input and of outputs; all others are as many seconds again, or minutes.
+QUICK = (
+    "gat_cheb, no u",
+    "particle_net_lite, points",
+    "particle_attention, p4, three outputs",
+    "particle_attention, features",
+    "deep_sets, one regression",
+    "deep_sets, pixels",
+    "fcn",
+    "quark_gluon_cnn",
+)
 
 
 def images(path, side, count=48):
@@ -128,13 +137,15 @@ def configured(model, graph, data, outputs):
 
 
 def test_every_model_is_in_the_grid():
-    assert {model["name"] for model, *_ in (CASES | SLOW).values()} == set(MODELS)
+    assert {model["name"] for model, *_ in CASES.values()} == set(MODELS)
 
 
-@pytest.mark.parametrize("name", [*CASES, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+)
 def test_every_model_trains_in_fit_and_in_a_search(name, place, tmp_path):
     """The same training: the curves of a trial with the configuration's own values are those of fit."""
-    model, graph, data, outputs, inputs = (CASES | SLOW)[name]
+    model, graph, data, outputs, inputs = CASES[name]
     config = configured(model, graph, data, outputs)
     run = fit(config, tmp_path / "run", base=place)
     history = json.loads((run.folder / "history.json").read_text())
