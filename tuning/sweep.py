@@ -244,11 +244,11 @@ def check_folder(folder: Path, document: Mapping[str, Any]) -> None:
             stored["config"] = make_config(stored["config"], str(folder / "sweep.json")).model_dump(
                 mode="json"
             )
-        digests = stored.get("sample_sha256"), document.get("sample_sha256")
-        if all(digests) and digests[0] != digests[1]:
+        before, now = stored.get("sample_sha256", ""), document.get("sample_sha256", "")
+        if before and now and before != now:
             raise InputError(
                 f"{folder} holds a sweep on another {document['config']['data']['sample']}: its SHA-256 was "
-                f"{digests[0][:12]}…, it is {digests[1][:12]}… now; choose another folder"
+                f"{before[:12]}…, it is {now[:12]}… now; choose another folder"
             )
         difference = _difference(_searched(stored), _searched(json.loads(json.dumps(document))))
         if difference:
