@@ -18,6 +18,30 @@ os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 # The folders with the longest files, so that no process is left alone with one of them at the end.
 FIRST = ("tuning", "deploy", "models", "training")
 
+# Files whose tests train, search, export or compile, nearly all for several seconds: each test of them is `slow`.
+SLOW = (
+    "deploy/test_cmssw.py",
+    "deploy/test_cpp.py",
+    "deploy/test_cpp_runner.py",
+    "deploy/test_export.py",
+    "deploy/test_models.py",
+    "deploy/test_padded.py",
+    "sim/test_simulate.py",
+    "studies/quark_gluon/test_main.py",
+    "studies/tau/test_fresh.py",
+    "studies/tau/test_latency.py",
+    "studies/tau/test_training.py",
+    "test_demo.py",
+    "training/test_distribute.py",
+    "training/test_ensemble.py",
+    "training/test_examples.py",
+    "training/test_outputs.py",
+    "tuning/test_chief.py",
+    "tuning/test_search.py",
+    "tuning/test_survival.py",
+    "tuning/test_trial.py",
+)
+
 TINY_CONFIG = """\
 seed = 3
 [data]
@@ -40,7 +64,11 @@ learning_rate = 4e-3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; the order within a file stays."""
+    """Marks of slow files; long files first, the order within a file stays."""
+    slow = {Path(__file__).parent / name for name in SLOW}
+    for item in items:
+        if item.path in slow:
+            item.add_marker(pytest.mark.slow)
     rank = {name: i for i, name in enumerate(FIRST)}
     items.sort(key=lambda item: rank.get(item.path.parent.name, len(FIRST)))
 

@@ -18,6 +18,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_python_code_runs(tau_folder, tmp_path):
     """In a fresh process and a folder of its own, on the first jets of the sample; the model it saves loads."""
     import keras

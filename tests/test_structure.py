@@ -6,6 +6,7 @@ A list of what does not keep a rule yet may only shrink: an entry that is no lon
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path, PurePosixPath
 
@@ -239,6 +240,14 @@ def test_every_test_has_its_module_or_a_reason():
     mirrors = {mirror(module) for module in (*MODULES, *STUDIES)}
     tests = {f.relative_to(ROOT / "tests").as_posix() for f in (ROOT / "tests").rglob("test_*.py")}
     assert tests - mirrors == set(OF_NO_MODULE) | MISNAMED_LEFT
+
+
+def test_files_that_are_named_slow_exist():
+    tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    named = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
+    slow = ast.literal_eval(named["SLOW"])
+    assert len(slow) > 10
+    assert [name for name in slow if not (ROOT / "tests" / name).is_file()] == []
 
 
 # --- one of each

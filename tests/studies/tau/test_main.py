@@ -16,6 +16,7 @@ def run(monkeypatch, *arguments: str) -> None:
     command.main()
 
 
+@pytest.mark.slow
 def test_the_report_writes_the_page_that_is_there(tmp_path, monkeypatch):
     """Byte for byte, from a page without tables, with its figures in the folder of its name."""
     page = command.PAGE.read_text(encoding="utf-8")
