@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
@@ -12,8 +13,6 @@ from e2e_tf.layers.adjacency import check_members, number
 from e2e_tf.layers.padded import block_index, to_blocks
 
 __all__ = ["ObjectCondensation", "object_condensation"]
-
-_BETA_MAX = 1 - 1e-4  # the charge is infinite at 1
 
 
 @keras.saving.register_keras_serializable(package="e2e_tf")
@@ -35,23 +34,27 @@ def object_condensation(
         L_\beta = \frac{1}{K} \sum_k (1 - \beta_{\alpha_k})
             + \frac{s_B}{N_B} \sum_{i \in \text{noise}} \beta_i
 
-    Departure from the paper: β is held below 1 - 1e-4, where its charge would be infinite. The payload loss
-    is left to the model: weight it with :math:`\mathrm{artanh}^2 \beta_i`.
+    It is computed in float64 if β or the coordinates are float64, else in float32.
+
+    Departures from the paper: the charge of β = 1, which is infinite, is that of the largest number below 1
+    (75 in float32), and passes no gradient to β; of equal β in an object the first node leads; two nodes in
+    one place repel each other without a direction. The payload loss is left to the model: weight it with
+    :math:`\mathrm{artanh}^2 \beta_i`.
 
     Args:
         beta: (B, N) or (n,), in [0, 1].
         coordinates: (B, N, D) or (n, D), in the clustering space.
         object_id: int (B, N) or (n,): which object of its graph a node belongs to, negative for noise.
         members: mask (B, N), nodes first, or ``n_node`` int (B,).
-        q_min: smallest charge.
-        noise: weight :math:`s_B` of the noise.
+        q_min: smallest charge, positive.
+        noise: weight :math:`s_B` of the noise, at least 0.
 
     Returns:
         ``attraction``, ``repulsion`` (their sum is :math:`L_V`) and ``beta``, each (B,); 0 for a graph
         without nodes, and no sum over objects or noise where a graph has none.
 
     Raises:
-        InputError: the ranks do not go together, or ``q_min`` is not positive.
+        InputError: the ranks do not go together, ``q_min`` is not positive or ``noise`` is negative.
     """
     if not number("q_min", q_min) > 0:
         raise InputError(f"q_min must be positive, got {q_min!r}")
@@ -68,19 +71,18 @@ def object_condensation(
             "beta and object_id must have one entry per node, (B, N) for blocks or (n,), "
             f"got {tuple(beta.shape)} and {tuple(object_id.shape)} in blocks"
         )
-    beta, coordinates = tf.cast(beta, tf.float32), tf.cast(coordinates, tf.float32)
-    present = tf.cast(members, tf.float32)
-    belongs = present * tf.cast(object_id >= 0, tf.float32)
-    beta = tf.clip_by_value(beta, 0.0, _BETA_MAX)
-    charge = (tf.square(tf.atanh(beta)) + q_min) * present
+    dtype = tf.float64 if tf.float64 in (beta.dtype, coordinates.dtype) else tf.float32
+    beta, coordinates, present = (tf.cast(part, dtype) for part in (beta, coordinates, members))
+    belongs = present * tf.cast(object_id >= 0, dtype)
+    charge = (tf.square(_artanh(beta)) + q_min) * present
     # same[b, j, k]: nodes j and k belong to one object
-    same = tf.cast(object_id[:, :, None] == object_id[:, None, :], tf.float32)
+    same = tf.cast(object_id[:, :, None] == object_id[:, None, :], dtype)
     same = same * belongs[:, :, None] * belongs[:, None, :]
     leads = _condensation_points(tf.stop_gradient(beta), same) * belongs
     distance2 = tf.reduce_sum(tf.square(coordinates[:, :, None, :] - coordinates[:, None, :, :]), axis=-1)
     apart = distance2 > 0
     # The gradient of the root is infinite at 0: nodes in one place do not know which way to part.
-    distance = tf.where(apart, tf.sqrt(tf.where(apart, distance2, 1.0)), 0.0)
+    distance = tf.sqrt(tf.where(apart, distance2, tf.ones_like(distance2))) * tf.cast(apart, dtype)
     pairs = charge[:, :, None] * (charge * leads)[:, None, :]
     nodes = tf.maximum(tf.reduce_sum(present, axis=1), 1)
     attraction = tf.reduce_sum(pairs * same * distance2, axis=(1, 2)) / nodes
@@ -96,24 +98,33 @@ def object_condensation(
     }
 
 
+def _artanh(beta: Any) -> Any:
+    """artanh of β from 0 to 1, that of the largest number below 1 in place of infinity."""
+    largest = float(np.nextafter(beta.dtype.as_numpy_dtype(1), 0))
+    return tf.atanh(tf.clip_by_value(beta, tf.zeros((), beta.dtype), tf.constant(largest, beta.dtype)))
+
+
 def _condensation_points(beta: Any, same: Any) -> Any:
     """(B, N), 1 for the node of largest β of its object, the first of them if several share it."""
     slot = tf.range(tf.shape(beta)[1])
     larger = beta[:, None, :] > beta[:, :, None]
     earlier = (beta[:, None, :] == beta[:, :, None]) & (slot[None, None, :] < slot[None, :, None])
     beaten = tf.reduce_any((larger | earlier) & (same > 0), axis=2)
-    return 1 - tf.cast(beaten, tf.float32)
+    return 1 - tf.cast(beaten, beta.dtype)
 
 
 @keras.saving.register_keras_serializable(package="e2e_tf")
 class ObjectCondensation(keras.losses.Loss):
     """Object condensation as a Keras loss on padded blocks: the mean over graphs of the sum of all terms.
 
-    See :func:`object_condensation`, which also takes disjoint batches.
+    Kieseler, https://arxiv.org/abs/2002.03605. See :func:`object_condensation`, which also takes disjoint
+    batches, for the formula and the departures from the paper.
 
     Args:
-        q_min: smallest charge.
-        noise: weight of the noise.
+        q_min: smallest charge, positive.
+        noise: weight of the noise, at least 0.
+        name: of the loss.
+        **kwargs: of ``keras.losses.Loss``.
 
     Call arguments:
         y_true: (B, N, 2): the object of each node (negative for noise), and the mask.

@@ -43,6 +43,54 @@ class TestDistanceCorrelation:
         assert abs(np.corrcoef(x, x**2)[0, 1]) < 1e-12
         assert float(distance_correlation(x, x**2)) > 0.2
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("spread", [1e-30, 1e-6, 1e-3, 1e6, 1e30])
+    def test_no_unit_is_too_small_or_too_large(self, spread, dtype):
+        rng = np.random.default_rng(3)
+        x = rng.normal(size=50)
+        y = x + 0.5 * rng.normal(size=50)
+        expected = brute_force(x, y, np.ones(50, int))
+        left, right = tf.constant((x * spread).astype(dtype)), (y * spread).astype(dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(left)
+            value = distance_correlation(left, right)
+        digits = {"float32": 1e-5, "float64": 1e-12}[dtype]
+        assert value.dtype == dtype
+        assert float(value) == pytest.approx(expected, rel=digits)
+        # In units of the spread the gradient is that of x itself, here by differences.
+        step = 1e-4 * np.eye(50)[7]
+        one, other = (brute_force(x + sign * step, y, np.ones(50, int)) for sign in (1, -1))
+        slope = float(tape.gradient(value, left)[7]) * spread
+        assert slope == pytest.approx((one - other) / 2e-4, rel=1e-3)
+
+    def test_entries_of_weight_0_have_no_influence(self):
+        rng = np.random.default_rng(4)
+        x, y = rng.normal(size=(2, 20))
+        y[:10] += x[:10]
+        w = np.array([2, 1] * 5 + [0] * 10)
+        expected = brute_force(x, y, w)
+        for outside in (1e20, np.inf, np.nan):
+            left = tf.constant(np.where(w > 0, x, outside))
+            with tf.GradientTape() as tape:
+                tape.watch(left)
+                value = distance_correlation(left, y, w)
+            assert float(value) == pytest.approx(expected, rel=1e-10)
+            gradient = tape.gradient(value, left).numpy()
+            assert np.isfinite(gradient).all()
+            assert np.all(gradient[w == 0] == 0)
+
+    @pytest.mark.parametrize("value", [0.1, 1e6, 1e-30])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_a_constant_is_constant_to_the_last_digit(self, value, dtype):
+        noise = 1 + np.finfo(dtype).eps * np.array([0, 1, 0, 1, 0])
+        for factor in (np.ones(5), noise):
+            x = (value * factor).astype(dtype)
+            assert float(distance_correlation(x, np.arange(5.0).astype(dtype))) == 0
+
+    def test_what_is_no_number_is_not_hidden(self):
+        for wrong in (np.nan, np.inf):
+            assert np.isnan(distance_correlation([1.0, wrong, 2.0], [1.0, 2.0, 3.0]))
+
     def test_scale_shift_and_order_do_not_matter(self):
         rng = np.random.default_rng(1)
         x, y = rng.normal(size=(2, 30))

@@ -12,7 +12,6 @@ from e2e_tf.losses import ObjectCondensation, object_condensation
 
 def condensation(beta, x, obj, q_min=0.1, noise=1.0):
     """One graph, as the paper writes it."""
-    beta = np.minimum(beta, 1 - 1e-4)
     q = np.arctanh(beta) ** 2 + q_min
     attraction = repulsion = worst = 0.0
     objects = [k for k in np.unique(obj) if k >= 0]
@@ -83,6 +82,56 @@ class TestObjectCondensation:
         two = object_condensation(beta[order], x[order], obj[order], np.array([6]))
         for name, value in one.items():
             np.testing.assert_allclose(value, two[name], rtol=1e-5)
+
+    def near_one(self):
+        """β up to the last digit below 1, and those of an object that differ only there."""
+        beta = np.array([0.99995, 0.99999, 0.2, 0.999999, 0.9999, 0.0])
+        return beta, np.random.default_rng(5).normal(size=(6, 2)), np.array([0, 0, 1, 1, -1, -1])
+
+    @pytest.mark.parametrize(("dtype", "digits"), [("float32", 1e-4), ("float64", 1e-12)])
+    def test_beta_up_to_1(self, dtype, digits):
+        beta, x, obj = (v.astype(dtype) if v.dtype == float else v for v in self.near_one())
+        terms = object_condensation(beta, x, obj, np.array([6]))
+        expected = condensation(beta.astype(float), x.astype(float), obj)
+        for value, (name, term) in zip(expected, terms.items(), strict=True):
+            assert term.dtype == dtype
+            assert float(term[0]) == pytest.approx(value, rel=digits), name
+
+    def test_gradients_up_to_1(self):
+        beta, x, obj = self.near_one()
+        given = tf.constant(beta), tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            terms = object_condensation(*given, obj, np.array([6]))
+            loss = tf.add_n([term[0] for term in terms.values()])
+        by_beta, by_x = (g.numpy() for g in tape.gradient(loss, given))
+        for i in range(6):
+            step = 1e-4 * min(max(beta[i], 1e-3), 1 - beta[i]) * np.eye(6)[i]
+            if beta[i] == 0:
+                continue  # of one side only
+            one, other = (sum(condensation(beta + sign * step, x, obj)) for sign in (1, -1))
+            assert by_beta[i] == pytest.approx((one - other) / (2 * step[i]), rel=1e-5)
+        for i, j in np.ndindex(6, 2):
+            step = np.zeros((6, 2))
+            step[i, j] = 1e-6
+            one, other = (sum(condensation(beta, x + sign * step, obj)) for sign in (1, -1))
+            assert by_x[i, j] == pytest.approx((one - other) / 2e-6, rel=1e-4, abs=1e-3)
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_beta_0_and_1(self, dtype):
+        # The charge of 1 is that of the largest number below 1; noise at 1 is still pushed down, a leader up.
+        beta = tf.constant([1.0, 0.0, 1.0, 0.0], dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(beta)
+            terms = object_condensation(
+                beta, tf.zeros((4, 1), dtype), np.array([0, 0, -1, -1]), np.array([4])
+            )
+            loss = tf.add_n([term[0] for term in terms.values()])
+        charge = np.arctanh(np.nextafter(np.ones((), dtype), 0)).astype(float) ** 2 + 0.1
+        assert float(terms["attraction"][0]) == 0
+        assert float(terms["repulsion"][0]) == pytest.approx(charge * (charge + 0.1) / 4, rel=1e-5)
+        assert float(terms["beta"][0]) == 0.5
+        np.testing.assert_allclose(tape.gradient(loss, beta), [-1, 0, 0.5, 0.5], atol=1e-6)
 
     def test_gradients_are_finite_at_the_limits(self):
         beta = tf.Variable([1.0, 1.0, 0.0, 0.0, 0.5])
