@@ -8,9 +8,14 @@ if _os.environ.get("TF_USE_LEGACY_KERAS", "").strip().lower() in {"1", "true"}:
     raise ImportError(
         "e2e-tf needs Keras 3, but TF_USE_LEGACY_KERAS asks for Keras 2; run 'unset TF_USE_LEGACY_KERAS' first"
     )
+if (_backend := _os.environ.get("KERAS_BACKEND", "").strip() or "tensorflow") != "tensorflow":
+    raise ImportError(
+        f"e2e-tf needs Keras on TensorFlow, but KERAS_BACKEND asks for {_backend!r}; run 'unset KERAS_BACKEND' first"
+    )
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import importlib as _importlib
+from typing import Any
 
 import wrapt as _wrapt
 
@@ -52,10 +57,16 @@ def __dir__() -> list[str]:
 
 
 @_wrapt.when_imported("keras")
-def _register_layers(_: object) -> None:
+def _register(keras: Any) -> None:
     """Register layers and losses as soon as Keras is there: ``import e2e_tf`` is all that a reload needs.
 
-    A compiled model is saved with its losses.
+    Raises:
+        ImportError: Keras runs on another backend, through its keras.json or because it was imported before.
     """
+    if (backend := keras.config.backend()) != "tensorflow":
+        raise ImportError(
+            f"e2e-tf needs Keras on TensorFlow, but Keras runs on {backend!r}; "
+            "run 'export KERAS_BACKEND=tensorflow' first"
+        )
     _importlib.import_module("e2e_tf.layers")
-    _importlib.import_module("e2e_tf.losses")
+    _importlib.import_module("e2e_tf.losses")  # a compiled model is saved with its losses

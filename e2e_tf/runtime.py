@@ -22,7 +22,8 @@ def load_tensorflow() -> None:
     with held_stderr() as visible, status("Loading TensorFlow", Console(file=visible, soft_wrap=True)):
         import tensorflow as tf
 
-        import e2e_tf.layers  # noqa: F401  # registers the layers
+        import e2e_tf.layers  # registers the layers
+        import e2e_tf.losses  # noqa: F401  # and the losses
 
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)

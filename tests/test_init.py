@@ -44,6 +44,25 @@ def test_legacy_keras_is_refused_with_the_fix():
     assert "unset TF_USE_LEGACY_KERAS" in done.stderr
 
 
+def test_another_backend_is_refused_with_the_fix():
+    done = python("import e2e_tf", KERAS_BACKEND="jax")
+    assert done.returncode == 1
+    assert "ImportError: e2e-tf needs Keras on TensorFlow, but KERAS_BACKEND asks for 'jax'" in done.stderr
+    assert "unset KERAS_BACKEND" in done.stderr
+    for accepted in ("tensorflow", ""):
+        assert python("import e2e_tf", KERAS_BACKEND=accepted).returncode == 0
+
+
+def test_another_backend_in_the_file_of_keras_is_refused_with_the_fix(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
+    environment = {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": ""}
+    for code in ("import e2e_tf, keras", "import keras, e2e_tf"):
+        done = python(code, **environment)
+        assert done.returncode == 1
+        assert "e2e-tf needs Keras on TensorFlow, but Keras runs on 'numpy'" in done.stderr
+        assert "export KERAS_BACKEND=tensorflow" in done.stderr
+
+
 def test_a_model_reloads_with_import_e2e_tf_alone(trained):
     """In a fresh process, in safe mode, without custom objects, with Keras imported first.
 

@@ -11,6 +11,7 @@ from e2e_tf.layers.cheb_conv import ChebConv
 from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv
 from e2e_tf.layers.edge_conv import EdgeConv
 from e2e_tf.layers.edge_score import EdgeScore
+from e2e_tf.layers.embedding import Embedding
 from e2e_tf.layers.feature_momenta import FeatureMomenta
 from e2e_tf.layers.gat_conv import GATConv
 from e2e_tf.layers.gcn_conv import GCNConv
@@ -35,6 +36,7 @@ __all__ = [
     "DynamicEdgeConv",
     "EdgeConv",
     "EdgeScore",
+    "Embedding",
     "FeatureMomenta",
     "GATConv",
     "GCNConv",

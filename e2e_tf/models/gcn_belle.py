@@ -71,7 +71,7 @@ def gcn_belle(n_features: int, n_globals: int, settings: GCNBelle | None = None,
     """
     import keras
 
-    from e2e_tf.layers import DisjointToBlocks, GCNConv, GlobalAvgPool, NormalizedAdjacency
+    from e2e_tf.layers import DisjointToBlocks, Embedding, GCNConv, GlobalAvgPool, NormalizedAdjacency
 
     s = settings or GCNBelle()
     column = n_features - 1 if s.kind_column == -1 else s.kind_column
@@ -88,7 +88,7 @@ def gcn_belle(n_features: int, n_globals: int, settings: GCNBelle | None = None,
     a = NormalizedAdjacency(name="adjacency")([x, a])
     kind = keras.ops.clip(keras.ops.cast(keras.ops.round(x[..., column]), "int32"), 0, s.kinds - 1)
     rest = keras.ops.take(x, [i for i in range(n_features) if i != column], axis=-1)
-    embedded = keras.layers.Embedding(s.kinds, s.embedding, name="embedding")(kind)
+    embedded = Embedding(s.kinds, s.embedding, name="embedding")(kind)
     x = keras.layers.Concatenate(name="features")([embedded, rest])
     for i in range(1, s.node_layers + 1):
         x = keras.layers.Dense(s.units, activation="relu", name=f"node_{i}")(x)
