@@ -177,9 +177,10 @@ def diagonal(a: Tensor) -> Tensor:
 
 def self_loops(a: Tensor, count: float = 1) -> Tensor:
     """A dense graph with exactly ``count`` loops at every node."""
+    loop = tf.constant(count, a.dtype)
     if is_exporting():
-        return tf.where(diagonal(a), tf.cast(count, a.dtype), a)
-    return tf.linalg.set_diag(a, tf.fill(tf.shape(a)[:-1], tf.cast(count, a.dtype)))
+        return tf.where(diagonal(a), loop, a)
+    return tf.linalg.set_diag(a, tf.fill(tf.shape(a)[:-1], loop))
 
 
 def attention_bias(a: Tensor, dtype: Any) -> Tensor:

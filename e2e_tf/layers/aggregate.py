@@ -91,7 +91,10 @@ def aggregate_slots(values: Any, weight: Any, how: Any) -> Any:
         total = tf.reduce_sum(values * weight, axis=-2)
         return total if name == "sum" else total / tf.maximum(tf.reduce_sum(weight, axis=-2), 1)
     if name == "prod":
-        result = tf.reduce_prod(tf.pow(values, weight), axis=-2)
+        # The gradient of 0 to the power of 0 is no number: slots without a message hold 1 to the power of 1.
+        some, one = weight > 0, tf.ones((), values.dtype)
+        factors = tf.pow(tf.where(some, values, one), tf.where(some, weight, one))
+        result = tf.reduce_prod(factors, axis=-2)
     else:
         sign = 1 if name == "max" else -1
         result = sign * tf.reduce_max(

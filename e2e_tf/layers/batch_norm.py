@@ -52,7 +52,7 @@ class WeightedBatchNormalization(keras.layers.Layer):
             return tf.cast(x * scale + (beta - mean * scale), self.compute_dtype)
         weight = tf.cast(weight, x.dtype)
         output, batch_mean, batch_variance = _normalised(x, weight, gamma, beta)
-        step = tf.where(tf.reduce_sum(weight) > 0, 1 - _MOMENTUM, 0.0)
+        step = (1 - _MOMENTUM) * tf.cast(tf.reduce_sum(weight) > 0, x.dtype)
         self.moving_mean.assign(mean + step * (batch_mean - mean))
         self.moving_variance.assign(variance + step * (batch_variance - variance))
         return tf.cast(output, self.compute_dtype)
@@ -71,7 +71,7 @@ def _normalised(x: Any, weight: Any, gamma: Any, beta: Any) -> Any:
     rows = tf.reshape(x, (-1, x.shape[-1]))
     w = tf.reshape(weight, (-1, 1))
     total = tf.reduce_sum(w)
-    count = tf.where(total > 0, total, 1.0)
+    count = tf.where(total > 0, total, tf.ones_like(total))
     mean = tf.matmul(w, rows, transpose_a=True) / count
     centred = rows - mean
     variance = tf.matmul(w, tf.square(centred), transpose_a=True) / count

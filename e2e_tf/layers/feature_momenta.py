@@ -24,7 +24,7 @@ class FeatureMomenta(keras.layers.Layer):
 
     with the columns a, b, c, the medians m and the factors s of ``preprocess.json``. A model that needs momenta
     beside features, such as one with :class:`PairFeatures`, then takes no input of its own for them, and nothing
-    can differ between the two. What normalisation has clamped stays clamped. All is computed in float32;
+    can differ between the two. What normalisation has clamped stays clamped. All is computed in float32 at least;
     give ``dtype="float32"`` to keep its digits under another policy.
 
     Args:
@@ -68,7 +68,7 @@ class FeatureMomenta(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        x = tf.cast(inputs, tf.float32)
+        x = tf.cast(inputs, tf.float64 if self.compute_dtype == "float64" else tf.float32)
         parts = zip(self.columns, self.median, self.norm_factor, strict=True)
         log_pt, deta, dphi = (x[..., column] / norm + middle for column, middle, norm in parts)
         momenta = tf.stack([tf.exp(log_pt), deta, dphi, tf.zeros_like(deta)], axis=-1)

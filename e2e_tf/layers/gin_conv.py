@@ -121,7 +121,7 @@ class GINConv(SpektralGINConv):
         else:
             senders, receivers, _ = as_edges(a, rows="senders")
             received = aggregate_edges(tf.gather(x, senders), receivers, tf.shape(x)[0], self.agg)
-        eps = tf.cast(self.eps if self.epsilon is None else self.epsilon, x.dtype)
+        eps = tf.cast(self.eps, x.dtype) if self.epsilon is None else self.epsilon
         output = (1 + eps) * x + received
         present = tf.cast(rest[0], x.dtype) if rest else tf.ones(tf.shape(x)[:-1], x.dtype)
         for layer in self.mlp:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["join_heads", "leaky_relu", "linear", "split_heads"]
+__all__ = ["join_heads", "leaky_relu", "leaky_relu_gradient", "linear", "split_heads"]
 
 Tensor = Any
 
@@ -39,11 +39,19 @@ def leaky_relu(x: Tensor, slope: float) -> Tensor:
     @tf.custom_gradient
     def call(values: Tensor) -> Any:
         def gradient(upstream: Tensor) -> Tensor:
-            return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=values, alpha=slope)
+            return leaky_relu_gradient(upstream, values, slope)
 
-        return tf.maximum(values, tf.cast(slope, values.dtype) * values), gradient
+        return tf.maximum(values, tf.constant(slope, values.dtype) * values), gradient
 
     return call(x)
+
+
+def leaky_relu_gradient(upstream: Tensor, features: Tensor, slope: float) -> Tensor:
+    """Gradient of :func:`leaky_relu` at ``features``."""
+    if features.dtype == tf.float64:
+        # TensorFlow's own holds its slope in float32.
+        return tf.where(features > 0, upstream, slope * upstream)
+    return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=features, alpha=slope)
 
 
 def split_heads(values: Tensor, heads: int) -> Tensor:

@@ -36,7 +36,8 @@ class PairFeatures(keras.layers.Layer):
 
     Departures from the paper: four-momenta come as (pT, η, φ, m), and m² is summed from positive terms,
     because :math:`E^2 - p^2` has no digits left in float32 for collimated particles; each factor of kT has its
-    floor of 1e-8, not the product, unless ``floor_product`` says so. All is computed in float32 under any dtype policy.
+    floor of 1e-8, not the product, unless ``floor_product`` says so. All is computed in float32, or in
+    float64 under that policy.
 
     Args:
         couplings: also give the couplings.
@@ -67,7 +68,7 @@ class PairFeatures(keras.layers.Layer):
         p4 = inputs
         if len(p4.shape) != 3 or p4.shape[-1] not in (4, None):
             raise InputError(f"p4 must have shape (B, N, 4) with pT, eta, phi, m, got {tuple(p4.shape)}")
-        p4 = tf.cast(p4, tf.float32)
+        p4 = tf.cast(p4, tf.float64 if self.compute_dtype == "float64" else tf.float32)
         pt, eta, phi, mass = (p4[..., i] for i in range(4))
         pt, mass2 = tf.maximum(pt, _FLOOR), tf.square(mass)
         mt = tf.sqrt(tf.square(pt) + mass2)

@@ -93,7 +93,7 @@ class ScaledLaplacian(keras.layers.Layer):
             loop = tf.range(tf.cast(n_nodes, senders.dtype), dtype=senders.dtype)
             both_senders = tf.concat([both_senders, loop], axis=0)
             both_receivers = tf.concat([both_receivers, loop], axis=0)
-            weights = tf.concat([weights, tf.fill(tf.shape(loop), tf.cast(scale - 1.0, x.dtype))], axis=0)
+            weights = tf.concat([weights, tf.fill(tf.shape(loop), tf.constant(scale - 1.0, x.dtype))], axis=0)
         return both_senders, both_receivers, weights
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from e2e_tf.layers.linear import leaky_relu_gradient
+
 __all__ = ["attend"]
 
 Tensor = Any
@@ -75,7 +77,7 @@ def attend(receive: Tensor, send: Tensor, values: Tensor, a: Tensor, slope: floa
             scaled = upstream * inverse
             mean = tf.reduce_sum(scaled * output, axis=-1, keepdims=True)
             each = weights * (tf.matmul(scaled, values, transpose_b=True) - mean)
-            through = tf.raw_ops.LeakyReluGrad(gradients=each, features=logits(), alpha=slope)
+            through = leaky_relu_gradient(each, logits(), slope)
             found = (
                 tf.reduce_sum(through, axis=-1),
                 tf.reduce_sum(through, axis=-2),

@@ -175,7 +175,16 @@ class CsrBlocks:
 
 def multiply(matrix: Tensor, values: Tensor) -> Tensor:
     """Product of a CSR matrix with rows (n, C)."""
-    return tf.ensure_shape(tf.raw_ops.SparseMatrixMatMul(a=matrix, b=values), values.shape)
+
+    def product() -> Tensor:
+        return tf.raw_ops.SparseMatrixMatMul(a=matrix, b=values)
+
+    if values.dtype == tf.float64:
+        # TensorFlow divides by the number of rows in this dtype: without any, the process would end.
+        result = tf.cond(tf.shape(values)[0] > 0, product, lambda: tf.zeros_like(values))
+    else:
+        result = product()
+    return tf.ensure_shape(result, values.shape)
 
 
 def turn(matrix: Tensor, dtype: Any) -> Tensor:
