@@ -121,8 +121,10 @@ def class_token(width: int, n_node: Any, mask: Any) -> tuple[Any, Any]:
     """
     import keras
 
+    from e2e_tf.layers import Embedding
+
     first = keras.ops.expand_dims(n_node, 1)
     # An embedding with one entry is a learned vector.
-    token = keras.layers.Embedding(1, width, name="class_token")(keras.ops.zeros_like(first))
+    token = Embedding(1, width, name="class_token")(keras.ops.zeros_like(first))
     seen = keras.ops.concatenate([keras.ops.ones_like(token[..., 0]), mask], axis=1)
     return token, keras.ops.expand_dims(keras.ops.cast(seen, "bool"), 1)

@@ -73,7 +73,7 @@ def check_dropout(name: str, settings: dict[str, Any], graph: Batch) -> None:
     """Dropout works in training, where and as often as in the paper, and not in inference.
 
     One graph, a thousand times in one batch: mean and spread of the logit are those of the reference with dropout at
-    the paper's places, and the mean is near the logit without dropout.
+    the paper's places, and the mean is as near to the logit without dropout as its spread.
     """
     filled = model_settings(name, settings)
     assert filled.dropout > 0
@@ -90,7 +90,7 @@ def check_dropout(name: str, settings: dict[str, Any], graph: Batch) -> None:
     np.testing.assert_allclose(ours.std(), theirs.std(), rtol=5 / np.sqrt(SAMPLES))
     assert abs(ours.mean() - theirs.mean()) < 5 * theirs.std() * np.sqrt(2 / SAMPLES)
     if not any("moving_mean" in w.path for w in model.weights):  # whose statistics are others in training
-        assert abs(ours.mean() - still.mean()) < 0.5 * theirs.std()
+        assert abs(ours.mean() - still.mean()) < 1.5 * theirs.std()
 
 
 def logit(score: Any) -> np.ndarray:

@@ -69,6 +69,16 @@ def test_hand_computed():
     )
 
 
+def test_loops_count_for_nothing():
+    edges = (np.array([0, 1, 1, 1]), np.array([1, 0, 1, 1]))  # 0 - 1, and a loop at 1, listed twice
+    x = np.zeros((2, 1), np.float32)
+    expected = [[0, -1], [-1, 0]]
+    graphs = type(STANDARD)(x, *edges, np.array([2]))
+    np.testing.assert_allclose(matrix(graphs, EDGES, ScaledLaplacian()), expected, atol=1e-6)
+    dense = ScaledLaplacian()([x, np.array([[0.0, 1.0], [1.0, 2.0]], np.float32)])
+    np.testing.assert_allclose(dense, expected, atol=1e-6)
+
+
 def test_eigenvalues_lie_between_minus_one_and_one():
     values = np.linalg.eigvalsh(run(ScaledLaplacian(), Form("all", BLOCKS.feed, lambda o, g: o), STANDARD))
     assert values.min() >= -1 - 1e-6

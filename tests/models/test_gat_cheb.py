@@ -25,6 +25,13 @@ def test_dropout(layout: str, batch: Any) -> None:
     check_dropout("gat_cheb", SETTINGS | {"dropout": 0.3, "layout": layout}, batch([4]))
 
 
+@pytest.mark.parametrize("layout", ["blocks", "edges"])
+def test_dropout_of_attention(layout: str, batch: Any) -> None:
+    """Without dense layers it is the only one, of which little is left after them."""
+    settings = SETTINGS | {"channels": [8], "heads": [2], "dense": [], "dropout": 0.3, "layout": layout}
+    check_dropout("gat_cheb", settings, batch([4]))
+
+
 def test_blocks_are_edges(batch: Any) -> None:
     whole = batch([5, 0, 1, 9, 2, 7])
     settings = SETTINGS | {"pooling": "attention+max+mean+sum"}

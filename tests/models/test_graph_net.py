@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_checks import check_dropout, check_paper
+from model_checks import check_dropout, check_paper, shaken
+from model_references import Pass, graph_net_padded
 from small_models import F
 
-from e2e_tf.models import build_model
+from e2e_tf.models import build_model, model_settings
 
 
 @pytest.mark.parametrize("padded", [False, True])
@@ -57,3 +58,21 @@ def test_is_that_of_the_paper(changes: dict[str, Any], batch: Any) -> None:
 def test_dropout(changes: dict[str, Any], batch: Any) -> None:
     settings = SETTINGS | {"dropout": 0.3, "batch_norm": False} | changes
     check_dropout("graph_net", settings, batch([4]))
+
+
+def test_padded_is_the_published_model() -> None:
+    settings = model_settings(
+        "graph_net", SETTINGS | {"padded_nodes": 7, "dropout": 0.0, "last_dropout": 0.0}
+    )
+    rng = np.random.default_rng(5)
+    arrays = {
+        "features": rng.normal(size=(4, 7, 6)).astype(np.float32),
+        "adj_matrix": (rng.random((4, 7, 7)) < 0.4).astype(np.float32),
+    }
+    arrays["features"][1, 4:] = 0
+    arrays["adj_matrix"][1, 4:] = arrays["adj_matrix"][1, :, 4:] = 0
+    model = shaken("graph_net", settings, {"x": np.zeros((1, 6))})
+    for training in (False, True):
+        expected = graph_net_padded(Pass(model, training), settings, arrays)
+        assert np.std(expected) > 1e-3
+        np.testing.assert_allclose(model(arrays, training=training), expected, rtol=1e-4, atol=2e-6)

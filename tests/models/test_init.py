@@ -189,6 +189,31 @@ def bfloat16() -> Iterator[None]:
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture
+def float16() -> Iterator[None]:
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("float16")
+@pytest.mark.parametrize("variant", ["simple", "published"])
+def test_half_precision_leaves_out_steps_that_are_too_large(variant: str, batch: Any) -> None:
+    """The first losses are scaled beyond float16; such steps are left out and no weight becomes NaN."""
+    whole = batch([5, 3, 6, 1], F, G)
+    label = np.array([[0], [1], [1], [0]], np.float32)
+    model = build_model("particle_attention", F, G, SMALL["particle_attention"] | {"variant": variant})
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3), initial_scale=2.0**30)
+    model.compile(optimizer, "binary_crossentropy", jit_compile=False, run_eagerly=True)
+    before = [w.copy() for w in model.get_weights()]
+    for _ in range(3):
+        model.train_on_batch(whole, label)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert float(optimizer.dynamic_scale) < 2.0**30
+    token = next(i for i, w in enumerate(model.weights) if "class_token" in w.path)
+    np.testing.assert_array_equal(model.get_weights()[token], before[token])
+
+
 @pytest.mark.usefixtures("bfloat16")
 def test_mixed_precision_keeps_kinds_and_momenta(batch: Any) -> None:
     whole = batch([3], F, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from model_checks import check_dropout, check_paper
@@ -95,3 +96,23 @@ def test_is_that_of_the_paper_but_for_what_it_says(changes: dict[str, Any], batc
 def test_dropout(class_blocks: int, batch: Any) -> None:
     settings = SETTINGS | {"blocks": 1, "class_blocks": class_blocks, "dropout": 0.3}
     check_dropout("particle_attention", settings, batch([4]))
+
+
+def test_places_of_dropout() -> None:
+    """After the attention and its normalisation, before and after the second dense layer, after dense layers."""
+    model = build_model("particle_attention", 6, 0, SETTINGS | {"dropout": 0.3})
+    rates = {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
+    feeds = [f"{name}_{i}_dropout_{j}" for name in ("feed", "class_feed") for i in (1, 2) for j in (1, 2)]
+    assert rates == dict.fromkeys([*feeds, "attention_1_dropout", "attention_2_dropout", "dropout_1"], 0.3)
+    assert [model.get_layer(f"attention_{i}").dropout_rate for i in (1, 2)] == [0.3, 0.3]
+    for i in (1, 2):
+        assert before(model, f"attention_{i}_dropout") == f"attention_{i}_after"
+        for name in ("feed", "class_feed"):
+            assert before(model, f"{name}_{i}_dropout_1") == f"{name}_{i}_inner_norm"
+            assert before(model, f"{name}_{i}_dropout_2") == f"{name}_{i}_2"
+
+
+def before(model: Any, name: str) -> str:
+    """The layer whose output a layer takes."""
+    (tensor,) = model.get_layer(name)._inbound_nodes[0].input_tensors
+    return tensor._keras_history.operation.name
