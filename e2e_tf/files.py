@@ -50,6 +50,10 @@ def _room(target: Path, errors: tuple[int, ...] = _NO_ROOM) -> Iterator[None]:
 def refuse_existing(path: Path, force: bool) -> None:
     """Refuse a name that is taken or has no folder, before any work is done for it.
 
+    Args:
+        path: the name.
+        force: it may be taken.
+
     Raises:
         InputError: ``path`` exists and ``force`` is false, or its folder does not exist.
     """
@@ -62,6 +66,11 @@ def refuse_existing(path: Path, force: bool) -> None:
 @contextmanager
 def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | None = None) -> Iterator[Path]:
     """A temporary path beside ``path``, or in ``folder``, that takes its name when the block ends well.
+
+    Args:
+        path: the name it takes.
+        force: replace what exists.
+        folder: where it is until then, on the same disk.
 
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.

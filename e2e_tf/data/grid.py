@@ -29,7 +29,11 @@ TOWERS = CRYSTALS // TOWER  # towers on a side of the window
 
 
 def delta_phi(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a − b wrapped to [−π, π) [rad]."""
+    """a − b wrapped to [−π, π) [rad].
+
+    Args:
+        a, b: angles [rad], of shapes that broadcast.
+    """
     return (a - b + np.pi) % (2 * np.pi) - np.pi
 
 
@@ -37,6 +41,9 @@ def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Crystal indices (ieta, iphi), int16, of the window around a jet axis.
 
     ``ieta`` counts crystals from η = 0 and may be negative, ``iphi`` counts from φ = 0 and lies in [0, 360).
+
+    Args:
+        eta, phi: direction of the axis (n,) [rad].
     """
     half = TOWERS // 2
     ieta = (np.floor(np.asarray(eta, np.float64) / (TOWER * PITCH)).astype(np.int64) - half) * TOWER
@@ -47,7 +54,12 @@ def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndar
 def cell_position(
     row: np.ndarray, column: np.ndarray, ieta: np.ndarray, iphi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """η and φ [rad] (in [−π, π)) of the middle of a crystal of a window, float64."""
+    """η and φ [rad] (in [−π, π)) of the middle of a crystal of a window, float64.
+
+    Args:
+        row, column: place of the crystal in the window (n,).
+        ieta, iphi: corner of the window, see :func:`window_corner`.
+    """
     eta = (np.asarray(row, np.float64) + ieta + 0.5) * PITCH
     phi = (np.asarray(column, np.float64) + iphi + 0.5) * PITCH
     return eta, delta_phi(phi, np.zeros_like(phi))

@@ -23,7 +23,16 @@ import numpy as np
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 
-__all__ = ["DAMAGE", "attributes_of", "check_room", "format_of", "new_group", "new_hdf5", "set_attributes"]
+__all__ = [
+    "DAMAGE",
+    "attributes_of",
+    "check_format",
+    "check_room",
+    "format_of",
+    "new_group",
+    "new_hdf5",
+    "set_attributes",
+]
 
 DAMAGE = (OSError, KeyError, RuntimeError, TypeError, AttributeError, ValueError)
 """What h5py raises where bytes were damaged."""
@@ -95,7 +104,12 @@ def _created(sink: _Sink, path: Path) -> Any:
 
 
 def new_group(file: Any, name: str) -> None:
-    """A group that does not store when it was made."""
+    """A group that does not store when it was made.
+
+    Args:
+        file: an open file of :func:`new_hdf5`.
+        name: of the group.
+    """
     import h5py
 
     properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
@@ -113,7 +127,12 @@ def check_room(file: Any) -> None:
 
 
 def set_attributes(file: Any, attributes: Mapping[str, str | int]) -> None:
-    """Write attributes of the whole file and their checksum."""
+    """Write attributes of the whole file and their checksum.
+
+    Args:
+        file: an open file of :func:`new_hdf5`.
+        attributes: text and integers by name.
+    """
     import h5py
 
     for name, value in {**attributes, _DIGEST: _digest(attributes)}.items():
@@ -138,6 +157,27 @@ def attributes_of(file: Any) -> dict[str, Any]:
     if written is not None and written != _digest(attributes):
         raise InputError("its attributes are damaged, their checksum is another")
     return attributes
+
+
+def check_format(path: Path, file: Any, what: str, name: str, version: int) -> None:
+    """A file must be of a format and of the version that this release reads.
+
+    Args:
+        path: for the message.
+        file: the open file.
+        what: the format in words, such as ``"graph store"``.
+        name: the value of the file's attribute ``format``.
+        version: that of ``format_version``.
+
+    Raises:
+        InputError: it is of another format or version.
+    """
+    found = format_of(file) or "no format attribute"
+    if found != name:
+        raise InputError(f"{path} is not a {what}: its format must be {name!r}, it has {found!r}")
+    found_version = int(file.attrs["format_version"])
+    if found_version != version:
+        raise InputError(f"{path} has format version {found_version}, this release reads version {version}")
 
 
 def format_of(file: Any) -> str:

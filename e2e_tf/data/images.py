@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from e2e_tf.data.sample import Sample
 from e2e_tf.errors import InputError
 
 __all__ = ["Images"]
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Sample):
     """Dense images with what is known of them.
 
     Attributes:
@@ -27,6 +28,8 @@ class Images:
         truth: columns of length n.
         attributes: settings and provenance (JSON values).
     """
+
+    ONE: ClassVar[str] = "image"
 
     images: np.ndarray
     channels: tuple[str, ...]
@@ -45,32 +48,10 @@ class Images:
             )
         if len(set(self.channels)) != len(self.channels):
             raise InputError(f"channel names must differ, they are {', '.join(self.channels)}")
-        n = len(self.images)
-        lengths = {f"jets/{k}": len(v) for k, v in self.columns.items()}
-        lengths |= {f"truth/{k}": len(v) for k, v in self.truth.items()}
-        lengths |= {"event": len(self.event), "weight": len(self.weight)}
-        if self.label is not None:
-            lengths["label"] = len(self.label)
-        wrong = {name: length for name, length in lengths.items() if length != n}
-        if wrong:
-            raise InputError(f"every column must have one entry per image ({n}); these do not: {wrong}")
+        self.check_lengths(len(self.images), {})
 
     def __len__(self) -> int:
         return len(self.images)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """A column of the images, such as ``pt`` [GeV], of length n.
-
-        Raises:
-            InputError: there is no such column; the message names those there are.
-        """
-        if name not in self.columns:
-            known = ", ".join(sorted(self.columns)) or "none"
-            raise InputError(f"these images have no column {name!r}, they have {known}")
-        return self.columns[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.columns
 
     def take(self, index: np.ndarray) -> Images:
         """The given images (indices or a boolean mask) in the given order."""

@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from e2e_tf.data.hdf5 import DAMAGE, attributes_of, format_of, new_group, new_hdf5, set_attributes
+from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_format, new_group, new_hdf5, set_attributes
+from e2e_tf.data.sample import Sample
 from e2e_tf.errors import InputError
 
 __all__ = ["JETS_FORMAT", "Jets", "Ragged", "concatenate_jets", "read_jets", "write_jets"]
@@ -63,7 +64,12 @@ class Ragged:
 
     @classmethod
     def from_counts(cls, columns: Mapping[str, np.ndarray], counts: np.ndarray) -> Ragged:
-        """From the number of rows of each jet."""
+        """From the number of rows of each jet.
+
+        Args:
+            columns: (rows,) each.
+            counts: int (n,), rows of each jet.
+        """
         return cls(columns, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
 
     def __len__(self) -> int:
@@ -91,7 +97,7 @@ class Ragged:
 
 
 @dataclass(frozen=True)
-class Jets:
+class Jets(Sample):
     """Jets with what is known of them.
 
     Attributes:
@@ -109,6 +115,8 @@ class Jets:
         attributes: settings and provenance (JSON values).
     """
 
+    ONE: ClassVar[str] = "jet"
+
     columns: Mapping[str, np.ndarray]
     event: np.ndarray
     weight: np.ndarray
@@ -119,35 +127,13 @@ class Jets:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n = len(self.event)
-        lengths = {f"jets/{k}": len(v) for k, v in self.columns.items()}
-        lengths |= {f"truth/{k}": len(v) for k, v in self.truth.items()}
-        lengths |= {f"hits/{k}": len(v) for k, v in self.hits.items()}
-        lengths["weight"] = len(self.weight)
-        if self.label is not None:
-            lengths["label"] = len(self.label)
+        more: dict[str, Sized] = {f"hits/{name}": hits for name, hits in self.hits.items()}
         if self.candidates is not None:
-            lengths["candidates"] = len(self.candidates)
-        wrong = {name: length for name, length in lengths.items() if length != n}
-        if wrong:
-            raise InputError(f"every column must have one entry per jet ({n}); these do not: {wrong}")
+            more["candidates"] = self.candidates
+        self.check_lengths(len(self.event), more)
 
     def __len__(self) -> int:
         return len(self.event)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """A column of the jets, such as ``pt`` [GeV], of length n.
-
-        Raises:
-            InputError: there is no such column; the message names those there are.
-        """
-        if name not in self.columns:
-            known = ", ".join(sorted(self.columns)) or "none"
-            raise InputError(f"these jets have no column {name!r}, they have {known}")
-        return self.columns[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.columns
 
     def take(self, index: np.ndarray) -> Jets:
         """The given jets (indices or a boolean mask) in the given order."""
@@ -167,7 +153,12 @@ class Jets:
 
 
 def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None = None) -> Jets:
-    """All jets of ``parts`` in order; the parts must hold the same columns."""
+    """All jets of ``parts`` in order; the parts must hold the same columns.
+
+    Args:
+        parts: at least one.
+        attributes: of the whole; None takes those of the first part.
+    """
 
     def columns(pick: Any) -> dict[str, np.ndarray]:
         names = list(pick(parts[0]))
@@ -193,6 +184,11 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
 
 def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) -> None:
     """Write jets to HDF5; the same jets give the same bytes.
+
+    Args:
+        path: the new file.
+        jets: what to write.
+        force: replace what exists.
 
     Raises:
         InputError: ``path`` exists and ``force`` is false, or it cannot be written (a full disk).
@@ -227,6 +223,10 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
 def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = None) -> Jets:
     """Read and check a file of jets, or the jets from ``start`` to ``stop`` without reading the others.
 
+    Args:
+        path: a file of :func:`write_jets`.
+        start, stop: range of jets; a stop past the end, or None, means the end.
+
     Raises:
         InputError: the file is missing, truncated or of another format, columns disagree in length, or an
             energy or momentum is negative, NaN or infinite.
@@ -238,16 +238,7 @@ def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = N
         raise InputError(f"there is no sample {path}")
     try:
         with h5py.File(path) as file:
-            found = format_of(file) or "no format attribute"
-            if found != JETS_FORMAT:
-                raise InputError(
-                    f"{path} is not a file of jets: its format must be {JETS_FORMAT!r}, it has {found!r}"
-                )
-            version = int(file.attrs["format_version"])
-            if version != JETS_FORMAT_VERSION:
-                raise InputError(
-                    f"{path} has format version {version}, this release reads version {JETS_FORMAT_VERSION}"
-                )
+            check_format(path, file, "file of jets", JETS_FORMAT, JETS_FORMAT_VERSION)
             jets = _read(file, start, stop)
     except InputError as error:
         raise error if str(path) in str(error) else InputError(f"{path} is damaged: {error}") from error

@@ -307,6 +307,10 @@ class DisjointLoader:
         """The same batches for models of Spektral's layers: ``(x, a, i)`` with ``e`` and ``u``, label, weight.
 
         See :meth:`e2e_tf.graph.GraphBatch.to_spektral`.
+
+        Args:
+            epoch: whose order they have.
+            sparse: ``"tensorflow"`` or ``"scipy"``, the kind of the adjacency.
         """
         for index in self._plan(epoch):
             batch, _, label, weight = self._item(index)

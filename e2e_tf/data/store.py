@@ -33,7 +33,7 @@ import numpy as np
 
 from e2e_tf.data.features import Feature
 from e2e_tf.data.graphs import GraphData, GraphRecipe
-from e2e_tf.data.hdf5 import DAMAGE, attributes_of, format_of
+from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_format
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store_writer import GRAPHS_FORMAT, GRAPHS_FORMAT_VERSION
 from e2e_tf.errors import InputError
@@ -88,16 +88,7 @@ class GraphStore:
 
     def _open(self) -> None:
         file = self._file
-        found = format_of(file) or "no format attribute"
-        if found != GRAPHS_FORMAT:
-            raise InputError(
-                f"{self.path} is not a graph store: its format must be {GRAPHS_FORMAT!r}, it has {found!r}"
-            )
-        version = int(file.attrs["format_version"])
-        if version != GRAPHS_FORMAT_VERSION:
-            raise InputError(
-                f"{self.path} has format version {version}, this release reads version {GRAPHS_FORMAT_VERSION}"
-            )
+        check_format(self.path, file, "graph store", GRAPHS_FORMAT, GRAPHS_FORMAT_VERSION)
         attributes = attributes_of(file)
         schema = json.loads(attributes["schema"])
         self.attributes: dict[str, Any] = json.loads(attributes["attributes"])
@@ -147,7 +138,14 @@ class GraphStore:
         return len(self.event)
 
     def slice(self, start: int, stop: int) -> GraphBatch:
-        """The graphs ``start`` to ``stop`` straight from the file."""
+        """The graphs ``start`` to ``stop`` straight from the file.
+
+        Args:
+            start, stop: range of graphs.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         nodes, edges = self._node_offset[[start, stop]], self._edge_offset[[start, stop]]
         try:
             with self._lock:
@@ -250,7 +248,11 @@ class GraphStore:
             raise InputError(f"{self.path} cannot be read, it is truncated or damaged ({error})") from error
 
     def read(self, start: int = 0, stop: int | None = None) -> GraphData:
-        """The graphs from ``start`` to ``stop``, or all, in memory."""
+        """The graphs from ``start`` to ``stop``, or all, in memory.
+
+        Args:
+            start, stop: range of graphs; None means the end.
+        """
         start, stop, _ = slice(start, stop).indices(self.n_graph)
         stop = max(start, stop)
         nodes = self._node_offset[[start, stop]]

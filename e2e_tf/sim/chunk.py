@@ -104,7 +104,15 @@ def chunk_of_event(event: np.ndarray) -> np.ndarray:
 
 
 def plan(process: str, jets: int, seed: int, pileup: float = 0.0, detector: str = "cms") -> list[Chunk]:
-    """The chunks of a sample; classes are balanced, signal gets the odd jet."""
+    """The chunks of a sample; classes are balanced, signal gets the odd jet.
+
+    Args:
+        process: a name in ``PROCESS_NAMES``.
+        jets: of both classes together.
+        seed: of the sample.
+        pileup: mean number of pileup collisions.
+        detector: a name in ``DETECTORS``.
+    """
     labels = egamma.LABELS if process == egamma.PROCESS else [s.label for s in PROCESSES[process].sources]
     chunks = []
     for index, label in enumerate(labels):

@@ -115,7 +115,12 @@ def hadronic_taus(events: Events) -> HadronicTaus:
 
 
 def children(events: Events, row: int) -> np.ndarray:
-    """int64: rows of the daughters of a row."""
+    """int64: rows of the daughters of a row.
+
+    Args:
+        events: the generator's record.
+        row: of the mother.
+    """
     first, last = events.daughters[row]
     return np.arange(first, last + 1) if first else np.zeros(0, np.int64)
 
@@ -136,7 +141,13 @@ def _count_hadrons(events: Events, rows: np.ndarray) -> tuple[int, int]:
 
 
 def match_taus(jets: ReconstructedJets, taus: HadronicTaus, distance: float) -> np.ndarray:
-    """int64 (jets,): the nearest tau of the same event within ΔR ``distance``, or −1."""
+    """int64 (jets,): the nearest tau of the same event within ΔR ``distance``, or −1.
+
+    Args:
+        jets: the jets.
+        taus: the taus of the same events.
+        distance: largest ΔR.
+    """
     _, eta, phi = pt_eta_phi(taus.momentum)
     return match_nearest(jets, taus.event, eta, phi, distance)
 

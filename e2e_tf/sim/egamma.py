@@ -23,6 +23,7 @@ from e2e_tf.sim.calorimeters import Deposits, impact_on_calorimeters
 from e2e_tf.sim.detector import CMS, TIMING, Detector
 from e2e_tf.sim.hits import CRYSTAL_GRID, collect, read_out
 from e2e_tf.sim.kinematics import four_momentum
+from e2e_tf.sim.order import in_random_pairs
 from e2e_tf.sim.particles import Particles, collision_points
 from e2e_tf.sim.precision import round_mantissa
 from e2e_tf.sim.tracker import pass_material
@@ -152,19 +153,18 @@ def write(
 
     Photons and electrons stand in pairs, which of them first by chance; ``event`` counts the images.
 
+    Args:
+        path: the file.
+        chunks: columns of :func:`simulate_chunk`.
+        provenance: what the sample depends on, for the file's attributes.
+        seed: of the order.
+
     Raises:
         InputError: the file cannot be written.
     """
     columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     label = columns["y"]
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"order"),)))
-    first = rng.integers(0, 2, len(label))
-    rank = np.zeros(len(label), np.int64)
-    for kind in LABELS:
-        rows = np.flatnonzero(label == kind)
-        pair = np.arange(len(rows))
-        rank[rows] = 2 * pair + (first[pair] != kind)
-    order = np.argsort(rank, kind="stable")
+    order = in_random_pairs(label, seed)
     columns = {name: column[order] for name, column in columns.items()}
     columns["event"] = np.arange(len(label))
     with new_hdf5(path, force=True) as file:

@@ -54,18 +54,26 @@ class Grid:
 
     @property
     def columns(self) -> int:
+        """Cells around in φ."""
         return CRYSTALS_IN_PHI // self.size
 
     @property
     def rows(self) -> int:
-        return CRYSTALS_IN_PHI // self.size  # up to |η| = π
+        """Cells along η, up to |η| = π."""
+        return CRYSTALS_IN_PHI // self.size
 
     @property
     def window(self) -> int:
+        """Cells on a side of a jet's window."""
         return {1: CRYSTALS, TOWER: TOWERS}[self.size]
 
     def keys(self, event: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """int64: one number for a cell of an event; rows count from η = 0, columns wrap around."""
+        """int64: one number for a cell of an event; rows count from η = 0, columns wrap around.
+
+        Args:
+            event: int64 (n,).
+            row, column: int64 (n,), the cell.
+        """
         return (event * self.rows + row + self.rows // 2) * self.columns + column % self.columns
 
     def split(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,7 +88,13 @@ TOWER_GRID = Grid(TOWER)
 
 
 def near_windows(event: np.ndarray, eta: np.ndarray, phi: np.ndarray, jets: ReconstructedJets) -> np.ndarray:
-    """bool (n,): points in or near the window of any jet of their event."""
+    """bool (n,): points in or near the window of any jet of their event.
+
+    Args:
+        event: int64 (n,), of the points.
+        eta, phi: float64 (n,), their directions [rad].
+        jets: by rising event.
+    """
     first = np.searchsorted(jets.event, event)
     counts = np.searchsorted(jets.event, event, side="right") - first
     point = np.repeat(np.arange(len(event)), counts)
@@ -117,7 +131,16 @@ def collect(
     profile: np.ndarray,
     half: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Summed energies of showers in cells: rising int64 keys, float64 [GeV]. ``profile`` is (n, 3)."""
+    """Summed energies of showers in cells: rising int64 keys, float64 [GeV]. ``profile`` is (n, 3).
+
+    Args:
+        grid: crystals or towers.
+        event: int64 (n,), of each shower.
+        face: η and φ (n,) where it meets the calorimeter [rad].
+        energy: float64 (n,) [GeV].
+        profile: float64 (n, 3), share of the first Gaussian and the width of each [cells].
+        half: cells covered on each side of the centre's.
+    """
     side = grid.size * PITCH
     weight = np.zeros((len(energy), 2 * half + 1, 2 * half + 1))
     for share, sigma in ((profile[:, 0], profile[:, 1]), (1 - profile[:, 0], profile[:, 2])):
@@ -143,7 +166,17 @@ def read_out(
     threshold: tuple[float, float],
     detector: Detector,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Noise and thresholds (barrel, endcap) [GeV]; also the few cells that noise alone fires."""
+    """Noise and thresholds (barrel, endcap) [GeV]; also the few cells that noise alone fires.
+
+    Args:
+        rng: the chunk's random numbers.
+        grid: crystals or towers.
+        events: number of events.
+        cells: keys and energies of :func:`collect`.
+        noise: σ in barrel and endcap [GeV].
+        threshold: lowest energy that is kept, in barrel and endcap [GeV].
+        detector: its numbers.
+    """
     keys, energy = cells
     endcap = _in_endcap(grid, keys, detector)
     measured = energy + np.where(endcap, *noise[::-1]) * rng.standard_normal(len(energy))

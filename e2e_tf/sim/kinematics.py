@@ -14,12 +14,23 @@ def pt_eta_phi(momentum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def four_momentum(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, mass: np.ndarray | float) -> np.ndarray:
-    """float64 (n, 4): px, py, pz, E [GeV]."""
+    """float64 (n, 4): px, py, pz, E [GeV].
+
+    Args:
+        pt: (n,) [GeV].
+        eta, phi: (n,) [rad].
+        mass: (n,) or one for all [GeV].
+    """
     pz = pt * np.sinh(eta)
     return np.stack([pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt(pt**2 + pz**2 + np.square(mass))], 1)
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """int64: the concatenation of ``starts[i], starts[i] + 1, ...`` with ``counts[i]`` numbers each."""
+    """int64: the concatenation of ``starts[i], starts[i] + 1, ...`` with ``counts[i]`` numbers each.
+
+    Args:
+        starts: int (n,).
+        counts: int (n,), not negative.
+    """
     before = np.cumsum(counts) - counts
     return np.arange(counts.sum()) + np.repeat(starts - before, counts)

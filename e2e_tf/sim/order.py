@@ -12,29 +12,35 @@ from e2e_tf.data.jets import Jets
 __all__ = ["alternating", "in_random_pairs", "renumbered"]
 
 
-def alternating(sample: Jets) -> np.ndarray:
-    """Indices that take the classes in turn, each in its own order."""
-    assert sample.label is not None
-    rank = np.zeros(len(sample), np.int64)
-    for label in (0, 1):
-        rows = np.flatnonzero(sample.label == label)
-        rank[rows] = 2 * np.arange(len(rows)) + (1 - label)
+def alternating(label: np.ndarray) -> np.ndarray:
+    """Places that take the classes in turn, each in its own order, signal first.
+
+    Args:
+        label: (n,), 0 or 1.
+    """
+    rank = np.zeros(len(label), np.int64)
+    for kind in (0, 1):
+        rows = np.flatnonzero(label == kind)
+        rank[rows] = 2 * np.arange(len(rows)) + (1 - kind)
     return np.argsort(rank, kind="stable")
 
 
-def in_random_pairs(sample: Jets, seed: int) -> np.ndarray:
-    """Indices that take one jet of each class after another, which of them first by chance.
+def in_random_pairs(label: np.ndarray, seed: int) -> np.ndarray:
+    """Places that take one entry of each class after another, which of them first by chance.
 
-    Every beginning of the file is balanced, and neither a jet's place nor its parity tells its class.
+    Every beginning of the file is balanced, and neither an entry's place nor its parity tells its class.
+
+    Args:
+        label: (n,), 0 or 1.
+        seed: of the sample.
     """
-    assert sample.label is not None
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"order"),)))
-    first = rng.integers(0, 2, len(sample))
-    rank = np.zeros(len(sample), np.int64)
-    for label in (0, 1):
-        rows = np.flatnonzero(sample.label == label)
+    first = rng.integers(0, 2, len(label))
+    rank = np.zeros(len(label), np.int64)
+    for kind in (0, 1):
+        rows = np.flatnonzero(label == kind)
         pair = np.arange(len(rows))
-        rank[rows] = 2 * pair + (first[pair] != label)
+        rank[rows] = 2 * pair + (first[pair] != kind)
     return np.argsort(rank, kind="stable")
 
 

@@ -44,7 +44,13 @@ class Particles(Table):
 
 
 def collision_points(rng: np.random.Generator, events: int, detector: Detector = CMS) -> np.ndarray:
-    """float64 (events,): z of the primary vertices [m], spread along the beam."""
+    """float64 (events,): z of the primary vertices [m], spread along the beam.
+
+    Args:
+        rng: the chunk's random numbers.
+        events: number of events.
+        detector: its luminous region.
+    """
     return detector.beam_spot_sigma_z * rng.standard_normal(events)
 
 

@@ -19,7 +19,12 @@ def load_columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def save_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write columns to a file."""
+    """Write columns to a file.
+
+    Args:
+        path: the file.
+        columns: arrays by name.
+    """
     with path.open("wb") as file:
         np.savez(file, **columns)  # type: ignore[arg-type]
 
@@ -40,6 +45,8 @@ def pack(jets: Jets) -> dict[str, np.ndarray]:
 
 
 def unpack(columns: dict[str, np.ndarray]) -> Jets:
+    """The jets of :func:`pack`'s columns."""
+
     def group(prefix: str) -> dict[str, np.ndarray]:
         return {name[len(prefix) :]: column for name, column in columns.items() if name.startswith(prefix)}
 

@@ -58,6 +58,10 @@ class Pool:
 def minimum_bias(seed: int, events: int) -> Pool:
     """Inelastic collisions for pileup; the same seed and number give the same pool.
 
+    Args:
+        seed: of the sample.
+        events: how many.
+
     Raises:
         InputError: the extra ``sim`` is not installed.
     """
@@ -127,12 +131,22 @@ def overlay(
 
 
 def join_particles(first: Particles, second: Particles, shift: int) -> Particles:
-    """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
+    """Both, one after the other; ``origin`` of the second moves on by ``shift``.
+
+    Args:
+        first, second: particles of the same events.
+        shift: rows of the generated particles of ``first``.
+    """
     return joined([first, replace(second, origin=second.origin + shift)])
 
 
 def join_deposits(first: Deposits, second: Deposits, shift: int) -> Deposits:
-    """Both, one after the other; ``origin`` of the second moves on by ``shift``."""
+    """Both, one after the other; ``origin`` of the second moves on by ``shift``.
+
+    Args:
+        first, second: deposits of the same events.
+        shift: rows of the generated particles of ``first``.
+    """
     return Deposits(
         join_particles(first.particles, second.particles, shift),
         np.concatenate([first.ecal, second.ecal]),

@@ -21,7 +21,15 @@ EXTRA = ("pythia8mc", "fastjet", "awkward")  # libraries of the extra sim
 
 
 def sample_provenance(process: str, jets: int, seed: int, pileup: float, detector: str) -> dict[str, Any]:
-    """What a sample depends on; nothing of the machine or the day, so that files can be compared."""
+    """What a sample depends on; nothing of the machine or the day, so that files can be compared.
+
+    Args:
+        process: a name in ``PROCESS_NAMES``.
+        jets: of both classes together.
+        seed: of the sample.
+        pileup: mean number of pileup collisions.
+        detector: a name in ``DETECTORS``.
+    """
     options = f" --pileup {pileup:g}" if pileup else ""
     options += f" --detector {detector}" if detector != "cms" else ""
     gun = process == egamma.PROCESS

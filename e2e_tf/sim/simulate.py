@@ -102,10 +102,12 @@ def simulate(
         if process == egamma.PROCESS:
             return egamma.write(part, arrays, provenance, seed)
         sample = concatenate_jets([unpack(columns) for columns in arrays], attributes=provenance)
+        label = sample.label
+        assert label is not None  # every chunk has one
         if _is_first_format(process, pileup, detector):
-            sample = sample.take(alternating(sample))
+            sample = sample.take(alternating(label))
         else:
-            sample = renumbered(sample.take(in_random_pairs(sample, seed)))
+            sample = renumbered(sample.take(in_random_pairs(label, seed)))
         write_jets(part, sample, force=True)
     return sample
 

@@ -43,7 +43,12 @@ class Objects(Table):
     momentum: np.ndarray
 
     def match(self, jets: ReconstructedJets, distance: float) -> np.ndarray:
-        """int64 (jets,): the nearest of the same event within ΔR ``distance``, or −1."""
+        """int64 (jets,): the nearest of the same event within ΔR ``distance``, or −1.
+
+        Args:
+            jets: the jets.
+            distance: largest ΔR.
+        """
         _, eta, phi = pt_eta_phi(self.momentum)
         return match_nearest(jets, self.event, eta, phi, distance)
 
@@ -59,7 +64,13 @@ def hard_partons(events: Events) -> Objects:
 
 
 def heavy_flavour(events: Events, jets: ReconstructedJets, distance: float) -> np.ndarray:
-    """int8 (jets,): 5 with a beauty hadron above 5 GeV within ΔR ``distance``, else 4 with a charm hadron, else 0."""
+    """int8 (jets,): 5 with a beauty hadron above 5 GeV within ΔR ``distance``, else 4 with a charm hadron, else 0.
+
+    Args:
+        events: the generator's record.
+        jets: the jets.
+        distance: largest ΔR.
+    """
     kind = np.abs(events.pdg_id)
     heavy = np.hypot(events.momentum[:, 0], events.momentum[:, 1]) > _HEAVY_HADRON_PT
     # The second and third digits from the right are a meson's quarks, the fourth a baryon's heaviest.
@@ -113,7 +124,13 @@ def hadronic_tops(events: Events) -> HadronicTops:
 
 
 def top_of_jets(jets: ReconstructedJets, tops: HadronicTops, distance: float) -> np.ndarray:
-    """int64 (jets,): the top of the same event with all three quarks within ΔR ``distance``, or −1."""
+    """int64 (jets,): the top of the same event with all three quarks within ΔR ``distance``, or −1.
+
+    Args:
+        jets: the jets.
+        tops: the tops of the same events.
+        distance: largest ΔR.
+    """
     result = np.full(len(jets), -1)
     _, eta, phi = pt_eta_phi(tops.quarks.reshape(-1, 4))
     eta, phi = eta.reshape(-1, 3), phi.reshape(-1, 3)
@@ -124,7 +141,13 @@ def top_of_jets(jets: ReconstructedJets, tops: HadronicTops, distance: float) ->
 
 
 def near_prompt_muons(events: Events, jets: ReconstructedJets, distance: float) -> np.ndarray:
-    """bool (jets,): jets within ΔR ``distance`` of a muon above 5 GeV from the collision point itself."""
+    """bool (jets,): jets within ΔR ``distance`` of a muon above 5 GeV from the collision point itself.
+
+    Args:
+        events: the generator's record.
+        jets: the jets.
+        distance: largest ΔR.
+    """
     pt = np.hypot(events.momentum[:, 0], events.momentum[:, 1])
     prompt = (np.abs(events.vertex) < 1e-9).all(1)
     rows = np.flatnonzero((np.abs(events.pdg_id) == 13) & (events.status > 0) & prompt & (pt > _MUON_PT))
@@ -133,6 +156,12 @@ def near_prompt_muons(events: Events, jets: ReconstructedJets, distance: float) 
 
 def generated_jets(particles: Particles, events: int, radius: float, min_pt: float) -> ReconstructedJets:
     """Anti-kT jets of the generated visible particles.
+
+    Args:
+        particles: visible ones, by rising event.
+        events: number of events.
+        radius: distance parameter.
+        min_pt: smallest jet pT [GeV].
 
     Raises:
         InputError: the extra ``sim`` is not installed.

@@ -7,15 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e_tf.data.hdf5 import format_of
-from e2e_tf.data.readers.containers import (
-    npy_rows,
-    npz_shape,
-    open_hdf5,
-    open_npz,
-    open_parquet,
-    optional,
-    readable,
-)
+from e2e_tf.data.readers.arrays import npy_rows, npz_shape, open_hdf5, open_npz
+from e2e_tf.data.readers.checks import optional, readable
+from e2e_tf.data.readers.tables import open_parquet
 from e2e_tf.errors import InputError
 
 __all__ = ["Content", "content_of"]

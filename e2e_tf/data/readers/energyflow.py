@@ -17,16 +17,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import (
-    existing_file,
-    need,
-    need_shape,
-    npy_rows,
-    npz_rows,
-    npz_shape,
-    numbers_only,
-    open_npz,
-)
+from e2e_tf.data.readers.arrays import npy_rows, npz_rows, npz_shape, open_npz
+from e2e_tf.data.readers.checks import existing_file, need, need_shape, numbers_only
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import charge_of, cloud, kinds_of, mass_of, unpad
@@ -38,6 +30,10 @@ __all__ = ["count_energyflow", "is_energyflow", "read_energyflow"]
 
 def count_energyflow(path: PathLike, labels: PathLike | None = None) -> int:
     """Number of jets in the file (``labels`` as in `read_energyflow`).
+
+    Args:
+        path: an npz file with ``X`` and ``y``, or the npy file of ``X``.
+        labels: as in `read_energyflow`.
 
     Raises:
         InputError: the file is missing or damaged, or its arrays have other shapes.

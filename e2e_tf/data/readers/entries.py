@@ -39,12 +39,22 @@ class Report:
     replaced: dict[str, int] = field(default_factory=dict)
 
     def add(self, reason: str, number: int) -> None:
-        """Count ``number`` entries left out for ``reason``."""
+        """Count ``number`` entries left out for ``reason``.
+
+        Args:
+            reason: the rule that was broken.
+            number: of entries.
+        """
         if number:
             self.skipped[reason] = self.skipped.get(reason, 0) + number
 
     def replace(self, column: str, values: np.ndarray) -> np.ndarray:
-        """``values`` with 0 where they are not finite, counted under ``column``."""
+        """``values`` with 0 where they are not finite, counted under ``column``.
+
+        Args:
+            column: name of the column.
+            values: floating point (n,).
+        """
         good = np.isfinite(values)
         number = int(len(values) - np.count_nonzero(good))
         if not number:
@@ -83,6 +93,10 @@ class EntryValidator:
     def require(self, good: npt.ArrayLike, rule: str) -> None:
         """Every entry must have ``good`` true (bool, (n,)); ``rule`` says what is accepted.
 
+        Args:
+            good: bool (n,).
+            rule: what is accepted, for the message and the report.
+
         Raises:
             InputError: an entry breaks the rule and ``on_error`` is ``"stop"``.
         """
@@ -100,19 +114,53 @@ class EntryValidator:
         self.report.add(rule, number)
 
     def energy(self, name: str, values: np.ndarray) -> None:
-        """One value per entry that must be finite and not negative."""
+        """One value per entry that must be finite and not negative.
+
+        Args:
+            name: of the column.
+            values: (n,) [GeV].
+
+        Raises:
+            InputError: as :meth:`require`.
+        """
         self.require(np.isfinite(values) & (values >= 0), f"{name} must be finite and not negative [GeV]")
 
     def finite(self, name: str, values: np.ndarray) -> None:
-        """Values (n,) or (n, ...) that must all be finite."""
+        """Values (n,) or (n, ...) that must all be finite.
+
+        Args:
+            name: of the column.
+            values: (n, ...).
+
+        Raises:
+            InputError: as :meth:`require`.
+        """
         self.require(np.isfinite(values).all(axis=tuple(range(1, values.ndim))), f"{name} must be finite")
 
     def one_of(self, name: str, values: np.ndarray, accepted: Sequence[int]) -> None:
-        """One value per entry that must be one of ``accepted``."""
+        """One value per entry that must be one of ``accepted``.
+
+        Args:
+            name: of the column.
+            values: (n,).
+            accepted: integers.
+
+        Raises:
+            InputError: as :meth:`require`.
+        """
         self.require(np.isin(values, list(accepted)), f"{name} must be one of {list(accepted)}")
 
     def rows(self, name: str, rows: Ragged, energies: Iterable[str] = ()) -> None:
-        """Columns of rows: all must be finite, those in ``energies`` also not negative."""
+        """Columns of rows: all must be finite, those in ``energies`` also not negative.
+
+        Args:
+            name: of the group of columns.
+            rows: of n entries.
+            energies: names of the columns that must not be negative.
+
+        Raises:
+            InputError: as :meth:`require`.
+        """
         names = set(energies)
         for column, values in rows.columns.items():
             if column in names:
@@ -158,6 +206,11 @@ class EntryValidator:
 def check_choice(name: str, value: object, accepted: Sequence[object]) -> None:
     """An argument must be one of a few values.
 
+    Args:
+        name: of the argument.
+        value: what was given.
+        accepted: the values it may have.
+
     Raises:
         InputError: it is not; the sentence lists them.
     """
@@ -176,6 +229,11 @@ def check_on_error(on_error: str) -> None:
 
 def row_range(n: int, start: int, stop: int | None) -> tuple[int, int]:
     """``start`` and ``stop`` within ``n`` entries; a stop past the end means the end.
+
+    Args:
+        n: number of entries.
+        start: first one, not negative.
+        stop: the one after the last; None means the end.
 
     Raises:
         InputError: a negative number, or ``stop`` before ``start``.

@@ -29,7 +29,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from e2e_tf.data.readers.containers import need, need_shape, npz_rows, npz_shape, numbers_only, open_npz
+from e2e_tf.data.readers.arrays import npz_rows, npz_shape, open_npz
+from e2e_tf.data.readers.checks import need, need_shape, numbers_only
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import PathLike, check_choice, row_range
 
@@ -42,6 +43,10 @@ _CHUNK = 8192
 def count_erum(path: PathLike, split: Split = "train") -> int:
     """Number of entries of one split, for any of the five files.
 
+    Args:
+        path: the npz file.
+        split: ``train`` or ``test``.
+
     Raises:
         InputError: the file is missing, damaged or has other arrays.
     """
@@ -50,7 +55,12 @@ def count_erum(path: PathLike, split: Split = "train") -> int:
 
 
 def is_erum(shape: tuple[int | None, ...], content: Content) -> bool:
-    """Whether the first X of a file has the given shape per entry, where None is any length."""
+    """Whether the first X of a file has the given shape per entry, where None is any length.
+
+    Args:
+        shape: of an entry of the first X; None is any length.
+        content: what is in the file.
+    """
     found = content.shape("X_train_0")[1:]
     if content.container != "npz" or not content.has("y_train") or len(found) != len(shape):
         return False
@@ -107,12 +117,21 @@ def read_rows(
 
 
 def event_numbers(split: Split, row: np.ndarray) -> np.ndarray:
-    """int64: the row in the split, with 2⁴⁰ added for test, so that no two entries of a file share one."""
+    """int64: the row in the split, with 2⁴⁰ added for test, so that no two entries of a file share one.
+
+    Args:
+        split: ``train`` or ``test``.
+        row: int (n,), rows of the split.
+    """
     return row.astype(np.int64) + (1 << 40 if split == "test" else 0)
 
 
 def training_rows(path: PathLike, i: int) -> Iterator[np.ndarray]:
     """The array X_i of the training split, float64, a few thousand rows at a time.
+
+    Args:
+        path: the npz file.
+        i: number of the array.
 
     Raises:
         InputError: the file is missing or damaged, or the array is missing or not of numbers.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import npz_rows, open_npz
+from e2e_tf.data.readers.arrays import npz_rows, open_npz
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report
 from e2e_tf.data.readers.erum import Split, count_erum, event_numbers, is_erum, read_rows
 from e2e_tf.data.readers.particles import cloud, unpad

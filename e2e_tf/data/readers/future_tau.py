@@ -22,18 +22,12 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import (
-    arrow_column,
-    arrow_numbers,
-    need,
-    open_parquet,
-    parquet_length,
-    parquet_rows,
-)
+from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import cloud, four_vectors, kinds_of
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import arrow_column, arrow_numbers, open_parquet, parquet_length, parquet_rows
 from e2e_tf.errors import InputError
 
 __all__ = ["count_future_tau", "read_future_tau"]

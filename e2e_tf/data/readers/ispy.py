@@ -44,7 +44,7 @@ import numpy as np
 
 from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi, window_corner
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
-from e2e_tf.data.readers.containers import existing_file, readable
+from e2e_tf.data.readers.checks import existing_file, readable
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_on_error, row_range
 from e2e_tf.data.readers.particles import cms_event

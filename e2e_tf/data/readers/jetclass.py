@@ -19,11 +19,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import branch, flat, need, open_tree, row_counts, tree_length
+from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import cloud
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import branch, flat, open_tree, row_counts, tree_length
 from e2e_tf.errors import InputError
 
 __all__ = ["CLASSES", "count_jetclass", "read_jetclass"]

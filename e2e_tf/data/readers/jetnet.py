@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import hdf5_length, hdf5_rows, hdf5_shape, need, need_shape, open_hdf5
+from e2e_tf.data.readers.arrays import hdf5_length, hdf5_rows, hdf5_shape, open_hdf5
+from e2e_tf.data.readers.checks import need, need_shape
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import energy_of, unpad

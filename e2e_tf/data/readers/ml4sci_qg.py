@@ -19,11 +19,11 @@ from typing import Literal
 import numpy as np
 
 from e2e_tf.data.images import Images
-from e2e_tf.data.readers.containers import parquet_length
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_choice
 from e2e_tf.data.readers.parquet_images import is_labelled, named_channels, read_image_rows
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import parquet_length
 
 __all__ = ["count_ml4sci_qg", "read_ml4sci_qg"]
 

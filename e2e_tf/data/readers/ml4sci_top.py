@@ -17,11 +17,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2e_tf.data.images import Images
-from e2e_tf.data.readers.containers import open_parquet, parquet_length
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report
 from e2e_tf.data.readers.parquet_images import is_labelled, named_channels, read_image_rows
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import open_parquet, parquet_length
 
 __all__ = ["count_ml4sci_top", "read_ml4sci_top"]
 

@@ -19,36 +19,35 @@ candidates where they are there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import branch, flat, need, open_tree, row_counts, tree_length
+from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.content import Content
-from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
-from e2e_tf.data.readers.particles import charge_of, cms_event, energy_of, kinds_of, mass_of
+from e2e_tf.data.readers.entries import OnError, PathLike, Report
+from e2e_tf.data.readers.nano_events import (
+    KINEMATICS,
+    Source,
+    candidate_columns,
+    checked,
+    count_nano,
+    grouped,
+    owners,
+)
+from e2e_tf.data.readers.particles import charge_of, mass_of
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import open_tree, row_counts
 from e2e_tf.errors import InputError
 
-__all__ = ["Signal", "count_nano", "read_nano_jets", "read_nano_taus"]
+__all__ = ["Signal", "jets_of", "read_nano_jets", "read_nano_taus"]
 
 Signal = Literal["tau", "b", "c", "gluon", "quark"]
 MATCH_RADIUS = 0.3
 _REAL_TAU = 5
-_KINEMATICS = ("pt", "eta", "phi", "mass")
-
-
-def count_nano(path: PathLike) -> int:
-    """Number of events in the file.
-
-    Raises:
-        InputError: the file is missing, damaged or has no tree ``Events``.
-    """
-    return tree_length(path, "Events")
 
 
 def _has_taus(content: Content) -> bool:
@@ -155,62 +154,20 @@ def read_nano_jets(
     return checked(jets, path, min_pt, max_abs_eta, on_error, report)
 
 
-class Source:
-    """Branches of a range of events, by name."""
-
-    def __init__(self, path: Path, tree: Any, start: int, stop: int | None, report: Report | None) -> None:
-        self.path, self.tree = path, tree
-        self.report = Report() if report is None else report
-        self.start, self.stop = row_range(int(tree.num_entries), start, stop)
-        self.names = set(tree.keys())
-        need(path, "branch", ("run", "event"), self.names)
-
-    def branch(self, name: str) -> Any:
-        """One branch, jagged or not."""
-        need(self.path, "branch", [name], self.names)
-        return branch(self.path, self.tree, name, self.start, self.stop)
-
-    def collection(
-        self, name: str, columns: Sequence[str] | None
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Columns of a jagged collection, and its rows per event; pt, eta, phi and mass come first."""
-        there = [b.removeprefix(f"{name}_") for b in sorted(self.names) if b.startswith(f"{name}_")]
-        need(self.path, "branch", [f"{name}_{c}" for c in (*_KINEMATICS, *(columns or ()))], self.names)
-        counts = row_counts(self.branch(f"{name}_pt"))
-        found = {}
-        for column in dict.fromkeys((*_KINEMATICS, *(there if columns is None else columns))):
-            values = self.column(f"{name}_{column}")
-            if len(values) != counts.sum():
-                raise InputError(
-                    f"{self.path}: {name}_{column} must have one value per {name}, "
-                    f"it has {len(values)} and {name}_pt {counts.sum()}"
-                )
-            if column not in _KINEMATICS and np.issubdtype(values.dtype, np.floating):
-                values = self.report.replace(f"{name}_{column}", values)
-            found[column] = values
-        return found, counts
-
-    def column(self, name: str) -> np.ndarray:
-        """A jagged branch's values one after the other; bool becomes int8."""
-        values = flat(self.branch(name))
-        return values.astype(np.int8) if values.dtype == bool else values
-
-    def event_and_weight(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Event number (int64) and weight (float32) of each row of a collection."""
-        event = cms_event(flat(self.branch("run")), flat(self.branch("event")))
-        n = self.stop - self.start
-        weight = (
-            flat(self.branch("genWeight"), np.float32)
-            if "genWeight" in self.names
-            else np.ones(n, np.float32)
-        )
-        return np.repeat(event, counts), np.repeat(weight, counts)
-
-
 def jets_of(
     source: Source, collection: str, columns: Sequence[str] | None, signal: Signal
 ) -> tuple[Jets, np.ndarray]:
-    """Jets of a collection with truth and label, and the jets per event (int64)."""
+    """Jets of a collection with truth and label, and the jets per event (int64).
+
+    Args:
+        source: the events.
+        collection: ``Jet``, ``FatJet`` or another with pt, eta, phi and mass.
+        columns: branches to read without the collection's name; None reads every one.
+        signal: which jets have label 1.
+
+    Raises:
+        InputError: a branch is missing, or ``signal`` is unknown.
+    """
     if signal not in ("tau", "b", "c", "gluon", "quark"):
         raise InputError(f"signal must be tau, b, c, gluon or quark, not {signal!r}")
     jets, counts = source.collection(collection, columns)
@@ -219,7 +176,7 @@ def jets_of(
         if f"{collection}_{stored}" in source.names:
             truth[name] = source.column(f"{collection}_{stored}").astype(np.int32)
     if "GenVisTau_pt" in source.names:
-        taus = {name: source.column(f"GenVisTau_{name}") for name in (*_KINEMATICS, "status")}
+        taus = {name: source.column(f"GenVisTau_{name}") for name in (*KINEMATICS, "status")}
         gen_counts = row_counts(source.branch("GenVisTau_pt"))
         index = _nearest(jets, counts, taus, gen_counts)
         truth |= _visible(taus, index)
@@ -243,7 +200,7 @@ def _tau_truth(source: Source, counts: np.ndarray) -> dict[str, np.ndarray]:
     truth = {"gen_part_flav": flavour}
     if "GenVisTau_pt" not in source.names:
         return truth
-    taus = {name: source.column(f"GenVisTau_{name}") for name in (*_KINEMATICS, "status")}
+    taus = {name: source.column(f"GenVisTau_{name}") for name in (*KINEMATICS, "status")}
     gen_counts = row_counts(source.branch("GenVisTau_pt"))
     row = source.column("Tau_genPartIdx").astype(np.int64)
     inside = (flavour == _REAL_TAU) & (row >= 0) & (row < np.repeat(gen_counts, counts))
@@ -257,7 +214,7 @@ def _visible(taus: dict[str, np.ndarray], index: np.ndarray) -> dict[str, np.nda
     mode = np.full(len(index), -1, np.int32)
     mode[matched] = taus["status"][index[matched]]
     truth: dict[str, np.ndarray] = {"decay_mode": mode}
-    for name in _KINEMATICS:
+    for name in KINEMATICS:
         values = np.zeros(len(index), np.float32)
         values[matched] = taus[name][index[matched]]
         truth[f"visible_{name}"] = values
@@ -293,79 +250,3 @@ def _tau_products(source: Source, taus: dict[str, np.ndarray], counts: np.ndarra
     return grouped(
         candidate_columns(rows, taus, owner, mass, pdg_id, charge_of(pdg_id)), owner, int(counts.sum())
     )
-
-
-def owners(path: Path, name: str, index: np.ndarray, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """int64: the jet of each linked row, from its index within the event.
-
-    Args:
-        path: the file, for messages.
-        name: the branch, for messages.
-        index: jet of each row within its event.
-        rows: rows per event.
-        counts: jets per event.
-
-    Raises:
-        InputError: an index is outside the event's jets.
-    """
-    index = index.astype(np.int64)
-    if np.any((index < 0) | (index >= np.repeat(counts, rows))):
-        raise InputError(f"{path}: {name} must count the jets of the same event, {index.max()} does not")
-    return np.repeat(np.cumsum(counts) - counts, rows) + index
-
-
-def candidate_columns(
-    rows: dict[str, np.ndarray],
-    jets: dict[str, np.ndarray],
-    owner: np.ndarray,
-    mass: np.ndarray,
-    pdg_id: np.ndarray,
-    charge: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """pt, energy, deta, dphi, charge, pdg_id and flags of candidates given in ``pt``, ``eta``, ``phi``."""
-    eta = np.asarray(rows["eta"], np.float64)
-    return {
-        "pt": rows["pt"].astype(np.float32),
-        "energy": energy_of(rows["pt"], eta, mass),
-        "deta": (eta - jets["eta"][owner]).astype(np.float32),
-        "dphi": delta_phi(rows["phi"].astype(np.float64), jets["phi"][owner].astype(np.float64)).astype(
-            np.float32
-        ),
-        "charge": charge.astype(np.int8),
-        "pdg_id": pdg_id.astype(np.int32),
-    } | kinds_of(pdg_id)
-
-
-def grouped(columns: dict[str, np.ndarray], owner: np.ndarray, n: int) -> Ragged:
-    """Rows sorted by owner, their order within an owner kept."""
-    order = np.argsort(owner, kind="stable")
-    counts = np.bincount(owner, minlength=n)
-    return Ragged.from_counts({name: column[order] for name, column in columns.items()}, counts)
-
-
-def checked(
-    jets: Jets,
-    path: Path,
-    min_pt: float,
-    max_abs_eta: float | None,
-    on_error: OnError,
-    report: Report | None,
-    energies: Iterable[str] = ("pt", "energy"),
-) -> Jets:
-    """Jets with finite momenta inside the kinematic range.
-
-    Raises:
-        InputError: a momentum is negative, NaN or infinite and ``on_error`` is ``"stop"``.
-    """
-    entries = EntryValidator(path, len(jets), on_error, report)
-    entries.energy("pt", jets["pt"])
-    entries.finite("mass", jets["mass"])
-    entries.finite("eta and phi", np.stack([jets["eta"], jets["phi"]], axis=1))
-    entries.finite("genWeight", jets.weight)
-    if jets.candidates is not None:
-        entries.rows("candidates'", jets.candidates, energies)
-    wanted = np.isfinite(jets["pt"]) & (jets["pt"] >= min_pt)
-    if max_abs_eta is not None:
-        wanted &= np.abs(jets["eta"]) <= max_abs_eta
-    entries.keep &= wanted
-    return entries.select(jets)

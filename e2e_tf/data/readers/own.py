@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
-from e2e_tf.data.readers.containers import hdf5_length
+from e2e_tf.data.readers.arrays import hdf5_length
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import OnError, PathLike, Report, check_on_error, row_range
 from e2e_tf.data.readers.registry import reader

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import need, need_shape, npz_rows, npz_shape, numbers_only, open_npz
+from e2e_tf.data.readers.arrays import npz_rows, npz_shape, open_npz
+from e2e_tf.data.readers.checks import need, need_shape, numbers_only
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.energyflow import is_energyflow
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
@@ -20,6 +21,10 @@ __all__ = ["count_padded", "read_padded"]
 
 def count_padded(path: PathLike, key: str = "X") -> int:
     """Number of jets in the file.
+
+    Args:
+        path: an npz file.
+        key: the array of candidates.
 
     Raises:
         InputError: the file is missing, damaged or has no such array.

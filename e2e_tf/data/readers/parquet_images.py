@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.readers.containers import arrow_column, arrow_numbers, need, open_parquet, parquet_rows
+from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import PathLike, row_range
+from e2e_tf.data.readers.tables import arrow_column, arrow_numbers, open_parquet, parquet_rows
 from e2e_tf.errors import InputError
 
 __all__ = ["is_labelled", "named_channels", "read_image_rows"]
@@ -43,6 +44,13 @@ def read_image_rows(
     stop: int | None,
 ) -> tuple[Path, np.ndarray, dict[str, np.ndarray], int]:
     """The path, images float32 (n, H, W, C), one-number columns and the number of the first row.
+
+    Args:
+        path: a parquet file.
+        image: the column of images, lists of channels, rows and columns.
+        columns: further columns of one number per row.
+        channels: names of the channels.
+        start, stop: range of rows.
 
     Raises:
         InputError: a column is missing or of another type, or an image is not of ``len(channels)`` channels.

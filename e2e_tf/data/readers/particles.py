@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.errors import InputError
 
@@ -19,17 +20,15 @@ __all__ = [
     "kinds_of",
     "mass_of",
     "unpad",
-    "wrap",
 ]
 
 
-def wrap(phi: np.ndarray) -> np.ndarray:
-    """φ in [−π, π) [rad], float64."""
-    return (np.asarray(phi, np.float64) + np.pi) % (2 * np.pi) - np.pi
-
-
 def four_vectors(px: np.ndarray, py: np.ndarray, pz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """pt, η, φ of momenta, float64; a vanishing momentum gives zeros, one along the beam η = ±20."""
+    """pt, η, φ of momenta, float64; a vanishing momentum gives zeros, one along the beam η = ±20.
+
+    Args:
+        px, py, pz: (n,) [GeV].
+    """
     px, py, pz = (np.asarray(p, np.float64) for p in (px, py, pz))
     pt = np.hypot(px, py)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -39,7 +38,13 @@ def four_vectors(px: np.ndarray, py: np.ndarray, pz: np.ndarray) -> tuple[np.nda
 
 
 def energy_of(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray | float) -> np.ndarray:
-    """float32, energy of particles [GeV]; a mass just below zero, as reduced precision gives, counts as 0."""
+    """float32, energy of particles [GeV]; a mass just below zero, as reduced precision gives, counts as 0.
+
+    Args:
+        pt: (n,) [GeV].
+        eta: (n,), beyond ±20 taken as ±20.
+        mass: (n,) or one for all [GeV].
+    """
     momentum = np.asarray(pt, np.float64) * np.cosh(np.clip(np.asarray(eta, np.float64), -20, 20))
     return np.hypot(momentum, np.maximum(mass, 0)).astype(np.float32)
 
@@ -97,6 +102,9 @@ RUN_SHIFT = 40
 def cms_event(run: np.ndarray, number: np.ndarray) -> np.ndarray:
     """int64, run · 2⁴⁰ + event number: no two CMS events share it.
 
+    Args:
+        run, number: integers (n,).
+
     Raises:
         InputError: a run number is not below 2²³, or an event number not below 2⁴⁰.
     """
@@ -138,7 +146,7 @@ def cloud(
         "pt": own_pt,
         "energy": np.asarray(energy),
         "deta": own_eta - centre[0][owner],
-        "dphi": wrap(own_phi - centre[1][owner]),
+        "dphi": delta_phi(own_phi, centre[1][owner]),
     }
     return (
         {name: column.astype(np.float32) for name, column in jets.items()},

@@ -19,21 +19,14 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import need, open_tree, row_counts
+from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import OnError, PathLike, Report
-from e2e_tf.data.readers.nano import (
-    Signal,
-    Source,
-    candidate_columns,
-    checked,
-    count_nano,
-    grouped,
-    jets_of,
-    owners,
-)
+from e2e_tf.data.readers.nano import Signal, jets_of
+from e2e_tf.data.readers.nano_events import Source, candidate_columns, checked, count_nano, grouped, owners
 from e2e_tf.data.readers.particles import charge_of, mass_of
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.data.readers.tables import open_tree, row_counts
 from e2e_tf.errors import InputError
 
 __all__ = ["count_pfnano", "read_pfnano"]

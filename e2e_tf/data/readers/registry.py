@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
-from e2e_tf.data.readers.containers import existing_file
+from e2e_tf.data.readers.checks import existing_file
 from e2e_tf.data.readers.content import Content, content_of
 from e2e_tf.data.readers.entries import PathLike
 from e2e_tf.errors import InputError

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers.containers import hdf5_rows, need, open_hdf5, readable
+from e2e_tf.data.readers.arrays import hdf5_rows, open_hdf5
+from e2e_tf.data.readers.checks import need, readable
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import cloud, unpad
@@ -35,6 +36,10 @@ _TRUTH = ("truthE", "truthPX", "truthPY", "truthPZ")
 
 def count_top_tagging(path: PathLike, key: str = "table") -> int:
     """Number of jets in the file.
+
+    Args:
+        path: an HDF5 file with a pandas frame.
+        key: the frame's name.
 
     Raises:
         InputError: the file is missing, damaged or has no such frame.

@@ -4,7 +4,8 @@ import pytest
 import uproot
 
 from e2e_tf.data.readers.entries import Report
-from e2e_tf.data.readers.nano import count_nano, read_nano_jets, read_nano_taus
+from e2e_tf.data.readers.nano import read_nano_jets, read_nano_taus
+from e2e_tf.data.readers.nano_events import count_nano
 from e2e_tf.errors import InputError
 
 KINEMATICS = ("pt", "eta", "phi", "mass")

@@ -13,15 +13,8 @@ from e2e_tf.data.readers.particles import (
     kinds_of,
     mass_of,
     unpad,
-    wrap,
 )
 from e2e_tf.errors import InputError
-
-
-def test_angles_lie_in_the_half_open_range():
-    np.testing.assert_allclose(wrap(np.array([0, 3, 4, -4, np.pi, -np.pi, 7])), [
-        0, 3, 4 - 2 * np.pi, 2 * np.pi - 4, -np.pi, -np.pi, 7 - 2 * np.pi
-    ])  # fmt: skip
 
 
 def test_momenta_by_hand():
