@@ -13,7 +13,7 @@ import numpy as np
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.agreement import Agreement, compare, not_run
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess, record
-from e2e_tf.deploy.cpp_runner import cpp_runs, score_jets
+from e2e_tf.deploy.cpp_runner import CppRun, cpp_runs, score_jets
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.reference import keras_call, keras_scores, load_model, traced_call, traced_scores
@@ -174,7 +174,7 @@ def _fixed(folder: Path, info: dict[str, Any], preprocess: Preprocess, model: An
 
 def _cpp(
     folder: Path, manifest: dict[str, Any], runner: str | os.PathLike[str] | None, cases: _Cases
-) -> Iterator[tuple[Agreement, Any]]:
+) -> Iterator[tuple[Agreement, CppRun | None]]:
     """Every backend of the runner on the same tensors as in Python, and how it was run where it was."""
     sizes = [expected.size for expected in cases.expected]
     for run in cpp_runs(folder, manifest, runner, cases.feeds, sizes):

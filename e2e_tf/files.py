@@ -31,7 +31,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 # What a file system answers that has no room (left), or that fails.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 # What it answers to a folder that is to take the place of one that is not empty, or of a file.
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -55,11 +55,14 @@ def refuse_existing(path: Path, force: bool) -> None:
         force: it may be taken.
 
     Raises:
-        InputError: ``path`` exists and ``force`` is false, or its folder does not exist.
+        InputError: ``path`` exists and ``force`` is false, its folder does not exist or cannot be read, or the name
+            is too long.
     """
-    if path.exists() and not force:
+    with _room(path, _NOT_ALLOWED):
+        exists, has_folder = path.exists(), path.parent.is_dir()
+    if exists and not force:
         raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise InputError(f"the folder {path.parent} of {path.name} does not exist; create it first")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, new_folder, new_subfolder, read_json, sha256, write_json
+from e2e_tf.files import new_file, new_folder, new_subfolder, read_json, refuse_existing, sha256, write_json
 
 
 def test_sha256(tmp_path):
@@ -194,6 +194,24 @@ def test_a_folder_without_permission_is_one_sentence(tmp_path, monkeypatch, new)
         monkeypatch.setattr(tempfile, name, refused)
     with pytest.raises(InputError, match="a cannot be written: Permission denied$"), new(tmp_path / "a"):
         pass
+
+
+@pytest.mark.parametrize("length", [250, 300])  # of which the first leaves no room for .part
+@pytest.mark.parametrize("new", [new_file, new_folder])
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path, length, new):
+    path = tmp_path / ("a" * length)
+    with pytest.raises(InputError, match="a cannot be written: File name too long$"), new(path):
+        pass
+    assert listing(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_read_is_one_sentence(tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(InputError, match="a cannot be written: Permission denied$"):
+        refuse_existing(tmp_path / "a", force=False)
 
 
 def test_a_folder_below_leaves_all_beside_it(tmp_path):

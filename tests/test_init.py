@@ -37,6 +37,10 @@ def test_every_public_name_exists():
         _ = e2e_tf.nonsense
 
 
+def test_earlier_names_are_the_functions_of_today():
+    assert e2e_tf.verify is e2e_tf.validate
+
+
 def test_legacy_keras_is_refused_with_the_fix():
     done = python("import e2e_tf", TF_USE_LEGACY_KERAS="1")
     assert done.returncode == 1

@@ -164,6 +164,7 @@ ELSEWHERE = {
     "e2e_tf.tuning": (None, "public names of the package"),
     "e2e_tf.version": ("test_packaging.py", "one number, compared with the installed package's"),
     "e2e_tf.deploy": (None, "a docstring"),
+    "e2e_tf.deploy.lowering": (None, "public names of the package"),
     "studies": (None, "a docstring"),
     "studies.quark_gluon": (None, "a docstring"),
     "studies.tau": (None, "a docstring"),
@@ -172,7 +173,6 @@ ELSEWHERE = {
         "joins runs with `ensemble`, `evaluate` and `export`; what it made is shipped and tested",
     ),
     "studies.tau.scores": ("studies/tau/test_fresh.py", "where scores are written and read"),
-    "e2e_tf.deploy.lowering": (None, "public names of the package"),
 }
 """Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
 
