@@ -119,6 +119,38 @@ def test_an_unknown_release(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("a" * 300, "cannot be written: File name too long"),
+        ("none/out", "does not exist; create it first"),
+        ("file", "file is a file, not a folder"),
+        ("file/out", "does not exist; create it first"),
+        (".", "holds the working folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["export", "triton", "cmssw"])
+def test_a_place_that_cannot_be_written(
+    runs: dict[str, Path],
+    bundles: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    output: str,
+    message: str,
+) -> None:
+    if output == "." and command != "export":  # they write below it
+        message = "exists already"
+    source = runs["padded"] if command == "export" else bundles["padded"]
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    force = [] if message == "exists already" else ["--force"]
+    assert message in refused(monkeypatch, capsys, command, source, "-o", output, *force)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def changed_file(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(b"x")
 
