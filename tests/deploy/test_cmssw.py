@@ -272,7 +272,7 @@ def write_config(module: Any, path: Path) -> Path:
 def test_four_streams_score_events_as_python_does(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from e2e_tf.training.evaluate import predict
+    from e2e_tf.training.predict import predict
 
     rng = np.random.default_rng(2)
     sizes: list[tuple[str, list[int]]] = [

@@ -307,7 +307,7 @@ def test_scores_are_those_of_keras(
     kind: str,
     backend: str,
 ) -> None:
-    from e2e_tf.training.evaluate import predict
+    from e2e_tf.training.predict import predict
 
     jets = random_jets(300, 14)
     write_candidates(tmp_path / "jets.bin", jets)
