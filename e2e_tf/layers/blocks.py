@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from e2e_tf.errors import InputError
 from e2e_tf.layers.adjacency import check_graph, check_members
 from e2e_tf.layers.exporting import is_exporting
 from e2e_tf.layers.padded import block_index, to_blocks
@@ -19,6 +21,9 @@ __all__ = ["DisjointToBlocks"]
 class DisjointToBlocks(keras.layers.Layer):
     """Padded blocks of a disjoint batch.
 
+    An edge between two graphs, or to a node that there is not, is refused; in models that are exported whoever
+    builds the graphs must see to that.
+
     Call arguments:
         inputs: ``[x, senders, receivers, n_node]``: (n, F), int (n_edges,), int (n_edges,), int (B,).
 
@@ -27,7 +32,8 @@ class DisjointToBlocks(keras.layers.Layer):
         1). ``a[b, receiver, sender]`` is the number of such edges; ``mask`` is 1 where a slot holds a node.
 
     Raises:
-        InputError: a rank is wrong, or the counts do not add up to the nodes.
+        InputError: a rank is wrong, the counts do not add up to the nodes, or an edge does not join two nodes of
+            one graph. (Inside a ``tf.function`` this last one is a ``tf.errors.InvalidArgumentError``.)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -56,15 +62,11 @@ class DisjointToBlocks(keras.layers.Layer):
             where = tf.stack([edge_graph, receivers - edge_start, senders - edge_start], axis=1)
             a = tf.tensor_scatter_nd_add(tf.zeros(shape, x.dtype), where, ones)
         else:
-            # Flat indices, and as much of them as there is to a node found once per node.
-            wide, begin = tf.cast(size, tf.int64), tf.cast(tf.gather(start, graph), tf.int64)
-            node = tf.range(tf.shape(x, out_type=tf.int64)[0]) - begin
-            row = (tf.cast(graph, tf.int64) * wide + node) * wide - begin
-            where = tf.gather(row, receivers) + tf.cast(senders, tf.int64)
+            entries = tf.reduce_prod(tf.cast(shape, tf.int64))
+            where = _flat_entries(senders, receivers, graph, start, size, entries)
             # Ten times as fast as the scatter. The entry that is dropped lets batches without edges export too.
             where = tf.concat([where, tf.constant([-1], tf.int64)], axis=0)
             counts = tf.concat([ones, tf.zeros((1,), x.dtype)], axis=0)
-            entries = tf.reduce_prod(tf.cast(shape, tf.int64))
             a = tf.reshape(tf.math.unsorted_segment_sum(counts, where, entries), shape)
         return to_blocks(x, index), a, tf.cast(mask, x.dtype)
 
@@ -76,3 +78,54 @@ class DisjointToBlocks(keras.layers.Layer):
             keras.KerasTensor((None, None, None), dtype=dtype),
             keras.KerasTensor((None, None), dtype=dtype),
         )
+
+
+def _flat_entries(senders: Any, receivers: Any, graph: Any, start: Any, size: Any, entries: Any) -> Any:
+    """int64 (n_edges,): where each edge lies in flat blocks.
+
+    Args:
+        senders, receivers: int32 (n_edges,).
+        graph: int32 (n,), the graph of each node.
+        start: int32 (B,), the first node of each graph.
+        size: scalar int32 N.
+        entries: scalar int64, B * N * N.
+
+    Raises:
+        InputError: an edge does not join two nodes of one graph; while a function is traced it becomes an assertion.
+    """
+    n_nodes = tf.shape(graph)[0]
+    low = tf.minimum(tf.reduce_min(senders), tf.reduce_min(receivers))
+    high = tf.maximum(tf.reduce_max(senders), tf.reduce_max(receivers))
+    exist = _require(
+        (low >= 0) & (high < n_nodes),
+        "senders and receivers must be nodes of the batch, 0 to the number of nodes - 1",
+        lambda: f"{int(low)} to {int(high)} for {int(n_nodes)} nodes",
+    )
+    with tf.control_dependencies(exist):
+        # As much of the index as there is to a node is found once per node. Graphs lie ``entries`` apart in the
+        # receiver's part and in the sender's, which cancels within a graph only.
+        wide, apart = tf.cast(size, tf.int64), tf.cast(graph, tf.int64) * entries
+        node = tf.cast(tf.range(n_nodes) - tf.gather(start, graph), tf.int64)
+        row = (tf.cast(graph, tf.int64) * wide + node) * wide + apart
+        where = tf.gather(row, receivers) + tf.gather(node - apart, senders)
+
+    def first_wrong() -> str:
+        edge = int(tf.argmax(tf.cast((where < 0) | (where >= entries), tf.int32)))
+        return f"an edge from node {int(senders[edge])} to node {int(receivers[edge])}"
+
+    joined = _require(
+        (tf.size(where) == 0) | (tf.reduce_min(where) >= 0) & (tf.reduce_max(where) < entries),
+        "an edge must join two nodes of one graph",
+        first_wrong,
+    )
+    with tf.control_dependencies(joined):
+        return tf.identity(where)
+
+
+def _require(right: Any, message: str, came: Callable[[], str]) -> list[Any]:
+    """Refuse what is not right: at once, or by an assertion in the function that is traced."""
+    if not tf.executing_eagerly():
+        return [tf.debugging.Assert(right, [message])]
+    if not right:
+        raise InputError(f"{message}, got {came()}")
+    return []

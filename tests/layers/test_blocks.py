@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf2onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_exports import check_symbolic
+from layer_exports import check_symbolic, functional
 from layer_graphs import EMPTY, OTHER, STANDARD, Form, make_graphs, tensors
 
 from e2e_tf import InputError
@@ -73,6 +73,36 @@ def test_gradient_reaches_the_nodes():
         tape.watch(x)
         loss = tf.reduce_sum(DisjointToBlocks()([x, *FLAT.feed(STANDARD)[1:]])[0] ** 2)
     np.testing.assert_allclose(tape.gradient(loss, x), 2 * STANDARD.x, rtol=1e-6)
+
+
+WRONG = [
+    ((0, 2), "an edge must join two nodes of one graph", "got an edge from node 0 to node 2"),
+    ((2, 0), "an edge must join two nodes of one graph", "got an edge from node 2 to node 0"),
+    ((3, 2), "an edge must join two nodes of one graph", "got an edge from node 3 to node 2"),
+    ((0, 4), "must be nodes of the batch", "got 0 to 4 for 4 nodes"),
+    ((-1, 0), "must be nodes of the batch", "got -1 to 1 for 4 nodes"),
+]
+
+
+@pytest.mark.parametrize(("edge", "message", "came"), WRONG)
+def test_edges_that_leave_their_graph_are_refused(edge, message, came):
+    # Graphs of two, none, one and one node. The other edges are right.
+    x, n_node = np.ones((4, 1), np.float32), np.array([2, 0, 1, 1])
+    senders, receivers = np.array([0, edge[0], 1]), np.array([1, edge[1], 0])
+    layer = DisjointToBlocks()
+    with pytest.raises(InputError, match=f"{message}.*{came}"):
+        layer([x, senders, receivers, n_node])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        tf.function(layer)([tf.constant(part) for part in (x, senders, receivers, n_node)])
+    model = functional(layer, FLAT)
+    feed = [
+        np.repeat(x, 5, axis=1),
+        senders.astype(np.int32),
+        receivers.astype(np.int32),
+        n_node.astype(np.int32),
+    ]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        tf.function(model)([tf.constant(part) for part in feed])
 
 
 def test_errors():
