@@ -178,8 +178,6 @@ ELSEWHERE = {
 
 NO_TEST_LEFT = {
     "e2e_tf.graph._check",
-    "e2e_tf.layers.adjacency",
-    "e2e_tf.layers.aggregate",
     "e2e_tf.layers.global_attention_pool",
     "e2e_tf.layers.global_attn_sum_pool",
     "e2e_tf.layers.global_avg_pool",

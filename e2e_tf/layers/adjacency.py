@@ -19,12 +19,15 @@ __all__ = [
     "check_members",
     "diagonal",
     "is_dense",
+    "masked_softmax",
     "number",
     "positive",
     "self_loops",
 ]
 
 Tensor = Any
+
+_LOW = -1e30  # beside it every logit is 0; the sum of several stays finite
 
 EDGES_HELP = (
     "the graph must be dense blocks (B, N, N) with a[b, receiver, sender], a sparse (n, n) matrix, or a "
@@ -184,12 +187,20 @@ def self_loops(a: Tensor, count: float = 1) -> Tensor:
 
 
 def attention_bias(a: Tensor, dtype: Any) -> Tensor:
-    """What a dense graph adds to attention logits: log of the multiplicity, and a low value for no edge."""
-    a = tf.cast(a, dtype)
+    """What a dense graph adds to attention logits: log of the multiplicity, and a low value for no edge.
+
+    In float64 for logits in float64, else in float32: a value that is lower than all logits of float16 has no place in
+    float16. Pass the sum to :func:`masked_softmax`.
+    """
+    wide = tf.float64 if dtype == tf.float64 else tf.float32
+    a = tf.cast(a, wide)
     some = a > 0
-    # Low enough for a weight of 0, high enough that logits added to it stay finite in float16.
-    floor = tf.constant(-3e4 if a.dtype == tf.float16 else -1e9, a.dtype)
-    return tf.where(some, tf.math.log(tf.where(some, a, tf.ones((), a.dtype))), floor)
+    return tf.where(some, tf.math.log(tf.where(some, a, tf.ones_like(a))), tf.constant(_LOW, wide))
+
+
+def masked_softmax(logits: Tensor, bias: Tensor) -> Tensor:
+    """Softmax over the last axis of ``logits + bias``, in the wider of both dtypes; as the logits are."""
+    return tf.cast(tf.nn.softmax(tf.cast(logits, bias.dtype) + bias, axis=-1), logits.dtype)
 
 
 def add_self_loops(senders: Tensor, receivers: Tensor, n_nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:

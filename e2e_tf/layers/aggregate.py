@@ -54,10 +54,11 @@ def aggregate_edges(values: Any, receivers: Any, n_nodes: Any, how: Any, keep: A
             receivers = tf.boolean_mask(receivers, keep)
         return how(kept, receivers, n_nodes)
     if name in ("sum", "mean"):
-        total = segment_sum(kept, receivers, n_nodes)
         if name == "sum":
-            return total
-        return total / tf.maximum(segment_sum(some, receivers, n_nodes), 1)[:, None]
+            return segment_sum(kept, receivers, n_nodes)
+        kept, some = _wide(kept), _wide(some)
+        counts = tf.maximum(segment_sum(some, receivers, n_nodes), 1)
+        return tf.cast(segment_sum(kept, receivers, n_nodes) / counts[:, None], values.dtype)
     received = segment_sum(some, receivers, n_nodes)[:, None] > 0
     if name == "prod":
         result = tf.math.unsorted_segment_prod(kept, receivers, n_nodes)
@@ -88,8 +89,10 @@ def aggregate_slots(values: Any, weight: Any, how: Any) -> Any:
         )
     weight = weight[..., None]
     if name in ("sum", "mean"):
-        total = tf.reduce_sum(values * weight, axis=-2)
-        return total if name == "sum" else total / tf.maximum(tf.reduce_sum(weight, axis=-2), 1)
+        if name == "sum":
+            return tf.reduce_sum(values * weight, axis=-2)
+        total = tf.reduce_sum(_wide(values) * _wide(weight), axis=-2)
+        return tf.cast(total / tf.maximum(tf.reduce_sum(_wide(weight), axis=-2), 1), values.dtype)
     if name == "prod":
         # The gradient of 0 to the power of 0 is no number: slots without a message hold 1 to the power of 1.
         some, one = weight > 0, tf.ones((), values.dtype)
@@ -110,9 +113,18 @@ def aggregate_blocks(x: Any, a: Any, how: Any) -> Any:
     """
     name = _name(how)
     if name in ("sum", "mean"):
-        total = tf.matmul(a, x)
-        return total if name == "sum" else total / tf.maximum(tf.reduce_sum(a, axis=-1, keepdims=True), 1)
+        if name == "sum":
+            return tf.matmul(a, x)
+        wide = _wide(a)
+        counts = tf.maximum(tf.reduce_sum(wide, axis=-1, keepdims=True), 1)
+        return tf.cast(tf.matmul(wide, _wide(x)) / counts, x.dtype)
     return aggregate_slots(x[..., None, :, :] + tf.zeros_like(a)[..., None], a, how)
+
+
+def _wide(values: Any) -> Any:
+    """Values in float32 at least: a sum can leave the range of float16, and the digits of bfloat16, where the
+    mean does not."""
+    return values if values.dtype in (tf.float32, tf.float64) else tf.cast(values, tf.float32)
 
 
 def _neutral(name: str | None) -> float:

@@ -17,6 +17,7 @@ from e2e_tf.layers.adjacency import (
     as_edges,
     attention_bias,
     check_graph,
+    masked_softmax,
     number,
     positive,
     self_loops,
@@ -133,7 +134,7 @@ class GATConv(SpektralGATConv):
         # and out, which cost more than the products they would join.
         for head in range(self.attn_heads):
             logits = leaky_relu(receive[..., head : head + 1] + send[..., head : head + 1, :], _LEAK)
-            alpha = tf.nn.softmax(logits + bias, axis=-1)
+            alpha = masked_softmax(logits, bias)
             if not self.add_self_loops:
                 # A row without edges has a softmax over nothing; its sum must be 0, as in the edge form.
                 alpha = alpha * tf.cast(tf.reduce_any(a > 0, axis=-1, keepdims=True), x.dtype)
@@ -151,7 +152,7 @@ class GATConv(SpektralGATConv):
         kernels = tf.transpose(tf.concat(self._attention_kernels(), axis=1))
         receive, send = tf.split(tf.matmul(kernels, x, transpose_b=True), 2, axis=1)
         logits = leaky_relu(receive[..., None] + send[:, :, None, :], _LEAK)
-        alpha = tf.nn.softmax(logits + bias[:, None], axis=-1)
+        alpha = masked_softmax(logits, bias[:, None])
         value = tf.matmul(x[:, None], tf.transpose(tf.cast(self.kernel, x.dtype), (1, 0, 2)))
         return join_heads(tf.matmul(alpha, value))
 

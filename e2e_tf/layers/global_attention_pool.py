@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import constraints, initializers, regularizers
 
 from e2e_tf.layers.adjacency import positive
@@ -83,7 +84,8 @@ class GlobalAttentionPool(GlobalPool):
         self.built = True
 
     def pool(self, x: Any, nodes: Any) -> Any:
-        return nodes.total(self.features_layer(x) * self.attention_layer(x))
+        gated = self.features_layer(x) * self.attention_layer(x)
+        return nodes.total(tf.cast(gated, x.dtype))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[1][0], self.channels)

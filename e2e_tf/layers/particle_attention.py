@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import initializers
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.adjacency import check_members, number, positive
+from e2e_tf.layers.adjacency import attention_bias, check_members, masked_softmax, number, positive
 from e2e_tf.layers.linear import join_heads, linear, split_heads
 from e2e_tf.layers.padded import block_index, from_blocks, node_mask, to_blocks
 
@@ -115,8 +115,7 @@ class ParticleAttention(keras.layers.Layer):
         logits = tf.matmul(query * self.key_dim**-0.5, key, transpose_b=True)
         shift = linear(pairs, self.pair_kernel) if self.project_pairs else tf.cast(pairs, x.dtype)
         logits = logits + tf.transpose(shift, (0, 3, 1, 2))
-        floor = tf.constant(-3e4 if x.dtype == tf.float16 else -1e9, x.dtype)
-        alpha = tf.nn.softmax(tf.where(present[:, None, None, :] > 0, logits, floor), axis=-1)
+        alpha = masked_softmax(logits, attention_bias(present, x.dtype)[:, None, None, :])
         output = join_heads(tf.matmul(self.dropout(alpha, training=training), value))
         return self._dense(output, "output") * present[:, :, None]
 

@@ -30,7 +30,10 @@ class GlobalPool(keras.layers.Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         x, members = inputs
-        return self.pool(x, Blocks(members, x) if check_members(x, members) else Segments(members, x))
+        # Sums of many nodes leave the range of float16, and the digits of bfloat16, where their mean does not.
+        x = x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
+        pooled = self.pool(x, Blocks(members, x) if check_members(x, members) else Segments(members, x))
+        return tf.cast(pooled, self.compute_dtype)
 
     def pool(self, x: Any, nodes: Any) -> Any:
         """One row per graph from ``x`` and ``nodes``, which sums and counts the nodes of each graph."""

@@ -72,6 +72,16 @@ def test_hand_computed(cls, expected):
     np.testing.assert_allclose(cls()([x, np.array([2, 0, 1, 0])]), expected)
 
 
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("cls", [GlobalAvgPool, GlobalAttnSumPool])
+def test_a_mean_in_half_precision_has_no_sum_in_it(cls, dtype):
+    # 600 nodes of 200 add up to more than float16 holds; 600 ones to more than bfloat16 counts.
+    for value in (200.0, 1.0):
+        x = np.full((600, 1), value, np.float32)
+        for inputs in ([x, np.array([600], np.int32)], [x[None], np.ones((1, 600), np.float32)]):
+            assert float(cls(dtype=dtype)(inputs)[0, 0]) == value
+
+
 def test_attention_by_hand():
     layer = GlobalAttnSumPool()
     x = np.array([[0.0], [np.log(3.0)]], np.float32)
