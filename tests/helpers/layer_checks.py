@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from layer_exports import check_onnx, check_symbolic
 from layer_graphs import EMPTY, OTHER, STANDARD, Form, Graphs, run, set_weights, tensors
+from layer_numerics import check_compiled, check_double, check_half, check_little
 
 import e2e_tf.layers  # noqa: F401  (registers)
 
@@ -28,6 +29,7 @@ def check_layer(
     half: float | None = 4.0,
     permutable: bool = True,
     gradients: bool = True,
+    slopes: bool | None = None,
     training: bool = False,
     tolerance: float = 2e-6,
 ) -> Any:
@@ -42,6 +44,7 @@ def check_layer(
             output; None if half the precision may choose other neighbours, and only finite numbers are asked for.
         permutable: it does not depend on the order of nodes.
         gradients: it has a gradient.
+        slopes: its gradient is the slope of its output; as ``gradients`` if None.
         training: compare the forms in training mode as well.
         tolerance: largest difference between forms, relative to the largest output (or 1).
 
@@ -83,10 +86,12 @@ def check_layer(
     for form in forms:
         if form.exports or form.blocks:
             check_symbolic(layer, form)
-        if form.blocks:
-            check_compiled(layer, form, tolerance * scale)
+        if form.compiles:
+            check_compiled(layer, form, tolerance)
         if form.exports:
             check_onnx(layer, form)
+    check_double(make, forms, reference, gradients if slopes is None else slopes, training)
+    check_little(layer, forms, tolerance)
     check_half(make, layer, forms, expected, half)
     return layer
 
@@ -176,33 +181,3 @@ def check_config(make: Callable[[], Any], layer: Any, form: Form, expected: np.n
     ]
     bare.set_weights(layer.get_weights())
     np.testing.assert_array_equal(run(bare, form, STANDARD), expected)
-
-
-def check_compiled(layer: Any, form: Form, atol: float) -> None:
-    """XLA compiles the layer on padded blocks and gives the same."""
-    compiled = tf.function(lambda inputs: layer(inputs), jit_compile=True)
-    rows = np.array(form.rows(compiled(tensors(form.feed(STANDARD))), STANDARD))
-    np.testing.assert_allclose(rows, run(layer, form, STANDARD), atol=atol, rtol=0, err_msg=form.name)
-
-
-def check_half(
-    make: Callable[[], Any], layer: Any, forms: Sequence[Form], expected: np.ndarray, digits: float | None
-) -> None:
-    """Mixed precision gives its dtype, finite numbers, and the same to a few of its digits."""
-    for policy, step in (("mixed_float16", 2.0**-10), ("mixed_bfloat16", 2.0**-7)):
-        config = {**make().get_config(), "dtype": policy}
-        low = type(layer).from_config(config)
-        for form in forms:
-            inputs = tensors(form.feed(STANDARD))
-            output = low(inputs)
-            low.set_weights(layer.get_weights())
-            output = low(inputs)
-            first = tf.nest.flatten(output)[0]
-            assert first.dtype.name == policy.removeprefix("mixed_"), f"{form.name}: {first.dtype}"
-            rows = np.array(tf.cast(form.rows(output, STANDARD), tf.float32))
-            assert np.isfinite(rows).all(), f"{form.name}: {policy}"
-            if digits is not None:
-                atol = digits * step * max(1.0, float(np.abs(expected).max(initial=0)))
-                np.testing.assert_allclose(
-                    rows, expected, atol=atol, rtol=0, err_msg=f"{form.name}: {policy}"
-                )

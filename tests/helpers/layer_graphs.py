@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,9 @@ class Graphs:
         return (np.arange(self.size) < self.n_node[:, None]).astype(np.float32)
 
     def dense(self, weights: np.ndarray | None = None) -> np.ndarray:
-        a = np.zeros((len(self.n_node), self.size, self.size), np.float32)
+        a = np.zeros(
+            (len(self.n_node), self.size, self.size), np.float32 if weights is None else weights.dtype
+        )
         np.add.at(a, self.local, 1.0 if weights is None else weights)
         return a
 
@@ -87,10 +89,11 @@ def make_graphs(sizes: Sequence[int], edges: Sequence[int], seed: int, features:
         senders.append(start + s)
         receivers.append(start + r)
     x = rng.normal(size=(sum(sizes), features)).astype(np.float32)
+    none = np.zeros(0, np.int32)
     return Graphs(
         x,
-        np.concatenate(senders).astype(np.int32),
-        np.concatenate(receivers).astype(np.int32),
+        np.concatenate([none, *senders]).astype(np.int32),
+        np.concatenate([none, *receivers]).astype(np.int32),
         np.array(sizes, np.int32),
     )
 
@@ -99,6 +102,17 @@ def make_graphs(sizes: Sequence[int], edges: Sequence[int], seed: int, features:
 STANDARD = make_graphs([5, 0, 1, 4, 6, 0], [9, 0, 0, 0, 14, 0], seed=1)
 OTHER = make_graphs([7, 2, 3], [11, 2, 5], seed=2)
 EMPTY = make_graphs([0], [0], seed=3)
+# The standard graphs with features that need all digits of float64.
+DOUBLE = replace(STANDARD, x=np.random.default_rng(7).normal(size=STANDARD.x.shape))
+# A batch of each kind that has little in it.
+SPARSE_GRAPHS = {
+    "no graphs": make_graphs([], [], seed=4),
+    "a graph without nodes": EMPTY,
+    "a node": make_graphs([1], [0], seed=5),
+    "a node with a loop": make_graphs([1], [1], seed=6),
+    "features of 0": replace(STANDARD, x=np.where(np.arange(5) % 2, STANDARD.x, np.float32(0))),
+    "graphs without edges": make_graphs([3, 0, 1, 2, 0, 0], [0, 0, 0, 0, 0, 0], seed=7),
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +123,7 @@ class Form:
         name: for messages.
         feed: the inputs of the layer, nested as it takes them, as NumPy arrays (or a sparse tensor).
         rows: the rows of the output that belong to something real, in one order for all forms.
-        blocks: the shapes are those of padded blocks, which compile.
+        blocks: the shapes are those of padded blocks.
         exports: leave out the ONNX export where false.
     """
 
@@ -118,6 +132,11 @@ class Form:
     rows: Callable[[Any, Graphs], Any]
     blocks: bool = False
     exports: bool = True
+
+    @property
+    def compiles(self) -> bool:
+        """XLA takes all tensors but sparse ones."""
+        return not any(isinstance(part, tf.SparseTensor) for part in tf.nest.flatten(self.feed(STANDARD)))
 
 
 def flat_rows(output: Any, graphs: Graphs) -> Any:
@@ -158,7 +177,7 @@ def set_weights(layer: Any, seed: int = 0) -> None:
     """Weights without special values, biases and statistics included."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
-        values = rng.normal(size=weight.shape).astype(np.float32) * 0.5
+        values = rng.normal(size=weight.shape) * 0.5
         weight.assign(np.abs(values) + 0.5 if "variance" in weight.name else values)
 
 

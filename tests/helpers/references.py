@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,30 @@ def mlp(layers: list[Array], h: Array, last: Any = None) -> Array:
     return h if last is None else last(h)
 
 
-def edge_conv(weights: list[Array], x: Array, senders: list[list[int]], how: str) -> Array:
+def normalise(h: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
+    """Batch normalisation with its moving statistics."""
+    gamma, beta, mean, variance = (w.astype(float) for w in (gamma, beta, mean, variance))
+    return gamma * (h - mean) / np.sqrt(variance + 1e-3) + beta
+
+
+def normalised_mlp(weights: list[Array], h: Array) -> Array:
+    """Dense layers, each normalised before its relu: kernel and bias of each, then the four of each normalisation."""
+    n = len(weights) // 6
+    for i in range(n):
+        h = h @ weights[2 * i].astype(float) + weights[2 * i + 1].astype(float)
+        h = relu(normalise(h, *weights[2 * n + 4 * i : 2 * n + 4 * i + 4]))
+    return h
+
+
+def edge_conv(
+    weights: list[Array], x: Array, senders: list[list[int]], how: str, network: Callable[..., Array] = mlp
+) -> Array:
     x = x.astype(float)
+    width = len(network(weights, np.zeros(2 * x.shape[1])))
     rows = []
     for i, js in enumerate(senders):
-        messages = np.array([mlp(weights, np.concatenate([x[i], x[j] - x[i]])) for j in js])
-        rows.append(combine(messages, how, len(weights[-1])))
+        messages = np.array([network(weights, np.concatenate([x[i], x[j] - x[i]])) for j in js])
+        rows.append(combine(messages, how, width))
     return np.array(rows)
 
 

@@ -22,7 +22,7 @@ def edge_weights(graphs):
     # An entry of the matrix is shared by the edges that make it.
     times = np.zeros_like(m)
     np.add.at(times, (r, s), 1)
-    return s, r, (m[r, s] / times[r, s]).astype(np.float32)
+    return s, r, (m[r, s] / times[r, s]).astype(graphs.x.dtype)
 
 
 def dense(graphs):

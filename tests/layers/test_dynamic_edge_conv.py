@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_checks import check_layer
 from layer_graphs import COUNTED, COUNTED_BLOCKS, STANDARD, Form, flat_rows, node_rows
-from references import edge_conv, nearest
+from references import edge_conv, nearest, normalised_mlp
 
 from e2e_tf import InputError
 from e2e_tf.graph import knn
@@ -48,6 +48,7 @@ def test_batch_normalisation_leaves_out_missing_neighbours():
         lambda: DynamicEdgeConv(4, 3, [6], mlp_batchnorm=True, activation="relu"),
         [COUNTED, COUNTED_BLOCKS],
         "node",
+        reference=lambda w, g: edge_conv(w, g.x, nearest(g.x, g.n_node, 3, False), "mean", normalised_mlp),
         half=None,
         training=True,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from layer_checks import check_layer
 from layer_graphs import BLOCKS, EDGES, SPARSE, STANDARD, run, set_weights
-from references import edge_conv, neighbours
+from references import edge_conv, neighbours, normalised_mlp
 
 from e2e_tf import InputError
 from e2e_tf.layers import EdgeConv
@@ -28,6 +28,7 @@ def test_batch_normalisation():
         lambda: EdgeConv(4, [6], aggregate="mean", mlp_batchnorm=True, activation="relu"),
         [EDGES, BLOCKS, SPARSE],
         "node",
+        reference=lambda w, g: edge_conv(w, g.x, neighbours(g, "keep"), "mean", normalised_mlp),
         half=32,
         training=True,
     )

@@ -28,7 +28,13 @@ def test_feature_momenta():
 
     form = Form("features", lambda g: g.blocks(g.x), node_rows, blocks=True)
     check_layer(
-        lambda: FeatureMomenta(**ARGUMENTS), [form], "node", reference=reference, gradients=False, half=None
+        lambda: FeatureMomenta(**ARGUMENTS),
+        [form],
+        "node",
+        reference=reference,
+        gradients=False,
+        slopes=True,
+        half=None,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from layer_checks import check_layer
 from layer_graphs import BLOCKS, EDGES, MASKED, SPARSE, STANDARD, run, set_weights
-from references import combine, mlp, neighbours
+from references import combine, mlp, neighbours, normalise, relu
 
 from e2e_tf import InputError
 from e2e_tf.layers import GINConv
@@ -29,8 +29,21 @@ def test_gin_conv(epsilon, how):
 
 
 def test_batch_normalisation():
+    def reference(weights, graphs):
+        # Hidden layers are normalised after their activation, as in Spektral.
+        eps, kernel, bias, *norm, last_kernel, last_bias = (w.astype(float) for w in weights)
+        x = graphs.x.astype(float)
+        received = np.array([combine(x[s], "sum", 5) for s in neighbours(graphs, "keep")])
+        h = relu(((1 + eps) * x + received) @ kernel + bias)
+        return normalise(h, *norm) @ last_kernel + last_bias
+
     layer = check_layer(
-        lambda: GINConv(4, mlp_hidden=[6]), [EDGES, MASKED, SPARSE], "node", half=24, training=True
+        lambda: GINConv(4, mlp_hidden=[6]),
+        [EDGES, MASKED, SPARSE],
+        "node",
+        reference=reference,
+        half=24,
+        training=True,
     )
     assert len(layer.trainable_weights) == 7
     assert len(layer.non_trainable_weights) == 2
