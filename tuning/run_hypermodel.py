@@ -75,6 +75,12 @@ class RunHyperModel(keras_tuner.HyperModel):
 
     def __init__(self, config: RunConfig, tune: TuneConfig, base: Path, cache: Path) -> None:
         super().__init__(name=config.model_name)
+        kind = MODELS[config.model_name].inputs
+        if tune.latency_ms is not None and kind != "graph":
+            raise InputError(
+                f"tune.latency_ms is for models on graphs, which can be exported; {config.model_name} takes "
+                f"{'images' if kind == 'image' else 'rows'}"
+            )
         self.config, self.tune, self.base, self.cache = config, tune, base, cache
         self.objective = run_objective(tune, config)
         # None in the configuration takes the usual space; an empty table is a mistake that parse() reports.

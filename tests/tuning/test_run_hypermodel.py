@@ -75,6 +75,11 @@ def test_node_features(tmp_path):
             {"objective": "rejection@0.7"},
             "tune.objective 'rejection@0.7' needs an output that is the label; the outputs are pt",
         ),
+        (
+            {"model": {"name": "quark_gluon_cnn"}},
+            {"latency_ms": 1},
+            "tune.latency_ms is for models on graphs, which can be exported; quark_gluon_cnn takes images",
+        ),
         ({}, {"objective": "val_f1"}, "tune.objective must be one of what the model logs"),
         (
             {},
