@@ -120,6 +120,8 @@ class RunHyperModel(keras_tuner.HyperModel):
             "model": {key: given for key, given in model.items() if key in settings or key in self.SHAPES},
             "training": training,
         }
+        if MODELS[self.config.model_name].inputs != "graph":
+            return document
         graph = self.config.graph
         edges = dict.fromkeys([str(graph.recipe.spec), "knn:8", "knn:8+delaunay", "delaunay"])
         document["graph"] = {"edges": [*edges], "k": {"low": 4, "high": 16, "step": 4}}
