@@ -231,7 +231,14 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is not JSON ({error})") from error
 
 
-def write_json(path: Path, document: Any, *, force: bool = True, indent: int | None = 1) -> None:
+def write_json(
+    path: Path,
+    document: Any,
+    *,
+    force: bool = True,
+    indent: int | None = 1,
+    default: Callable[[Any], Any] | None = None,
+) -> None:
     """Write a JSON document in one step: a reader finds the old document or the new one.
 
     Args:
@@ -239,12 +246,14 @@ def write_json(path: Path, document: Any, *, force: bool = True, indent: int | N
         document: what :func:`json.dumps` takes.
         force: replace a file that exists.
         indent: spaces by which each level is indented; None writes one line.
+        default: makes JSON's types of what has none.
 
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
     """
     with new_file(path, force) as part:
-        part.write_text(json.dumps(document, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(document, indent=indent, ensure_ascii=False, default=default)
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _umask() -> int:

@@ -263,6 +263,8 @@ def test_json_survives_and_replaces_in_one_step(tmp_path):
     assert path.read_text() == "[1, 2]\n"
     with pytest.raises(InputError, match=r"a\.json exists already"):
         write_json(path, {}, force=False)
+    write_json(path, {1, 2}, indent=None, default=list)
+    assert read_json(path) == [1, 2]
     with pytest.raises(TypeError):
         write_json(path, {"array": object()})
     assert read_json(path) == [1, 2]

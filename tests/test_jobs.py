@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from processes import alive, until
 
 from e2e_tf import jobs
 from e2e_tf.errors import InputError
@@ -19,21 +19,6 @@ from e2e_tf.files import read_json
 from e2e_tf.jobs import describe_exit, import_quietly, may_fork, parts_folder, run_tasks
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks and reads /proc")
-
-
-def until(happened) -> None:
-    stop = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < stop
-        time.sleep(0.02)
-
-
-def alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"  # a zombie that waits for its parent is as dead as can be
 
 
 def names(folder: Path) -> list[str]:

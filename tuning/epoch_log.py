@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from e2e_tf.files import new_file
+from e2e_tf.files import write_json
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.stopping import below_median
 
@@ -89,8 +88,7 @@ class EpochLog(keras.callbacks.Callback):
                 self.pruned = below_median(curve, self.others(), self.objective.monitor_direction)
         if self.progress is not None:
             document = {"execution": self.execution, "epoch": epoch + 1, "history": self.history}
-            with new_file(self.progress, force=True) as part:
-                part.write_text(json.dumps(document), encoding="utf-8")
+            write_json(self.progress, document, indent=None)
         if (done or self.pruned) and model is not None:
             model.stop_training = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import warnings
@@ -15,7 +14,7 @@ import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, read_json
+from e2e_tf.files import read_json, write_json
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
@@ -58,8 +57,7 @@ class DurableOracle:
             "seconds": self.seconds_used,
             "losses": self.losses,
         }
-        with new_file(self.path, force=True) as part:
-            part.write_text(json.dumps(state, default=_plain), encoding="utf-8")
+        write_json(self.path, state, indent=None, default=_plain)
 
     def _save_trial(self, trial: Any) -> None:
         """Nothing: trials are in ``oracle.json``."""

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from processes import alive, until
 from same import assert_same_graphs
 from typer.testing import CliRunner
 
@@ -184,20 +184,6 @@ def test_a_killed_conversion_leaves_nothing_that_looks_finished(inputs, tmp_path
     assert (report.graphs, report.resumed) == (38, 2)
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert names(tmp_path) == sorted([*present, "graphs.h5"])
-
-
-def until(happened) -> None:
-    stop = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < stop
-        time.sleep(0.05)
-
-
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
 
 
 def test_force_starts_anew(inputs, tmp_path):

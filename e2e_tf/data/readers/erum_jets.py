@@ -11,7 +11,7 @@ from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.readers.arrays import npz_rows, open_npz
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report
 from e2e_tf.data.readers.erum import Split, count_erum, event_numbers, is_erum, read_rows
-from e2e_tf.data.readers.particles import cloud, unpad
+from e2e_tf.data.readers.particles import summed, unpad
 from e2e_tf.data.readers.registry import reader
 
 __all__ = ["BELLE_COLUMNS", "read_erum_belle", "read_erum_top_tagging"]
@@ -59,8 +59,7 @@ def read_erum_top_tagging(
     entries.rows("X_0", raw, ["energy"])
     entries.one_of("y", y, (0, 1))
     keep = entries.passed
-    raw = raw.take(keep)
-    jets, candidates = cloud(raw["px"], raw["py"], raw["pz"], raw["energy"], raw.counts)
+    jets, candidates = summed(raw.take(keep), ("px", "py", "pz", "energy"))
     return entries.finish(
         Jets,
         "erum_top_tagging",
@@ -69,7 +68,7 @@ def read_erum_top_tagging(
         event=event_numbers(split, first + keep),
         label=y[keep].astype(np.int8),
         truth={} if ttv is None else {"ttv": ttv[keep].astype(np.int8)},
-        candidates=Ragged(candidates, raw.offsets),
+        candidates=candidates,
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "four_vectors",
     "kinds_of",
     "mass_of",
+    "summed",
     "unpad",
 ]
 
@@ -152,6 +153,18 @@ def cloud(
         {name: column.astype(np.float32) for name, column in jets.items()},
         {name: column.astype(np.float32) for name, column in candidates.items()},
     )
+
+
+def summed(raw: Ragged, names: Sequence[str]) -> tuple[dict[str, np.ndarray], Ragged]:
+    """Jets as sums of their constituents, and the constituents around them, see `cloud`.
+
+    Args:
+        raw: constituents with their four-momenta [GeV].
+        names: columns of px, py, pz and energy.
+    """
+    px, py, pz, energy = (raw[name] for name in names)
+    jets, candidates = cloud(px, py, pz, energy, raw.counts)
+    return jets, Ragged(candidates, raw.offsets)
 
 
 def unpad(array: np.ndarray, mask: np.ndarray, names: Sequence[str]) -> Ragged:

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.jets import Jets
 from e2e_tf.data.readers.arrays import hdf5_rows, open_hdf5
 from e2e_tf.data.readers.checks import need, readable
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
-from e2e_tf.data.readers.particles import cloud, unpad
+from e2e_tf.data.readers.particles import summed, unpad
 from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
@@ -95,8 +95,7 @@ def read_top_tagging(
     entries.rows("constituents'", raw, ["E"])
     entries.one_of("is_signal_new", label, (0, 1))
     keep = entries.passed
-    raw = raw.take(keep)
-    jets, candidates = cloud(raw["PX"], raw["PY"], raw["PZ"], raw["E"], raw.counts)
+    jets, candidates = summed(raw.take(keep), ("PX", "PY", "PZ", "E"))
     return entries.finish(
         Jets,
         "top_tagging",
@@ -104,7 +103,7 @@ def read_top_tagging(
         columns=jets,
         label=label[keep].astype(np.int8),
         truth={name: values[name][keep].astype(np.int8 if name == "ttv" else np.float32) for name in extra},
-        candidates=Ragged(candidates, raw.offsets),
+        candidates=candidates,
     )
 
 

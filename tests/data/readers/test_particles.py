@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from e2e_tf.data.jets import Ragged
 from e2e_tf.data.readers.particles import (
     MASSES,
     charge_of,
@@ -12,6 +13,7 @@ from e2e_tf.data.readers.particles import (
     four_vectors,
     kinds_of,
     mass_of,
+    summed,
     unpad,
 )
 from e2e_tf.errors import InputError
@@ -83,3 +85,16 @@ def test_padding_goes():
     np.testing.assert_array_equal(rows.counts, [2, 0])
     np.testing.assert_array_equal(rows["a"], [0, 4])
     np.testing.assert_array_equal(rows["b"], [1, 5])
+
+
+def test_named_columns_are_summed_jet_by_jet():
+    columns = {
+        "E": np.array([5.0, 5.0, 1.0]),
+        "x": np.array([3.0, 3.0, 1.0]),
+        "y": np.array([4.0, -4.0, 0.0]),
+    }
+    raw = Ragged.from_counts({**columns, "z": np.zeros(3)}, np.array([2, 0, 1]))
+    jets, candidates = summed(raw, ("x", "y", "z", "E"))
+    np.testing.assert_allclose(jets["mass"], [8, 0, 0], atol=1e-6)
+    np.testing.assert_array_equal(candidates.counts, [2, 0, 1])
+    np.testing.assert_allclose(candidates["pt"], [5, 5, 1])
