@@ -120,7 +120,6 @@ def test_an_import_upward_is_found():
 
 LONGEST = 400
 LONG_LEFT = {
-    "e2e_tf/graph/batch.py",
 }
 
 

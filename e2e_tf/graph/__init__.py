@@ -6,7 +6,7 @@ Nothing here imports TensorFlow or Spektral, nor numba before a builder is calle
 from __future__ import annotations
 
 from e2e_tf.graph._check import edges_per_graph
-from e2e_tf.graph.batch import GraphBatch, concatenate, from_spektral_graphs
+from e2e_tf.graph.batch import GraphBatch, concatenate
 from e2e_tf.graph.delaunay import DELAUNAY_RESOLUTION, delaunay, to_lattice
 from e2e_tf.graph.edges import NodeSpace, build_edges
 from e2e_tf.graph.erum import image_adjacency, knn_adjacency, mother_adjacency
@@ -18,6 +18,7 @@ from e2e_tf.graph.laplacian import scaled_laplacian, scaled_laplacian_dense
 from e2e_tf.graph.parents import parent_daughter
 from e2e_tf.graph.radius import radius
 from e2e_tf.graph.spec import GraphSpec
+from e2e_tf.graph.spektral import from_spektral_graphs
 from e2e_tf.graph.union import sort_edges, union
 
 __all__ = [
