@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.manifest import check_manifest
@@ -43,14 +44,10 @@ CANDIDATE_QUANTITIES = {
     "eta": "c.eta()",
     "phi": "c.phi()",
     "deta": "c.eta() - jet.eta()",
-    "dphi": "reco::deltaPhi(c.phi(), jet.phi())",
+    "dphi": "e2e_tf::delta_phi(c.phi(), jet.phi())",
     "ptrel": "c.pt() / std::max(jet.pt(), 1e-6)",
     "charge": "c.charge()",
-    "is_charged_hadron": "isKind(c, 211)",
-    "is_neutral_hadron": "isKind(c, 130)",
-    "is_photon": "isKind(c, 22)",
-    "is_electron": "isKind(c, 11)",
-    "is_muon": "isKind(c, 13)",
+    **{f"is_{kind}": f"isKind(c, {code})" for kind, code in PARTICLE_KINDS.items()},
     "has_track": "c.hasTrackDetails()",
     "d0": "c.hasTrackDetails() ? c.dxy() : 0.",
     "d0_error": "c.hasTrackDetails() ? c.dxyError() : 0.",
@@ -63,13 +60,14 @@ CANDIDATE_QUANTITIES = {
     "pvAssocQuality": "c.pvAssociationQuality()",
     "lostInnerHits": "c.lostInnerHits()",
 }
-# What the builder derives from them.
-DERIVED_QUANTITIES = {
-    "pt_fraction": ("pt",),
-    "delta_r": ("deta", "dphi"),
-    "d0_significance": ("d0", "d0_error"),
-    "dz_significance": ("dz", "dz_error"),
-}
+# What the builder makes of them, by the formulas of e2e_tf.data.features.
+DERIVED_QUANTITIES = tuple(
+    quantity.feature.raw
+    for quantity in CANDIDATES
+    if quantity.formula is not None
+    and quantity.feature.raw not in CANDIDATE_QUANTITIES
+    and CANDIDATE_QUANTITIES.keys() >= set(quantity.sources)
+)
 JET_QUANTITIES = {
     "pt": "jet.pt()",
     "mass": "jet.mass()",
@@ -79,7 +77,7 @@ JET_QUANTITIES = {
     "rho": "rho",  # of the event, in GeV per unit area
 }
 _INTERFACES = ("padded", "edges")
-_SOURCES_ONLY = ("d0_error", "dz_error")  # the builder keeps the significance in their place
+_SOURCES_ONLY = {source for quantity in CANDIDATES for source in quantity.uses_up}
 _RULES = ("knn", "radius", "delaunay", "full")  # of the C++ builder, between candidates
 _SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache is sure to be there
 _BACKENDS = {"onnx": "ONNX", "frozen_graph": "TF"}
@@ -138,9 +136,6 @@ def cmssw_package(
         "RELEASE": manifest["release"]["cmssw"],
         "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const reco::Candidate& jet"),
         "JET_QUANTITIES": _table(JET_QUANTITIES, "const reco::Candidate& jet, double rho"),
-        "DERIVED_QUANTITIES": ",\n".join(
-            f'          {{"{key}", {{{_strings(sources)}}}}}' for key, sources in DERIVED_QUANTITIES.items()
-        ),
         **_model_values(manifest, backends),
         **_text_values(manifest, backends, package),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS
+from e2e_tf.data.grid import CRYSTALS, delta_phi
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.interface import JetBatch
@@ -105,7 +105,7 @@ def _points(preprocess: Preprocess, n: int, rng: np.random.Generator, kind: str)
         if period:
             if narrow:  # wraps by its place instead
                 values[:, d] += rng.uniform(0, period)
-            values[:, d] = (values[:, d] + period / 2) % period - period / 2
+            values[:, d] = delta_phi(values[:, d], 0.0)
     return values.astype(np.float32)
 
 

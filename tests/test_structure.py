@@ -119,8 +119,7 @@ def test_an_import_upward_is_found():
 # --- length
 
 LONGEST = 400
-LONG_LEFT = {
-}
+LONG_LEFT: set[str] = set()
 
 
 def test_long_files_say_why():

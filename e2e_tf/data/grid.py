@@ -28,11 +28,19 @@ TOWER = 5  # crystals on a side of a tower
 TOWERS = CRYSTALS // TOWER  # towers on a side of the window
 
 
-def delta_phi(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a − b wrapped to [−π, π) [rad].
+def delta_phi(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
+    """Difference of two azimuths, ``(a - b + π) mod 2π - π``, in [−π, π).
+
+    Every Δφ of this library is wrapped here; in C++ by the function of the same name in
+    ``deploy/cpp/include/e2e_tf/angles.hpp``, with the same bits in float64. A difference of half a turn becomes −π, but
+    one that rounding puts just below −π becomes π. With ``b = 0`` it wraps a φ of any range, such as [0, 2π).
 
     Args:
-        a, b: angles [rad], of shapes that broadcast.
+        a: numbers of any shape [rad], not necessarily in [−π, π).
+        b: numbers that broadcast against ``a`` [rad].
+
+    Returns:
+        [rad], in the precision of ``a - b``.
     """
     return (a - b + np.pi) % (2 * np.pi) - np.pi
 
@@ -62,4 +70,4 @@ def cell_position(
     """
     eta = (np.asarray(row, np.float64) + ieta + 0.5) * PITCH
     phi = (np.asarray(column, np.float64) + iphi + 0.5) * PITCH
-    return eta, delta_phi(phi, np.zeros_like(phi))
+    return eta, delta_phi(phi, 0.0)

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from e2e_tf.data.features import CANDIDATES, CHANNELS, HITS, PlacedNodes, Quantity, from_axis, pixel_table
+from e2e_tf.data.features import (
+    CANDIDATES,
+    CHANNELS,
+    HIT_ENERGIES,
+    HITS,
+    PlacedNodes,
+    Quantity,
+    from_axis,
+    pixel_table,
+)
 from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
@@ -133,8 +142,8 @@ def hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.nda
     owner = np.repeat(np.arange(len(n_node)), n_node)
     eta = quantities["deta"] + jets["eta"][owner]
     phi = delta_phi(quantities["dphi"].astype(np.float64), -jets["phi"][owner].astype(np.float64))
-    energy = quantities["ecal_energy"] + quantities["hcal_energy"]
-    pt = quantities["track_pt"] + energy / np.cosh(eta)
+    track, ecal, hcal = (quantities[name] for name in HIT_ENERGIES)
+    pt = track + (ecal + hcal) / np.cosh(eta)
     return np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32)
 
 

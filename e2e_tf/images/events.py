@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.errors import InputError
 
@@ -178,16 +179,16 @@ def generate_events(n: int, seed: int = 0) -> tuple[Events, tuple[str, ...]]:
     mass = np.where(at_peak, rng.normal(91.2, 2.5, n), 12 + rng.exponential(60.0, n))
     # Two muons of that mass: pick Δη, Δφ and the ratio of the momenta, and solve for their size.
     delta_eta = rng.normal(0, 0.8, n)
-    delta_phi = np.pi - np.abs(rng.normal(0, np.where(at_peak, 0.3, 1.0)))
+    opening = np.pi - np.abs(rng.normal(0, np.where(at_peak, 0.3, 1.0)))
     ratio = rng.uniform(0.4, 1.0, n)
-    size = np.sqrt(mass**2 / (2 * ratio * (np.cosh(delta_eta) - np.cos(delta_phi))))
+    size = np.sqrt(mass**2 / (2 * ratio * (np.cosh(delta_eta) - np.cos(opening))))
     eta, phi = rng.normal(0, 1.0, n), rng.uniform(-np.pi, np.pi, n)
     charge = rng.choice([-1, 1], n)
     same = (label == 2) & (rng.random(n) < 0.5)  # a muon of W + jets that is none has any charge
     muons = {
         "pt": np.stack([size, size * ratio], axis=1),
         "eta": np.stack([eta, eta + delta_eta], axis=1),
-        "phi": np.stack([phi, _wrapped(phi + delta_phi)], axis=1),
+        "phi": np.stack([phi, delta_phi(phi + opening, 0.0)], axis=1),
         "charge": np.stack([charge, np.where(same, charge, -charge)], axis=1),
     }
     n_jets = 1 + rng.poisson(jets)
@@ -207,7 +208,3 @@ def generate_events(n: int, seed: int = 0) -> tuple[Events, tuple[str, ...]]:
         label,
     )
     return events, names
-
-
-def _wrapped(phi: np.ndarray) -> np.ndarray:
-    return (phi + np.pi) % (2 * np.pi) - np.pi

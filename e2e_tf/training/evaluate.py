@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.features import HIT_ENERGIES
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
@@ -183,9 +184,7 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
         jet = test.jets.take(np.array([row]))
         graphs = build_graphs(jet, GraphRecipe.of(run.preprocess))
         raw = [feature.raw for feature in graphs.node_features]
-        energy = np.expm1(
-            graphs.batch.x[:, [raw.index(n) for n in ("track_pt", "ecal_energy", "hcal_energy")]]
-        )
+        energy = np.expm1(graphs.batch.x[:, [raw.index(n) for n in HIT_ENERGIES]])
         pt = float(jet["pt"][0])
         plot_event_display(
             folder / file,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,6 +40,44 @@ def test_sizes_fit_together():
 )
 def test_delta_phi_takes_the_short_way_round(a, b, expected):
     assert delta_phi(np.array(a), np.array(b)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_delta_phi_at_the_ends_of_its_range():
+    turn = 2 * np.pi
+    some = delta_phi(np.array([0, 3, 4, -4, 7]), 0.0)
+    np.testing.assert_allclose(some, [0, 3, 4 - turn, turn - 4, 7 - turn])
+    ends = np.array([np.pi, -np.pi, turn, -turn, 3 * np.pi, 0.0, np.nextafter(np.pi, 0)])
+    np.testing.assert_array_equal(delta_phi(ends, 0.0)[[0, 1, 4]], -np.pi)
+    np.testing.assert_array_equal(delta_phi(ends, 0.0)[[2, 3, 5]], 0.0)
+    assert delta_phi(ends, 0.0)[6] < np.pi
+    assert delta_phi(np.array(np.nextafter(-np.pi, -4)), 0.0) == np.pi  # as its docstring says
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_azimuths_from_0_to_2_pi_are_wrapped(dtype):
+    phi = np.linspace(0, 2 * np.pi, 37, endpoint=False).astype(dtype)
+    wrapped = delta_phi(phi, 0.0)
+    assert wrapped.dtype == dtype
+    assert wrapped.min() >= -dtype(np.pi)
+    assert wrapped.max() <= dtype(np.pi)
+    np.testing.assert_allclose(np.exp(1j * wrapped), np.exp(1j * phi), atol=1e-6)
+    for axis in (0.1, 3.1, 6.2):  # of an axis in the same range, and of one wrapped already
+        first, second = delta_phi(phi, dtype(axis)), delta_phi(wrapped, delta_phi(np.array(axis, dtype), 0.0))
+        np.testing.assert_allclose(np.angle(np.exp(1j * (first - second))), 0, atol=2e-6)
+
+
+def test_azimuths_are_wrapped_in_one_place():
+    """What wraps by a remainder of 2π elsewhere is a second Δφ that drifts apart from the first."""
+    root = Path(__file__).parents[2]
+    folders = [root / name for name in ("e2e_tf", "tuning", "deploy", "studies", "benchmarks")]
+    files = [path for folder in folders for path in folder.rglob("*.*") if "build" not in path.parts]
+    sources = [path for path in files if path.suffix in {".py", ".hpp", ".h", ".cc", ".cpp"}]
+    wraps = re.compile(
+        r"% \(2 \* (np|math)\.pi\)|(fmod|remainder)\(.*(two_pi|2 \* \w*pi)|mod\(.*2 \* (np|math)\.pi"
+    )
+    found = {path.relative_to(root).as_posix() for path in sources if wraps.search(path.read_text("utf-8"))}
+    # response.py counts turns of a helix, not a difference of two azimuths.
+    assert found == {"e2e_tf/data/grid.py", "deploy/cpp/include/e2e_tf/angles.hpp", "e2e_tf/sim/response.py"}
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from e2e_tf.data.features import CANDIDATE_FEATURES, CANDIDATES, JET_FEATURES, PARTICLE_KINDS
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, cmssw_package
+from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, JET_QUANTITIES, cmssw_package
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.run import open_run
@@ -602,5 +603,16 @@ def test_bad_input_leaves_nothing(
 
 
 def test_every_derived_quantity_has_its_sources() -> None:
-    for sources in DERIVED_QUANTITIES.values():
-        assert set(sources) <= CANDIDATE_QUANTITIES.keys()
+    assert set(DERIVED_QUANTITIES) == {"pt_fraction", "delta_r", "d0_significance", "dz_significance"}
+    for quantity in CANDIDATES:
+        if quantity.feature.raw in DERIVED_QUANTITIES:
+            assert set(quantity.sources) <= CANDIDATE_QUANTITIES.keys()
+            assert set(quantity.jet_sources) <= JET_QUANTITIES.keys()
+
+
+def test_the_package_gives_every_feature_of_candidates() -> None:
+    known = {*CANDIDATE_QUANTITIES, *DERIVED_QUANTITIES}
+    assert known >= {feature.raw for feature in CANDIDATE_FEATURES}
+    assert JET_QUANTITIES.keys() >= {feature.raw for feature in JET_FEATURES}
+    for kind, code in PARTICLE_KINDS.items():
+        assert CANDIDATE_QUANTITIES[f"is_{kind}"] == f"isKind(c, {code})"

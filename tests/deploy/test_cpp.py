@@ -16,16 +16,27 @@ import numpy as np
 import pytest
 
 import e2e_tf.deploy
-from e2e_tf.data.graphs import graphs_of
-from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
-from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.features import (
+    CANDIDATES,
+    CHANNELS,
+    HIT_ENERGIES,
+    HIT_FEATURES,
+    TRANSFORMS,
+    Feature,
+    transformed,
+)
+from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
+from e2e_tf.data.grid import CRYSTALS, TOWERS, delta_phi, window_corner
+from e2e_tf.data.jets import Jets, Ragged, read_jets
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import candidate_quantities, hit_quantities
+from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.candidates import write_candidates
 from e2e_tf.deploy.interface import JetBatch, edges_feeds
 from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
-from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.run import open_run
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 BUILT = os.environ.get("E2E_TF_CPP_BUILD")  # what 'make' and 'make sanitize' in deploy/cpp made, to save time
@@ -71,6 +82,89 @@ def runner(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_tools(toolchain, tmp_path_factory.mktemp("runner"), "e2e_tf_run", *options)
 
 
+@pytest.fixture(scope="session")
+def tables(
+    toolchain: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., dict[str, list[list[str]]]]:
+    """Lines that features.cpp prints for some arguments, by their first word."""
+    program = tmp_path_factory.mktemp("tables") / "features"
+    command = [
+        os.environ.get("CXX", "c++"),
+        "-std=c++17",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-I",
+        CPP / "include",
+    ]
+    made = subprocess.run(
+        [*command, Path(__file__).parent / "features.cpp", "-o", program], capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+
+    def lines(*arguments: str) -> dict[str, list[list[str]]]:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
+        found: dict[str, list[list[str]]] = {}
+        for line in done.stdout.splitlines():
+            kind, *rest = line.split("\t")
+            found.setdefault(kind, []).append(rest)
+        return found
+
+    return lines
+
+
+def test_features_are_the_same_tables_in_python_and_c_plus_plus(tables: Callable[..., Any]) -> None:
+    """Name by name; that they give the same values is tested with jets below."""
+    found = tables()
+
+    def words(what: str, names: tuple[str, ...]) -> str:
+        return " ".join([what, *names])
+
+    assert found["candidate"] == [
+        [
+            quantity.feature.raw,
+            words("sources", quantity.sources),
+            words("jet", quantity.jet_sources),
+            words("uses_up", quantity.uses_up),
+            f"keeps {int(quantity.keeps)}",
+        ]
+        for quantity in CANDIDATES
+        if quantity.formula is not None
+    ]
+    assert found["channel"] == [list(pair) for pair in zip(CHANNELS, HIT_ENERGIES, strict=True)]
+    derivatives = [f"{channel}_{name}" for (name,) in found["derivative"] for channel in CHANNELS]
+    assert [feature.raw for feature in HIT_FEATURES] == [*HIT_ENERGIES, "deta", "dphi", *derivatives]
+
+
+def test_transforms_and_delta_phi_are_those_of_python(tables: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(5)
+    turn = 2 * np.pi
+    edges = [
+        0.0,
+        np.pi,
+        -np.pi,
+        turn,
+        -turn,
+        np.nextafter(np.pi, 4),
+        np.nextafter(-np.pi, -4),
+        0.5,
+        5.9,
+        1e-300,
+    ]
+    pairs = np.array([(a, b) for a in edges for b in edges] + rng.uniform(-7, 7, (200, 2)).tolist())
+    raw = np.array(
+        [0, 1e-9, 1e-6, 0.3, 1, 2.5, 1e4, 1e30, -1e-6, -0.3, -0.9999, -3, -1e30, np.inf], np.float32
+    )
+    found = tables(*(float(v).hex() for v in pairs.ravel()), "--", *map(repr, map(float, raw)))
+    wrapped = [float.fromhex(value) for (value,) in found["delta_phi"]]
+    np.testing.assert_array_equal(wrapped, delta_phi(pairs[:, 0], pairs[:, 1]))
+    assert [name for name, _ in found["transform"]] == list(TRANSFORMS)
+    for name, values in found["transform"]:
+        with np.errstate(invalid="ignore"):
+            expected = transformed(Feature("x", "", "", name), raw)
+        np.testing.assert_allclose(np.array(values.split(), np.float32), expected, rtol=3e-7, atol=1e-7)
+
+
 def random_jets(n: int, seed: int, most: int = 24) -> Jets:
     """Jets with candidates and hits: ties, coincident nodes, nodes across the seam of φ, empty jets."""
     rng = np.random.default_rng(seed)
@@ -85,7 +179,7 @@ def random_jets(n: int, seed: int, most: int = 24) -> Jets:
     deta, dphi = np.where(kind == 0, grid[0], deta), np.where(kind == 0, grid[1], dphi)
     deta, dphi = np.where(kind == 1, 0.1, deta), np.where(kind == 1, -0.2, dphi)
     dphi = np.where(kind == 2, np.pi - 0.05 + 0.1 * rng.random(rows), dphi)
-    dphi = (dphi + np.pi) % (2 * np.pi) - np.pi
+    dphi = delta_phi(dphi, 0.0)
     columns: dict[str, Any] = {
         "pt": rng.choice([0.0, 0.5, 1.0, 2.0, 80.0], rows) * rng.choice([1.0, 1.37], rows),
         "energy": rng.exponential(5, rows),
@@ -144,13 +238,15 @@ def built(tool: Path, preprocess: Path, jets: Path, out: Path, batch: int) -> li
     return batches
 
 
-def compare(tool: Path, run: Run, jets: Jets, folder: Path, padded: bool, batch: int = 64) -> int:
+def compare(
+    tool: Path, preprocess: Preprocess, jets: Jets, folder: Path, padded: bool, batch: int = 64
+) -> int:
     """Tensors of C++ and of Python on the same jets; the number of edges compared."""
-    document = padded_preprocess(run.preprocess) if padded else run.preprocess.to_dict()
+    document = padded_preprocess(preprocess) if padded else preprocess.to_dict()
     write_json(folder / "preprocess.json", document)
     write_candidates(folder / "jets.bin", jets, force=True)
     found = built(tool, folder / "preprocess.json", folder / "jets.bin", folder / "out.bin", batch)
-    graphs = graphs_of(jets, run.preprocess)
+    graphs = graphs_of(jets, preprocess)
     assert len(found) == -(-len(jets) // batch)
     edges = 0
     for i, tensors in enumerate(found):
@@ -189,26 +285,45 @@ def test_random_jets_give_the_same_edges_and_features(
     limit: int,
 ) -> None:
     run = open_run(make_run(tmp_path / "run", nodes=nodes, edges=edges, max_nodes=limit))
-    assert compare(sanitized, run, random_jets(count, 11), tmp_path, False) > 4 * count
+    assert compare(sanitized, run.preprocess, random_jets(count, 11), tmp_path, False) > 4 * count
 
 
 def test_random_jets_give_the_same_padded_tensors(
     sanitized: Path, runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    compare(sanitized, open_run(runs["padded"]), random_jets(2000, 12), tmp_path, True)
+    compare(sanitized, open_run(runs["padded"]).preprocess, random_jets(2000, 12), tmp_path, True)
 
 
 @pytest.mark.parametrize("kind", ["padded", "edges"])
 def test_the_shipped_sample_gives_the_same_tensors(
     sanitized: Path, runs: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
-    from e2e_tf.data.jets import read_jets
-    from e2e_tf.data.samples import sample_path
+    jets = read_jets(sample_path("tau"), stop=500)
+    compare(sanitized, open_run(runs[kind]).preprocess, jets, tmp_path, kind == "padded")
 
-    if not sample_path("tau").is_file():
-        pytest.skip("the shipped sample is absent")
-    jets = read_jets(sample_path("tau")).take(np.arange(500))
-    compare(sanitized, open_run(runs[kind]), jets, tmp_path, kind == "padded")
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "count"),
+    [
+        ("hits", "knn:8", 400),
+        ("hits", "delaunay", 400),
+        ("hits", "radius:0.05", 400),
+        ("hits", "grid8", 400),
+        ("hits", "full", 60),
+        ("candidates", "knn:8", 2000),
+        ("candidates", "delaunay", 2000),
+        ("candidates", "radius:0.1", 2000),
+        ("candidates", "full", 2000),
+    ],
+)
+def test_shipped_jets_have_the_same_edges_of_every_kind(
+    sanitized: Path, tmp_path: Path, nodes: str, edges: str, count: int
+) -> None:
+    """All shipped jets are compared within Python, see test_jets.py; sanitizers make this one slow."""
+    jets = read_jets(sample_path("tau"), stop=count)
+    recipe = GraphRecipe(nodes, edges, node_features=("deta",), jet_features=())
+    preprocess = build_graphs(jets, recipe).fit_preprocess(recipe)
+    assert compare(sanitized, preprocess, jets, tmp_path, False, batch=500) > 2 * len(jets)
 
 
 def test_columns_that_the_sample_has_are_kept_or_replaced_as_in_python(
@@ -220,7 +335,7 @@ def test_columns_that_the_sample_has_are_kept_or_replaced_as_in_python(
     given = {"is_photon": jets.candidates["charge"] == 0, "delta_r": jets.candidates["pt"] + 1}
     columns = {k: np.asarray(v, np.float32) for k, v in given.items()} | dict(jets.candidates.columns)
     jets = replace(jets, candidates=Ragged(columns, jets.candidates.offsets))
-    assert compare(sanitized, run, jets, tmp_path, False) > 200
+    assert compare(sanitized, run.preprocess, jets, tmp_path, False) > 200
 
 
 def test_other_coordinates_wrap_where_they_are_called_phi(
@@ -228,7 +343,7 @@ def test_other_coordinates_wrap_where_they_are_called_phi(
 ) -> None:
     options: dict[str, Any] = {"coordinates": ("dphi", "deta", "dz"), "jet_features": (), "max_nodes": 0}
     run = open_run(make_run(tmp_path / "run", edges="knn:4", **options))
-    assert compare(sanitized, run, random_jets(300, 13), tmp_path, False) > 1000
+    assert compare(sanitized, run.preprocess, random_jets(300, 13), tmp_path, False) > 1000
 
 
 @pytest.mark.parametrize(
@@ -236,7 +351,10 @@ def test_other_coordinates_wrap_where_they_are_called_phi(
     [
         (lambda d: d["graph"].update(edges="knn:0"), "positive number"),
         (lambda d: d["graph"].update(edges="voronoi"), "must be made of knn"),
-        (lambda d: d["x"]["var_infos"]["deta"].update(transform="sqrt"), "the transform must be identity"),
+        (
+            lambda d: d["x"]["var_infos"]["deta"].update(transform="sqrt"),
+            "the transform must be one of identity",
+        ),
         (lambda d: d["x"]["var_infos"].pop("deta"), "not a preprocess.json"),
         (lambda d: d["x"]["var_infos"]["deta"].update(pad=9.0), "must lie between its bounds"),
         (lambda d: d["x"]["var_infos"]["deta"].update(raw="spin"), "there is no input spin"),
@@ -372,16 +490,16 @@ def test_a_damaged_file_of_tensors_ends_with_2(
     ("arguments", "message"),
     [
         ([], "usage: e2e_tf_run"),
-        (["--backend", "tpu", "BUNDLE", "JETS"], "the backend must be onnx, tf or savedmodel, not 'tpu'"),
+        (["--backend", "tpu", "HANDOFF", "JETS"], "the backend must be onnx, tf or savedmodel, not 'tpu'"),
         (
-            ["--backend", "tf", "--threads", "0", "BUNDLE", "JETS"],
+            ["--backend", "tf", "--threads", "0", "HANDOFF", "JETS"],
             "--threads must be a positive integer, not '0'",
         ),
-        (["--backend", "tf", "--threads", "-1", "BUNDLE", "JETS"], "not '-1'"),
-        (["--backend", "tf", "BUNDLE", "none.bin"], "there is no file of jets none.bin"),
-        (["--backend", "tf", "--colour", "red", "BUNDLE", "JETS"], "unknown option --colour"),
+        (["--backend", "tf", "--threads", "-1", "HANDOFF", "JETS"], "not '-1'"),
+        (["--backend", "tf", "HANDOFF", "none.bin"], "there is no file of jets none.bin"),
+        (["--backend", "tf", "--colour", "red", "HANDOFF", "JETS"], "unknown option --colour"),
         (
-            ["--backend", "tf", "--input", "hits", "BUNDLE", "JETS"],
+            ["--backend", "tf", "--input", "hits", "HANDOFF", "JETS"],
             "--input must be jets or tensors, not 'hits'",
         ),
     ],
@@ -390,7 +508,7 @@ def test_the_runner_explains_bad_input(
     runner: Path, bundles: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     write_candidates(tmp_path / "jets.bin", random_jets(2, 1))
-    names = {"BUNDLE": str(bundles["padded"]), "JETS": str(tmp_path / "jets.bin")}
+    names = {"HANDOFF": str(bundles["padded"]), "JETS": str(tmp_path / "jets.bin")}
     done = subprocess.run([runner, *(names.get(a, a) for a in arguments)], capture_output=True, text=True)
     assert done.returncode == 2
     assert message in done.stderr

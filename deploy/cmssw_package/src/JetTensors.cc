@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "@SUBSYSTEM@/@PACKAGE@/interface/builder.hpp"
-#include "DataFormats/Math/interface/deltaPhi.h"
 #include "DataFormats/PatCandidates/interface/Jet.h"
 #include "DataFormats/PatCandidates/interface/PackedCandidate.h"
 #include "DataFormats/PatCandidates/interface/Tau.h"
@@ -32,19 +31,6 @@ namespace @NAMESPACE@ {
     const Quantity quantities[] = {
 @CANDIDATE_QUANTITIES@
     };
-
-    // What the builder derives, and from what.
-    struct Derived {
-      const char* name;
-      std::vector<std::string> sources;
-    };
-
-    const std::vector<Derived>& derived() {
-      static const std::vector<Derived> table = {
-@DERIVED_QUANTITIES@
-      };
-      return table;
-    }
 
     struct JetQuantity {
       const char* name;
@@ -130,16 +116,24 @@ namespace @NAMESPACE@ {
     wanted.insert(preprocess.coordinates.begin(), preprocess.coordinates.end());
     if (!preprocess.padded && preprocess.coordinates.empty())
       wanted.insert({"deta", "dphi"});
+    // What the builder makes itself, and of what: by the tables of its features.hpp.
+    const auto& made_of = e2e_tf::candidate_quantities();
+    const auto used_up = [&](const std::string& name) {
+      return std::any_of(made_of.begin(), made_of.end(), [&](const auto& quantity) {
+        return std::count(quantity.uses_up.begin(), quantity.uses_up.end(), name) > 0;
+      });
+    };
+    const auto given = [&](const std::string& name) { return find(quantities, name) != std::end(quantities); };
     for (const auto& name : wanted) {
-      const auto rule = find(derived(), name);
-      if (rule != derived().end())
-        needed.insert(rule->sources.begin(), rule->sources.end());
-      else if (find(quantities, name) != std::end(quantities) && name.find("_error") == std::string::npos)
+      const auto rule = find(made_of, name);
+      if (given(name) && !used_up(name)) {
         needed.insert(name);
-      else
+      } else if (rule != made_of.end() && std::all_of(rule->sources.begin(), rule->sources.end(), given)) {
+        needed.insert(rule->sources.begin(), rule->sources.end());
+        neededOfJet.insert(rule->jet_sources.begin(), rule->jet_sources.end());
+      } else {
         missing.insert(name);
-      if (name == "pt_fraction")
-        neededOfJet.insert("pt");
+      }
     }
     for (const auto& variable : preprocess.globals.variables)
       if (find(jetQuantities, variable.raw) != std::end(jetQuantities))

@@ -1,4 +1,5 @@
-// Raw quantities of the nodes of one jet, from candidates or from hits, as Python derives them.
+// Raw quantities of the nodes of one jet, from candidates or from hits: the formulas of e2e_tf/data/features.py, in
+// tables of the same names. Tests compare both tables, and the values on random and on the shipped jets.
 #ifndef E2E_TF_FEATURES_HPP
 #define E2E_TF_FEATURES_HPP
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "e2e_tf/angles.hpp"
 #include "e2e_tf/delaunay.hpp"
 #include "e2e_tf/error.hpp"
 #include "e2e_tf/jets.hpp"
@@ -17,8 +19,7 @@
 namespace e2e_tf {
 
 constexpr int crystals = 125, tower = 5, towers = 25;  // on a side of the window, of a tower, towers of the window
-constexpr double pi = 3.141592653589793;
-constexpr double pitch = 2 * pi / 360;  // side of a crystal [rad]
+constexpr double pitch = two_pi / 360;  // side of a crystal [rad]
 
 struct Nodes {
   int count = 0;
@@ -27,12 +28,65 @@ struct Nodes {
   std::vector<float> weight;  // what the leading nodes are chosen by
 };
 
-// a - b wrapped to [-pi, pi).
-inline double delta_phi(double a, double b) {
-  double value = std::fmod(a - b + pi, 2 * pi);
-  if (value < 0) value += 2 * pi;
-  return value - pi;
+// A quantity of candidates that follows from their columns, and from those of their jet.
+struct Quantity {
+  std::string name;
+  std::vector<std::string> sources, jet_sources;
+  float (*formula)(const float* candidate, const float* jet);  // of the sources in their order
+  bool keeps;                        // a column of this name is kept; otherwise the formula replaces it
+  std::vector<std::string> uses_up;  // sources that are no inputs themselves
+};
+
+namespace detail {
+
+template <int Code>
+float is_kind(const float* of, const float*) {
+  return std::fabs(of[0]) == Code ? 1.f : 0.f;
 }
+
+inline float significance(const float* of, const float*) { return of[1] > 0 ? of[0] / of[1] : 0.f; }
+
+}  // namespace detail
+
+inline const std::vector<Quantity>& candidate_quantities() {
+  static const std::vector<Quantity> table = {
+      {"pt_fraction", {"pt"}, {"pt"},
+       [](const float* of, const float* jet) { return of[0] / std::max(jet[0], 1e-6f); }, false, {}},
+      {"delta_r", {"deta", "dphi"}, {},
+       [](const float* of, const float*) { return std::hypot(of[0], of[1]); }, false, {}},
+      {"is_charged_hadron", {"pdg_id"}, {}, detail::is_kind<211>, true, {"pdg_id"}},
+      {"is_neutral_hadron", {"pdg_id"}, {}, detail::is_kind<130>, true, {"pdg_id"}},
+      {"is_photon", {"pdg_id"}, {}, detail::is_kind<22>, true, {"pdg_id"}},
+      {"is_electron", {"pdg_id"}, {}, detail::is_kind<11>, true, {"pdg_id"}},
+      {"is_muon", {"pdg_id"}, {}, detail::is_kind<13>, true, {"pdg_id"}},
+      {"d0_significance", {"d0", "d0_error"}, {}, detail::significance, false, {"d0_error"}},
+      {"dz_significance", {"dz", "dz_error"}, {}, detail::significance, false, {"dz_error"}},
+  };
+  return table;
+}
+
+// The image of a channel around a node: at(0, 0) is its own pixel, at(row, column) one beside it, 0 outside.
+struct Patch {
+  double values[3][3];
+  double at(int row, int column) const { return values[row + 1][column + 1]; }
+};
+
+struct Derivative {
+  const char* name;
+  double (*formula)(const Patch&);
+};
+
+constexpr Derivative derivatives[] = {
+    {"laplacian",
+     [](const Patch& p) { return p.at(-1, 0) + p.at(1, 0) + p.at(0, -1) + p.at(0, 1) - 4.0 * p.at(0, 0); }},
+    {"hessian_ee", [](const Patch& p) { return p.at(-1, 0) + p.at(1, 0) - 2.0 * p.at(0, 0); }},
+    {"hessian_pp", [](const Patch& p) { return p.at(0, -1) + p.at(0, 1) - 2.0 * p.at(0, 0); }},
+    {"hessian_ep",
+     [](const Patch& p) { return 0.25 * (p.at(1, 1) + p.at(-1, -1) - p.at(1, -1) - p.at(-1, 1)); }},
+};
+
+constexpr const char* channels[] = {"track", "ecal", "hcal"};
+constexpr const char* energies[] = {"track_pt", "ecal_energy", "hcal_energy"};
 
 namespace detail {
 
@@ -55,40 +109,25 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
   Columns raw;
   for (const auto& [name, values] : table.columns) raw[name].assign(values.begin() + first, values.begin() + last);
   Columns& q = out.quantities;
-  for (const auto& [name, values] : raw)
-    if (name != "pdg_id") q[name] = values;
-  const auto size = static_cast<std::size_t>(out.count);
-  if (raw.count("pt") && jets.columns.count("pt")) {
-    const float pt = std::max(detail::jet_value(jets, "pt", jet), 1e-6f);
-    auto& fraction = q["pt_fraction"];  // there even if the jet is empty
-    fraction.clear();                   // what is derived replaces a column of that name, as in Python
-    for (const float value : raw["pt"]) fraction.push_back(value / pt);
-  }
-  if (raw.count("deta") && raw.count("dphi")) {
-    auto& distance = q["delta_r"];
-    distance.clear();
-    for (std::size_t i = 0; i < size; ++i) distance.push_back(std::hypot(raw["deta"][i], raw["dphi"][i]));
-  }
-  if (raw.count("pdg_id")) {
-    const std::pair<const char*, float> kinds[] = {{"is_charged_hadron", 211}, {"is_neutral_hadron", 130},
-                                                   {"is_photon", 22},          {"is_electron", 11},
-                                                   {"is_muon", 13}};
-    for (const auto& [name, code] : kinds) {
-      if (raw.count(name)) continue;  // whoever knows kaons and protons has said it better
-      auto& is_kind = q[name];
-      for (const float id : raw["pdg_id"]) is_kind.push_back(std::fabs(id) == code ? 1.f : 0.f);
+  q = raw;
+  for (const auto& quantity : candidate_quantities()) {
+    const auto known = [](const Columns& columns, const std::vector<std::string>& names) {
+      return std::all_of(names.begin(), names.end(), [&](const auto& name) { return columns.count(name) > 0; });
+    };
+    if (!known(raw, quantity.sources) || !known(jets.columns, quantity.jet_sources)) continue;
+    for (const auto& name : quantity.uses_up) q.erase(name);
+    if (quantity.keeps && raw.count(quantity.name)) continue;
+    std::vector<const float*> columns;
+    for (const auto& name : quantity.sources) columns.push_back(raw[name].data());
+    std::vector<float> of(columns.size()), of_jet;
+    for (const auto& name : quantity.jet_sources) of_jet.push_back(detail::jet_value(jets, name, jet));
+    auto& values = q[quantity.name];  // there even if the jet is empty
+    values.clear();
+    for (int i = 0; i < out.count; ++i) {
+      for (std::size_t k = 0; k < of.size(); ++k) of[k] = columns[k][i];
+      values.push_back(quantity.formula(of.data(), of_jet.data()));
     }
   }
-  for (const std::string name : {"d0", "dz"})
-    if (raw.count(name + "_error") && raw.count(name)) {
-      q.erase(name + "_error");
-      auto& significance = q[name + "_significance"];
-      significance.clear();
-      for (std::size_t i = 0; i < size; ++i) {
-        const float error = raw[name + "_error"][i];
-        significance.push_back(error > 0 ? raw[name][i] / error : 0.f);
-      }
-    }
   if (q.count("pt")) out.weight = q["pt"];
   else if (q.count("ptrel")) out.weight = q["ptrel"];
   return out;
@@ -96,7 +135,6 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
 
 // One node per crystal with a signal; a tower's energy lies at its middle crystal. Outside the window all is zero.
 inline Nodes hit_nodes(const Jets& jets, std::size_t jet) {
-  const char* channels[] = {"track", "ecal", "hcal"};
   std::map<int, double> image[3];  // by cell, crystals for track and ecal, towers for hcal
   std::vector<int> nodes;
   for (int c = 0; c < 3; ++c) {
@@ -130,11 +168,10 @@ inline Nodes hit_nodes(const Jets& jets, std::size_t jet) {
   Nodes out;
   out.count = static_cast<int>(nodes.size());
   Columns& q = out.quantities;
-  const char* energies[] = {"track_pt", "ecal_energy", "hcal_energy"};
   for (const char* name : {"deta", "dphi"}) q[name];
   for (int c = 0; c < 3; ++c) {
     q[energies[c]];
-    for (const char* name : {"_laplacian", "_hessian_ee", "_hessian_pp", "_hessian_ep"}) q[channels[c] + std::string(name)];
+    for (const auto& derivative : derivatives) q[channels[c] + ("_" + std::string(derivative.name))];
   }
   for (const int node : nodes) {
     const int row = node / crystals, column = node % crystals;
@@ -147,14 +184,13 @@ inline Nodes hit_nodes(const Jets& jets, std::size_t jet) {
     for (int c = 0; c < 3; ++c) {
       const bool here = c < 2 || (row % tower == tower / 2 && column % tower == tower / 2);
       const int r = c < 2 ? row : row / tower, k = c < 2 ? column : column / tower;
-      const auto at = [&](int dr, int dc) { return here ? pixel(c, r + dr, k + dc) : 0.0; };
-      const double centre = at(0, 0), up = at(-1, 0), down = at(1, 0), left = at(0, -1), right = at(0, 1);
-      const std::string channel = channels[c];
+      Patch patch;
+      for (int dr = -1; dr <= 1; ++dr)
+        for (int dc = -1; dc <= 1; ++dc) patch.values[dr + 1][dc + 1] = here ? pixel(c, r + dr, k + dc) : 0.0;
+      const double centre = patch.at(0, 0);
       q[energies[c]].push_back(static_cast<float>(centre));
-      q[channel + "_laplacian"].push_back(static_cast<float>(up + down + left + right - 4.0 * centre));
-      q[channel + "_hessian_ee"].push_back(static_cast<float>(up + down - 2.0 * centre));
-      q[channel + "_hessian_pp"].push_back(static_cast<float>(left + right - 2.0 * centre));
-      q[channel + "_hessian_ep"].push_back(static_cast<float>(0.25 * (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1))));
+      for (const auto& derivative : derivatives)
+        q[channels[c] + ("_" + std::string(derivative.name))].push_back(static_cast<float>(derivative.formula(patch)));
       weight = c == 0 ? static_cast<float>(centre) : weight + static_cast<float>(centre);
     }
     out.weight.push_back(weight);

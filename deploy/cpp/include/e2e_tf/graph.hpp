@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "e2e_tf/angles.hpp"
 #include "e2e_tf/delaunay.hpp"
 #include "e2e_tf/error.hpp"
 #include "e2e_tf/preprocess.hpp"
 
 namespace e2e_tf {
 
-constexpr double two_pi = 6.283185307179586;
 constexpr double delaunay_resolution = 1.0 / 8192;  // rad
 
 // Points of one jet: coordinates by dimension, and the length at which each wraps (0: it does not).

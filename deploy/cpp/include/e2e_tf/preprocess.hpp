@@ -11,38 +11,20 @@
 #include <nlohmann/json.hpp>
 
 #include "e2e_tf/error.hpp"
+#include "e2e_tf/transforms.hpp"
 
 namespace e2e_tf {
-
-enum class Transform { identity, log, log1p, signed_log1p, tanh };
 
 // One variable: clamp((transform(raw) - median) * norm_factor, lower, upper).
 struct Variable {
   std::string name, raw;
-  Transform transform = Transform::identity;
+  Function transform = transforms[0].apply;  // identity
   float median = 0, norm_factor = 1, replace = 0, lower = 0, upper = 0, pad = 0;
 
   float operator()(float raw_value) const {
-    const float value = transformed(raw_value);
+    const float value = transform(raw_value);
     if (!(std::fabs(value) <= 1e32f)) return replace;  // NaN too
     return std::min(std::max((value - median) * norm_factor, lower), upper);
-  }
-
-private:
-  float transformed(float value) const {
-    switch (transform) {
-      case Transform::log:
-        return std::log(value < 1e-6f ? 1e-6f : value);  // NaN stays NaN
-      case Transform::log1p:
-        return std::log1p(value);
-      case Transform::signed_log1p:
-        return value == 0 ? 0.f : std::copysign(std::log1p(std::fabs(value)), value);
-      case Transform::tanh:
-        return std::tanh(value);
-      case Transform::identity:
-        break;
-    }
-    return value;
   }
 };
 
@@ -80,13 +62,7 @@ inline Group group(const nlohmann::json& json) {
     Variable variable;
     variable.name = name;
     variable.raw = info.value("raw", name);
-    const auto transform = info.value("transform", std::string("identity"));
-    if (transform == "log") variable.transform = Transform::log;
-    else if (transform == "log1p") variable.transform = Transform::log1p;
-    else if (transform == "signed_log1p") variable.transform = Transform::signed_log1p;
-    else if (transform == "tanh") variable.transform = Transform::tanh;
-    else if (transform != "identity")
-      throw Error("the transform must be identity, log, log1p, signed_log1p or tanh, not " + transform);
+    variable.transform = transform(info.value("transform", std::string("identity")));
     variable.median = info.at("median").get<float>();
     variable.norm_factor = info.at("norm_factor").get<float>();
     variable.replace = info.at("replace_inf_value").get<float>();
