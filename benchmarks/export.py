@@ -112,7 +112,7 @@ def given_function(model: Any) -> Any:
     """The padded interface as a ``tf.function``, but that it gets the finished graph."""
     import tensorflow as tf
 
-    from e2e_tf.deploy.interface import block_core
+    from e2e_tf.deploy.block_core import block_core
     from e2e_tf.layers.exporting import exporting
 
     core = block_core(model, "padded")

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.deploy.block_core import block_core
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
@@ -39,7 +40,6 @@ __all__ = [
     "OUTPUT",
     "JetBatch",
     "TensorInfo",
-    "block_core",
     "check_tensors",
     "edges_feeds",
     "edges_function",
@@ -66,6 +66,11 @@ class TensorInfo:
     dtype: str = "float32"
 
     def to_dict(self) -> dict[str, Any]:
+        """The entry of the manifest.
+
+        Returns:
+            JSON values: name, dtype and shape.
+        """
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
 
 
@@ -84,6 +89,13 @@ class JetBatch:
 
 def widths(model: Any, interface: str) -> tuple[int, int]:
     """Numbers of node and graph-level features of a Keras model on disjoint batches.
+
+    Args:
+        model: a Keras model.
+        interface: its name, for the message.
+
+    Returns:
+        ``(F, G)``, the widths of ``x`` and ``u``; G is 0 without ``u``.
 
     Raises:
         InputError: the model lacks an input of the interface, or has one of another dtype or kind.
@@ -108,6 +120,9 @@ def widths(model: Any, interface: str) -> tuple[int, int]:
 def check_tensors(model: Any) -> None:
     """Check that inputs can be passed as float32 and that the output is one of CMSSW's.
 
+    Args:
+        model: a Keras model.
+
     Raises:
         InputError: naming the tensor that is not.
     """
@@ -128,12 +143,25 @@ def _check_inputs(model: Any) -> None:
 
 
 def is_graph_model(model: Any) -> bool:
-    """True for a model on disjoint batches."""
+    """True for a model on disjoint batches.
+
+    Args:
+        model: a Keras model.
+
+    Returns:
+        Whether ``senders``, ``receivers`` and ``n_node`` are among its inputs.
+    """
     return {"senders", "receivers", "n_node"} <= {tensor.name for tensor in model.inputs}
 
 
 def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
     """A model of one output, and how many columns of it each output of ``model`` has.
+
+    Args:
+        model: a Keras model of one or several outputs.
+
+    Returns:
+        The model with its outputs side by side (B, C), and the columns of each output by name.
 
     Raises:
         InputError: an output is not (B, C), or an input cannot be passed.
@@ -165,12 +193,30 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
 
 
 def edges_tensors(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
-    """The inputs and the output of the ``edges`` interface around a Keras model on disjoint batches."""
+    """The tensors of the ``edges`` interface around a Keras model on disjoint batches.
+
+    Args:
+        model: a Keras model.
+
+    Returns:
+        Its inputs, and its output ``score`` (1, B, C).
+
+    Raises:
+        InputError: the model does not fit the interface.
+    """
     return edges_inputs(*widths(model, "edges")), TensorInfo(OUTPUT, (1, "B", model.output_shape[-1]))
 
 
 def edges_inputs(n_features: int, n_globals: int) -> list[TensorInfo]:
-    """The inputs of the ``edges`` interface."""
+    """The inputs of the ``edges`` interface.
+
+    Args:
+        n_features: F, width of ``x``.
+        n_globals: G, width of ``u``; 0 where the model has no graph-level features and takes ``n_node`` instead.
+
+    Returns:
+        Four tensors in the order of the manifest.
+    """
     return [
         TensorInfo("x", (1, "N", n_features)),
         TensorInfo("edge_index", (1, 2, "E")),
@@ -180,7 +226,14 @@ def edges_inputs(n_features: int, n_globals: int) -> list[TensorInfo]:
 
 
 def edges_feeds(batch: GraphBatch) -> dict[str, np.ndarray]:
-    """The input tensors of a batch of graphs by name, float32."""
+    """The input tensors of a batch of graphs.
+
+    Args:
+        batch: normalised, with sorted edges.
+
+    Returns:
+        float32 by name, in the order of :func:`edges_inputs`.
+    """
     index = np.stack([batch.senders, batch.receivers]).astype(np.float32)
     return {
         "x": batch.x[None],
@@ -190,74 +243,6 @@ def edges_feeds(batch: GraphBatch) -> dict[str, np.ndarray]:
     }
 
 
-def block_core(model: Any, interface: str) -> Any:
-    """The part of a model behind its ``DisjointToBlocks`` layer: a function of ``x, a, mask, n_node`` and ``u``.
-
-    Of an ensemble, and of other models made of models, the parts of its members and what joins them.
-
-    Raises:
-        InputError: the model has no such layer, several, or reads its disjoint inputs elsewhere too.
-    """
-    import keras
-
-    from e2e_tf.layers import DisjointToBlocks
-
-    found = [layer for layer in model.layers if isinstance(layer, DisjointToBlocks)]
-    members = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    if members and not found:
-        return _joined_core(model, members, interface)
-    if len(found) != 1:
-        raise InputError(
-            f"the {interface} interface needs a model on dense blocks, with one DisjointToBlocks layer "
-            f"(model.layout = 'blocks'); this one has {len(found)}"
-        )
-    x, a, mask = found[0].output
-    others = {tensor.name: tensor for tensor in model.inputs}
-    inputs = [x, a, mask, *(others[name] for name in ("n_node", "u") if name in others)]
-    return _behind(inputs, model.output, interface)
-
-
-def _joined_core(model: Any, members: list[Any], interface: str) -> Any:
-    import keras
-
-    def outside(member: Any, what: str) -> list[Any]:
-        # What the member takes and gives in the model around it; its own properties are those within.
-        return keras.tree.flatten(getattr(keras.Operation, what).fget(member))
-
-    ours = {id(tensor): tensor.name for tensor in model.inputs}
-    for member in members:
-        if [ours.get(id(t)) for t in outside(member, "input")] != [t.name for t in member.inputs]:
-            raise InputError(
-                f"the {interface} interface needs members that take the inputs of the model as they are; "
-                f"{member.name} takes others"
-            )
-    cores = [block_core(member, interface) for member in members]
-    tail = _behind([t for member in members for t in outside(member, "output")], model.output, interface)
-
-    def call(*inputs: Any) -> Any:
-        return tail(*(part for core in cores for part in keras.tree.flatten(core(*inputs))))
-
-    return call
-
-
-def _behind(inputs: list[Any], output: Any, interface: str) -> Any:
-    """From tensors inside a model to its output; more arguments than there are inputs are left out."""
-    import keras
-
-    try:
-        core = keras.Model(inputs, output, name="core")
-    except ValueError as error:
-        raise InputError(
-            f"the {interface} interface needs a model that reads its nodes and edges in its DisjointToBlocks "
-            f"layer only; this one also reads them elsewhere"
-        ) from error
-
-    def call(*values: Any) -> Any:
-        return core(list(values[: len(inputs)]), training=False)
-
-    return call
-
-
 def edges_function(model: Any, repeated: bool = True) -> Any:
     """A ``tf.function`` with the ``edges`` interface around a Keras model on disjoint batches.
 
@@ -265,6 +250,12 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         model: on disjoint batches.
         repeated: an edge that is listed twice counts twice, which takes a scatter that adds (ONNX opset 16);
             without, each edge must be listed once, as every graph builder does, and any opset will do.
+
+    Returns:
+        The function; it takes the tensors of :func:`edges_inputs` and gives (1, B, C).
+
+    Raises:
+        InputError: the model does not fit the interface.
     """
     import tensorflow as tf
 
@@ -312,7 +303,14 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
 
 
 def tensor_specs(infos: list[TensorInfo]) -> list[Any]:
-    """``tf.TensorSpec`` of each tensor."""
+    """Signature of a ``tf.function``.
+
+    Args:
+        infos: tensors; a string in a shape is a free dimension.
+
+    Returns:
+        One ``tf.TensorSpec`` each, float32.
+    """
     import tensorflow as tf
 
     return [
@@ -323,6 +321,12 @@ def tensor_specs(infos: list[TensorInfo]) -> list[Any]:
 
 def tensors_infos(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
     """The inputs and the output of the ``tensors`` interface.
+
+    Args:
+        model: a Keras model on images or other tensors.
+
+    Returns:
+        The model's own inputs (B, ...), and the output ``score`` (B, C).
 
     Raises:
         InputError: an input has no fixed shape behind the batch, or cannot be passed as float32.
@@ -339,7 +343,17 @@ def tensors_infos(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
 
 
 def tensors_function(model: Any) -> Any:
-    """A ``tf.function`` with the ``tensors`` interface around a Keras model."""
+    """A ``tf.function`` with the ``tensors`` interface around a Keras model.
+
+    Args:
+        model: a Keras model on images or other tensors.
+
+    Returns:
+        The function; it takes float32 tensors in the order of the model's inputs and gives (B, C).
+
+    Raises:
+        InputError: the model does not fit the interface.
+    """
     import tensorflow as tf
 
     kinds = {tensor.name: tensor.dtype for tensor in model.inputs}

@@ -61,6 +61,12 @@ def random_batch(
             on one line), ``grid`` (many equal distances).
         features: ``random`` over the range that normalisation lets through, ``bounds`` (lower or upper only),
             ``raw`` (raw values among which are zeros, NaN, infinities and 1e30, then normalised).
+
+    Returns:
+        Graphs and the coordinates they were built in.
+
+    Raises:
+        InputError: see :func:`link`.
     """
     n_node = np.asarray(n_node, np.int32)
     where = [_points(preprocess, int(n), rng, points) for n in n_node]
@@ -127,6 +133,13 @@ def adversarial_batches(preprocess: Preprocess, rng: np.random.Generator) -> Ite
 
     No nodes, one node, fewer than k, the limit and one more, ties, values at their bounds or from NaN and
     infinities, and batches of every size from 1 to 64.
+
+    Args:
+        preprocess: of the bundle.
+        rng: source of everything random.
+
+    Returns:
+        pairs of a name and a :class:`JetBatch`, made one at a time.
     """
     limit, k = preprocess.max_nodes or 120, max(1, preprocess.spec.k)
     sizes = {
@@ -163,6 +176,9 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
         preprocess: of the bundle.
         rng: source of everything random.
         real: number of real jets.
+
+    Returns:
+        ``min(real, len(jets)) + 28`` jets.
     """
     k = max(1, preprocess.spec.k)
     limit = preprocess.max_nodes or 120

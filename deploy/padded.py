@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.deploy.block_core import block_core
 from e2e_tf.deploy.interface import (
     OUTPUT,
     JetBatch,
     TensorInfo,
-    block_core,
     tensor_specs,
     widths,
 )

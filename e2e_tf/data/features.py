@@ -205,7 +205,15 @@ def _derivatives(channels: Sequence[str], unit: str) -> tuple[Quantity, ...]:
 
 
 def from_axis(place: np.ndarray, axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Δη and Δφ [rad], each (n,), of places (n, 2) in η and φ to an axis (n, 2), Δφ wrapped."""
+    """Places relative to an axis: ``Δη = η - η_axis``, ``Δφ = φ - φ_axis`` wrapped to [−π, π).
+
+    Args:
+        place: float64 (n, 2), η and φ [rad].
+        axis: float64 (n, 2), η and φ [rad].
+
+    Returns:
+        ``(Δη, Δφ)``, float64 (n,) each [rad].
+    """
     return place[:, 0] - axis[:, 0], delta_phi(place[:, 1], axis[:, 1])
 
 
@@ -238,7 +246,14 @@ HITS: tuple[Quantity, ...] = (
 
 
 def pixel_table(channels: Sequence[str]) -> tuple[Quantity, ...]:
-    """Features of the pixels of images with these channels, in order."""
+    """Features of the pixels of images, in order.
+
+    Args:
+        channels: names of the channels, C of them.
+
+    Returns:
+        The channels, ``drow`` and ``dcolumn``, and four second differences of each channel: 5 C + 2 entries.
+    """
     return (
         *(
             Quantity(Feature(channel, "", f"{channel} of the pixel", "signed_log1p"), _value(i))
@@ -262,7 +277,14 @@ JET_FEATURES: tuple[Feature, ...] = (
 
 
 def feature_names(features: Sequence[Feature]) -> tuple[str, ...]:
-    """Names in order."""
+    """Names of features in order.
+
+    Args:
+        features: in the order of the columns.
+
+    Returns:
+        One name each, such as ``pt_log``.
+    """
     return tuple(feature.name for feature in features)
 
 
@@ -300,5 +322,13 @@ def select_features(
 
 
 def transformed(feature: Feature, raw: np.ndarray) -> np.ndarray:
-    """The transform of a feature applied to its raw values, float32 (n,), before normalisation."""
+    """The transform of a feature applied to its raw values, before normalisation.
+
+    Args:
+        feature: says which transform.
+        raw: numbers (n,), in the unit of the feature.
+
+    Returns:
+        float32 (n,).
+    """
     return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)

@@ -91,7 +91,14 @@ class GraphRecipe:
 
     @classmethod
     def of(cls, preprocess: Preprocess) -> GraphRecipe:
-        """The recipe that a stored ``preprocess.json`` describes."""
+        """The recipe that a stored ``preprocess.json`` describes.
+
+        Args:
+            preprocess: as read.
+
+        Returns:
+            A recipe whose features and transforms are those of ``preprocess``.
+        """
         jet = preprocess.jet_features
         return cls(
             nodes=preprocess.nodes,
@@ -133,7 +140,14 @@ class GraphData:
         return len(self.event)
 
     def take(self, index: np.ndarray) -> GraphData:
-        """The given jets in the given order."""
+        """The given jets in the given order.
+
+        Args:
+            index: integers (n,) or a boolean mask (B,).
+
+        Returns:
+            Graphs and columns of these jets.
+        """
         index = np.asarray(index)
         counts = self.batch.n_node.astype(np.int64)
         rows = Ragged.from_counts({"row": np.arange(counts.sum())}, counts).take(index)["row"]
@@ -163,7 +177,14 @@ class GraphData:
         return known
 
     def fit_preprocess(self, recipe: GraphRecipe) -> Preprocess:
-        """Normalisation fitted on these jets, which must be the training split only."""
+        """Normalisation fitted on these jets, which must be the training split only.
+
+        Args:
+            recipe: by which the graphs were built.
+
+        Returns:
+            All that turns raw jets into these graphs, and their normalisation.
+        """
         u = self.batch.u
         return Preprocess(
             nodes=recipe.nodes,
@@ -175,7 +196,17 @@ class GraphData:
         )
 
     def normalised(self, preprocess: Preprocess) -> GraphData:
-        """The same graphs with normalised ``x`` and ``u``."""
+        """The same graphs with normalised ``x`` and ``u``.
+
+        Args:
+            preprocess: for the same features in the same order.
+
+        Returns:
+            A copy; edges and columns are shared.
+
+        Raises:
+            InputError: ``preprocess`` is for other features.
+        """
         if feature_names(preprocess.node_features.features) != feature_names(self.node_features):
             raise InputError(
                 f"preprocess.json is for the inputs {feature_names(preprocess.node_features.features)}, "
@@ -202,6 +233,13 @@ class GraphData:
 
 def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     """Graphs of all jets (or images) by the recipe; one without nodes stays, as an empty graph.
+
+    Args:
+        jets: with hits or candidates, or images of pixels, as the recipe wants.
+        recipe: nodes, edges and features.
+
+    Returns:
+        The graphs; features are transformed, not normalised.
 
     Raises:
         InputError: the sample lacks what the recipe asks for; the message names it.
@@ -296,7 +334,18 @@ def _linked(
 
 
 def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:
-    """Graphs of jets exactly as a trained model takes them: recipe and normalisation from ``preprocess``."""
+    """Graphs of jets exactly as a trained model takes them: recipe and normalisation from ``preprocess``.
+
+    Args:
+        jets: with hits or candidates.
+        preprocess: of the run or bundle.
+
+    Returns:
+        The graphs, normalised.
+
+    Raises:
+        InputError: the sample lacks a quantity.
+    """
     return build_graphs(jets, GraphRecipe.of(preprocess)).normalised(preprocess)
 
 

@@ -46,12 +46,15 @@ def delta_phi(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
 
 
 def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Crystal indices (ieta, iphi), int16, of the window around a jet axis.
-
-    ``ieta`` counts crystals from η = 0 and may be negative, ``iphi`` counts from φ = 0 and lies in [0, 360).
+    """Crystal at the corner of the window around a jet axis.
 
     Args:
-        eta, phi: direction of the axis (n,) [rad].
+        eta: (n,), η of the axes.
+        phi: (n,), φ of the axes [rad], of any range.
+
+    Returns:
+        ``(ieta, iphi)``, int16 (n,): crystals from η = 0, which may be negative, and from φ = 0,
+        in [0, 360).
     """
     half = TOWERS // 2
     ieta = (np.floor(np.asarray(eta, np.float64) / (TOWER * PITCH)).astype(np.int64) - half) * TOWER
@@ -62,11 +65,16 @@ def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndar
 def cell_position(
     row: np.ndarray, column: np.ndarray, ieta: np.ndarray, iphi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """η and φ [rad] (in [−π, π)) of the middle of a crystal of a window, float64.
+    """Place of the middle of crystals of windows: ``(index + corner + 1/2) · 2π/360``.
 
     Args:
-        row, column: place of the crystal in the window (n,).
-        ieta, iphi: corner of the window, see :func:`window_corner`.
+        row: integers (n,), in the window.
+        column: integers (n,), in the window.
+        ieta: integers (n,), the crystal in the window's first row.
+        iphi: integers (n,), the crystal in the window's first column.
+
+    Returns:
+        ``(η, φ)``, float64 (n,), φ [rad] in [−π, π).
     """
     eta = (np.asarray(row, np.float64) + ieta + 0.5) * PITCH
     phi = (np.asarray(column, np.float64) + iphi + 0.5) * PITCH

@@ -51,7 +51,13 @@ class Normalisation:
 
         Args:
             features: F features.
-            values: float32 (n, F), transformed, of the training split only.
+            values: float32 (n, F), transformed, of the training split only; what is not finite is left out.
+
+        Returns:
+            The normalisation, with bounds at ±5.
+
+        Raises:
+            InputError: ``values`` has another shape.
         """
         features = tuple(features)
         if values.ndim != 2 or values.shape[1] != len(features):
@@ -73,7 +79,14 @@ class Normalisation:
         return cls(features, median, norm, -full, full, np.zeros(count, np.float32))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Normalised copy of float32 (n, F) transformed values."""
+        """Normalised copy of transformed values.
+
+        Args:
+            values: float32 (n, F).
+
+        Returns:
+            float32 (n, F); a value that is NaN or beyond 1e32 becomes ``replace``.
+        """
         values = np.asarray(values, np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
             scaled = np.clip((values - self.median) * self.norm_factor, self.lower, self.upper)
@@ -81,6 +94,11 @@ class Normalisation:
         return np.where(finite, scaled, self.replace).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
+        """The entries ``var_names`` and ``var_infos`` of a group of ``preprocess.json``.
+
+        Returns:
+            JSON values; the float32 numbers survive exactly.
+        """
         infos = {}
         for i, feature in enumerate(self.features):
             infos[feature.name] = {
@@ -99,6 +117,18 @@ class Normalisation:
 
     @classmethod
     def from_dict(cls, group: Mapping[str, Any]) -> Normalisation:
+        """The normalisation of a group of ``preprocess.json``.
+
+        Args:
+            group: with ``var_names`` and ``var_infos``.
+
+        Returns:
+            The same as was written.
+
+        Raises:
+            InputError: a transform does not exist.
+            KeyError: an entry is missing.
+        """
         infos = [group["var_infos"][name] for name in group["var_names"]]
         features = []
         for info in infos:
@@ -152,6 +182,11 @@ class Preprocess:
         return NodeSpace(self.nodes, self.coordinates)
 
     def to_dict(self) -> dict[str, Any]:
+        """The document of ``preprocess.json``.
+
+        Returns:
+            JSON values.
+        """
         groups: dict[str, Any] = {
             "x": {**self.node_features.to_dict(), "min_length": 0, "max_length": self.max_nodes}
         }
@@ -172,6 +207,18 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Preprocess:
+        """From the document of ``preprocess.json``.
+
+        Args:
+            document: as :meth:`to_dict` gives it.
+
+        Returns:
+            The same as was written.
+
+        Raises:
+            InputError: a transform does not exist.
+            KeyError: an entry is missing.
+        """
         graph = document["graph"]
         return cls(
             nodes=graph["nodes"],
@@ -184,12 +231,26 @@ class Preprocess:
         )
 
     def write(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        """Write ``preprocess.json``; the float32 numbers survive the round trip exactly."""
+        """Write ``preprocess.json``; the float32 numbers survive the round trip exactly.
+
+        Args:
+            path: new file.
+            force: replace an existing file.
+
+        Raises:
+            InputError: ``path`` exists and ``force`` is false.
+        """
         write_json(Path(path), self.to_dict(), force=force)
 
 
 def read_preprocess(path: str | os.PathLike[str]) -> Preprocess:
     """Read ``preprocess.json``.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Recipe of the graphs and normalisation of the features.
 
     Raises:
         InputError: the file is missing, is not JSON or lacks an entry.

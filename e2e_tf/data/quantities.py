@@ -72,9 +72,14 @@ def hit_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray, np.nd
 
 
 def hit_positions(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Owner int64 (n,) of the hits of a channel, and their Δη and Δφ [rad] to the jet axis, float64 (n,).
+    """Places of the hits of a channel relative to the jet axis. That of a tower is its middle crystal.
 
-    A tower's place is that of its middle crystal.
+    Args:
+        jets: with hits in this channel.
+        channel: ``track``, ``ecal`` or ``hcal``.
+
+    Returns:
+        ``(owner, Δη, Δφ)``: int64 (n,), the jet of each hit, and float64 (n,) [rad].
     """
     hits = jets.hits[channel]
     owner = hits.owner
@@ -116,6 +121,12 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
 def with_candidate_quantities(jets: Jets) -> Jets:
     """The same jets whose candidates have the quantities of :func:`candidate_quantities` as columns.
 
+    Args:
+        jets: with candidates.
+
+    Returns:
+        A copy with other columns of candidates.
+
     Raises:
         InputError: the sample has no candidates.
     """
@@ -126,6 +137,9 @@ def with_candidate_quantities(jets: Jets) -> Jets:
 
 def pixel_quantities(images: Images) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Raw quantities of the pixels of each image in which any channel has a value.
+
+    Args:
+        images: float32 (B, H, W, C).
 
     Returns:
         ``(quantities, n_node, lattice)``: float32 (n,) by raw name, those of
@@ -138,7 +152,16 @@ def pixel_quantities(images: Images) -> tuple[dict[str, np.ndarray], np.ndarray,
 
 
 def hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray) -> np.ndarray:
-    """float32 (n, 4): massless deposits, tracks with their pT and energies with theirs."""
+    """Four-momenta of hits: deposits are massless and as hard as ``E / cosh η``, tracks add their pT.
+
+    Args:
+        jets: B jets, for their axes.
+        quantities: of :func:`hit_quantities`, perhaps of some of the nodes only.
+        n_node: integers (B,), nodes of each jet.
+
+    Returns:
+        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV], which is 0.
+    """
     owner = np.repeat(np.arange(len(n_node)), n_node)
     eta = quantities["deta"] + jets["eta"][owner]
     phi = delta_phi(quantities["dphi"].astype(np.float64), -jets["phi"][owner].astype(np.float64))
@@ -150,7 +173,16 @@ def hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.nda
 def candidate_momenta(
     jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.ndarray
 ) -> np.ndarray | None:
-    """float32 (n, 4): massless where the sample has no ``mass`` of candidates; None without pT or places."""
+    """Four-momenta of candidates, massless where the sample has no ``mass``.
+
+    Args:
+        jets: B jets, for their axes; without them η and φ stay relative to the axis.
+        quantities: of :func:`candidate_quantities`, perhaps of some of the nodes only.
+        n_node: integers (B,), nodes of each jet.
+
+    Returns:
+        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV]; None without ``pt``, ``deta`` and ``dphi``.
+    """
     if not {"pt", "deta", "dphi"} <= set(quantities):
         return None
     owner = np.repeat(np.arange(len(n_node)), n_node)

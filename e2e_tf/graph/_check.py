@@ -15,7 +15,20 @@ Period = float | Sequence[float | None] | None
 
 
 def as_counts(n_node: Any, rows: int | None = None, what: str = "points", name: str = "n_node") -> np.ndarray:
-    """``n_node`` as int64 (B,), checked to be counts that add up to ``rows``."""
+    """Counts of nodes or edges as int64 (B,).
+
+    Args:
+        n_node: integers (B,).
+        rows: what they must add up to; None for any sum.
+        what: what the rows are, for the message.
+        name: of the argument, for the message.
+
+    Returns:
+        int64 (B,).
+
+    Raises:
+        InputError: not integers of rank 1, one is negative, or they do not add up to ``rows``.
+    """
     counts = np.asarray(n_node)
     if counts.ndim != 1 or (counts.size and not np.issubdtype(counts.dtype, np.integer)):
         raise InputError(
@@ -30,14 +43,32 @@ def as_counts(n_node: Any, rows: int | None = None, what: str = "points", name: 
 
 
 def as_offsets(counts: np.ndarray) -> np.ndarray:
-    """int64 (B + 1,): rows ``offsets[i]:offsets[i + 1]`` belong to graph ``i``."""
+    """Where the rows of each graph begin and end.
+
+    Args:
+        counts: integers (B,).
+
+    Returns:
+        int64 (B + 1,): rows ``offsets[i]:offsets[i + 1]`` belong to graph ``i``.
+    """
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
 
 
 def as_points(points: Any, name: str = "points") -> np.ndarray:
-    """``points`` as float32 (n, D), C order, checked to be finite."""
+    """Coordinates as float32 (n, D), C order.
+
+    Args:
+        points: numbers (n, D), D >= 1.
+        name: of the argument, for the message.
+
+    Returns:
+        float32 (n, D).
+
+    Raises:
+        InputError: not numbers of this shape, or one is not finite in float32.
+    """
     array = np.asarray(points)
     if array.ndim != 2 or array.shape[1] == 0 or array.dtype.kind not in "fiu":
         raise InputError(
@@ -54,7 +85,18 @@ def as_points(points: Any, name: str = "points") -> np.ndarray:
 
 
 def as_period(period: Period, dimensions: int) -> np.ndarray:
-    """``period`` as float64 (D,), 0 where a dimension does not wrap."""
+    """Lengths at which coordinates wrap.
+
+    Args:
+        period: one length for all dimensions, one (or None) per dimension, or None for no wrap.
+        dimensions: D.
+
+    Returns:
+        float64 (D,), 0 where a dimension does not wrap.
+
+    Raises:
+        InputError: the number of lengths is not D, or one is not positive and finite.
+    """
     if period is None:
         return np.zeros(dimensions)
     values = [period] * dimensions if isinstance(period, int | float) else list(period)
@@ -68,11 +110,14 @@ def as_period(period: Period, dimensions: int) -> np.ndarray:
 
 
 def edges_per_graph(receivers: np.ndarray, n_node: np.ndarray) -> np.ndarray:
-    """Number of edges of each graph, int32 (B,), of edges that are sorted by receiver.
+    """Number of edges of each graph, of edges that are sorted by receiver.
 
     Args:
         receivers: int32 (n_edges,), absolute node indices in ascending order.
         n_node: integers (B,), nodes of each graph.
+
+    Returns:
+        int32 (B,).
     """
     offsets = as_offsets(as_counts(n_node))
     return np.diff(np.searchsorted(receivers, offsets)).astype(np.int32)

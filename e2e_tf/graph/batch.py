@@ -61,6 +61,9 @@ class GraphBatch:
             edge_features: (n_edges, E), in the order of ``senders``.
             u: (B, G).
 
+        Returns:
+            A checked batch.
+
         Raises:
             InputError: see :meth:`check`.
         """
@@ -186,6 +189,9 @@ class GraphBatch:
         Args:
             index: integers (any of them from -B to B - 1), a boolean mask (B,), or a slice.
 
+        Returns:
+            A new batch.
+
         Raises:
             InputError: an index is out of range or not an integer.
         """
@@ -240,7 +246,14 @@ class GraphBatch:
         return np.where(array < 0, array + self.n_graph, array)
 
     def __getitem__(self, index: Any) -> GraphBatch:
-        """Like :meth:`take`; an integer gives a batch of one graph."""
+        """Like :meth:`take`; an integer gives a batch of one graph.
+
+        Args:
+            index: see :meth:`take`.
+
+        Returns:
+            A new batch.
+        """
         return self.take(index)
 
     def __iter__(self) -> Iterator[GraphBatch]:
@@ -289,9 +302,11 @@ class GraphBatch:
         return tuple(result)
 
     def to_spektral_graphs(self) -> list[Any]:
-        """One ``spektral.data.Graph`` per graph: ``x``, ``a`` (CSR, float32), ``e`` and ``u`` if there are.
+        """One ``spektral.data.Graph`` per graph.
 
-        ``a[sender, receiver] = 1``; ``e`` is in row-major order of ``a``.
+        Returns:
+            B graphs with ``x``, ``a`` (CSR, float32), ``e`` and ``u`` if there are; ``a[sender, receiver] = 1``, ``e``
+            is in row-major order of ``a``.
         """
         import scipy.sparse
         from spektral.data import Graph
@@ -313,6 +328,12 @@ class GraphBatch:
 
 def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
     """All graphs of the batches, in order.
+
+    Args:
+        batches: at least one; all with the same width of ``x``, and the same kinds of features.
+
+    Returns:
+        A new batch, its nodes counted over all.
 
     Raises:
         InputError: there is no batch, or the batches differ in the width or presence of a kind of features.

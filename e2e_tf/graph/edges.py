@@ -58,7 +58,14 @@ class NodeSpace:
 
     @staticmethod
     def periods(names: tuple[str, ...]) -> list[float | None]:
-        """Length at which each of the named quantities wraps: 2π for ``phi`` and ``dphi``, None for others."""
+        """Length at which each of the named quantities wraps.
+
+        Args:
+            names: raw names, such as those of :attr:`measured`.
+
+        Returns:
+            2π for ``phi`` and ``dphi``, None for others.
+        """
         return [2 * np.pi if name in _WRAPPED else None for name in names]
 
 

@@ -71,6 +71,10 @@ def knn_adjacency(points: Any, mask: Any, k: int = 7, *, compat: bool = False) -
 def image_adjacency(rows: int, columns: int) -> np.ndarray:
     """Adjacency of an image's pixels, each linked to the up to eight around it, without loops.
 
+    Args:
+        rows: rows of the image.
+        columns: columns of the image.
+
     Returns:
         int8 (rows * columns, rows * columns), symmetric; pixel (row, column) is ``row * columns + column``.
 

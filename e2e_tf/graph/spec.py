@@ -29,6 +29,12 @@ class GraphSpec:
     def parse(cls, text: str) -> GraphSpec:
         """Read a definition: ``"knn:8"``, ``"knn:8+delaunay"``, ``"radius:0.2"``, ``"full"``, ``"grid8"``.
 
+        Args:
+            text: rules joined by ``+``, each at most once; spaces are ignored.
+
+        Returns:
+            The rules in the given order.
+
         Raises:
             InputError: naming the part that is not accepted, and what is.
         """

@@ -14,7 +14,19 @@ __all__ = ["as_edges", "sort_edges", "union"]
 
 
 def as_edges(senders: Any, receivers: Any, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Edges as int32 (n_edges,), checked to join existing nodes."""
+    """Edges as int32 (n_edges,), checked to join existing nodes.
+
+    Args:
+        senders: integers (n_edges,).
+        receivers: integers (n_edges,).
+        n_nodes: number of nodes.
+
+    Returns:
+        ``(senders, receivers)``, int32 (n_edges,), in the given order.
+
+    Raises:
+        InputError: an end is not an integer from 0 to ``n_nodes - 1``, or the lengths differ.
+    """
     ends = []
     for name, end in (("senders", senders), ("receivers", receivers)):
         array = np.asarray(end)
@@ -30,7 +42,15 @@ def as_edges(senders: Any, receivers: Any, n_nodes: int) -> tuple[np.ndarray, np
 
 
 def sort_edges(senders: np.ndarray, receivers: np.ndarray) -> np.ndarray:
-    """The order (int64 indices, stable) that sorts edges by receiver, then sender."""
+    """The order that sorts edges by receiver, then sender.
+
+    Args:
+        senders: integers (n_edges,).
+        receivers: integers (n_edges,).
+
+    Returns:
+        int64 (n_edges,), a stable order.
+    """
     return np.lexsort((senders, receivers))
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from e2e_tf.deploy.bundle import read_bundle_preprocess
 from e2e_tf.deploy.interface import (
-    block_core,
     edges_feeds,
     edges_function,
     edges_inputs,
@@ -100,14 +99,6 @@ def test_an_output_that_is_not_float32_is_refused() -> None:
     model = keras.Model(inputs, keras.layers.Dense(1, dtype="float16")(only_u(inputs)))
     with pytest.raises(InputError, match="the output must be float32, that of this model is float16"):
         widths(model, "edges")
-
-
-def test_block_core_refuses_a_model_without_blocks(runs: dict[str, Path]) -> None:
-    from e2e_tf.models import build_model
-
-    model = build_model("gat_cheb", 3, 2, {"channels": (4,), "heads": (1,), "layout": "edges"})
-    with pytest.raises(InputError, match="one DisjointToBlocks layer"):
-        block_core(model, "padded")
 
 
 @pytest.mark.parametrize("repeated", [True, False])
