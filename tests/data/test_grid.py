@@ -76,8 +76,8 @@ def test_azimuths_are_wrapped_in_one_place():
         r"% \(2 \* (np|math)\.pi\)|(fmod|remainder)\(.*(two_pi|2 \* \w*pi)|mod\(.*2 \* (np|math)\.pi"
     )
     found = {path.relative_to(root).as_posix() for path in sources if wraps.search(path.read_text("utf-8"))}
-    # response.py counts turns of a helix, not a difference of two azimuths.
-    assert found == {"e2e_tf/data/grid.py", "deploy/cpp/include/e2e_tf/angles.hpp", "e2e_tf/sim/response.py"}
+    # helix.py counts turns of a helix, not a difference of two azimuths.
+    assert found == {"e2e_tf/data/grid.py", "deploy/cpp/include/e2e_tf/angles.hpp", "e2e_tf/sim/helix.py"}
 
 
 @pytest.mark.parametrize(
