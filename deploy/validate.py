@@ -24,8 +24,6 @@ from e2e_tf.terminal import status
 
 __all__ = ["validate"]
 
-Runners = Mapping[str, tuple[str, Runner]]
-
 
 @dataclass(frozen=True)
 class _Cases:
@@ -44,6 +42,24 @@ class _Cases:
     def compare(self, name: str, scores: Sequence[np.ndarray], form: str = "") -> Agreement:
         """As :func:`e2e_tf.deploy.agreement.compare`, with what Keras gives."""
         return compare(name, self.expected, scores, self.where, form)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The bundle that is validated.
+
+    Attributes:
+        folder, manifest: of it.
+        model: Keras.
+        runners: name and function of every form, by its key.
+        cpp: ``e2e_tf_run``; None takes the one of ``make cpp``.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    model: Any
+    runners: Mapping[str, tuple[str, Runner]]
+    cpp: str | os.PathLike[str] | None
 
 
 def validate(
@@ -88,24 +104,17 @@ def validate(
         raise InputError(f"there is no runner {runner}; 'make cpp' builds it")
     manifest = open_bundle(folder)
     with quiet_tensorflow():
-        model, found = load_model(folder), runners(folder, manifest)
+        subject = _Subject(folder, manifest, load_model(folder), runners(folder, manifest), runner)
     scored = _tensors if manifest["interface"] == "tensors" else _graphs
-    agreements = scored(folder, manifest, model, found, jets, seed, runner)
+    agreements = scored(subject, jets, seed)
     if write:
         record(folder, agreements)
     return agreements
 
 
-def _graphs(
-    folder: Path,
-    manifest: dict[str, Any],
-    model: Any,
-    found: Runners,
-    jets: int,
-    seed: int,
-    runner: str | os.PathLike[str] | None,
-) -> list[Agreement]:
-    preprocess = read_bundle_preprocess(folder)
+def _graphs(subject: _Subject, jets: int, seed: int) -> list[Agreement]:
+    manifest, model = subject.manifest, subject.model
+    preprocess = read_bundle_preprocess(subject.folder)
     batches = list(graph_batches(preprocess, manifest, jets, seed))
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
     with status(f"Validating on {len(n_node)} jets"):
@@ -115,33 +124,26 @@ def _graphs(
         cases = _Cases(feeds, [score[None] if leading_one else score for score in scores], n_node)
         traced = traced_scores(model)
         agreements = [cases.compare(_traced_name(), [traced(batch.graphs) for batch in batches])]
-        agreements += _runtimes(found, cases)
+        agreements += _runtimes(subject.runners, cases)
         if "fixed" in manifest["formats"]:
-            agreements.append(_fixed(folder, manifest["formats"]["fixed"], preprocess, model, seed))
+            agreements.append(_fixed(subject, preprocess, seed))
     with status("Validating C++"):
-        agreements += _cpp_graphs(folder, manifest, preprocess, model, runner, cases, seed)
+        agreements += _cpp_graphs(subject, preprocess, cases, seed)
     return agreements
 
 
-def _tensors(
-    folder: Path,
-    manifest: dict[str, Any],
-    model: Any,
-    found: Runners,
-    entries: int,
-    seed: int,
-    runner: str | os.PathLike[str] | None,
-) -> list[Agreement]:
-    batches = tensor_batches(manifest["inputs"], entries, seed)
+def _tensors(subject: _Subject, entries: int, seed: int) -> list[Agreement]:
+    model = subject.model
+    batches = tensor_batches(subject.manifest["inputs"], entries, seed)
     with status(f"Validating on {entries} entries"):
         expected = [np.asarray(keras_call(model, feeds)) for feeds in batches]
         sizes = [len(wanted) for wanted in expected]
         cases = _Cases(batches, expected, np.repeat(sizes, sizes))
         traced = traced_call(model)
         agreements = [cases.compare(_traced_name(), [traced(feeds) for feeds in batches])]
-        agreements += _runtimes(found, cases)
+        agreements += _runtimes(subject.runners, cases)
     with status("Validating C++"):
-        agreements += [agreement for agreement, _ in _cpp(folder, manifest, runner, cases)]
+        agreements += [agreement for agreement, _ in _cpp(subject, cases)]
     return agreements
 
 
@@ -149,7 +151,7 @@ def _traced_name() -> str:
     return f"Keras in a tf.function ({tensorflow_version()})"
 
 
-def _runtimes(found: Runners, cases: _Cases) -> Iterator[Agreement]:
+def _runtimes(found: Mapping[str, tuple[str, Runner]], cases: _Cases) -> Iterator[Agreement]:
     for form, (name, run) in found.items():
         scores = []
         for feeds, expected in zip(cases.feeds, cases.expected, strict=True):
@@ -162,41 +164,32 @@ def _runtimes(found: Runners, cases: _Cases) -> Iterator[Agreement]:
         yield cases.compare(name, scores, form)
 
 
-def _fixed(folder: Path, info: dict[str, Any], preprocess: Preprocess, model: Any, seed: int) -> Agreement:
+def _fixed(subject: _Subject, preprocess: Preprocess, seed: int) -> Agreement:
     """The graph of one shape, on batches of that many jets in that many slots."""
+    info = subject.manifest["formats"]["fixed"]
     batches = fixed_batches(preprocess, info["batch"], info["nodes"], seed)
-    run = frozen_graph_runner(folder, info)
+    run = frozen_graph_runner(subject.folder, info)
     scores = [run(padded_feeds(batch, info["nodes"])) for batch in batches]
     name = f"{NAMES['fixed']}, {info['batch']} jets of {info['nodes']} ({tensorflow_version()})"
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
-    return compare(name, keras_scores(model, batches), scores, n_node)
+    return compare(name, keras_scores(subject.model, batches), scores, n_node)
 
 
-def _cpp(
-    folder: Path, manifest: dict[str, Any], runner: str | os.PathLike[str] | None, cases: _Cases
-) -> Iterator[tuple[Agreement, CppRun | None]]:
+def _cpp(subject: _Subject, cases: _Cases) -> Iterator[tuple[Agreement, CppRun | None]]:
     """Every backend of the runner on the same tensors as in Python, and how it was run where it was."""
     sizes = [expected.size for expected in cases.expected]
-    for run in cpp_runs(folder, manifest, runner, cases.feeds, sizes):
+    for run in cpp_runs(subject.folder, subject.manifest, subject.cpp, cases.feeds, sizes):
         if run.scores is None:
             yield not_run(run.name, run.missing), None
         else:
             yield cases.compare(f"{run.name} ({run.version})", run.scores), run
 
 
-def _cpp_graphs(
-    folder: Path,
-    manifest: dict[str, Any],
-    preprocess: Preprocess,
-    model: Any,
-    runner: str | os.PathLike[str] | None,
-    cases: _Cases,
-    seed: int,
-) -> Iterator[Agreement]:
+def _cpp_graphs(subject: _Subject, preprocess: Preprocess, cases: _Cases, seed: int) -> Iterator[Agreement]:
     """Every backend of the runner: the same tensors as in Python, and from raw jets to scores."""
     raw, why = raw_jets(preprocess, seed)
-    expected = [] if raw is None else keras_scores(model, [raw[1]])
-    for agreement, run in _cpp(folder, manifest, runner, cases):
+    expected = [] if raw is None else keras_scores(subject.model, [raw[1]])
+    for agreement, run in _cpp(subject, cases):
         yield agreement
         if run is None:
             continue
@@ -204,6 +197,6 @@ def _cpp_graphs(
             yield not_run(f"{run.name} from raw jets", why)
             continue
         jets, batch = raw
-        scores = score_jets(run, folder, jets, expected[0].size)
+        scores = score_jets(run, subject.folder, jets, expected[0].size)
         name = f"{run.name} from raw jets ({run.version})"
         yield compare(name, expected, [scores], batch.graphs.n_node)
