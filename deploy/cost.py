@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.grid import PITCH
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
@@ -18,7 +19,6 @@ from e2e_tf.training.run import Run
 
 __all__ = ["AucCost", "auc_cost", "points_of"]
 
-_PITCH = 2 * np.pi / 360  # side of a crystal [rad]
 Score = Callable[[JetBatch], np.ndarray]
 
 
@@ -50,7 +50,7 @@ class AucCost:
         }
 
 
-def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarray:
+def points_of(jets: Jets | Images, graphs: GraphData, preprocess: Preprocess) -> np.ndarray:
     """The coordinates in which the graphs were built, float32 (n, D), one row per node that was kept.
 
     Args:
@@ -67,7 +67,7 @@ def points_of(jets: Jets, graphs: GraphData, preprocess: Preprocess) -> np.ndarr
         found = []
         for axis, corner, position in zip(("eta", "phi"), ("ieta", "iphi"), graphs.positions.T, strict=True):
             middle = position.astype(np.float64) + graphs.jets[axis][owner]
-            found.append((np.rint(middle / _PITCH - 0.5).astype(np.int64) - graphs.jets[corner][owner]) % 360)
+            found.append((np.rint(middle / PITCH - 0.5).astype(np.int64) - graphs.jets[corner][owner]) % 360)
         return np.stack(found, axis=1).astype(np.float32)
     recipe = replace(
         GraphRecipe.of(preprocess),

@@ -7,10 +7,12 @@ import pytest
 
 from e2e_tf.data.features import CANDIDATE_FEATURES
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
+from e2e_tf.data.images import Images
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.quantities import hit_quantities
 from e2e_tf.data.samples import sample_path
+from e2e_tf.deploy.cost import points_of
 from e2e_tf.deploy.jets import link, random_batch
 from e2e_tf.errors import InputError
 
@@ -67,3 +69,23 @@ def test_training_prediction_and_parity_vectors_link_all_shipped_jets_alike(node
     linked = link(preprocess, points, batch.n_node)
     np.testing.assert_array_equal(linked[0], batch.senders)
     np.testing.assert_array_equal(linked[1], batch.receivers)
+
+
+def test_pixels_are_linked_by_row_and_column() -> None:
+    """As in training; points in η and φ, which images have not, would be linked otherwise."""
+    rng = np.random.default_rng(4)
+    values = rng.exponential(size=(20, 9, 12, 1)) * (rng.random((20, 9, 12, 1)) < 0.3)
+    images = Images(values.astype(np.float32), ("energy",), np.arange(20), np.ones(20, np.float32))
+    how = GraphRecipe("pixels", "knn:3+grid8", jet_features=())
+    trained = build_graphs(images, how)
+    preprocess = trained.fit_preprocess(how)
+    points = points_of(images, trained, preprocess)
+    rows, columns = np.nonzero(values[0, :, :, 0])
+    assert points[: len(rows)].tolist() == np.stack([rows, columns], axis=1).tolist()
+    np.testing.assert_array_equal(
+        link(preprocess, points, trained.batch.n_node), [trained.batch.senders, trained.batch.receivers]
+    )
+    batch = random_batch(preprocess, np.array([12, 0, 5]), rng)
+    assert batch.points.shape == (17, 2)
+    assert batch.graphs.n_edge.tolist()[1] == 0
+    assert batch.graphs.n_edge[0] >= 12 * 3
