@@ -26,6 +26,7 @@ SLOW = (
     "deploy/test_export.py",
     "deploy/test_models.py",
     "deploy/test_padded.py",
+    "sim/test_chunk.py",
     "sim/test_simulate.py",
     "studies/quark_gluon/test_main.py",
     "studies/tau/test_fresh.py",
