@@ -136,20 +136,13 @@ class _Images(keras.utils.PyDataset):
         super().__init__()
         self._side, self._jets, self._u, self._size = side, jets, u, batch_size
         self._label, self._weight, self._seed = label, weight, seed
-        self.epoch = 0
+        self.epoch = self._epoch = 0  # Keras itself tells its data sets that an epoch has ended
+        self._order = self._shuffled()
 
-    @property
-    def epoch(self) -> int:
-        """Which epoch is drawn; it decides the order."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._epoch = epoch
+    def _shuffled(self) -> np.ndarray:
         if self._seed is None:
-            self._order = np.arange(len(self._jets))
-        else:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._jets))
+            return np.arange(len(self._jets))
+        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._jets))
 
     def dataset(self) -> _Images:
         """What Keras takes."""
@@ -164,6 +157,10 @@ class _Images(keras.utils.PyDataset):
         if self._label is None or self._weight is None:
             return (inputs,)
         return inputs, self._label[rows].astype(np.float32)[:, None], self._weight[rows]
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._order = self._shuffled()
 
 
 def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
