@@ -212,6 +212,7 @@ OF_NO_MODULE = {
     "models/test_examples.py": "examples, each script on its toy file",
     "parity/test_layers.py": "layers against recorded numbers of other libraries",
     "parity/test_models.py": "models against recorded numbers of other implementations",
+    "test_mutate.py": "tests/mutate.py, which puts bugs into a copy of the tree",
     "test_packaging.py": "the wheel and the source distribution",
     "test_readme.py": "the README's code and commands",
     "test_structure.py": "this file",

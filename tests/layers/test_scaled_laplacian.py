@@ -69,7 +69,7 @@ def test_hand_computed():
     )
 
 
-def test_loops_count_for_nothing():
+def test_loops_count_for_nothing_and_directions_for_half():
     edges = (np.array([0, 1, 1, 1]), np.array([1, 0, 1, 1]))  # 0 - 1, and a loop at 1, listed twice
     x = np.zeros((2, 1), np.float32)
     expected = [[0, -1], [-1, 0]]
@@ -77,6 +77,8 @@ def test_loops_count_for_nothing():
     np.testing.assert_allclose(matrix(graphs, EDGES, ScaledLaplacian()), expected, atol=1e-6)
     dense = ScaledLaplacian()([x, np.array([[0.0, 1.0], [1.0, 2.0]], np.float32)])
     np.testing.assert_allclose(dense, expected, atol=1e-6)
+    directed = ScaledLaplacian()([x, np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)])
+    np.testing.assert_allclose(directed, expected, atol=1e-6)  # S_01 = 1/2, and so are the degrees
 
 
 def test_eigenvalues_lie_between_minus_one_and_one():

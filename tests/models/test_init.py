@@ -127,7 +127,7 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
     import tf2onnx
 
     names = ("x", "senders", "receivers", "n_node", "u")
-    for which in ("particle_net", "particle_attention"):
+    for which in ("particle_net", "particle_attention", "particle_attention as published"):
         model = small(which)
         specs = [
             tf.TensorSpec((None, F), tf.float32, "x"),
