@@ -179,9 +179,10 @@ def test_a_wheel_installs_one_name_and_all_files(source, wheel):
 
 @pytest.mark.slow
 def test_the_source_distribution_holds_every_file(source):
-    """All that git knows; in an unpacked distribution, which has no git, all that there is."""
+    """All that git knows or would add; in an unpacked distribution, which has no git, all that there is."""
     if (ROOT / ".git").exists():
-        listed = run("git", "ls-files", folder=ROOT).splitlines()
+        kinds = ("--cached", "--others", "--exclude-standard")
+        listed = run("git", "ls-files", *kinds, folder=ROOT).splitlines()
         known = {name for name in listed if (ROOT / name).exists()}
     else:
         known = files(ROOT)
@@ -215,7 +216,7 @@ def test_a_small_demo_runs_beside_files_of_the_same_names(python, crowded):
 @pytest.mark.slow
 def test_the_tests_of_the_source_distribution_run_with_the_wheel(source, python, tmp_path):
     """All are collected, those of a few modules run, one that needs a file beside the packages among them."""
-    few = "test_structure or test_rows or test_the_commands_exist"
+    few = "test_files or test_rows or test_the_commands_exist or test_make_goals_exist"
     # Plain asserts: rewriting them is half of the time that collecting takes.
     options = ("-q", "--assert=plain", "-p", "no:cacheprovider", "--rootdir", source, "-k", few)
     out = run(

@@ -29,7 +29,8 @@ public:
     TF_SetConfig(options, one_thread, sizeof(one_thread), status.status);
     if (saved_model) {
       const char* tags[] = {"serve"};
-      session_ = TF_LoadSessionFromSavedModel(options, nullptr, model_.path.c_str(), tags, 1, graph_, nullptr, status.status);
+      session_ =
+          TF_LoadSessionFromSavedModel(options, nullptr, model_.path.c_str(), tags, 1, graph_, nullptr, status.status);
     } else if (load_graph(status)) {
       session_ = TF_NewSession(graph_, options, status.status);
     }
@@ -105,6 +106,8 @@ private:
 
 std::unique_ptr<Backend> graph_backend(const ModelFile& model) { return std::make_unique<TensorFlow>(model, false); }
 
-std::unique_ptr<Backend> saved_model_backend(const ModelFile& model) { return std::make_unique<TensorFlow>(model, true); }
+std::unique_ptr<Backend> saved_model_backend(const ModelFile& model) {
+  return std::make_unique<TensorFlow>(model, true);
+}
 
 }  // namespace e2e_tf

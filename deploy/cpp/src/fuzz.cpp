@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const e2e_tf::Builder builder(e2e_tf::parse_preprocess(all.substr(0, split)));
     if (split == std::string::npos) return 0;
-    const auto jets = e2e_tf::parse_jets(std::vector<char>(all.begin() + static_cast<std::ptrdiff_t>(split) + 1, all.end()));
+    const auto jets =
+        e2e_tf::parse_jets(std::vector<char>(all.begin() + static_cast<std::ptrdiff_t>(split) + 1, all.end()));
     // Padding and pairs grow with what the input claims; it is not what is tested here.
     if (builder.preprocess().features.max_length > 4096) return 0;
     const std::size_t last = jets.count < 8 ? jets.count : 8;
@@ -49,8 +50,19 @@ int fuzz(int argc, char** argv) {
     corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
   }
   const auto below = [&](std::size_t bound) { return bound == 0 ? 0 : random() % bound; };
-  const std::string odd[] = {std::string(4, '\xff'), std::string(8, '\x7f'), std::string("\x00\x00\xc0\x7f", 4), "1e999", "-1",
-                             "null", "\"\"", "{}", "[]", std::string("\x00\x00\x80\x7f", 4), "full", "delaunay", "knn:0"};
+  const std::string odd[] = {std::string(4, '\xff'),
+                             std::string(8, '\x7f'),
+                             std::string("\x00\x00\xc0\x7f", 4),
+                             "1e999",
+                             "-1",
+                             "null",
+                             "\"\"",
+                             "{}",
+                             "[]",
+                             std::string("\x00\x00\x80\x7f", 4),
+                             "full",
+                             "delaunay",
+                             "knn:0"};
   for (unsigned long round = std::stoul(argv[1]); round > 0; --round) {
     std::string input = corpus[below(corpus.size())];
     for (auto changes = 1 + below(4); changes > 0 && !input.empty(); --changes) {

@@ -108,12 +108,12 @@ struct Source {
 
 Source open_source(const Options& options) {
   if (options.input == "tensors") {
-    auto stored = std::make_shared<const std::vector<std::vector<e2e_tf::Tensor>>>(
-        e2e_tf::read_tensors(options.candidates));
+    auto stored =
+        std::make_shared<const std::vector<std::vector<e2e_tf::Tensor>>>(e2e_tf::read_tensors(options.candidates));
     return {stored->size(), 0, [stored](std::size_t i) { return (*stored)[i]; }};
   }
-  auto builder = std::make_shared<const e2e_tf::Builder>(
-      e2e_tf::Builder::from_file(options.bundle + "/preprocess.json"));
+  auto builder =
+      std::make_shared<const e2e_tf::Builder>(e2e_tf::Builder::from_file(options.bundle + "/preprocess.json"));
   auto jets = std::make_shared<const e2e_tf::Jets>(e2e_tf::read_jets(options.candidates));
   const std::size_t size = options.batch;
   return {(jets->count + size - 1) / size, jets->count, [=](std::size_t i) {
@@ -165,7 +165,8 @@ int main(int argc, char** argv) {
     if (!options.scores.empty()) {
       std::ofstream file(options.scores, std::ios::binary);
       for (const auto& batch : scores)
-        file.write(reinterpret_cast<const char*>(batch.data()), static_cast<std::streamsize>(batch.size() * sizeof(float)));
+        file.write(reinterpret_cast<const char*>(batch.data()),
+                   static_cast<std::streamsize>(batch.size() * sizeof(float)));
       if (!file.flush()) throw e2e_tf::Error("cannot write " + options.scores);
     }
     nlohmann::json report = {{"backend", options.backend},

@@ -19,12 +19,12 @@
 namespace e2e_tf {
 
 constexpr int crystals = 125, tower = 5, towers = 25;  // on a side of the window, of a tower, towers of the window
-constexpr double pitch = two_pi / 360;  // side of a crystal [rad]
+constexpr double pitch = two_pi / 360;                 // side of a crystal [rad]
 
 struct Nodes {
   int count = 0;
-  Columns quantities;        // by raw name, count values each
-  Lattice lattice;           // row and column of hits
+  Columns quantities;         // by raw name, count values each
+  Lattice lattice;            // row and column of hits
   std::vector<float> weight;  // what the leading nodes are chosen by
 };
 
@@ -50,10 +50,18 @@ inline float significance(const float* of, const float*) { return of[1] > 0 ? of
 
 inline const std::vector<Quantity>& candidate_quantities() {
   static const std::vector<Quantity> table = {
-      {"pt_fraction", {"pt"}, {"pt"},
-       [](const float* of, const float* jet) { return of[0] / std::max(jet[0], 1e-6f); }, false, {}},
-      {"delta_r", {"deta", "dphi"}, {},
-       [](const float* of, const float*) { return std::hypot(of[0], of[1]); }, false, {}},
+      {"pt_fraction",
+       {"pt"},
+       {"pt"},
+       [](const float* of, const float* jet) { return of[0] / std::max(jet[0], 1e-6f); },
+       false,
+       {}},
+      {"delta_r",
+       {"deta", "dphi"},
+       {},
+       [](const float* of, const float*) { return std::hypot(of[0], of[1]); },
+       false,
+       {}},
       {"is_charged_hadron", {"pdg_id"}, {}, detail::is_kind<211>, true, {"pdg_id"}},
       {"is_neutral_hadron", {"pdg_id"}, {}, detail::is_kind<130>, true, {"pdg_id"}},
       {"is_photon", {"pdg_id"}, {}, detail::is_kind<22>, true, {"pdg_id"}},
@@ -81,8 +89,7 @@ constexpr Derivative derivatives[] = {
      [](const Patch& p) { return p.at(-1, 0) + p.at(1, 0) + p.at(0, -1) + p.at(0, 1) - 4.0 * p.at(0, 0); }},
     {"hessian_ee", [](const Patch& p) { return p.at(-1, 0) + p.at(1, 0) - 2.0 * p.at(0, 0); }},
     {"hessian_pp", [](const Patch& p) { return p.at(0, -1) + p.at(0, 1) - 2.0 * p.at(0, 0); }},
-    {"hessian_ep",
-     [](const Patch& p) { return 0.25 * (p.at(1, 1) + p.at(-1, -1) - p.at(1, -1) - p.at(-1, 1)); }},
+    {"hessian_ep", [](const Patch& p) { return 0.25 * (p.at(1, 1) + p.at(-1, -1) - p.at(1, -1) - p.at(-1, 1)); }},
 };
 
 constexpr const char* channels[] = {"track", "ecal", "hcal"};
@@ -154,7 +161,8 @@ inline Nodes hit_nodes(const Jets& jets, std::size_t jet) {
       if (value[row] > 0) image[c][static_cast<int>(cell[row])] += value[row];
     }
     for (const auto& [index, sum] : image[c])
-      nodes.push_back(c < 2 ? index : (index / towers * tower + tower / 2) * crystals + index % towers * tower + tower / 2);
+      nodes.push_back(c < 2 ? index
+                            : (index / towers * tower + tower / 2) * crystals + index % towers * tower + tower / 2);
   }
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());

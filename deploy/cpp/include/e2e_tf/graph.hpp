@@ -67,9 +67,8 @@ inline void knn(const Points& points, int k, EdgeList& out) {
     order.clear();
     for (int j = 0; j < n; ++j)
       if (j != i) order.push_back(j);
-    std::partial_sort(order.begin(), order.begin() + kept, order.end(), [&](int a, int b) {
-      return distance[a] < distance[b] || (distance[a] == distance[b] && a < b);
-    });
+    std::partial_sort(order.begin(), order.begin() + kept, order.end(),
+                      [&](int a, int b) { return distance[a] < distance[b] || (distance[a] == distance[b] && a < b); });
     for (int a = 0; a < kept; ++a) out.emplace_back(i, order[a]);
   }
 }

@@ -20,8 +20,7 @@ constexpr Transform transforms[] = {
     {"identity", [](float value) { return value; }},
     {"log", [](float value) { return std::log(value < 1e-6f ? 1e-6f : value); }},  // NaN stays NaN
     {"log1p", [](float value) { return std::log1p(value); }},
-    {"signed_log1p",
-     [](float value) { return value == 0 ? 0.f : std::copysign(std::log1p(std::fabs(value)), value); }},
+    {"signed_log1p", [](float value) { return value == 0 ? 0.f : std::copysign(std::log1p(std::fabs(value)), value); }},
     {"tanh", [](float value) { return std::tanh(value); }},
 };
 
