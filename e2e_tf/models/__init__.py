@@ -126,6 +126,9 @@ def model_settings(name: str, settings: Mapping[str, Any] | None = None) -> Any:
         name: a name in :data:`MODELS`.
         settings: values by the names of its fields; the others keep their defaults.
 
+    Returns:
+        An instance of ``MODELS[name].settings``.
+
     Raises:
         InputError: the model or a setting is unknown, or a value has the wrong type or is out of range.
     """
@@ -158,6 +161,9 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
         name: of the model.
         settings: as for :func:`build_model`.
         preprocess: of the training.
+
+    Returns:
+        A new dictionary for :func:`build_model`.
 
     Raises:
         InputError: a feature that is needed is not among them, or has another transform.
@@ -196,6 +202,9 @@ def build_model(
         n_globals: features of a whole graph, image or entry, 0 for none.
         settings: fields of the model's dataclass.
         outputs: 1 for a sigmoid, a larger number for a softmax, a :class:`Head`, or several by name.
+
+    Returns:
+        A ``keras.Model`` that is not compiled; its inputs are a dictionary, by name.
 
     Raises:
         InputError: as :func:`model_settings`, or the model cannot have these inputs or outputs.

@@ -15,6 +15,9 @@ def gelu(h: Any) -> Any:
 
     Args:
         h: float, any shape.
+
+    Returns:
+        The same shape and dtype.
     """
     from keras import ops
 

@@ -33,6 +33,9 @@ def backbone(name: str, height: int, width: int, pretrained: bool | str, trainab
             that file of weights.
         trainable_last: only so many layers at the end can be trained; -1 for all.
 
+    Returns:
+        A ``keras.Model`` named ``name`` that gives features (B, h, w, C), h and w about 1 / 32 of the images'.
+
     Raises:
         InputError: the network is unknown, the images are too small, or the weights cannot be had.
     """

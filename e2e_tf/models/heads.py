@@ -67,6 +67,9 @@ def as_heads(outputs: Outputs) -> dict[str, Head]:
         outputs: 1 for a binary ``score``, a larger number for a ``score`` of so many classes, a :class:`Head` for a
             ``score`` of its kind, or Heads by name.
 
+    Returns:
+        A new dictionary, in the order of ``outputs``.
+
     Raises:
         InputError: ``outputs`` is none of what is accepted.
     """

@@ -135,6 +135,9 @@ def training_preset(name: str) -> TrainingPreset:
     Args:
         name: a name in :data:`TRAINING`.
 
+    Returns:
+        The preset itself, which cannot be changed.
+
     Raises:
         InputError: there is none of this name.
     """
@@ -201,6 +204,9 @@ def run_preset(name: object) -> dict[str, dict[str, Any]]:
 
     Args:
         name: a name in :data:`RUNS`.
+
+    Returns:
+        Settings by section (``graph``, ``model``, ``training``), as in a configuration.
 
     Raises:
         InputError: there is none of this name.
