@@ -113,7 +113,7 @@ def given_function(model: Any) -> Any:
     import tensorflow as tf
 
     from e2e_tf.deploy.block_core import block_core
-    from e2e_tf.layers.exporting import exporting
+    from e2e_tf.layers.plain import plain
 
     core = block_core(model, "padded")
     shapes = {
@@ -129,7 +129,7 @@ def given_function(model: Any) -> Any:
         members = mask[:, 0]
         n_node = tf.cast(tf.reduce_sum(members, axis=1), tf.int32)
         a = tf.cast(graph > 0.5, tf.float32)  # an edge or none, as of the graph that is built inside
-        with exporting(loops=False):
+        with plain(model):
             return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u[:, :, 0])
 
     return score

@@ -259,8 +259,8 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
     """
     import tensorflow as tf
 
-    from e2e_tf.layers.exporting import exporting
     from e2e_tf.layers.padded import block_index, to_blocks
+    from e2e_tf.layers.plain import plain
 
     infos = edges_inputs(*widths(model, "edges"))
     core = None if repeated else block_core(model, "edges")
@@ -280,7 +280,7 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         senders, receivers = ends[0], ends[1]
         if core is None:
             inputs = {"x": x[0], "senders": senders, "receivers": receivers, "n_node": n_node}
-            with exporting():
+            with plain(model):
                 return model(inputs if u is None else inputs | {"u": u}, training=False)[None]
         index, mask = block_index(n_node)
         owner = tf.gather(graph, receivers)
@@ -289,7 +289,7 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         size = tf.shape(index)[1]
         empty = tf.zeros(tf.stack([tf.shape(n_node)[0], size, size]))
         a = tf.tensor_scatter_nd_update(empty, where, tf.ones(tf.shape(senders)))
-        with exporting():
+        with plain(model):
             return core(to_blocks(x[0], index), a, tf.cast(mask, tf.float32), n_node, u)[None]
 
     def with_globals(x: Any, edge_index: Any, batch: Any, u: Any) -> Any:

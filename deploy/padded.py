@@ -94,7 +94,7 @@ def padded_function(
     """
     import tensorflow as tf
 
-    from e2e_tf.layers.exporting import exporting
+    from e2e_tf.layers.plain import plain
 
     rules = padded_rules(preprocess)
     wraps = preprocess.space.periods(preprocess.space.columns)
@@ -122,7 +122,7 @@ def padded_function(
         a = adjacency(points, present[:, 0, :], rules, wraps)
         n_node = tf.cast(tf.reduce_sum(members, axis=1), tf.int32)
         u = None if u is None else u[:, :, 0]
-        with exporting(loops=False):  # no rule joins a node with itself
+        with plain(model):
             return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u)
 
     return score

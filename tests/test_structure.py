@@ -169,7 +169,6 @@ ELSEWHERE = {
             "pooling",
         )
     },
-    "e2e_tf.layers._fast": (None, "a docstring"),
     "e2e_tf.layers.pair_mlp": (
         "layers/test_edge_conv.py",
         "the network of EdgeConv and EdgeScore, in their formulas",
@@ -193,14 +192,6 @@ ELSEWHERE = {
 """Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
 
 NO_TEST_LEFT = {
-    "e2e_tf.layers._fast.attention",
-    "e2e_tf.layers._fast.choice",
-    "e2e_tf.layers._fast.csr",
-    "e2e_tf.layers.exporting",
-    "e2e_tf.layers.linear",
-    "e2e_tf.layers.neighbours",
-    "e2e_tf.layers.padded",
-    "e2e_tf.layers.segments",
 }
 
 OF_NO_MODULE = {

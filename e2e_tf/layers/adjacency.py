@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.exporting import is_exporting
 
 __all__ = [
     "EDGES_HELP",
@@ -180,10 +179,7 @@ def diagonal(a: Tensor) -> Tensor:
 
 def self_loops(a: Tensor, count: float = 1) -> Tensor:
     """A dense graph with exactly ``count`` loops at every node."""
-    loop = tf.constant(count, a.dtype)
-    if is_exporting():
-        return tf.where(diagonal(a), loop, a)
-    return tf.linalg.set_diag(a, tf.fill(tf.shape(a)[:-1], loop))
+    return tf.where(diagonal(a), tf.constant(count, a.dtype), a)
 
 
 def attention_bias(a: Tensor, dtype: Any) -> Tensor:

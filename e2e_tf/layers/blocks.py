@@ -9,8 +9,9 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
+from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.segments import count_entries
 from e2e_tf.layers.adjacency import check_graph, check_members
-from e2e_tf.layers.exporting import is_exporting
 from e2e_tf.layers.padded import block_index, to_blocks
 from e2e_tf.layers.segments import graph_ids
 
@@ -36,6 +37,8 @@ class DisjointToBlocks(keras.layers.Layer):
             one graph. (Inside a ``tf.function`` this last one is a ``tf.errors.InvalidArgumentError``.)
     """
 
+    fast = True  # False counts edges, unchecked, as other runtimes can, see e2e_tf.layers.plain
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # The shapes change from batch to batch: XLA would compile anew for each.
@@ -55,19 +58,17 @@ class DisjointToBlocks(keras.layers.Layer):
         graph = graph_ids(n_node, tf.shape(x)[0])
         size = tf.shape(index)[1]
         shape = tf.stack([tf.shape(n_node)[0], size, size])
-        ones = tf.ones(tf.shape(senders), x.dtype)
-        if is_exporting():
+        if use_fast(self, xla=True, gpu=True):
+            where = _flat_entries(
+                senders, receivers, graph, start, size, tf.reduce_prod(tf.cast(shape, tf.int64))
+            )
+            a = count_entries(where, shape, x.dtype)
+        else:
             edge_graph = tf.gather(graph, receivers)
             edge_start = tf.gather(start, edge_graph)
             where = tf.stack([edge_graph, receivers - edge_start, senders - edge_start], axis=1)
+            ones = tf.ones(tf.shape(senders), x.dtype)
             a = tf.tensor_scatter_nd_add(tf.zeros(shape, x.dtype), where, ones)
-        else:
-            entries = tf.reduce_prod(tf.cast(shape, tf.int64))
-            where = _flat_entries(senders, receivers, graph, start, size, entries)
-            # Ten times as fast as the scatter. The entry that is dropped lets batches without edges export too.
-            where = tf.concat([where, tf.constant([-1], tf.int64)], axis=0)
-            counts = tf.concat([ones, tf.zeros((1,), x.dtype)], axis=0)
-            a = tf.reshape(tf.math.unsorted_segment_sum(counts, where, entries), shape)
         return to_blocks(x, index), a, tf.cast(mask, x.dtype)
 
     def compute_output_spec(self, inputs: Any) -> Any:

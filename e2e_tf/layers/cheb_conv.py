@@ -9,10 +9,9 @@ import tensorflow as tf
 from spektral.layers.convolutional.cheb_conv import ChebConv as SpektralChebConv
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers._fast.choice import has_products
-from e2e_tf.layers._fast.csr import CsrBlocks, CsrMatrix
+from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.csr import CsrMatrix
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
-from e2e_tf.layers.exporting import is_exporting
 from e2e_tf.layers.linear import linear
 from e2e_tf.layers.segments import propagate
 
@@ -32,8 +31,8 @@ class ChebConv(SpektralChebConv):
 
     Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
     are more channels than features, the features are multiplied by the kernels first and the recurrence runs
-    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. On edges, and in
-    training on blocks with few entries, the products are those of sparse matrices. Departure: no mask is applied
+    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. On edges the
+    products are those of sparse matrices. Departure: no mask is applied
     (padded slots neither send nor receive).
 
     Args:
@@ -55,15 +54,16 @@ class ChebConv(SpektralChebConv):
             ``x``, or edges come without weights.
     """
 
+    fast = True  # False propagates without sparse kernels, see e2e_tf.layers.plain
+
     def __init__(self, channels: int, K: int = 1, *args: Any, **kwargs: Any) -> None:
         super().__init__(positive("channels", channels), positive("K", K), *args, **kwargs)
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:
         x, laplacian = inputs
-        propagate = self._propagation(x, laplacian, training)
-        # Of equal width both propagate as much; other runtimes then prefer one product with bias and activation.
-        widest = x.shape[-1] - 1 if is_exporting() else x.shape[-1]
-        output = self._narrow(x, propagate) if self.channels <= widest else self._wide(x, propagate)
+        propagate = self._propagation(x, laplacian)
+        # The narrower of input and output is propagated.
+        output = (self._narrow if self.channels < x.shape[-1] else self._wide)(x, propagate)
         return self.activation(output)
 
     def _kernels(self) -> list[Any]:
@@ -103,24 +103,22 @@ class ChebConv(SpektralChebConv):
         """What the first product adds on its way."""
         return self.bias if self.use_bias else None
 
-    def _propagation(self, x: Any, laplacian: Any, training: bool | None) -> Any:
+    def _propagation(self, x: Any, laplacian: Any) -> Any:
+        """The product of the scaled Laplacian with node features, as a function of them."""
         if check_graph(x, laplacian):
-            # In training only: other runtimes lack sparse products, and anybody may export a trained model.
-            if training and len(x.shape) == 3 and has_products(x.dtype) and laplacian.dtype == x.dtype:
-                return CsrBlocks.of(laplacian).product
-            return lambda values: tf.matmul(tf.cast(laplacian, values.dtype), values)
+            matrix = tf.cast(laplacian, x.dtype)
+            return lambda values: tf.matmul(matrix, values)
         senders, receivers, weights = as_edges(laplacian, rows="receivers")
         if weights is None:
             raise InputError(
                 "ChebConv takes edges with the weights of the scaled Laplacian, "
                 "(senders, receivers, weights); got (senders, receivers)"
             )
-        if not has_products(x.dtype):
-            return lambda values: propagate(values, senders, receivers, weights)
-        self.supports_jit = False  # XLA has no sparse matrices, and is slower without
-        if weights.dtype != x.dtype:
-            weights = tf.cast(weights, x.dtype)
-        return CsrMatrix.of(receivers, senders, weights, tf.shape(x)[0]).product
+        weights = tf.cast(weights, x.dtype)
+        if use_fast(self, x.dtype, xla=False, gpu=False):
+            self.supports_jit = False  # XLA has no sparse matrices, and is slower without
+            return CsrMatrix.of(receivers, senders, weights, tf.shape(x)[0]).product
+        return lambda values: propagate(values, senders, receivers, weights)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[0][:-1], self.channels)

@@ -9,10 +9,10 @@ import tensorflow as tf
 from keras import activations
 from spektral.layers.convolutional.edge_conv import EdgeConv as SpektralEdgeConv
 
-from e2e_tf.compat import is_compiling
+from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.neighbours import neighbour_slots
 from e2e_tf.layers.adjacency import as_edges, check_graph, positive
 from e2e_tf.layers.aggregate import aggregate_edges, aggregate_slots, aggregation
-from e2e_tf.layers.exporting import is_exporting
 from e2e_tf.layers.padded import take_nodes
 from e2e_tf.layers.pair_mlp import PairMLP
 
@@ -55,6 +55,8 @@ class EdgeConv(SpektralEdgeConv):
         InputError: an argument is out of range, ``a`` has none of these forms or does not fit ``x``.
     """
 
+    fast = True  # False makes a message for all pairs of nodes of a dense graph, see e2e_tf.layers.plain
+
     def __init__(
         self,
         channels: int,
@@ -90,23 +92,17 @@ class EdgeConv(SpektralEdgeConv):
     def call(self, inputs: Any, training: Any = None) -> Any:
         x, a = inputs
         receive, send = self.mlp.parts(x)
-        if check_graph(x, a):
-            weight = tf.cast(a, x.dtype)
-            if len(x.shape) == 3 and not (is_exporting() or is_compiling()):
-                return self._neighbours(receive, send, weight, training)
-            message = self.mlp.finish(receive[..., :, None, :] + send[..., None, :, :], weight, training)
-            return aggregate_slots(message, weight, self.agg)
-        senders, receivers, _ = as_edges(a, rows="senders")
-        weight = tf.ones(tf.shape(senders), x.dtype)
-        message = self.mlp.finish(tf.gather(receive, receivers) + tf.gather(send, senders), weight, training)
-        return aggregate_edges(message, receivers, tf.shape(x)[0], self.agg)
-
-    def _neighbours(self, receive: Any, send: Any, a: Any, training: Any) -> Any:
-        """As many slots as the largest node has neighbours: of 80 nodes each has some 8, not 80."""
-        counts = tf.reshape(tf.reduce_sum(tf.cast(a > 0, tf.float32), axis=-1), (-1,))
-        most = tf.cast(tf.reduce_max(tf.concat([[1.0], counts], axis=0)), tf.int32)
-        weight, index = tf.math.top_k(a, tf.minimum(most, tf.shape(a)[-1]))
-        message = self.mlp.finish(receive[:, :, None, :] + take_nodes(send, index), weight, training)
+        if not check_graph(x, a):
+            senders, receivers, _ = as_edges(a, rows="senders")
+            h = tf.gather(receive, receivers) + tf.gather(send, senders)  # (n_edges, C)
+            message = self.mlp.finish(h, tf.ones(tf.shape(senders), x.dtype), training)
+            return aggregate_edges(message, receivers, tf.shape(x)[0], self.agg)
+        weight, send = tf.cast(a, x.dtype), send[..., None, :, :]
+        if len(x.shape) == 3 and use_fast(self, xla=False, gpu=True):
+            weight, index = neighbour_slots(weight)
+            send = take_nodes(send[:, 0], index)
+        h = receive[..., :, None, :] + send  # (B, N, N, C), or (B, N, K, C) of K neighbours
+        message = self.mlp.finish(h, weight, training)
         return aggregate_slots(message, weight, self.agg)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

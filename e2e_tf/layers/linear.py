@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["join_heads", "leaky_relu", "leaky_relu_gradient", "linear", "split_heads"]
+__all__ = ["heads_inside", "join_heads", "leaky_relu", "leaky_relu_gradient", "linear", "split_heads"]
 
 Tensor = Any
 
@@ -65,10 +65,16 @@ def split_heads(values: Tensor, heads: int) -> Tensor:
 
 
 def join_heads(values: Tensor) -> Tensor:
-    """(B, heads, N, C) as (B, N, heads * C)."""
-    heads, channels = values.shape[1], values.shape[-1]
+    """(..., heads, N, C) as (..., N, heads * C)."""
+    heads, channels = values.shape[-3], values.shape[-1]
     if heads == 1:
-        return tf.squeeze(values, axis=1)
-    values = tf.transpose(values, (0, 2, 1, 3))
+        return tf.squeeze(values, axis=-3)
+    values = heads_inside(values)
     shape = tf.shape(values)
-    return tf.reshape(values, [shape[0], shape[1], heads * channels])
+    return tf.reshape(values, tf.concat([shape[:-2], [heads * channels]], axis=0))
+
+
+def heads_inside(values: Tensor) -> Tensor:
+    """(..., heads, N, C) as (..., N, heads, C)."""
+    lead = list(range(len(values.shape) - 3))
+    return tf.transpose(values, [*lead, *(len(lead) + axis for axis in (1, 0, 2))])

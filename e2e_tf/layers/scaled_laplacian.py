@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers._fast.choice import has_products
-from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense, number, self_loops
-from e2e_tf.layers.exporting import is_exporting, may_have_loops
+from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.segments import sum_numbers
+from e2e_tf.layers.adjacency import as_edges, check_graph, is_dense, number, self_loops
 from e2e_tf.layers.segments import segment_sum
 
 __all__ = ["ScaledLaplacian"]
@@ -42,6 +42,8 @@ class ScaledLaplacian(keras.layers.Layer):
         InputError: ``lambda_max`` is not positive, ``a`` has none of the forms or does not fit ``x``.
     """
 
+    fast = True  # False adds up degrees as other runtimes can, see e2e_tf.layers.plain
+
     def __init__(self, lambda_max: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not number("lambda_max", lambda_max) > 0:
@@ -58,21 +60,11 @@ class ScaledLaplacian(keras.layers.Layer):
 
     def _blocks(self, x: Any, a: Any) -> Any:
         a = tf.cast(a, x.dtype)
+        twice = self_loops(a + tf.linalg.matrix_transpose(a), 0)  # 2 S; the factor cancels
+        inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1, keepdims=True))
         scale = 2.0 / self.lambda_max
-        twice = a + tf.linalg.matrix_transpose(a)  # 2 S; the factor cancels
-        if is_exporting():
-            if may_have_loops():
-                twice = twice * (1 - tf.cast(diagonal(a), x.dtype))
-            inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1, keepdims=True))
-            laplacian = twice * tf.matmul(-scale * inverse_root, inverse_root, transpose_b=True)
-            if self.lambda_max == 2.0:
-                return laplacian
-            return laplacian + (scale - 1.0) * tf.cast(diagonal(a), x.dtype)
-        twice = self_loops(twice, 0)
-        inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1))
         # The outer product as a matrix product: broadcasting takes three times as long.
-        factor = tf.matmul((-scale * inverse_root)[..., :, None], inverse_root[..., None, :])
-        laplacian = twice * factor
+        laplacian = twice * tf.matmul(-scale * inverse_root, inverse_root, transpose_b=True)
         return laplacian if self.lambda_max == 2.0 else self_loops(laplacian, scale - 1.0)
 
     def _edges(self, x: Any, a: Any) -> Any:
@@ -82,8 +74,7 @@ class ScaledLaplacian(keras.layers.Layer):
         both_senders = tf.concat([senders, receivers], axis=0)
         both_receivers = tf.concat([receivers, senders], axis=0)
         weights = tf.concat([half, half], axis=0)
-        # TensorFlow's own sum is ten times as fast on single numbers, but exports badly.
-        total = tf.math.unsorted_segment_sum if has_products(x.dtype) else segment_sum
+        total = sum_numbers if use_fast(self, xla=True, gpu=True) else segment_sum
         inverse_root = _inverse_root(total(weights, both_receivers, n_nodes))
         scale = 2.0 / self.lambda_max
         weights = (

@@ -9,9 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from e2e_tf.layers.exporting import is_exporting
-
-__all__ = ["graph_ids", "propagate", "segment_max", "segment_sum"]
+__all__ = ["graph_ids", "propagate", "segment_max", "segment_softmax", "segment_sum"]
 
 Tensor = Any
 
@@ -42,6 +40,22 @@ def segment_max(values: Tensor, segment: Tensor, n_segments: Tensor, empty: floa
     return tf.tensor_scatter_nd_max(start, segment[:, None], values)
 
 
+def segment_softmax(logits: Tensor, segment: Tensor, n_segments: Tensor) -> Tensor:
+    """Softmax over the rows of each segment, column by column.
+
+    Args:
+        logits: (n, C); the lowest finite number leaves a row out where its segment has others.
+        segment, n_segments: as in :func:`segment_sum`.
+
+    Returns:
+        (n, C).
+    """
+    # The shift cancels in the ratio; no gradient needs to pass through the maximum.
+    top = segment_max(tf.stop_gradient(logits), segment, n_segments, logits.dtype.min)
+    weights = tf.exp(logits - tf.gather(top, segment))
+    return weights / tf.gather(segment_sum(weights, segment, n_segments), segment)
+
+
 def propagate(values: Tensor, senders: Tensor, receivers: Tensor, weights: Tensor | None) -> Tensor:
     """Product of a matrix, given as edges, with node features (n, F): each node sums what is sent to it."""
     message = tf.gather(values, senders)
@@ -52,10 +66,7 @@ def propagate(values: Tensor, senders: Tensor, receivers: Tensor, weights: Tenso
 
 def graph_ids(n_node: Tensor, n_nodes: Tensor) -> Tensor:
     """int32 (n_nodes,): the graph of each node, from the counts int32 (B,)."""
-    if not is_exporting():
-        # One at the first node of each graph, added up; a graph without nodes adds its one to the next.
-        start = tf.cumsum(n_node, exclusive=True)
-        first = segment_sum(tf.ones_like(start), start, n_nodes + 1)
-        return tf.cumsum(first)[:-1] - 1
-    ends = tf.cumsum(n_node)
-    return tf.reduce_sum(tf.cast(tf.range(n_nodes)[:, None] >= ends[None, :], tf.int32), axis=1)
+    # One at the first node of each graph, added up; a graph without nodes adds its one to the next.
+    start = tf.cumsum(n_node, exclusive=True)
+    first = segment_sum(tf.ones_like(start), start, n_nodes + 1)
+    return tf.cumsum(first)[:-1] - 1

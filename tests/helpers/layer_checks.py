@@ -15,11 +15,13 @@ import numpy as np
 import tensorflow as tf
 from layer_exports import check_onnx, check_symbolic
 from layer_graphs import EMPTY, OTHER, STANDARD, Form, Graphs, run, set_weights, tensors
+from layer_modes import check_modes
 from layer_numerics import check_compiled, check_double, check_half, check_little
 
 import e2e_tf.layers  # noqa: F401  (registers)
 
 _COMPILED: set[tuple[type, str]] = set()  # layers and names of forms
+_MODES_CHECKED: set[tuple[type, str]] = set()
 
 
 def check_layer(
@@ -84,6 +86,11 @@ def check_layer(
         set_weights(layer)
     if gradients:
         check_gradients(layer, forms, tolerance)
+        for form in forms:
+            if (key := (type(layer), form.name)) not in _MODES_CHECKED:  # they do not depend on settings
+                _MODES_CHECKED.add(key)
+                check_modes(layer, form, tolerance)
+        set_weights(layer)
     check_config(make, layer, standard, expected)
     for form in forms:
         if form.exports or form.blocks:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from fresh_process import fresh_process
 from layer_graphs import EMPTY, OTHER, STANDARD, Form, run, shapes, tensors
 
-from e2e_tf.layers.exporting import exporting
+from e2e_tf.layers.plain import plain
 
 logging.getLogger("tf2onnx").setLevel(logging.ERROR)
 
@@ -71,7 +71,7 @@ def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
 
     @tf.function(input_signature=signature)
     def call(*flat: Any) -> Any:
-        with exporting():  # in the form in which hand-offs take it
+        with plain(layer):  # as exported bundles take it
             output = layer(tf.nest.pack_sequence_as(structure, list(flat)))
         return tf.identity(tf.nest.flatten(output)[0])
 

@@ -11,7 +11,7 @@ from references import cheb, laplacian
 
 from e2e_tf import InputError
 from e2e_tf.layers import ChebConv
-from e2e_tf.layers.exporting import exporting
+from e2e_tf.layers.plain import plain
 
 
 def edge_weights(graphs):
@@ -67,24 +67,19 @@ def test_exported_form_of_any_width(channels, order):
     layer = ChebConv(channels, K=order, activation="relu", bias_initializer="random_normal")
     for form in FORMS[:2]:
         expected = run(layer, form, STANDARD)
-        with exporting():
+        with plain(layer):
             found = run(layer, form, STANDARD)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_as_many_channels_as_features_take_one_product_in_an_export():
+@pytest.mark.parametrize(("channels", "products"), [(4, [(5, 4)] * 3), (5, [(15, 5)]), (6, [(15, 6)])])
+def test_the_narrower_of_input_and_output_is_propagated(channels, products):
     x, a = FORMS[1].feed(STANDARD)
-    layer = ChebConv(x.shape[-1], K=3)
+    layer = ChebConv(channels, K=3)
     layer([x, a])
-
-    def kernels():
-        traced = tf.function(lambda: layer([x, a])).get_concrete_function()
-        shapes = [op.inputs[1].shape for op in traced.graph.get_operations() if op.type == "MatMul"]
-        return [tuple(shape) for shape in shapes]
-
-    assert kernels() == [(5, 5)] * 3
-    with exporting():
-        assert kernels() == [(15, 5)]
+    traced = tf.function(lambda: layer([x, a])).get_concrete_function()
+    kernels = [op.inputs[1].shape for op in traced.graph.get_operations() if op.type == "MatMul"]
+    assert [tuple(shape) for shape in kernels] == products
 
 
 def test_hand_computed():
@@ -135,60 +130,11 @@ def test_layers_share_the_sorted_matrix():
         return x
 
     kinds = [op.type for op in call.get_concrete_function(x, *edges).graph.get_operations()]
-    assert kinds.count("SparseTensorToCSRSparseMatrix") == 1
+    assert kinds.count("SparseTensorToCSRSparseMatrix") == 2  # M, and again for Mᵀ, empty if M is all
     expected = x
     for layer in layers:
         expected = layer([expected, edges])
     np.testing.assert_allclose(call(x, *edges), expected, atol=1e-6)
-
-
-def random_blocks(kind):
-    """Features (B, N, 4) and matrices (B, N, N), not symmetric; ``sparse`` ones with padded slots."""
-    rng = np.random.default_rng(7)
-    if kind == "none":
-        return np.zeros((0, 3, 4), np.float32), np.zeros((0, 3, 3), np.float32)
-    x, a = rng.normal(size=(3, 9, 4)), rng.normal(size=(3, 9, 9))
-    if kind == "sparse":
-        a *= rng.random(a.shape) < 0.2
-        a[1, 5:], a[1, :, 5:] = 0, 0
-    if kind == "empty":
-        a *= 0
-    return x.astype(np.float32), a.astype(np.float32)
-
-
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("kind", ["sparse", "full", "empty", "none"])
-def test_blocks_in_training_give_the_same(kind, compiled):
-    layer = ChebConv(3, K=4, activation="tanh")
-    x, a = map(tf.constant, random_blocks(kind))
-    layer([x, a])
-
-    def call(x, a, training):
-        with tf.GradientTape() as tape:
-            tape.watch([x, a])
-            output = layer([x, a], training=training)
-            loss = tf.reduce_sum(output**3)
-        return [output, *tape.gradient(loss, [x, a, *layer.trainable_weights])]
-
-    function = tf.function(call, jit_compile=compiled)
-    assert uses_sparse(function.get_concrete_function(x, a, True)) is not compiled
-    assert not uses_sparse(function.get_concrete_function(x, a, False))
-    # By hand: T_0, ..., T_3 of each block.
-    one, powers = np.eye(a.shape[-1]), [a.numpy().astype(float)]
-    chebyshev = [one + 0 * powers[0], powers[0]]
-    for _ in range(2):
-        chebyshev.append(2 * powers[0] @ chebyshev[-1] - chebyshev[-2])
-    kernel = layer.kernel.numpy()
-    expected = np.tanh(sum(t @ x.numpy() @ w for t, w in zip(chebyshev, kernel, strict=True)))
-    np.testing.assert_allclose(call(x, a, True)[0], expected, atol=2e-5)
-    for found in (call(x, a, True), function(x, a, True)):
-        for one_part, other in zip(found, call(x, a, False), strict=True):
-            np.testing.assert_allclose(one_part, other, rtol=1e-4, atol=1e-4)
-
-
-def uses_sparse(concrete):
-    kinds = [op.type for op in concrete.graph.get_operations()]
-    return "SparseTensorToCSRSparseMatrix" in kinds
 
 
 @settings(max_examples=12, deadline=None)

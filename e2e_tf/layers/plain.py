@@ -1,0 +1,30 @@
+"""Layers that compute as their formula stands, for runtimes other than TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["plain"]
+
+
+@contextmanager
+def plain(layer: Any) -> Iterator[None]:
+    """Within, a layer or the layers of a model leave their fast kernels and compute the formula of their file.
+
+    What is traced inside holds common operations only, few of them, which every converter knows. The numbers
+    are the same but for rounding.
+
+    Args:
+        layer: a Keras layer, or a model, those inside of it included.
+    """
+    parts = layer._flatten_layers(include_self=True, recursive=True)
+    changed = [part for part in parts if getattr(part, "fast", False)]
+    for part in changed:
+        part.fast = False
+    try:
+        yield
+    finally:
+        for part in changed:
+            part.fast = True
