@@ -31,9 +31,8 @@ class ChebConv(SpektralChebConv):
 
     Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
     are more channels than features, the features are multiplied by the kernels first and the recurrence runs
-    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. On edges the
-    products are those of sparse matrices. Departure: no mask is applied
-    (padded slots neither send nor receive).
+    from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departure: no mask
+    is applied (padded slots neither send nor receive).
 
     Args:
         channels: output channels.
@@ -75,6 +74,7 @@ class ChebConv(SpektralChebConv):
         return [kernels[0] - kernels[2], kernels[1], 2.0 * kernels[2]]
 
     def _narrow(self, x: Any, propagate: Any) -> Any:
+        """The kernels first, then b_k = X W_k + 2 L b_{k+1} - b_{k+2} down to X' = X W_0 + L b_1 - b_2 (Clenshaw)."""
         first, *others = self._kernels()
         terms = [linear(x, first, self._bias()), *(linear(x, kernel) for kernel in others)]
         following, after = terms[-1], None  # b_{k+1}, b_{k+2} of Clenshaw's recurrence
@@ -90,6 +90,7 @@ class ChebConv(SpektralChebConv):
         return terms[0] + propagate(following) - after
 
     def _wide(self, x: Any, propagate: Any) -> Any:
+        """T_0 X, ..., T_{K-1} X, then one product with all kernels."""
         terms = [x]
         for k in range(1, self.K):
             if k == 1 or self.K == 3:
