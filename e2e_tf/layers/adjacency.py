@@ -178,7 +178,15 @@ def diagonal(a: Tensor) -> Tensor:
 
 
 def self_loops(a: Tensor, count: float = 1) -> Tensor:
-    """A dense graph with exactly ``count`` loops at every node."""
+    """A dense graph with exactly ``count`` loops at every node, those that are there already replaced.
+
+    Args:
+        a: (..., N, N).
+        count: of the loops.
+
+    Returns:
+        (..., N, N) in the dtype of ``a``.
+    """
     return tf.where(diagonal(a), tf.constant(count, a.dtype), a)
 
 
@@ -187,6 +195,13 @@ def attention_bias(a: Tensor, dtype: Any) -> Tensor:
 
     In float64 for logits in float64, else in float32: a value that is lower than all logits of float16 has no place in
     float16. Pass the sum to :func:`masked_softmax`.
+
+    Args:
+        a: (..., N, N), ``a[receiver, sender]`` how often an edge is listed.
+        dtype: of the logits.
+
+    Returns:
+        (..., N, N).
     """
     wide = tf.float64 if dtype == tf.float64 else tf.float32
     a = tf.cast(a, wide)

@@ -7,6 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.batch_norm import normalised
+
 __all__ = ["WeightedBatchNormalization"]
 
 _MOMENTUM, _EPSILON = 0.99, 1e-3  # Keras' own
@@ -33,6 +36,8 @@ class WeightedBatchNormalization(keras.layers.Layer):
         (..., C).
     """
 
+    fast = True  # False leaves the gradient in training to TensorFlow, see e2e_tf.layers.plain
+
     def build(self, input_shape: Any) -> None:
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
@@ -51,7 +56,15 @@ class WeightedBatchNormalization(keras.layers.Layer):
             scale = gamma * tf.math.rsqrt(variance + _EPSILON)
             return tf.cast(x * scale + (beta - mean * scale), self.compute_dtype)
         weight = tf.cast(weight, x.dtype)
-        output, batch_mean, batch_variance = _normalised(x, weight, gamma, beta)
+        if use_fast(self, xla=True, gpu=True):
+            output, batch_mean, batch_variance = normalised(x, weight, gamma, beta, _EPSILON)
+        else:
+            w, rows = weight[..., None], list(range(len(x.shape) - 1))
+            count = tf.reduce_sum(w)
+            count = tf.where(count > 0, count, tf.ones_like(count))
+            batch_mean = tf.reduce_sum(w * x, axis=rows) / count
+            batch_variance = tf.reduce_sum(w * tf.square(x - batch_mean), axis=rows) / count
+            output = gamma * (x - batch_mean) * tf.math.rsqrt(batch_variance + _EPSILON) + beta
         step = (1 - _MOMENTUM) * tf.cast(tf.reduce_sum(weight) > 0, x.dtype)
         self.moving_mean.assign(mean + step * (batch_mean - mean))
         self.moving_variance.assign(variance + step * (batch_variance - variance))
@@ -59,37 +72,3 @@ class WeightedBatchNormalization(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-
-@tf.custom_gradient
-def _normalised(x: Any, weight: Any, gamma: Any, beta: Any) -> Any:
-    """What training gives, with mean and variance (C,), through which no gradient passes.
-
-    Fewer passes over the rows than TensorFlow's own derivation makes, forth and back: they are what training an
-    edge convolution takes most of its time for. Sums weighted by row are products with the weights.
-    """
-    rows = tf.reshape(x, (-1, x.shape[-1]))
-    w = tf.reshape(weight, (-1, 1))
-    total = tf.reduce_sum(w)
-    count = tf.where(total > 0, total, tf.ones_like(total))
-    mean = tf.matmul(w, rows, transpose_a=True) / count
-    centred = rows - mean
-    variance = tf.matmul(w, tf.square(centred), transpose_a=True) / count
-    inverse = tf.math.rsqrt(variance + _EPSILON)
-    scale = gamma * inverse
-    output = tf.reshape(centred * scale + beta, tf.shape(x))
-
-    def gradient(upstream: Any, *_: Any) -> Any:
-        g = tf.reshape(upstream, tf.shape(rows))
-        along = tf.reduce_sum(g, axis=0)
-        across = tf.reduce_sum(g * centred, axis=0)
-        shift, slope = scale * along / count, scale * inverse**2 * across / count
-        by_row = shift + centred * slope
-        # A row's weight moves the mean and the variance.
-        weights = -tf.reduce_sum(centred * shift + 0.5 * (tf.square(centred) - variance) * slope, axis=1)
-        found = g * scale - w * by_row, weights, across * tf.reshape(inverse, (-1,)), along
-        return [
-            tf.reshape(one, tf.shape(of)) for one, of in zip(found, (x, weight, gamma, beta), strict=True)
-        ]
-
-    return (tf.ensure_shape(output, x.shape), mean[0], variance[0]), gradient

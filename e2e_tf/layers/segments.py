@@ -57,7 +57,16 @@ def segment_softmax(logits: Tensor, segment: Tensor, n_segments: Tensor) -> Tens
 
 
 def propagate(values: Tensor, senders: Tensor, receivers: Tensor, weights: Tensor | None) -> Tensor:
-    """Product of a matrix, given as edges, with node features (n, F): each node sums what is sent to it."""
+    """Product of a matrix, given as edges, with node features: each node sums what is sent to it.
+
+    Args:
+        values: (n, F).
+        senders, receivers: int (n_edges,), column and row of each entry.
+        weights: (n_edges,), the entries; 1 each if None.
+
+    Returns:
+        (n, F).
+    """
     message = tf.gather(values, senders)
     if weights is not None:
         message = message * tf.cast(weights, values.dtype)[:, None]
