@@ -191,8 +191,7 @@ ELSEWHERE = {
 }
 """Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
 
-NO_TEST_LEFT = {
-}
+NO_TEST_LEFT: set[str] = set()
 
 OF_NO_MODULE = {
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
