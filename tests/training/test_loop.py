@@ -124,7 +124,10 @@ def place(tmp_path_factory):
 
 
 def configured(model, graph, data, outputs):
-    nodes = "pixels" if "parquet" in data.get("sample", "") else "candidates"
+    nodes = "candidates"
+    if "parquet" in data.get("sample", ""):
+        nodes = "pixels"
+        data = {"options": {"channels": ["ecal", "hcal", "track"]}, **data}
     usual = {"nodes": nodes, "edges": "knn:3", "node_features": [] if nodes == "pixels" else NODES}
     document = {
         "data": {"sample": "jets.h5", "split": [0.6, 0.2, 0.2], "reweight_pt": False, **data},
@@ -188,7 +191,7 @@ def test_every_model_trains_in_fit_and_in_a_search(name, place, tmp_path):
 @pytest.mark.parametrize(
     ("model", "graph", "data", "message"),
     [
-        (GRAPH_NET | {"padded_nodes": 9}, {}, {}, r"needs the inputs features, adj_matrix.*lacks features"),
+        (GRAPH_NET | {"padded_nodes": 9}, {"jet_features": []}, {}, r"needs the inputs features, adj_matrix"),
         (CNN, {}, {}, r"needs the inputs image, u; jets\.h5 must have them all, .* lacks image"),
         (CNN | {"size": [16, 16]}, {}, {"sample": "qg12.parquet"}, r"in the shape \(16, 16, 3\) .* \(12, 12, 3\)"),
         (FCN, {}, {}, r"fcn takes the features of a jet's nodes as one row; graph.max_nodes must say"),
