@@ -191,7 +191,7 @@ def test_every_model_trains_in_fit_and_in_a_search(name, place, tmp_path):
 @pytest.mark.parametrize(
     ("model", "graph", "data", "message"),
     [
-        (GRAPH_NET | {"padded_nodes": 9}, {"jet_features": []}, {}, r"needs the inputs features, adj_matrix"),
+        (GRAPH_NET | {"padded_nodes": 9}, {"jet_features": []}, {}, r"needs the inputs adj_matrix, features"),
         (CNN, {}, {}, r"needs the inputs image, u; jets\.h5 must have them all, .* lacks image"),
         (CNN | {"size": [16, 16]}, {}, {"sample": "qg12.parquet"}, r"in the shape \(16, 16, 3\) .* \(12, 12, 3\)"),
         (FCN, {}, {}, r"fcn takes the features of a jet's nodes as one row; graph.max_nodes must say"),
