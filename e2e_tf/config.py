@@ -110,7 +110,7 @@ class TrainingConfig(_Section):
         schedule: ``cosine``: the learning rate falls on a half cosine to a hundredth; ``constant``: it stays.
         warmup_epochs: the learning rate first rises from 0 in so many epochs, which need not be a whole number
             (``cosine`` only).
-        weight_decay: of the optimizer, apart from the gradient, as in AdamW.
+        weight_decay: of the optimizer, apart from the gradient, as in AdamW; 0 for none, whatever Keras' default is.
         clip_norm: longest gradient, all parameters together; 0 for any.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together. Left out, a model with batch normalisation gets batches of

@@ -82,6 +82,10 @@ def compile_model(
     if options.clip_norm:
         settings["global_clipnorm"] = options.clip_norm
     optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})
+    # AdamW and Muon decay weights by default, Muon those that it leaves to Adam apart from the others.
+    for name in ("weight_decay", "adam_weight_decay"):
+        if getattr(optimizer, name, None):
+            setattr(optimizer, name, options.weight_decay)
     if options.schedule == "cosine":
         rise = round(options.warmup_epochs * steps)
         optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(

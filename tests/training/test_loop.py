@@ -248,6 +248,21 @@ def test_warm_up_decay_of_weights_and_longest_gradient():
     assert (plain.optimizer.weight_decay, plain.optimizer.global_clipnorm) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["adamw", "muon", "adam", "rmsprop", "lion"])
+def test_no_decay_of_weights_unless_it_is_asked_for(name):
+    """Keras' AdamW and Muon have one of 0.004 by default. Without a gradient only the decay moves a weight."""
+    for decay in (0.0, 0.5):
+        model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+        training = {"optimizer": name, "learning_rate": 0.1, "schedule": "constant", "weight_decay": decay}
+        compile_model(model, make_config({"training": training}).training, steps=4)
+        weights = model.trainable_variables
+        before = [weight + 1.0 for weight in model.get_weights()]
+        model.set_weights(before)
+        model.optimizer.apply([np.zeros(weight.shape, np.float32) for weight in weights], weights)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_allclose(new, old * (1 - 0.1 * decay), rtol=1e-6)
+
+
 def test_batch_normalisation_sees_jets_of_all_sizes():
     """In batches of one size its statistics would be those of that size, and scores of single jets would suffer."""
     assert buckets(build_model("gat_cheb", 4, 2))
