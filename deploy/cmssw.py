@@ -283,31 +283,44 @@ def _model_values(manifest: dict[str, Any], backends: list[str]) -> dict[str, st
 
 
 def _scores(manifest: dict[str, Any]) -> list[str]:
-    """Names of the columns of the output: ``score``, ``score0`` …, or by the heads of a model with several.
+    """Names of the columns of the output: ``score``, ``score0`` …, or by the heads of a model with several."""
+    return [name for names in _scores_by_head(manifest).values() for name in names]
 
-    Names of products are letters and digits.
-    """
+
+def _scores_by_head(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    """:func:`_scores` of each head of the model. Names of products are letters and digits."""
     (output,) = manifest["outputs"]
-    heads = output.get("columns", {})
-    if len(heads) < 2:
-        heads = {"score": output["shape"][-1]}
-    names = []
+    heads = output.get("columns") or {"score": output["shape"][-1]}
+    scores = {}
     for head, width in heads.items():
-        name = re.sub("[^A-Za-z0-9]", "", head)
-        names += [name] if width == 1 else [f"{name}{i}" for i in range(width)]
+        name = re.sub("[^A-Za-z0-9]", "", head) if len(heads) > 1 else "score"
+        scores[head] = [name] if width == 1 else [f"{name}{i}" for i in range(width)]
+    names = [name for found in scores.values() for name in found]
     if len(set(names)) < len(names) or len(names) != output["shape"][-1]:
         raise InputError(
             f"the outputs of the model must have different names in letters and digits, not {', '.join(heads)}"
         )
-    return names
+    return scores
+
+
+def _score_of(point: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """The score that a working point cuts on: that of its output, which may be left out where there is one score."""
+    scores = _scores_by_head(manifest)
+    single = [head for head, names in scores.items() if len(names) == 1]
+    head = point.get("output")
+    if head is None and len(scores) == 1:
+        (head,) = scores
+    if head not in single:
+        raise InputError(
+            f"a working point must name the output that it cuts on, one of a single column "
+            f"({', '.join(single) or 'this model has none'}), not {head or 'none'}"
+        )
+    return scores[head][0]
 
 
 def _text_values(manifest: dict[str, Any], backends: list[str], package: str) -> dict[str, str]:
     """What configuration, build files and README show."""
     points = manifest["working_points"]
-    score = _scores(manifest)[
-        -1
-    ]  # of the signal, where a model has one output; others have no working points
     names = [f"eff{100 * point['target']:g}".replace(".", "p") for point in points]
     rows = [
         f"| {i} | {label} | {point['threshold']!r} | {point['signal_efficiency']:.3f} "
@@ -330,7 +343,7 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
             f"| `edm::ValueMap<float>`, `{s}` | one value per jet |" for s in _scores(manifest)
         ),
         "WORKING_POINTS": "".join(
-            f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{score}"), '
+            f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{_score_of(point, manifest)}"), '
             f"threshold=cms.double({point['threshold']!r})),"
             for label, point in zip(names, points, strict=True)
         )

@@ -23,6 +23,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.terminal import status
 from e2e_tf.training.run import Run, package_versions
+from e2e_tf.training.targets import label_output
 from e2e_tf.version import __version__
 
 __all__ = ["default_interface", "export"]
@@ -165,10 +166,8 @@ def _validate(part: Path, jets: int) -> None:
 def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) -> dict[str, Any]:
     run, folder, exported, target = export.run, export.folder, export.exported, export.release
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    metrics, graphs, evaluated = run.folder / "metrics.json", exported.interface != "tensors", None
-    loose = isinstance(run, ModelFile)
-    if metrics.is_file() and not loose:
-        evaluated = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
+    graphs, loose = exported.interface != "tensors", isinstance(run, ModelFile)
+    evaluated = None if loose else _evaluated(run, columns)
     preprocess = run.preprocess
     return {
         "format": MANIFEST_FORMAT,
@@ -198,3 +197,15 @@ def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) 
         },
         "checksums": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
     }
+
+
+def _evaluated(run: Run, columns: dict[str, int]) -> dict[str, Any] | None:
+    """What ``evaluate`` found for the run, its working points with the output that was evaluated."""
+    metrics, label = run.folder / "metrics.json", label_output(run.config)
+    if not metrics.is_file() or label is None:
+        return None
+    overall: dict[str, Any] = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
+    if not label and len(columns) == 1:
+        (label,) = columns
+    named = {"output": label} if label else {}
+    return {**overall, "working_points": [{**point, **named} for point in overall["working_points"]]}

@@ -140,6 +140,14 @@ class Provenance(_Entry):
     versions: Any
 
 
+class WorkingPoint(_Entry):
+    """A threshold and what it keeps."""
+
+    output: str = Field(
+        _MAY_BE_ABSENT, description="whose score is cut on, as in columns; may be left out where there is one"
+    )
+
+
 class Manifest(_Entry):
     """Manifest of an e2e-tf bundle; its format keeps the name that it began with."""
 
@@ -153,7 +161,7 @@ class Manifest(_Entry):
     inputs: list[Tensor] = Field(min_length=1)
     outputs: list[Tensor] = Field(min_length=1)
     formats: Formats
-    working_points: list[dict[str, Any]]
+    working_points: list[WorkingPoint]
     auc: dict[str, Any] | None = None
     tested: list[Tested]
     provenance: Provenance

@@ -31,6 +31,7 @@ def write_run(
     jet_features: tuple[str, ...] = ("pt", "mass"),
     coordinates: tuple[str, ...] = (),
     settings: dict[str, Any] | None = None,
+    outputs: dict[str, Any] | None = None,
     model: Any = None,
 ) -> Path:
     """A run folder as 'e2e-tf fit' leaves it, with random weights, made in a second."""
@@ -41,6 +42,7 @@ def write_run(
     from e2e_tf.data.preprocess import Normalisation, Preprocess
     from e2e_tf.files import write_json
     from e2e_tf.models import build_model
+    from e2e_tf.training.targets import run_outputs
 
     rng = np.random.default_rng(5)
     known = HIT_FEATURES if nodes == "hits" else CANDIDATE_FEATURES
@@ -67,11 +69,12 @@ def write_run(
                 "coordinates": list(coordinates),
             },
             "model": {"name": "gat_cheb", **(SMALL if settings is None else settings)},
+            "outputs": outputs or {},
         }
     )
     folder.mkdir()
     if model is None:
-        model = build_model("gat_cheb", len(known), len(jet), config.model_settings)
+        model = build_model("gat_cheb", len(known), len(jet), config.model_settings, run_outputs(config))
         for weight in model.weights:  # biases that are zero would hide what happens to empty jets
             if "bias" in weight.path:
                 weight.assign(rng.normal(0, 0.3, weight.shape))

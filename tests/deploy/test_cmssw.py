@@ -602,6 +602,58 @@ def test_bad_input_leaves_nothing(
     refused(tensors, "the padded or edges interface with one output, not tensors with 1")
 
 
+def with_heads(bundle: Path, folder: Path, columns: dict[str, int], output: str | None) -> Path:
+    """A copy of a bundle whose model seems to have several outputs, one of which was evaluated."""
+    with_points(bundle, folder)
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["outputs"][0] |= {"columns": columns, "shape": ["B", sum(columns.values())]}
+        if output is not None:
+            manifest["working_points"] = [{**point, "output": output} for point in POINTS]
+
+    change_json(folder / "manifest.json", change)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("columns", "output", "score"),
+    [
+        ({"decay_mode": 4, "is_tau": 1, "visible_pt": 1}, "is_tau", "istau"),
+        ({"a": 1, "b": 1}, "a", "a"),
+        ({"a": 1, "b": 1}, "b", "b"),
+        ({"tau": 1}, "tau", "score"),
+        ({"tau": 1}, None, "score"),
+    ],
+)
+def test_working_points_cut_on_the_output_that_was_evaluated(
+    bundles: dict[str, Path], tmp_path: Path, columns: dict[str, int], output: str | None, score: str
+) -> None:
+    bundle = with_heads(bundles["padded"], tmp_path / "bundle", columns, output)
+    package = cmssw_package(bundle, tmp_path / "src")
+    text = (package / "python" / "e2ETagger_cff.py").read_text()
+    assert re.findall(r'score=cms.string\("(\w+)"\)', text) == [score] * len(POINTS)
+
+
+@pytest.mark.parametrize(
+    ("columns", "output", "message"),
+    [
+        ({"a": 1, "b": 1}, None, r"\(a, b\), not none"),
+        ({"a": 1, "mode": 3}, "mode", r"\(a\), not mode"),
+        ({"a": 1, "b": 1}, "c", r"\(a, b\), not c"),
+        ({"a": 2}, None, r"\(this model has none\), not a"),
+    ],
+)
+def test_working_points_of_no_known_output_are_refused(
+    bundles: dict[str, Path], tmp_path: Path, columns: dict[str, int], output: str | None, message: str
+) -> None:
+    bundle = with_heads(bundles["padded"], tmp_path / "bundle", columns, output)
+    with pytest.raises(
+        InputError, match=f"must name the output that it cuts on, one of a single column {message}$"
+    ):
+        cmssw_package(bundle, tmp_path / "src")
+    assert not (tmp_path / "src" / "RecoTauTag" / "E2ETagger").exists()
+
+
 def test_every_derived_quantity_has_its_sources() -> None:
     assert {"pt_fraction", "delta_r", "d0_significance", "dz_significance"} <= set(DERIVED_QUANTITIES)
     for quantity in CANDIDATES:

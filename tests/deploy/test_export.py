@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.errors import InputError
-from e2e_tf.files import sha256
+from e2e_tf.files import sha256, write_json
 
 KINDS = ["padded", "edges"]
 
@@ -47,6 +48,30 @@ def test_the_manifest_lists_every_file(bundles: dict[str, Path], kind: str) -> N
     assert manifest["limits"]["max_nodes"] == (20 if kind == "padded" else None)
     assert set(manifest["formats"]) == {"frozen_graph", "saved_model", "onnx"}
     check_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "evaluated", "columns"),
+    [
+        ({}, "score", {"score": 1}),
+        (
+            {"tau": {}, "pt": {"kind": "regression", "column": "visible_pt"}, "same": {}},
+            "tau",
+            {"pt": 1, "same": 1, "tau": 1},
+        ),
+    ],
+)
+def test_working_points_name_the_output_that_was_evaluated(
+    make_run: Callable[..., Path], tmp_path: Path, outputs: Any, evaluated: str, columns: dict[str, int]
+) -> None:
+    run = make_run(tmp_path / "run", outputs=outputs)
+    points = [{"target": 0.5, "threshold": 0.25, "signal_efficiency": 0.5, "background_efficiency": 0.1}]
+    overall = {"auc": {"value": 0.75, "error": 0.01}, "working_points": points}
+    write_json(run / "metrics.json", {"classifiers": {"gat_cheb": {"overall": overall}}})
+    manifest = read(export(run, tmp_path / "bundle", formats=("onnx",), proof=0))
+    assert manifest["outputs"][0]["columns"] == columns
+    assert manifest["working_points"] == [{**points[0], "output": evaluated}]
+    assert manifest["auc"] == overall["auc"]
 
 
 def test_an_existing_folder_is_kept(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ EXAMPLE: dict[str, Any] = {
             "outputs": {"score": "StatefulPartitionedCall:0"},
         },
     },
-    "working_points": [{"target": 0.5, "threshold": 0.9}],
+    "working_points": [{"target": 0.5, "threshold": 0.9, "output": "score"}],
     "auc": {"value": 0.9, "error": None},
     "tested": [
         {"runtime": "ONNX", "jets": 10, "largest_difference": None, "tolerance": 1e-5, "required": True}
