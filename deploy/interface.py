@@ -161,15 +161,17 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
         model: a Keras model of one or several outputs.
 
     Returns:
-        The model with its outputs side by side (B, C), and the columns of each output by name.
+        The model with its outputs side by side (B, C), and the columns of each output by name: its key where the
+        model has a dictionary of outputs, else its layer's name, with its place in the list where a layer gives
+        several.
 
     Raises:
-        InputError: an output is not (B, C), or an input cannot be passed.
+        InputError: an output is not (B, C), two outputs get the same name, or an input cannot be passed.
     """
     import keras
 
     _check_inputs(model)
-    outputs = dict(zip(model.output_names, model.outputs, strict=True))
+    outputs = dict(zip(_output_names(model), model.outputs, strict=True))
     for name, tensor in outputs.items():
         if len(tensor.shape) != 2 or tensor.shape[-1] is None:
             raise InputError(f"an output must have shape (B, C), {name} of this model has {tensor.shape}")
@@ -178,9 +180,7 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
         rows = {"senders": 1, "receivers": 1, "n_node": 2, "u": 2}
         tried = {t.name: np.zeros((rows.get(t.name, 3), *t.shape[1:]), t.dtype) for t in model.inputs}
         tried["n_node"] += np.array([1, 2], tried["n_node"].dtype)
-        given = model(tried, training=False)
-        given = list(given.values()) if isinstance(given, dict) else [given]
-        for name, values in zip(outputs, given, strict=True):
+        for name, values in zip(outputs, keras.tree.flatten(model(tried, training=False)), strict=True):
             if values.shape[0] != 2:
                 raise InputError(
                     f"an output must be one of graphs; {name} of this model is one of nodes or edges"
@@ -190,6 +190,27 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
         return model, columns
     score = keras.layers.Concatenate(name=OUTPUT, dtype="float32")(list(outputs.values()))
     return keras.Model(model.input, score, name=model.name), columns
+
+
+def _output_names(model: Any) -> list[str]:
+    """Names of the outputs of a model in the order of ``model.outputs``, no two the same."""
+    import keras
+
+    paths = [path for path, _ in keras.tree.flatten_with_path(model.output)]
+    places = ["_".join(map(str, path)) for path in paths]
+    by_key = [any(isinstance(part, str) for part in path) for path in paths]
+    layers = model.output_names
+    names = [
+        place if keyed else f"{layer}_{place}" if layers.count(layer) > 1 else layer
+        for place, keyed, layer in zip(places, by_key, layers, strict=True)
+    ]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise InputError(
+                f"the outputs of a model must have different names; those of {layers[names.index(name)]} and "
+                f"{layers[i]} are both called {name}"
+            )
+    return names
 
 
 def edges_tensors(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
