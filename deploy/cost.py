@@ -16,6 +16,7 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run
+from e2e_tf.training.targets import label_output
 
 __all__ = ["AucCost", "auc_cost", "points_of"]
 
@@ -83,28 +84,33 @@ def points_of(jets: Jets | Images, graphs: GraphData, preprocess: Preprocess) ->
 
 
 def auc_cost(
-    run: Run, scorers: Mapping[str, Score], *, bootstraps: int = 200, batch: int = 64
+    run: Run, scorers: Mapping[str, Score], *, column: int = 0, bootstraps: int = 200, batch: int = 64
 ) -> dict[str, AucCost]:
     """ROC-AUC of every form and its difference from that of Keras, on the test part of the run.
 
     Args:
         run: with its sample still where it was.
-        scorers: scores (B, C) of a batch, by name of the form; the first column is evaluated.
+        scorers: scores (B, C) of a batch, by name of the form.
+        column: of these scores the one of the output that is the label.
         bootstraps: replicas behind the error, at least 2.
         batch: jets in a call of a scorer.
 
     Raises:
-        InputError: the run's sample has gone or changed.
+        InputError: no output of the run is the label, or its sample has gone or changed.
     """
     from e2e_tf.training.metrics import bootstrap, roc_auc
     from e2e_tf.training.predict import predict
     from e2e_tf.training.prepare import prepare
 
+    label = label_output(run.config)
+    if label is None:
+        raise InputError(f"none of the outputs is the label: {', '.join(run.config.outputs)}")
     prepared = prepare(run.config, run.base)
     if prepared.source["sha256"] != run.provenance["data"]["sha256"]:
         raise InputError(f"{run.folder} was trained on another {prepared.source['sample']}")
     test = prepared.test
-    keras = predict(run.model(), test.graphs)[:, 0]
+    scores = predict(run.model(), test.graphs)
+    keras = (scores[label] if label else scores)[:, 0]
     points = points_of(test.jets, test.graphs, run.preprocess)
     # Jets of similar size share a batch, which saves padding.
     order = np.argsort(test.graphs.batch.n_node, kind="stable")
@@ -116,7 +122,7 @@ def auc_cost(
             index = order[start : start + batch]
             rows = np.concatenate([np.arange(starts[jet], starts[jet + 1]) for jet in index])
             found = score(JetBatch(test.graphs.batch.take(index), points[rows]))
-            small[index] = found.reshape(len(index), -1)[:, 0]
+            small[index] = found.reshape(len(index), -1)[:, column]
 
         def change(label: np.ndarray, row: np.ndarray, weight: np.ndarray, small: Any = small) -> float:
             row = row.astype(np.int64)

@@ -107,7 +107,7 @@ def export(
         elif interface == "edges":
             run.preprocess.write(part / "preprocess.json")
         if smaller and not isinstance(run, ModelFile):
-            add_auc_cost(job, entries)
+            add_auc_cost(job, entries, columns)
         write_parity(job)
         (part / "repeat.py").write_bytes((Path(__file__).parent / "repeat.py").read_bytes())
         manifest = _manifest(job, entries, columns)

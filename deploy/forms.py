@@ -24,6 +24,7 @@ from e2e_tf.deploy.runners import onnx_runner
 from e2e_tf.deploy.samples import sized_batches
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import status
+from e2e_tf.training.targets import label_output
 
 __all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms"]
 
@@ -189,13 +190,19 @@ def write_fixed(export: Export, shape: tuple[int, int]) -> Entries:
     return {"fixed": entry}
 
 
-def add_auc_cost(export: Export, entries: Entries) -> None:
-    """Add to the cost of the smaller forms what they cost in ROC-AUC; None where the run's sample has gone.
+def add_auc_cost(export: Export, entries: Entries, columns: dict[str, int]) -> None:
+    """Add to the cost of the smaller forms what they cost in ROC-AUC.
+
+    None where the run's sample has gone or none of its outputs is the label.
 
     Args:
         export: of a run with a test part.
         entries: of the manifest, which are changed.
+        columns: how many of the score each output has, in order.
     """
+    names = list(columns)
+    before = names[: names.index(label)] if (label := label_output(export.run.config)) else []
+    column = sum(columns[name] for name in before)
 
     def scorer(key: str) -> Callable[[Any], np.ndarray]:
         session = onnx_runner(export.folder, entries[key])
@@ -203,7 +210,7 @@ def add_auc_cost(export: Export, entries: Entries) -> None:
 
     found = {key: scorer(key) for key in SMALLER if key in entries}
     try:
-        costs = auc_cost(export.run, found)
+        costs = auc_cost(export.run, found, column=column)
     except InputError as error:
         with status(f"What smaller weights cost in ROC-AUC is not known: {error}"):
             costs = {}

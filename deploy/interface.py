@@ -186,9 +186,14 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
                     f"an output must be one of graphs; {name} of this model is one of nodes or edges"
                 )
     columns = {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
-    if len(outputs) == 1:
+    if isinstance(model.output, keras.KerasTensor):
         return model, columns
-    score = keras.layers.Concatenate(name=OUTPUT, dtype="float32")(list(outputs.values()))
+    (score, *others) = outputs.values()
+    if others:
+        name, taken = OUTPUT, {layer.name for layer in model.layers}
+        while name in taken:  # as a head may be called
+            name += "_"
+        score = keras.layers.Concatenate(name=name, dtype="float32")([score, *others])
     return keras.Model(model.input, score, name=model.name), columns
 
 

@@ -91,7 +91,9 @@ class Cost(_Entry):
     largest_difference: float
     mean_difference: float
     pairs_reordered: float = Field(description="fraction of pairs of jets whose order changes")
-    auc: AucCost | None = Field(None, description="null where the run's sample had gone")
+    auc: AucCost | None = Field(
+        None, description="null where the run's sample had gone or none of its outputs is the label"
+    )
 
 
 class File(_Entry):

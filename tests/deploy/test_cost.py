@@ -22,10 +22,12 @@ from e2e_tf.deploy.cost import auc_cost, points_of
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.deploy.jets import link
+from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.reference import keras_scores
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, sha256, write_json
 from e2e_tf.training.metrics import roc_auc
+from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import prepare
 from e2e_tf.training.run import Run, open_run
 
@@ -33,7 +35,11 @@ from e2e_tf.training.run import Run, open_run
 @pytest.fixture(scope="module")
 def run(make_run: Callable[..., Path], tau_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """An untrained run on 400 jets of the shipped sample."""
-    folder = make_run(tmp_path_factory.mktemp("cost") / "run")
+    return on_sample(make_run(tmp_path_factory.mktemp("cost") / "run"), tau_folder)
+
+
+def on_sample(folder: Path, tau_folder: Path) -> Run:
+    """A run as if it had been trained on 400 jets of the shipped sample."""
     stored = read_json(folder / "config.json")
     stored["base"] = str(tau_folder)
     stored["config"]["data"] |= {"sample": "tau.h5", "split": [0.4, 0.2, 0.4]}
@@ -103,6 +109,47 @@ def test_a_bundle_states_the_cost_and_the_validation_of_its_smaller_forms(run: R
         assert entry["largest_difference"] <= entry["tolerance"]
         assert entry["largest_difference"] > 0
     assert tested["frozen graph of fixed shape, 3 jets of 6"]["jets"] == 36
+
+
+PT = {"kind": "regression", "column": "visible_pt", "jets": "signal"}
+
+
+def test_smaller_forms_of_several_outputs_cost_what_the_one_that_is_the_label_loses(
+    make_run: Callable[..., Path], tau_folder: Path, tmp_path: Path
+) -> None:
+    """A head that is called score, behind others."""
+    mode = {"kind": "multiclass", "column": "decay_mode", "classes": [0, 1, 10, 11], "jets": "signal"}
+    outputs = {"score": {}, "decay_mode": mode, "pt": PT}
+    run = on_sample(make_run(tmp_path / "run", outputs=outputs), tau_folder)
+    folder = export(run, tmp_path / "out", formats=("onnx",), float16_weights=True, int8=True, proof=0)
+    manifest = read_json(folder / "manifest.json")
+    assert list(manifest["outputs"][0]["columns"].items()) == [("decay_mode", 4), ("pt", 1), ("score", 1)]
+    test = prepare(run.config, run.base).test
+    found = predict(run.model(), test.graphs)
+    for key in SMALLER:
+        cost = manifest["formats"][key]["cost"]["auc"]
+        assert cost["keras"] == pytest.approx(roc_auc(test.label, found["score"][:, 0], test.weight))
+        assert abs(cost["difference"]) < 0.05
+    batch = JetBatch(test.graphs.batch, test.graphs.positions)
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    (scores,) = session.run(["score"], padded_feeds(batch))
+    wanted = np.concatenate([found[name] for name in ("decay_mode", "pt", "score")], axis=1)
+    np.testing.assert_allclose(scores, wanted, rtol=0, atol=1e-5)
+
+
+def test_a_regression_alone_is_exported_without_a_cost_in_area(
+    make_run: Callable[..., Path], tau_folder: Path, tmp_path: Path
+) -> None:
+    run = on_sample(make_run(tmp_path / "run", outputs={"pt": PT}), tau_folder)
+    write_json(run.folder / "metrics.json", {"classifiers": {}, "outputs": {"pt": {}}})
+    manifest = read_json(
+        export(run, tmp_path / "out", formats=("onnx",), int8=True, proof=0) / "manifest.json"
+    )
+    assert manifest["outputs"][0]["columns"] == {"pt": 1}
+    assert (manifest["working_points"], manifest["auc"]) == ([], None)
+    cost = manifest["formats"]["onnx_int8"]["cost"]
+    assert cost["auc"] is None
+    assert cost["largest_difference"] > 0
 
 
 def test_without_the_sample_the_cost_is_not_known(run: Run, tmp_path: Path) -> None:

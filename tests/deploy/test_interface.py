@@ -92,6 +92,9 @@ def several(kind: str) -> Any:
         "dictionary": {"tau": first, "muon": second, "kind": dense("t", 2)(x)},
         "nested": {"first": {"b": first, "a": second}, "b": dense("t", 2)(x)},
         "clash": [first, second, dense("shared_1", 2)(x)],
+        "one": {"pt": first},
+        "list of one": [second],
+        "called score": {"score": dense("score")(x), "tau": first},
         "key clash": {"a": {"b": first}, "a_b": second},
     }
     return keras.Model(x, outputs.get(kind, [first, second, dense("t", 2)(x)]))
@@ -104,6 +107,9 @@ def several(kind: str) -> Any:
         ("shared", {"shared_0": 1, "shared_1": 1, "t": 2}),
         ("dictionary", {"kind": 2, "muon": 1, "tau": 1}),
         ("nested", {"b": 2, "first_a": 1, "first_b": 1}),
+        ("one", {"pt": 1}),
+        ("list of one", {"shared": 1}),
+        ("called score", {"score": 1, "tau": 1}),
     ],
 )
 def test_every_output_keeps_its_columns(kind: str, columns: dict[str, int]) -> None:
@@ -114,7 +120,8 @@ def test_every_output_keeps_its_columns(kind: str, columns: dict[str, int]) -> N
     assert list(found.items()) == list(columns.items())
     x = np.random.default_rng(1).normal(0, 1, (5, 6)).astype(np.float32)
     wanted = np.concatenate([np.array(part) for part in keras.tree.flatten(model(x))], axis=1)
-    assert wanted.shape == (5, 4)
+    assert wanted.shape == (5, sum(columns.values()))
+    assert isinstance(joined.output, keras.KerasTensor)
     assert len(np.unique(wanted)) == wanted.size
     np.testing.assert_array_equal(np.array(joined(x)), wanted)
 
