@@ -13,6 +13,7 @@ from e2e_tf.deploy.interface import is_graph_model
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.runtime import load_tensorflow
+from e2e_tf.training.finite import check_finite
 from e2e_tf.training.run import Run, open_run
 
 __all__ = ["ModelFile", "open_source"]
@@ -34,7 +35,7 @@ class ModelFile(Run):
         """The Keras model, loaded in safe mode.
 
         Raises:
-            InputError: the file is damaged, or holds objects that are not registered.
+            InputError: the file is damaged, holds objects that are not registered, or its parameters are not finite.
         """
         if self.loaded is not None:
             return self.loaded
@@ -45,12 +46,13 @@ class ModelFile(Run):
         import e2e_tf.layers  # noqa: F401  # registers the layers
 
         try:
-            return keras.models.load_model(self.file, compile=False, safe_mode=True)
+            model = keras.models.load_model(self.file, compile=False, safe_mode=True)
         except (ValueError, TypeError, OSError, KeyError) as error:
             first = str(error).strip().split("\n")[0]
             raise InputError(
                 f"{self.file} must be a Keras model whose layers are registered by what is imported: {first}"
             ) from error
+        return check_finite(model, self.file)
 
     @property
     def provenance(self) -> dict[str, Any]:

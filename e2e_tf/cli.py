@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from e2e_tf import __version__
-from e2e_tf.errors import EXIT_BAD_INPUT, InputError
+from e2e_tf.errors import EXIT_BAD_INPUT, EXIT_DIVERGED, InputError, TrainingDiverged
 
 __all__ = ["app", "main"]
 
@@ -366,9 +366,12 @@ _renamed("candidates", "dump-jets", dump_jets)
 
 
 def main() -> None:
-    """Entry point: bad input ends with one sentence and exit status 2, without a traceback."""
+    """Entry point: bad input ends with one sentence and exit status 2, a training that diverged with status 1."""
     try:
         app()
     except InputError as error:
         print(f"e2e-tf: error: {error}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+    except TrainingDiverged as error:
+        print(f"e2e-tf: error: {error}", file=sys.stderr)
+        sys.exit(EXIT_DIVERGED)

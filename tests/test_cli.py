@@ -9,6 +9,7 @@ import pytest
 
 from e2e_tf import cli
 from e2e_tf.data.jets import Jets, read_jets, write_jets
+from e2e_tf.errors import TrainingDiverged
 
 
 @pytest.fixture
@@ -148,3 +149,13 @@ def test_what_exists_is_not_overwritten(e2e, tau_folder, run_copy, tmp_path):
         status, _, err = e2e(*command)
         assert (status, "exists already" in one_sentence(err)) == (2, True), command
     assert (existing / "mine").read_text() == "mine"
+
+
+def test_a_training_that_diverged_is_one_sentence_and_status_1(e2e, monkeypatch, tmp_path):
+    def diverges(*_args, **_options):
+        raise TrainingDiverged("the training diverged in epoch 1: loss is nan")
+
+    monkeypatch.setattr("e2e_tf.training.fit.fit", diverges)
+    status, _, err = e2e("fit", "a.toml", "-o", tmp_path / "run")
+    assert status == 1
+    assert one_sentence(err) == "e2e-tf: error: the training diverged in epoch 1: loss is nan"

@@ -1,15 +1,35 @@
-"""Callbacks of a training: order of the data by epoch, progress on the terminal."""
+"""Callbacks of a training: order of the data by epoch, an end where it diverges, progress on the terminal."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+from e2e_tf.errors import TrainingDiverged
 from e2e_tf.terminal import console
+from e2e_tf.training.finite import not_finite
 
-__all__ = ["EpochProgress", "LoaderEpoch"]
+__all__ = ["EndIfDiverged", "EpochProgress", "LoaderEpoch", "divergence"]
+
+
+def divergence(model: Any, logs: Mapping[str, float] | None) -> str:
+    """What is no finite number after an epoch, as words; empty where all is well.
+
+    The losses alone do not tell: the last batch of an epoch may spoil the parameters after its loss was noted.
+
+    Args:
+        model: after the epoch.
+        logs: quantities of the epoch by name.
+    """
+    for name in ("loss", "val_loss"):
+        value = float((logs or {}).get(name, 0.0))
+        if not math.isfinite(value):
+            return f"{name} is {value}"
+    return "parameters of the model are NaN or infinite" if not_finite(model) else ""
 
 
 class LoaderEpoch(keras.callbacks.Callback):
@@ -22,6 +42,23 @@ class LoaderEpoch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set the loader's epoch."""
         self.loader.epoch = epoch
+
+
+class EndIfDiverged(keras.callbacks.Callback):
+    """Ends a training with an exception after an epoch that gave no finite numbers; comes after all other callbacks."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the losses of the epoch and at the parameters.
+
+        Raises:
+            TrainingDiverged: one of them is not finite.
+        """
+        if why := divergence(self.model, logs):
+            raise TrainingDiverged(
+                f"the training diverged in epoch {epoch + 1}: {why}; a lower training.learning_rate or a "
+                "training.clip_norm may help",
+                epoch,
+            )
 
 
 class EpochProgress(keras.callbacks.Callback):

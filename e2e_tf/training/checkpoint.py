@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from e2e_tf.files import new_folder, read_json, write_json
+from e2e_tf.training.callbacks import divergence
 
 __all__ = ["Checkpoint", "last_checkpoint", "load_checkpoint"]
 
@@ -18,7 +19,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     A checkpoint is a folder ``epoch-NNNN`` that appears complete or not at all; older ones are removed only
     when the next is in place. The optimizer's state is in ``model.keras``; Keras does not keep that of the
-    random generators of dropout there, so it is in ``state.json``.
+    random generators of dropout there, so it is in ``state.json``. An epoch that diverged leaves no trace: the
+    checkpoint stays that of the last epoch with finite numbers.
 
     Args:
         folder: where checkpoints go; created.
@@ -41,6 +43,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the checkpoint of the epoch, remove the one before, stop if patience has run out."""
         logs = logs or {}
+        if divergence(self.model, logs):
+            return
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         value = float(logs[self.monitor]) * (-1 if self.monitor.endswith("loss") else 1)

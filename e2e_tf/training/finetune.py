@@ -10,6 +10,7 @@ from typing import Any
 
 from e2e_tf.errors import InputError
 from e2e_tf.models.heads import Outputs, add_heads
+from e2e_tf.training.finite import check_finite
 
 __all__ = ["fine_tune", "freeze"]
 
@@ -55,7 +56,8 @@ def fine_tune(
         A ``keras.Model``, not compiled. Train it at a lower rate than the first time.
 
     Raises:
-        InputError: there is no such file, pattern or head, or the file is no Keras model.
+        InputError: there is no such file, pattern or head, the file is no Keras model, or its parameters are not
+            finite.
     """
     import keras
 
@@ -84,6 +86,7 @@ def _loaded(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"there is no model {path}")
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError) as error:
         raise InputError(f"{path} is not a Keras model that can be loaded ({error})") from error
+    return check_finite(model, path)

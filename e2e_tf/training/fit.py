@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config, read_config
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.loop import compile_model, monitor, new_model, steps_per_epoch, train_model
@@ -45,6 +45,8 @@ def fit(
 
     Raises:
         InputError: the configuration or sample cannot be used, or ``folder`` holds something else.
+        TrainingDiverged: the loss or a parameter became NaN or infinite. The folder is then a finished run of the
+            epochs before, with the best of them; after a first epoch that diverged it has no model.
     """
     if isinstance(config, RunConfig):
         root = Path(base or ".").resolve()
@@ -58,16 +60,23 @@ def fit(
     folder.mkdir(exist_ok=True)
     begin_run(folder, config, root, prepared.preprocess)
     started = time.perf_counter()
-    model, history, best_epoch, resumed = _train(config, prepared, folder)
+    model, history, best_epoch, resumed, diverged = _train(config, prepared, folder)
     provenance = {
         **prepared.provenance(model, config.seed, best_epoch),
         "resumed_at_epochs": resumed,
         "training_seconds": round(time.perf_counter() - started, 1),
     }
+    if diverged is not None:
+        if not history:
+            raise TrainingDiverged(f"{diverged}; {folder} has no model", diverged.epoch) from diverged
+        provenance["diverged_in_epoch"] = diverged.epoch  # counted from 0, as best_epoch
     end_run(folder, history, provenance)
     last = max((folder / "checkpoint").glob("epoch-*"))
     (last / "best.keras").replace(folder / "model.keras")
     shutil.rmtree(folder / "checkpoint")
+    if diverged is not None:
+        kept = f"{folder / 'model.keras'} is the model of epoch {best_epoch + 1}, the best before"
+        raise TrainingDiverged(f"{diverged}; {kept}", diverged.epoch) from diverged
     return open_run(folder)
 
 
@@ -103,8 +112,11 @@ def _same(held: Any, wanted: dict[str, Any]) -> bool:
 
 def _train(
     config: RunConfig, prepared: Prepared, folder: Path
-) -> tuple[Any, dict[str, list[float]], int, list[int]]:
-    """Train from the last checkpoint on; gives the model, the curves, the best epoch and where it was resumed."""
+) -> tuple[Any, dict[str, list[float]], int, list[int], TrainingDiverged | None]:
+    """Train from the last checkpoint on.
+
+    Gives the model, the curves, the best epoch, where it was resumed, and why it ended before its time.
+    """
     from e2e_tf.training.callbacks import EpochProgress
     from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
 
@@ -126,13 +138,16 @@ def _train(
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:
-        train_model(
-            model,
-            options,
-            train,
-            validation,
-            seed=config.seed,
-            callbacks=[EpochProgress(options.epochs, steps), checkpoint],
-            initial_epoch=state["epoch"] + 1,
-        )
-    return model, checkpoint.history, checkpoint.best_epoch, resumed
+        try:
+            train_model(
+                model,
+                options,
+                train,
+                validation,
+                seed=config.seed,
+                callbacks=[EpochProgress(options.epochs, steps), checkpoint],
+                initial_epoch=state["epoch"] + 1,
+            )
+        except TrainingDiverged as error:
+            return model, checkpoint.history, checkpoint.best_epoch, resumed, error
+    return model, checkpoint.history, checkpoint.best_epoch, resumed, None

@@ -194,6 +194,9 @@ def train_model(
 
     Returns:
         The curves: by quantity a number per epoch trained now.
+
+    Raises:
+        TrainingDiverged: the loss or a parameter is NaN or infinite after an epoch.
     """
     size = options.batch_size
     how = {"shuffle": True, "bucket": buckets(model, options.bucket), "seed": seed}
@@ -228,15 +231,18 @@ def run_epochs(
 
     Returns:
         The curves: by quantity a number per epoch trained now.
+
+    Raises:
+        TrainingDiverged: the loss or a parameter is NaN or infinite after an epoch.
     """
-    from e2e_tf.training.callbacks import LoaderEpoch
+    from e2e_tf.training.callbacks import EndIfDiverged, LoaderEpoch
 
     history = model.fit(
         train.dataset(),
         validation_data=None if validation is None else validation.dataset(),
         initial_epoch=initial_epoch,
         epochs=epochs,
-        callbacks=[LoaderEpoch(train), *callbacks],
+        callbacks=[LoaderEpoch(train), *callbacks, EndIfDiverged()],
         shuffle=False,  # the loader does it, reproducibly
         verbose=0,
     ).history

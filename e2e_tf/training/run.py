@@ -26,6 +26,7 @@ from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
+from e2e_tf.training.finite import check_finite
 
 __all__ = [
     "Run",
@@ -67,12 +68,17 @@ class Run:
     preprocess: Preprocess
 
     def model(self) -> Any:
-        """The trained Keras model, loaded in safe mode."""
+        """The trained Keras model, loaded in safe mode.
+
+        Raises:
+            InputError: its parameters are not finite.
+        """
         load_tensorflow()
 
         import keras
 
-        return keras.models.load_model(self.folder / "model.keras", compile=False, safe_mode=True)
+        path = self.folder / "model.keras"
+        return check_finite(keras.models.load_model(path, compile=False, safe_mode=True), path)
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -55,3 +55,13 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
         open_source(tmp_path / "text.keras")
     with pytest.raises(InputError, match="there is no run folder"):
         open_source(tmp_path / "none")
+
+
+def test_a_model_whose_parameters_are_not_finite_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.layers[-1].bias.assign([np.inf])
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(InputError, match=r"every parameter of .*m\.keras must be finite, 1 of 2 arrays"):
+        open_source(tmp_path / "m.keras")

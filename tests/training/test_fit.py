@@ -13,8 +13,9 @@ import pytest
 
 from e2e_tf.config import read_config
 from e2e_tf.data.preprocess import read_preprocess
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.training.fit import fit
+from e2e_tf.training.loop import train_model
 from e2e_tf.training.run import open_run, package_versions
 
 
@@ -110,3 +111,43 @@ def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
     assert len(history) < 40
     assert run.provenance["best_epoch"] == int(np.argmax(history))
     assert len(history) - 1 - int(np.argmax(history)) == 1
+
+
+def test_a_training_that_diverges_at_once_leaves_no_model(tau_folder, tmp_path):
+    text = (tau_folder / "tiny.toml").read_text()
+    text = text.replace("learning_rate = 4e-3", "learning_rate = 1e38\noptimizer = 'sgd'")
+    (tau_folder / "nan.toml").write_text(text)
+    with pytest.raises(TrainingDiverged, match="the training diverged in epoch 1: .* has no model$") as found:
+        fit(tau_folder / "nan.toml", tmp_path / "run")
+    assert found.value.epoch == 0
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "preprocess.json"]
+
+
+def test_a_training_that_diverges_later_keeps_the_best_epoch_before(tau_folder, tmp_path, monkeypatch):
+    """The parameters are spoilt after the third of four epochs; the AUC of such a model may still be a number."""
+    text = (tau_folder / "tiny.toml").read_text()
+    (tau_folder / "four_nan.toml").write_text(text.replace("epochs = 2", "epochs = 4"))
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.trainable_variables[0].assign(self.model.trainable_variables[0] * np.inf)
+                logs["val_auc"] = 1.0
+
+    def spoilt(*args, callbacks=(), **options):
+        return train_model(*args, callbacks=[Spoil(), *callbacks], **options)
+
+    monkeypatch.setattr("e2e_tf.training.fit.train_model", spoilt)
+    with pytest.raises(
+        TrainingDiverged,
+        match=r"diverged in epoch 3: parameters .*model\.keras is the model of epoch [12], the best",
+    ):
+        fit(tau_folder / "four_nan.toml", tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    history = json.loads((run.folder / "history.json").read_text())
+    assert {len(values) for values in history.values()} == {2}
+    assert np.isfinite(list(history.values())).all()
+    assert run.provenance["best_epoch"] == int(np.argmax(history["val_auc"]))
+    assert run.provenance["diverged_in_epoch"] == 2
+    assert all(np.isfinite(weight).all() for weight in weights(run.folder))
+    assert not (run.folder / "checkpoint").exists()
