@@ -14,18 +14,19 @@ in-circle determinant is at most 6 S^4, which fits int64 for S up to 2^15.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from e2e_tf.graph._kernels.compiled import kernel
 
 MAX_SPAN = 1 << 15
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _turn(x, y, a, b, c):
     """Positive where a, b, c turn left."""
     return (x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _in_circle(x, y, a, b, c, d):
     """Positive where d is inside the circle through the counter-clockwise a, b, c; zero on it."""
     ax, ay = x[a] - x[d], y[a] - y[d]
@@ -38,19 +39,19 @@ def _in_circle(x, y, a, b, c, d):
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next(e):
     return e - 2 if e % 3 == 2 else e + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _link(twin, a, b):
     twin[a] = b
     if b >= 0:
         twin[b] = a
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
     """Triangulate n distinct points in lexicographic order; the number of half-edges, 0 if all are collinear.
 
@@ -145,7 +146,7 @@ def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
     return edges
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _root(parent, t):
     while parent[t] != t:
         parent[t] = parent[parent[t]]
@@ -153,14 +154,14 @@ def _root(parent, t):
     return t
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(array, used, needed):
     larger = np.empty(max(2 * len(array), needed), array.dtype)
     larger[:used] = array[:used]
     return larger
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sort_unique(values, count):
     """Sort the first count values in place and drop repetitions; the number left."""
     if count > 32:
@@ -181,7 +182,7 @@ def _sort_unique(values, count):
     return kept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def delaunay(lattice, offsets):
     """Edges of every graph and -1, or no edges and the first graph that spans more than MAX_SPAN."""
     n_graph = len(offsets) - 1
@@ -350,7 +351,7 @@ def delaunay(lattice, offsets):
     return senders[:used].copy(), receivers[:used].copy(), -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unwrap(values, offsets, period):
     """Coordinates on a circle laid out on a line: the circle is cut at the widest gap between the points."""
     out = np.empty(len(values), np.float64)

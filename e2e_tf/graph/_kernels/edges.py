@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from e2e_tf.graph._kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_sorted(senders, receivers):
     """Whether edges are in order of receiver, then sender, without repetition."""
     for e in range(1, len(senders)):
@@ -18,7 +19,7 @@ def is_sorted(senders, receivers):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def merge(senders_a, receivers_a, senders_b, receivers_b):
     """Union of two sorted lists of edges without repetition."""
     size = len(senders_a) + len(senders_b)
@@ -47,7 +48,7 @@ def merge(senders_a, receivers_a, senders_b, receivers_b):
     return senders[:used].copy(), receivers[:used].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_rows(values, old, new, index, out):
     """Rows of the graphs ``index``; ``old`` and ``new`` are the offsets before and after."""
     for g in range(len(index)):
@@ -56,7 +57,7 @@ def take_rows(values, old, new, index, out):
         out[new[g] : new[g + 1]] = values[start : start + rows]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_edges(senders, receivers, node_old, node_new, edge_old, edge_new, index, new_senders, new_receivers):
     """Edges of the graphs ``index``, moved to where their nodes are now, into the last two arguments."""
     for g in range(len(index)):
@@ -68,7 +69,7 @@ def take_edges(senders, receivers, node_old, node_new, edge_old, edge_new, index
         _shifted(receivers[begin:end], shift, new_receivers[edge_new[g] : edge_new[g + 1]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shifted(values, shift, out):
     for i in range(len(out)):
         out[i] = values[i] + shift

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from e2e_tf.graph._kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grid8(cells, offsets):
     n = len(cells)
     largest = 0
@@ -48,7 +49,7 @@ def grid8(cells, offsets):
     return senders[:used].copy(), receivers[:used].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(array, used):
     larger = np.empty(2 * len(array), array.dtype)
     larger[:used] = array[:used]

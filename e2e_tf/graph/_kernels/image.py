@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from e2e_tf.graph._kernels.compiled import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def occupied(images, threshold, by_channel):
     """Pixels above threshold as (image, row, column, channel), their counts, and whether all are finite."""
     n_images, rows, columns, channels = images.shape
@@ -42,14 +43,14 @@ def occupied(images, threshold, by_channel):
     return found[:used].copy(), counts, finite
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pixel(images, image, row, column, channel):
     if row < 0 or column < 0 or row >= images.shape[1] or column >= images.shape[2]:
         return 0.0
     return np.float64(images[image, row, column, channel])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _derivatives(images, image, row, column, channel, laplacian, hessian):
     """float64 arithmetic on float32 pixels, rounded to float32 at the end."""
     centre = _pixel(images, image, row, column, channel)
@@ -69,7 +70,7 @@ def _derivatives(images, image, row, column, channel, laplacian, hessian):
     hessian[2] = 0.25 * corners
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill(images, found, by_channel):
     n = len(found)
     width = 1 if by_channel else images.shape[3]
@@ -85,7 +86,7 @@ def fill(images, found, by_channel):
     return values, laplacian, hessian
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sum_cells(cells, values, start, stop, sums, touched):
     """Add entries of one cell in float64, in their order; the number of cells above zero, put in touched."""
     count = 0
@@ -98,7 +99,7 @@ def _sum_cells(cells, values, start, stop, sums, touched):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hits(track, ecal, hcal, crystals, tower):
     """Nodes of sparse hits; each channel is (cell int32, value float32, offsets int64)."""
     n_jets = len(track[2]) - 1

@@ -8,14 +8,15 @@ multiply and add only with fastmath), so that C++ compiled with -ffp-contract=of
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from e2e_tf.graph._kernels.compiled import kernel
 
 # Below these sizes all k-th distances of a graph are found at once, above them node by node.
 _MATRIX_NODES = 512
 _MATRIX_K = 32
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _difference(a, b, period):
     d = abs(a - b)
     if period > 0 and d > 0.5 * period:
@@ -25,14 +26,14 @@ def _difference(a, b, period):
     return d
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _load(points, start, stop, columns):
     for j in range(start, stop):
         for d in range(points.shape[1]):
             columns[d, j - start] = points[j, d]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _squared_distances(columns, n, i, period, out):
     for d in range(columns.shape[0]):
         column = columns[d]
@@ -51,7 +52,7 @@ def _squared_distances(columns, n, i, period, out):
                 out[j] += difference * difference
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _insert(best, best_index, filled, k, distance, j):
     """Put (distance, j) in its place among the k best, ordered by distance, then index."""
     if filled < k:
@@ -70,7 +71,7 @@ def _insert(best, best_index, filled, k, distance, j):
     return filled
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _take_in(best, first, values, n):
     """Per receiver, put the value into the sorted row of best[first:first + 4]; values holds what falls out.
 
@@ -94,7 +95,7 @@ def _take_in(best, first, values, n):
         values[i] = v
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _knn_matrix(columns, n, k, period, loops, matrix, best, values, chosen, start, senders, receivers, edge):
     """Link the k nearest of all nodes of one graph; the number of edges so far.
 
@@ -137,7 +138,7 @@ def _knn_matrix(columns, n, k, period, loops, matrix, best, values, chosen, star
     return edge
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put(best_index, filled, loops, start, i, senders, receivers, edge):
     """Write the edges to node i from those in best_index (and itself), senders in ascending order."""
     if loops:
@@ -155,7 +156,7 @@ def _put(best_index, filled, loops, start, i, senders, receivers, edge):
         receivers[edge + a] = start + i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, senders, receivers, edge):
     """Link the k nearest of the other nodes of one large graph.
 
@@ -206,7 +207,7 @@ def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, send
         _put(best_index, filled, loops, start, i, senders, receivers, edge + i * taken)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def knn(points, offsets, k, period, loops):
     n_graph = len(offsets) - 1
     dimensions = points.shape[1]
@@ -279,7 +280,7 @@ def knn(points, offsets, k, period, loops):
     return senders, receivers
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def radius(points, offsets, r, period, loops):
     n_graph = len(offsets) - 1
     largest = 0
@@ -308,7 +309,7 @@ def radius(points, offsets, r, period, loops):
     return senders[:edge].copy(), receivers[:edge].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grow(array, used, needed):
     larger = np.empty(max(2 * len(array), needed), array.dtype)
     larger[:used] = array[:used]

@@ -1,0 +1,40 @@
+"""How the kernels are compiled: kept on disk where a folder for that can be written, in memory otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numba import njit
+
+__all__ = ["kernel"]
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function with numba when it is first called, without Python's global lock.
+
+    What was compiled is kept on disk for the next process. Where neither the installation nor the user's cache folder
+    (or ``NUMBA_CACHE_DIR``) can be written, as in containers and batch jobs, every process compiles for itself.
+
+    Args:
+        function: of arrays and numbers, in a module of this folder.
+
+    Returns:
+        The dispatcher of numba.
+    """
+    return njit(cache=_has_cache(), nogil=True)(function)
+
+
+@cache
+def _has_cache() -> bool:
+    """Whether numba finds a folder to write to; for all modules here at once, as they lie in one folder."""
+    try:
+        njit(cache=True)(_nothing)
+    except RuntimeError:  # numba: "cannot cache function: no locator available"
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """What the cache is tried with; never compiled."""
