@@ -157,7 +157,7 @@ def _csr(entries: tuple[Tensor, ...], n_rows: Tensor, transposed: bool) -> Tenso
 def _matrix(rows: Tensor, columns: Tensor, weights: Tensor, n_rows: Tensor) -> Tensor:
     """A square CSR matrix, its gradient left to whoever multiplies by it."""
     index = tf.stack([tf.cast(rows, tf.int64), tf.cast(columns, tf.int64)], axis=1)
-    size = tf.cast(n_rows, tf.int64) + _spare(weights.dtype)
+    size = tf.maximum(tf.cast(n_rows, tf.int64), 1)  # TensorFlow divides by it; see _multiply
     return tf.raw_ops.SparseTensorToCSRSparseMatrix(
         indices=index, values=tf.stop_gradient(weights), dense_shape=tf.stack([size, size])
     )
@@ -165,15 +165,12 @@ def _matrix(rows: Tensor, columns: Tensor, weights: Tensor, n_rows: Tensor) -> T
 
 def _multiply(matrix: Tensor, values: Tensor) -> Tensor:
     """Product of a CSR matrix with rows (n, C), its gradient left to the caller."""
-    spare = _spare(values.dtype)
-    padded = tf.pad(tf.stop_gradient(values), [[0, spare], [0, 0]]) if spare else tf.stop_gradient(values)
-    product = tf.raw_ops.SparseMatrixMatMul(a=matrix, b=padded)
-    return tf.ensure_shape(product[:-spare] if spare else product, values.shape)
-
-
-def _spare(dtype: Any) -> int:
-    """Empty rows of a matrix: in float64 TensorFlow divides by their number, and a graph may have no nodes."""
-    return 1 if dtype == tf.float64 else 0
+    count, given = tf.shape(values)[0], tf.stop_gradient(values)
+    # Without nodes the matrix has one empty row, since TensorFlow divides by the number of rows; nothing is copied
+    # where there are nodes.
+    filled = tf.cond(count > 0, lambda: given, lambda: tf.pad(given, [[0, 1], [0, 0]]))
+    product = tf.raw_ops.SparseMatrixMatMul(a=matrix, b=filled)
+    return tf.ensure_shape(product[:count], values.shape)
 
 
 def _turned(matrix: Tensor, dtype: Any) -> Tensor:

@@ -77,14 +77,15 @@ def test_products_of_edges(kind, traced, transposed, dtype):
 @DTYPES
 @TRACED
 def test_graphs_without_nodes(traced, dtype):
-    """TensorFlow divides by the number of rows in float64, which ends the process."""
-    ends, weights, values = tf.zeros((0,), tf.int32), tf.zeros((0,), dtype), tf.zeros((0, 3), dtype)
+    """TensorFlow divides by the number of rows, which ends the process; sizes are free where a layer is traced."""
+    given = tf.zeros((0,), tf.int32), tf.zeros((0,), dtype), tf.zeros((0, 3), dtype)
 
-    def call():
-        one = CsrMatrix.of(ends, ends, weights, 0).product(values)
+    def call(ends, weights, values):
+        one = CsrMatrix.of(ends, ends, weights, tf.shape(values)[0]).product(values)
         return one, CsrPattern.of(ends, ends).product(values, weights, transposed=True)
 
-    for found in (tf.function(call) if traced else call)():
+    free = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in given]
+    for found in (tf.function(call, input_signature=free) if traced else call)(*given):
         assert found.shape == (0, 3)
 
 
