@@ -1,6 +1,6 @@
 """What each fast kernel of a layer gains over the formula of the layer, in one run.
 
-    python benchmarks/kernels.py [--rounds 15] [--write]
+    python -m benchmarks.kernels [--rounds 15] [--write]
 
 One thread, processor time. Each layer runs in turn with its kernel and within ``plain``, in functions that are traced
 before; the ratio of each round counts, and its median is printed. Graphs of 60 to 100 nodes with 8 neighbours and 64
@@ -20,7 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
-from layers import write_tables  # beside this file
+
+from benchmarks.layers import write_tables
 
 MARKS = ("<!-- kernels: begin -->", "<!-- kernels: end -->")
 GRAPHS, FEATURES, K = 32, 64, 8
@@ -124,7 +125,7 @@ def main() -> None:
             print(lines[-1], flush=True)
     lines += [
         "",
-        f"`python benchmarks/kernels.py --rounds {options.rounds}`: ratios are medians of the rounds' ratios.",
+        f"`python -m benchmarks.kernels --rounds {options.rounds}`: ratios are medians of the rounds' ratios.",
     ]
     if options.write:
         write_tables(MARKS, lines)
