@@ -18,8 +18,15 @@ Tensor = torch.Tensor
 Attributes = dict[str, Any]
 
 
-def _axes(value: Tensor | None) -> list[int]:
-    return [] if value is None else [int(axis) for axis in value.tolist()]
+def _numbers(value: Any) -> list[Any]:
+    """Numbers that say how an operator works: a tensor while shapes are found, a tuple afterwards."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, tuple) else value.reshape(-1).tolist()
+
+
+def _axes(value: Any) -> list[int]:
+    return [int(number) for number in _numbers(value)]
 
 
 def _reduced(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -40,10 +47,10 @@ def _product(a: Attributes, x: Tensor, axes: Tensor | None = None) -> Tensor:
 
 
 def _slice(_: Attributes, x: Tensor, starts: Tensor, ends: Tensor, *more: Tensor) -> Tensor:
-    axes = _axes(more[0]) if more else list(range(len(starts)))
-    steps = _axes(more[1]) if len(more) > 1 else [1] * len(starts)
+    axes = _axes(more[0]) if more else list(range(len(_axes(starts))))
+    steps = _axes(more[1]) if len(more) > 1 else [1] * len(_axes(starts))
     index = [slice(None)] * x.ndim
-    for start, end, axis, step in zip(starts.tolist(), ends.tolist(), axes, steps, strict=True):
+    for start, end, axis, step in zip(_axes(starts), _axes(ends), axes, steps, strict=True):
         if step < 1:
             raise NotImplementedError("Slice with a negative step")
         index[axis] = slice(start, end, step)
@@ -51,34 +58,34 @@ def _slice(_: Attributes, x: Tensor, starts: Tensor, ends: Tensor, *more: Tensor
 
 
 def _reshape(a: Attributes, x: Tensor, shape: Tensor) -> Tensor:
-    sizes = [int(size) for size in shape.tolist()]
+    sizes = _axes(shape)
     if not a.get("allowzero"):
         sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(sizes)]
     return x.reshape(sizes)
 
 
 def _expand(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
-    return x.expand(torch.broadcast_shapes(tuple(x.shape), tuple(shape.tolist()))).clone()
+    return x.expand(torch.broadcast_shapes(tuple(x.shape), tuple(_axes(shape)))).clone()
 
 
 def _pad(
     a: Attributes, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None
 ) -> Tensor:
-    amounts = pads.tolist()
+    amounts = _axes(pads)
     half = len(amounts) // 2
     dims = _axes(axes) if axes is not None else list(range(x.ndim))
     flat = [0] * (2 * x.ndim)
     for i, axis in enumerate(dims):
         flat[2 * (x.ndim - 1 - axis % x.ndim)] = amounts[i]
         flat[2 * (x.ndim - 1 - axis % x.ndim) + 1] = amounts[i + half]
-    fill = 0 if value is None else value.item()
+    fill = 0 if value is None else _numbers(value)[0]
     return torch.nn.functional.pad(x, flat, value=fill)
 
 
 def _split(a: Attributes, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
     axis = a.get("axis", 0)
     if sizes is not None:
-        return torch.split(x, [int(size) for size in sizes.tolist()], axis)
+        return torch.split(x, _axes(sizes), axis)
     return torch.split(x, -(-x.shape[axis] // a["num_outputs"]), axis)
 
 
@@ -87,7 +94,7 @@ def _squeeze(_: Attributes, x: Tensor, axes: Tensor | None = None) -> Tensor:
 
 
 def _unsqueeze(_: Attributes, x: Tensor, axes: Tensor) -> Tensor:
-    rank = x.ndim + len(axes)
+    rank = x.ndim + len(_axes(axes))
     for axis in sorted(axis % rank for axis in _axes(axes)):
         x = x.unsqueeze(axis)
     return x
@@ -102,7 +109,7 @@ def _gather(a: Attributes, x: Tensor, index: Tensor) -> Tensor:
 
 
 def _top(a: Attributes, x: Tensor, k: Tensor) -> tuple[Tensor, ...]:
-    found = torch.topk(x, int(k), a.get("axis", -1), bool(a.get("largest", 1)), bool(a.get("sorted", 1)))
+    found = torch.topk(x, _axes(k)[0], a.get("axis", -1), bool(a.get("largest", 1)), bool(a.get("sorted", 1)))
     return found.values, found.indices
 
 
@@ -126,6 +133,11 @@ def _attention(
     shift = torch.where(seen, bias, floor.to(bias.dtype)).to(q.dtype)
     shift = shift.expand(*q.shape[:-1], k.shape[-1])
     return torch.nn.functional.scaled_dot_product_attention(q, k.transpose(-1, -2), v, shift, scale=1.0)
+
+
+def _product_of_matrices(_: Attributes, x: Tensor, y: Tensor) -> Tensor:
+    # An outer product sums nothing: as a plain product it keeps its type, as the Laplacian's degrees need.
+    return x * y if x.ndim > 1 and y.ndim > 1 and x.shape[-1] == 1 else torch.matmul(x, y)
 
 
 def _layer_norm(a: Attributes, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -164,11 +176,11 @@ OPERATORS: dict[str, Callable[..., Any]] = {
         start.item(), end.item(), step.item(), dtype=start.dtype
     ),
     "ConstantOfShape": lambda a, shape: torch.full(
-        tuple(shape.tolist()), numpy_helper.to_array(a["value"]).item() if "value" in a else 0.0
+        tuple(_axes(shape)), numpy_helper.to_array(a["value"]).item() if "value" in a else 0.0
     ),
     "Transpose": lambda a, x: x.permute(a["perm"]),
     "Where": lambda a, c, x, y: torch.where(c, x, y),
-    "MatMul": lambda a, x, y: torch.matmul(x, y),
+    "MatMul": _product_of_matrices,
     "Gemm": lambda a, x, y, b=None: (
         torch.addmm(b, x, y.T if a.get("transB") else y)
         if b is not None
@@ -254,7 +266,7 @@ class Graph:
             for tensor in model.graph.initializer
         }
         live = {name: torch.from_numpy(feeds[name]).to(self.device) for name in self.inputs}
-        self.constants: dict[str, Tensor] = {}
+        self.constants: dict[str, Any] = {}
         steps: list[tuple[Callable[..., Any], Attributes, list[str], list[str], str]] = []
         last = {name: i for i, node in enumerate(model.graph.node) for name in (*node.input, *node.output)}
         for place, node in enumerate(model.graph.node):
@@ -276,8 +288,12 @@ class Graph:
                 if name and name not in live:
                     key = name if i in fixed else f"{name}@device"
                     value = host[name]
-                    # A number is no tensor to copy: it may stay where it is.
-                    self.constants[key] = value if i in fixed or value.ndim == 0 else value.to(self.device)
+                    # The index of a single entry says which, as sizes do; all else is copied before it is recorded.
+                    stays = i in fixed or (node.op_type == "Gather" and i == 1 and value.ndim == 0)
+                    if i in fixed:
+                        self.constants[key] = tuple(_numbers(value))
+                    else:
+                        self.constants[key] = value if stays else value.to(self.device)
                     names[i] = key
             arguments = [self.constants[n] if n in self.constants else live[n] if n else None for n in names]
             with torch.no_grad():
