@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from processes import python
 
 CODE = """
 from e2e_tf.runtime import load_tensorflow
@@ -15,17 +14,6 @@ from keras.saving import get_registered_object
 print("tensorflow" in sys.modules, get_registered_object("e2e_tf>GATConv").__name__)
 load_tensorflow()
 """
-
-
-def python(code: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=120,
-        check=False,
-    )
 
 
 def test_remarks_of_native_code_are_held_back():
