@@ -13,6 +13,7 @@ import numpy as np
 from e2e_tf.data.features import HIT_FEATURES, JET_FEATURES
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
+from e2e_tf.data.objects import OBJECTS
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
@@ -43,7 +44,8 @@ class Summary:
         size: bytes.
         labels: label to number of entries; empty without labels.
         columns: name to (type or transform, unit, description).
-        counts: name to int64 (entries,), what is drawn and summarised: nodes, edges, hits, candidates.
+        counts: name to int64 (entries,), what is drawn and summarised: nodes, edges, hits,
+            candidates, objects.
         values: name to (entries,), columns of jets.
         label: int8 (entries,) or None.
         attributes: settings and provenance.
@@ -155,6 +157,12 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
             unit = "GeV" if name in ("pt", "energy") else _UNITS.get(name, "")
             columns[f"candidates/{name}"] = (str(values.dtype), unit, "")
         counts["candidates"] = jets.candidates.counts
+    for group, objects in jets.objects.items():
+        known = {column.name: column for column in OBJECTS[group]}
+        for name, values in sorted(objects.columns.items()):
+            unit, text = (known[name].unit, known[name].description) if name in known else ("", "")
+            columns[f"objects/{group}/{name}"] = (str(values.dtype), unit, text)
+        counts[f"{group} objects"] = objects.counts
     return _summary(path, kind, jets, jets.columns, columns, counts)
 
 

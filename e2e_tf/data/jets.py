@@ -1,4 +1,4 @@
-"""Jets in memory and on disk: kinematics, truth, calorimeter and track hits, candidates.
+"""Jets in memory and on disk: kinematics, truth, calorimeter and track hits, candidates, detector objects.
 
 A file of jets is HDF5 with flat arrays and offsets::
 
@@ -8,6 +8,7 @@ A file of jets is HDF5 with flat arrays and offsets::
     /truth/           decay_mode, visible_pt [GeV], visible_eta, visible_phi [rad], visible_mass [GeV]
     /hits/<channel>/  offset (n + 1), cell, value        channel: track [GeV pT], ecal [GeV], hcal [GeV]
     /candidates/      offset (n + 1), pt [GeV], deta, dphi [rad] (relative to the jet), energy [GeV], ...
+    /objects/<kind>/  offset (n + 1), columns of :data:`e2e_tf.data.objects.OBJECTS`: track, ecal, hcal, pixel, vertex
 
 Rows ``offset[i]:offset[i + 1]`` belong to jet ``i``. Every group but ``/jets`` and ``/event`` is optional.
 """
@@ -24,6 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from e2e_tf.data.hdf5 import DAMAGE, attributes_of, check_format, new_group, new_hdf5, set_attributes
+from e2e_tf.data.objects import OBJECTS, check_objects
 from e2e_tf.data.sample import Sample
 from e2e_tf.errors import InputError
 
@@ -113,6 +115,8 @@ class Jets(Sample):
         candidates: particle-flow-like candidates: ``pt``, ``energy`` in GeV, ``deta``, ``dphi`` relative to
             the jet axis, and more by name.
         attributes: settings and provenance (JSON values).
+        objects: what the detector measured around the jet, by kind (``track``, ``ecal``, ``hcal``, ``pixel``,
+            ``vertex``), with the columns of :data:`e2e_tf.data.objects.OBJECTS`.
     """
 
     ONE: ClassVar[str] = "jet"
@@ -125,11 +129,14 @@ class Jets(Sample):
     hits: Mapping[str, Ragged] = field(default_factory=dict)
     candidates: Ragged | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    objects: Mapping[str, Ragged] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         more: dict[str, Sized] = {f"hits/{name}": hits for name, hits in self.hits.items()}
         if self.candidates is not None:
             more["candidates"] = self.candidates
+        more |= {f"objects/{kind}": objects for kind, objects in self.objects.items()}
+        check_objects({kind: objects.columns.keys() for kind, objects in self.objects.items()})
         self.check_lengths(len(self.event), more)
 
     def __len__(self) -> int:
@@ -148,6 +155,7 @@ class Jets(Sample):
             truth={k: v[index] for k, v in self.truth.items()},
             hits={k: v.take(index) for k, v in self.hits.items()},
             candidates=None if self.candidates is None else self.candidates.take(index),
+            objects={k: v.take(index) for k, v in self.objects.items()},
             attributes=self.attributes,
         )
 
@@ -178,6 +186,7 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
         truth=columns(lambda p: p.truth),
         hits={channel: ragged(lambda p, c=channel: p.hits[c]) for channel in first.hits},
         candidates=None if first.candidates is None else ragged(lambda p: p.candidates),
+        objects={kind: ragged(lambda p, k=kind: p.objects[k]) for kind in first.objects},
         attributes=dict(first.attributes if attributes is None else attributes),
     )
 
@@ -206,11 +215,11 @@ def write_jets(path: str | os.PathLike[str], jets: Jets, force: bool = False) ->
         if jets.label is not None:
             columns["label"] = jets.label
         groups: dict[str, Mapping[str, np.ndarray]] = {"jets": jets.columns, "truth": jets.truth}
-        if jets.hits:
-            groups["hits"] = {}
+        groups |= {name: {} for name, found in (("hits", jets.hits), ("objects", jets.objects)) if found}
         ragged = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
         if jets.candidates is not None:
             ragged["candidates"] = jets.candidates
+        ragged |= {f"objects/{kind}": objects for kind, objects in jets.objects.items()}
         groups |= {name: {"offset": rows.offsets, **rows.columns} for name, rows in ragged.items()}
         for group, members in groups.items():
             if members or group != "truth":
@@ -271,26 +280,32 @@ def _read(file: Any, start: int, stop: int | None) -> Jets:
         truth=columns(file["truth"]) if "truth" in file else {},
         hits={name: ragged(group) for name, group in file["hits"].items()} if "hits" in file else {},
         candidates=ragged(file["candidates"]) if "candidates" in file else None,
+        objects={name: ragged(group) for name, group in file["objects"].items()} if "objects" in file else {},
         attributes=json.loads(attributes_of(file)["attributes"]),
     )
 
 
 def _check_values(path: Path, jets: Jets) -> None:
-    quantities = {f"jets/{name}": jets[name] for name in ("pt", "mass") if name in jets.columns}
-    quantities |= {f"hits/{channel}/value": hits["value"] for channel, hits in jets.hits.items()}
-    if jets.candidates is not None:
-        quantities |= {
-            f"candidates/{k}": jets.candidates[k] for k in ("pt", "energy") if k in jets.candidates.columns
-        }
-    for name, values in quantities.items():
-        bad = int(np.count_nonzero(~(np.isfinite(values) & (values >= 0))))
-        if bad:
-            raise InputError(
-                f"{path}: {name} must be finite and not negative [GeV], {bad} of {len(values)} values are not"
-            )
+    # (values, unit) of what must not be negative
+    quantities = {f"jets/{name}": (jets[name], "GeV") for name in ("pt", "mass") if name in jets.columns}
+    quantities |= {f"hits/{channel}/value": (hits["value"], "GeV") for channel, hits in jets.hits.items()}
     finite = {f"jets/{name}": values for name, values in jets.columns.items()} | {"weight": jets.weight}
     if jets.candidates is not None:
-        finite |= {f"candidates/{name}": values for name, values in jets.candidates.columns.items()}
+        found = jets.candidates.columns
+        quantities |= {f"candidates/{k}": (found[k], "GeV") for k in ("pt", "energy") if k in found}
+        finite |= {f"candidates/{name}": values for name, values in found.items()}
+    for kind, objects in jets.objects.items():
+        finite |= {f"objects/{kind}/{name}": values for name, values in objects.columns.items()}
+        for column in OBJECTS[kind]:
+            if column.name in objects.columns and not column.negative:
+                quantities[f"objects/{kind}/{column.name}"] = (objects[column.name], column.unit)
+    for name, (values, unit) in quantities.items():
+        bad = int(np.count_nonzero(~(np.isfinite(values) & (values >= 0))))
+        if bad:
+            of = f" [{unit}]" if unit else ""
+            raise InputError(
+                f"{path}: {name} must be finite and not negative{of}, {bad} of {len(values)} values are not"
+            )
     for name, values in finite.items():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:

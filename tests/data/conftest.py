@@ -9,10 +9,11 @@ import pytest
 
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.objects import OBJECTS
 
 
 def _jets(n: int = 24, seed: int = 0, empty: tuple[int, ...] = (3, -1)) -> Jets:
-    """Random jets; those in ``empty`` have neither hits nor candidates.
+    """Random jets; those in ``empty`` have neither hits nor candidates nor objects but the chosen vertex.
 
     Energies are multiples of 1/64 GeV, so that sums of hits in one crystal do not depend on their order.
     """
@@ -59,11 +60,34 @@ def _jets(n: int = 24, seed: int = 0, empty: tuple[int, ...] = (3, -1)) -> Jets:
         truth={"visible_pt": rng.uniform(20, 200, n).astype(np.float32)},
         hits=hits,
         candidates=Ragged.from_counts(candidates, counts),
+        objects=_objects(np.random.default_rng([seed, 1]), keep),
         attributes={"seed": seed, "process": "test"},
     )
 
 
+def _objects(rng: np.random.Generator, keep: np.ndarray) -> dict[str, Ragged]:
+    """Random objects with every column of the schema, of the jets that ``keep`` says."""
+    whole = {"charge": (-1, 2), "n_hits": (6, 20), "n_pixel_hits": (0, 5), "from_pv": (0, 2)}
+    whole |= {"depth": (1, 5), "layer": (1, 4), "n_tracks": (2, 90)}
+    objects = {}
+    for kind, mean in (("track", 4), ("ecal", 12), ("hcal", 5), ("pixel", 2), ("vertex", 8)):
+        counts = 1 + rng.poisson(mean, len(keep)) if kind == "vertex" else rng.poisson(mean, len(keep)) * keep
+        size = int(counts.sum())
+        columns = {}
+        for column in OBJECTS[kind]:
+            if column.name in whole:
+                values = rng.integers(*whole[column.name], size)
+            elif column.negative:
+                values = rng.normal(0, 0.2, size)
+            else:  # multiples of 1/64, at least one of them: energies, momenta, errors
+                values = rng.integers(1, 1000, size) / 64
+            columns[column.name] = values.astype(column.dtype)
+        objects[kind] = Ragged.from_counts(columns, counts)
+    return objects
+
+
 @pytest.fixture(scope="session")
 def make_jets() -> Callable[..., Jets]:
-    """``make_jets(n=24, seed=0, empty=(3, -1))``: random jets with hits, candidates, truth and labels."""
+    """``make_jets(n=24, seed=0, empty=(3, -1))``: random jets with hits, candidates, objects, truth and
+    labels."""
     return _jets

@@ -38,6 +38,8 @@ def test_a_file_of_jets(files, jets):
     assert summary.columns["candidates/d0"] == ("float32", "cm", "")
     np.testing.assert_array_equal(summary.counts["candidates"], jets.candidates.counts)
     np.testing.assert_array_equal(summary.counts["ecal hits"], jets.hits["ecal"].counts)
+    np.testing.assert_array_equal(summary.counts["track objects"], jets.objects["track"].counts)
+    assert summary.columns["objects/hcal/depth"] == ("uint8", "", "segment in depth, from 1")
     assert summary.size == (folder / "jets.h5").stat().st_size
 
 

@@ -79,6 +79,9 @@ def test_optional_parts_stay_absent(make_jets, tmp_path):
     assert back.candidates is None
     assert not back.hits
     assert not back.truth
+    assert not back.objects
+    with h5py.File(tmp_path / "bare.h5") as file:  # as files of releases before
+        assert sorted(file) == ["event", "jets", "weight"]
 
 
 def test_no_jets_round_trip(make_jets, tmp_path):
@@ -145,7 +148,7 @@ def test_another_version_is_named(make_jets, tmp_path):
         read_jets(path)
 
 
-@pytest.mark.parametrize("name", ["jets", "event", "weight", "hits/track/offset"])
+@pytest.mark.parametrize("name", ["jets", "event", "weight", "hits/track/offset", "objects/track/offset"])
 def test_a_missing_part_is_refused(make_jets, tmp_path, name):
     path = tmp_path / "jets.h5"
     write_jets(path, make_jets(3))
@@ -157,7 +160,16 @@ def test_a_missing_part_is_refused(make_jets, tmp_path, name):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
 @pytest.mark.parametrize(
-    "name", ["jets/pt", "jets/mass", "hits/ecal/value", "candidates/pt", "candidates/energy"]
+    "name",
+    [
+        "jets/pt",
+        "jets/mass",
+        "hits/ecal/value",
+        "candidates/pt",
+        "candidates/energy",
+        "objects/track/pt",
+        "objects/ecal/energy",
+    ],
 )
 def test_an_energy_that_cannot_be_is_refused(make_jets, tmp_path, name, value):
     path = tmp_path / "jets.h5"
@@ -170,7 +182,9 @@ def test_an_energy_that_cannot_be_is_refused(make_jets, tmp_path, name, value):
         read_jets(path)
 
 
-@pytest.mark.parametrize("name", ["jets/eta", "jets/phi", "weight", "candidates/deta", "candidates/d0"])
+@pytest.mark.parametrize(
+    "name", ["jets/eta", "jets/phi", "weight", "candidates/deta", "candidates/d0", "objects/track/dphi_face"]
+)
 def test_a_direction_that_is_not_finite_is_refused(make_jets, tmp_path, name):
     path = tmp_path / "jets.h5"
     write_jets(path, make_jets(8))

@@ -20,6 +20,7 @@ def assert_same_jets(a: Jets, b: Jets, attributes: bool = True) -> None:
         groups = dict(jets.hits)
         if jets.candidates is not None:
             groups["candidates"] = jets.candidates
+        groups |= {f"objects/{kind}": objects for kind, objects in jets.objects.items()}
         for group, ragged in groups.items():
             out[f"{group}/offsets"] = ragged.offsets
             out |= {f"{group}/{k}": v for k, v in ragged.columns.items()}
