@@ -2,7 +2,7 @@
 
     python -m benchmarks.export [--rounds 9] [--jets 128] [--batches 16 128] [--only ours] [--write]
 
-``gat_cheb`` with its default settings and the same weights everywhere.
+``gat_cheb`` with its default settings and the same parameters everywhere.
 
 - Throughput, two threads: jets of 20 to 120 nodes, 17 features, 8 neighbours, in size-sorted batches. Ours is the
   padded interface with the k-NN inside; the others get finished graphs and Laplacians. Spektral and PyTorch

@@ -4,7 +4,7 @@
 
 One thread, processor time. Each layer runs in turn with its kernel and within ``plain``, in functions that are traced
 before; the ratio of each round counts, and its median is printed. Graphs of 60 to 100 nodes with 8 neighbours and 64
-features, 32 in a batch; training is the gradient to features and weights. ``--write`` puts the table into
+features, 32 in a batch; training is the gradient to features and parameters. ``--write`` puts the table into
 docs/benchmarks.md.
 """
 

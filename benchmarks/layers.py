@@ -3,7 +3,7 @@
     python -m benchmarks.layers [--rounds 7] [--threads 2] [--only ours] [--write]
 
 Every library runs in a process and an environment of its own (``sh tests/parity/make_envs.sh`` makes them;
-E2E_TF_SPEKTRAL_PYTHON and E2E_TF_PYG_PYTHON may name others) on the same graphs with the same weights, which are
+E2E_TF_SPEKTRAL_PYTHON and E2E_TF_PYG_PYTHON may name others) on the same graphs with the same parameters, which are
 first checked to give the same scores. Then they take turns, one measurement each, round after round, so that
 what else the machine does hits all of them alike; the ratio of each round counts, and its median is printed.
 
@@ -379,7 +379,7 @@ def measure(kind: str, found: dict[str, str], options: argparse.Namespace, folde
     workers = {}
     for library, python in found.items():  # one after the other, so that they start undisturbed
         workers[library] = Worker(library, python, path, options.threads)
-        print(f"{kind}: {LIBRARIES[library]}, {workers[library].answer()['weights']} weights", flush=True)
+        print(f"{kind}: {LIBRARIES[library]}, {workers[library].answer()['weights']} parameters", flush=True)
     scores = {}
     for library in workers:
         with np.load(f"{path}.{library}.npz") as data:

@@ -9,7 +9,8 @@
 
 Each prints Markdown; all but the first go on where they were stopped. ``confirm`` trains as ``e2e-tf fit`` does: on
 the training part, with the epoch that the validation part likes best; the split stays, the seed chooses the
-weights and the order. The default is the sweep's first trial. The test part, which no trial ever saw, judges.
+initial parameters and the order. The default is the sweep's first trial. The test part, which no trial ever saw,
+compares them.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def confirm(folder: Path, seeds: int, workers: int) -> None:
         row = [name, record.trial, f"{record.score:.4f}", _mean(validation), _mean(test), each]
         rows.append([*row, str(results[0]["parameters"])])
     head = ["configuration", "trial", "validation AUC in the sweep", f"validation AUC, {seeds} seeds"]
-    table([*head, f"test AUC, {seeds} seeds", "each", "weights"], rows)
+    table([*head, f"test AUC, {seeds} seeds", "each", "parameters"], rows)
     difference, error, spread = compare(found, chosen["default"], scores["default"], scores["tuned"])
     print(
         f"\nOn the test part tuned - default = {difference:+.4f}; standard error {spread:.4f} from the seeds, "

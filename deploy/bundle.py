@@ -36,11 +36,18 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{folder} is not a bundle: it has no manifest.json; make one with 'e2e-tf export'")
     manifest = read_json(folder / "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
-        raise InputError(f"{folder / 'manifest.json'} is not the manifest of a bundle")
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise InputError(
+            f"{folder / 'manifest.json'} is not the manifest of a bundle: its format must be {MANIFEST_FORMAT!r}, "
+            f"it is {found!r}"
+        )
     check_manifest(manifest, str(folder / "manifest.json"))
     unlisted = sorted(_named(manifest) - _listed(manifest))
     if unlisted:
-        raise InputError(f"{folder / 'manifest.json'} lists no checksum of {', '.join(unlisted)}")
+        raise InputError(
+            f"{folder / 'manifest.json'} lists no checksum of {', '.join(unlisted)}; it must list one for every "
+            "file that scores depend on"
+        )
     for name, expected in manifest["checksums"].items():
         if not (folder / name).is_file():
             raise InputError(f"{folder} lacks {name}, which its manifest lists")

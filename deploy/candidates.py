@@ -80,6 +80,9 @@ def _columns(columns: Mapping[str, Any]) -> bytes:
         if values.dtype.kind in "iu" and not np.array_equal(
             single.astype(np.float64), values.astype(np.float64)
         ):
-            raise InputError(f"the column {name} holds integers beyond 2^24, which float32 cannot")
+            raise InputError(
+                f"the column {name} must hold integers that float32 can hold, as all up to 2^24; it goes from "
+                f"{values.min()} to {values.max()}"
+            )
         parts += [_name(name), single.tobytes()]
     return b"".join(parts)

@@ -114,7 +114,9 @@ def _run(
         raise InputError(f"{runner} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
     found = np.fromfile(out, "<f4")
     if found.size != sum(sizes):
-        raise InputError(f"{runner} gave {found.size} scores for {sum(sizes)}")
+        raise InputError(
+            f"{runner} must give {sum(sizes)} scores, it gave {found.size}; 'make cpp' builds it again"
+        )
     library = "ONNX Runtime" if backend == "onnx" else "TensorFlow"
     version = json.loads(done.stdout.splitlines()[-1])["version"]
     return np.split(found, np.cumsum(sizes)[:-1]), f"{library} {version}"

@@ -37,7 +37,8 @@ def link(preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray) -> tupl
     impossible = {"radius"} if space.on_lattice else {"grid8"}
     for rule in preprocess.spec.names:
         if rule in impossible:
-            raise InputError(f"the rule {rule} needs other coordinates than {', '.join(space.columns)}")
+            wanted = "the rows and columns of a grid" if rule == "grid8" else "angles"
+            raise InputError(f"the rule {rule} needs {wanted} as coordinates, not {', '.join(space.columns)}")
     if space.on_lattice:
         return build_edges(preprocess.spec, n_node, lattice=points.astype(np.int32))
     return build_edges(preprocess.spec, n_node, points=points, period=space.periods(space.columns))

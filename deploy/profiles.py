@@ -153,7 +153,8 @@ def check_onnx(model: Any, target: Release) -> None:
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type
         if kind.elem_type != onnx.TensorProto.FLOAT or not kind.shape.dim:
-            raise InputError(f"cms::Ort passes float32 tensors of rank 1 or more; {value.name} is not one")
+            came = f"{onnx.TensorProto.DataType.Name(kind.elem_type)} of rank {len(kind.shape.dim)}"
+            raise InputError(f"cms::Ort passes float32 tensors of rank 1 or more; {value.name} is {came}")
 
 
 def _since(onnx: Any, op: str, opset: int) -> bool:
@@ -183,4 +184,4 @@ def check_tensorflow(operations: Iterable[str], target: Release) -> None:
         if op in ("PyFunc", "EagerPyFunc", "PyFuncStateless") or op.startswith(
             ("Variable", "VarHandle", "ReadVariable")
         ):
-            raise InputError(f"a frozen graph must hold no {op}; it cannot leave Python")
+            raise InputError(f"a frozen graph must hold no {op}, which runs in the Python process only")

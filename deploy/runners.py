@@ -78,7 +78,9 @@ def runners(folder: Path, manifest: dict[str, Any]) -> dict[str, tuple[str, Runn
         if form in formats
     }
     if not made:
-        raise InputError(f"{folder} holds no model that a runtime could run")
+        raise InputError(
+            f"{folder} must hold one of {', '.join(_OPENERS)}; it holds {', '.join(formats) or 'none'}"
+        )
     return made
 
 

@@ -299,7 +299,7 @@ def fetch(
 def models(
     name: Annotated[str, typer.Argument(help="Name of a model; without, all of them.")] = "",
 ) -> None:
-    """List the models: what they take and how many weights they have."""
+    """List the models: what they take and how many parameters they have."""
     from e2e_tf.models.listing import list_models
 
     list_models(name)

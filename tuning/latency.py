@@ -42,7 +42,7 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
         data.preprocess.write(folder / "preprocess.json")
         write_json(folder / "provenance.json", {"data": data.source})
         run = Run(folder, config, Path(name), data.preprocess)
-        path = export(run, Path(name) / "handoff", interface="edges", formats=["onnx"]) / "model.onnx"
+        path = export(run, Path(name) / "bundle", interface="edges", formats=["onnx"]) / "model.onnx"
         return time_onnx(path, edges_feeds(jet))
 
 

@@ -197,7 +197,9 @@ def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
         raise InputError(f"{folder} is not a sweep folder: it has no sweep.json; make one with 'e2e-tf tune'")
     stored = read_json(folder / "sweep.json")
     if stored.get("format") != FORMAT:
-        raise InputError(f"{folder / 'sweep.json'} is not of a sweep: its format is {stored.get('format')!r}")
+        raise InputError(
+            f"{folder / 'sweep.json'} is not of a sweep: its format must be {FORMAT!r}, it is {stored.get('format')!r}"
+        )
     config = stored["config"]
     return Sweep(
         folder,

@@ -39,7 +39,10 @@ def float16_weights(model: Any) -> Any:
         if values.dtype != np.float32 or values.size <= _SMALL:
             continue
         if np.abs(values).max() > np.finfo(np.float16).max:
-            raise InputError(f"the weight {tensor.name} is too large for float16: {np.abs(values).max():.3g}")
+            raise InputError(
+                f"the parameter {tensor.name} is too large for float16, which ends at 65504: "
+                f"{np.abs(values).max():.3g}"
+            )
         name = f"{tensor.name}_float16"
         casts.append(
             onnx.helper.make_node(

@@ -155,7 +155,7 @@ def attributes_of(file: Any) -> dict[str, Any]:
         attributes[name] = int(value) if np.issubdtype(type(value), np.integer) else _text(value)
     written = attributes.pop(_DIGEST, None)
     if written is not None and written != _digest(attributes):
-        raise InputError("its attributes are damaged, their checksum is another")
+        raise InputError("its attributes are damaged: their checksum differs from the one that was written")
     return attributes
 
 

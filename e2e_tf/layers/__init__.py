@@ -1,4 +1,4 @@
-"""Graph layers for Keras 3: Spektral's names, weights and numbers, written so that they export.
+"""Graph layers for Keras 3: Spektral's names, parameters and numbers, written so that they export.
 
 Importing this module registers every layer, so that ``keras.models.load_model`` finds them in safe mode.
 """

@@ -23,7 +23,7 @@ class WeightedBatchNormalization(keras.layers.Layer):
     .. math::
         y = \gamma \frac{x - \mu}{\sqrt{\sigma^2 + 10^{-3}}} + \beta
 
-    Weights, their order and numbers are those of ``keras.layers.BatchNormalization``, whose mask only knows
+    Parameters, their order and numbers are those of ``keras.layers.BatchNormalization``, whose mask only knows
     rows that count or do not; padded blocks need an edge that is listed twice to count twice. A batch
     without rows leaves the moving statistics as they are.
 

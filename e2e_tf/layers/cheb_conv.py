@@ -29,7 +29,7 @@ class ChebConv(SpektralChebConv):
         X' = \sigma\Big(\sum_{k=0}^{K-1} T_k(\tilde L)\, X W_k + b\Big), \quad
         T_0 = 1,\; T_1 = \tilde L,\; T_k = 2 \tilde L T_{k-1} - T_{k-2}
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
+    Same constructor, parameters (names, shapes, order) and numbers as ``spektral.layers.ChebConv``. Unless there
     are more channels than features, the features are multiplied by the kernels first and the recurrence runs
     from the highest order down (Clenshaw), so that only ``channels`` columns are propagated. Departure: no mask
     is applied (padded slots neither send nor receive).

@@ -39,7 +39,7 @@ class GATConv(SpektralGATConv):
         x'_i = \sigma\Big(\sum_{j \in N(i) \cup \{i\}} \alpha_{ij} W x_j + b\Big), \quad
         \alpha_{ij} = \mathrm{softmax}_j\, \mathrm{LeakyReLU}(a_s^T W x_i + a_n^T W x_j)
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.GATConv``. Departures:
+    Same constructor, parameters (names, shapes, order) and numbers as ``spektral.layers.GATConv``. Departures:
     no mask is applied (padded slots send nothing, because no edge leaves them); ``get_config`` also keeps
     ``add_self_loops``, which Spektral loses; dense blocks hold multiplicities, so that an edge listed twice
     counts twice in both forms; without self loops, a node that receives nothing gives ``activation(bias)``.

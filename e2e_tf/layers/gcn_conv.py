@@ -25,7 +25,7 @@ class GCNConv(SpektralGCNConv):
     .. math::
         X' = \sigma(\hat A X W + b), \quad \hat A = D^{-1/2} (A + 1) D^{-1/2}
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.GCNConv``, which also
+    Same constructor, parameters (names, shapes, order) and numbers as ``spektral.layers.GCNConv``, which also
     takes :math:`\hat A` ready made: :class:`NormalizedAdjacency` makes it inside the model. The narrower of
     input and output is propagated. Departure: no mask is applied (padded slots send nothing).
 

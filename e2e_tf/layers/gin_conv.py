@@ -26,9 +26,9 @@ class GINConv(SpektralGINConv):
     .. math::
         x'_i = \mathrm{MLP}\Big((1 + \epsilon) x_i + \sum_{j \in N(i)} x_j\Big)
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.GINConv``. Departures:
+    Same constructor, parameters (names, shapes, order) and numbers as ``spektral.layers.GINConv``. Departures:
     dense blocks are accepted, with a mask, because batch normalisation in the MLP must not see empty slots;
-    all weights are made in ``build``.
+    all parameters are made in ``build``.
 
     Args:
         channels: output channels.
@@ -114,7 +114,8 @@ class GINConv(SpektralGINConv):
         normalised = self.mlp_batchnorm and bool(self.mlp_hidden)
         if dense and len(x.shape) == 3 and normalised and not rest:
             raise InputError(
-                "blocks need a mask, [x, a, mask], for batch normalisation to leave out empty slots"
+                "blocks need the inputs [x, a, mask], since batch normalisation leaves out empty slots by the mask; "
+                "got [x, a]"
             )
         if dense:
             received = aggregate_blocks(x, tf.cast(a, x.dtype), self.agg)

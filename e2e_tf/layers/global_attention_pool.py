@@ -23,7 +23,7 @@ class GlobalAttentionPool(GlobalPool):
     .. math::
         y = \sum_i \sigma(W_2 x_i + b_2) \odot (W_1 x_i + b_1)
 
-    Constructor, weights and numbers are those of ``spektral.layers.GlobalAttentionPool``. Departure from the
+    Constructor, parameters and numbers are those of ``spektral.layers.GlobalAttentionPool``. Departure from the
     paper: no tanh around the features and the sum, as in Spektral.
 
     Args:

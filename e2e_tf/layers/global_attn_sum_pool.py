@@ -21,7 +21,7 @@ class GlobalAttnSumPool(GlobalPool):
     .. math::
         y = \sum_i \alpha_i x_i, \quad \alpha = \mathrm{softmax}_i(a^T x_i)
 
-    Constructor, weights and numbers are those of ``spektral.layers.GlobalAttnSumPool``.
+    Constructor, parameters and numbers are those of ``spektral.layers.GlobalAttnSumPool``.
 
     Args:
         attn_kernel_initializer, attn_kernel_regularizer, attn_kernel_constraint: of the vector a.

@@ -25,7 +25,7 @@ class GraphSageConv(SpektralGraphSageConv):
         x'_i = \sigma\Big(\frac{h_i}{\|h_i\|}\Big), \quad
         h_i = W \big[x_i \,\|\, \mathrm{AGGREGATE}_{j \in N(i) \cup \{i\}}\, x_j\big] + b
 
-    Same constructor, weights (names, shapes, order) and numbers as ``spektral.layers.GraphSageConv``.
+    Same constructor, parameters (names, shapes, order) and numbers as ``spektral.layers.GraphSageConv``.
     Departures from the paper, as in Spektral: the node is in its own neighbourhood, all neighbours are taken
     rather than a sample, and the activation follows the normalisation. Departure from Spektral: dense blocks
     are accepted. On edges ``prod`` does not export.

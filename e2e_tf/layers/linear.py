@@ -1,4 +1,4 @@
-"""Products of node features with weights, shared by the layers."""
+"""Products of node features with trained matrices, shared by the layers."""
 
 from __future__ import annotations
 

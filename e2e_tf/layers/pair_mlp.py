@@ -62,7 +62,7 @@ class PairMLP(keras.layers.Layer):
         self.norms = [WeightedBatchNormalization(dtype=self.dtype_policy) for _ in units] if batchnorm else []
 
     def build(self, features: int, edge_features: int = 0) -> None:
-        """Make the weights, for nodes with ``features`` and edges with ``edge_features``."""
+        """Make the parameters, for nodes with ``features`` and edges with ``edge_features``."""
         self.features = features
         width = 2 * features + edge_features
         for i, layer in enumerate(self.layers):

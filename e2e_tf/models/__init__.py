@@ -1,7 +1,7 @@
 """Models by name, each a Keras functional model built from a small dataclass.
 
 :data:`MODELS` says what each takes. Graph models take disjoint batches and turn them into padded blocks in a
-layer called ``blocks``, where a hand-off can cut.
+layer called ``blocks``, where an export can cut.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class ModelEntry(NamedTuple):
         build: function of (n_features, n_globals, settings, outputs).
         inputs: ``graph``, ``image`` or ``dense``.
         summary: a few words.
-        example: n_features and n_globals that ``weights`` was counted for.
-        weights: number of weights of the default settings with one output.
+        example: n_features and n_globals that ``parameters`` was counted for.
+        parameters: number of parameters of the default settings with one output.
     """
 
     settings: type
@@ -83,7 +83,7 @@ class ModelEntry(NamedTuple):
     inputs: str
     summary: str
     example: tuple[int, int]
-    weights: int
+    parameters: int
 
 
 MODELS: dict[str, ModelEntry] = {

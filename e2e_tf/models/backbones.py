@@ -1,4 +1,4 @@
-"""Image networks of keras.applications as parts of a model: weights, scaling, frozen layers."""
+"""Image networks of keras.applications as parts of a model: pretrained parameters, scaling, frozen layers."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def backbone(name: str, height: int, width: int, pretrained: bool | str, trainab
     Args:
         name: a name in :data:`BACKBONES`.
         height, width: of the images.
-        pretrained: start from ImageNet weights: True downloads them or takes Keras' cached copy, a path reads
-            that file of weights.
+        pretrained: start from parameters trained on ImageNet: True downloads them or takes Keras' cached copy, a
+            path reads that file of parameters.
         trainable_last: only so many layers at the end can be trained; -1 for all.
 
     Returns:
         A ``keras.Model`` named ``name`` that gives features (B, h, w, C), h and w about 1 / 32 of the images'.
 
     Raises:
-        InputError: the network is unknown, the images are too small, or the weights cannot be had.
+        InputError: the network is unknown, the images are too small, or the pretrained parameters cannot be had.
     """
     import keras
 
@@ -49,7 +49,9 @@ def backbone(name: str, height: int, width: int, pretrained: bool | str, trainab
     weights: str | None = None
     if isinstance(pretrained, str):
         if not Path(pretrained).is_file():
-            raise InputError(f"pretrained must be true, false or a file of weights; there is no {pretrained}")
+            raise InputError(
+                f"pretrained must be true, false or a file of parameters; there is no {pretrained}"
+            )
         weights = os.fspath(pretrained)
     elif pretrained:
         weights = "imagenet"
@@ -60,8 +62,8 @@ def backbone(name: str, height: int, width: int, pretrained: bool | str, trainab
         if weights is None:
             raise
         raise InputError(
-            f"the pretrained weights of {name} cannot be had ({type(error).__name__}: {_short(error)}); without "
-            f"a network, copy the file of weights that keras.applications.{kind} downloads and give its path as "
+            f"the pretrained parameters of {name} cannot be had ({type(error).__name__}: {_short(error)}); without "
+            f"a network, copy the file that keras.applications.{kind} downloads and give its path as "
             f"pretrained, or set pretrained to false"
         ) from error
     if trainable_last >= 0:

@@ -23,7 +23,7 @@ class EGammaHybrid:
         dense: units of the dense layer after the pooling.
         l2: weight of its L2 penalty.
         dropout: before and after it.
-        pretrained: start EfficientNetB2 from ImageNet weights; true, false or a file of weights.
+        pretrained: start EfficientNetB2 from parameters trained on ImageNet; true, false or a file of them.
     """
 
     size: tuple[int, int] = (32, 32)
@@ -68,7 +68,7 @@ def egamma_hybrid(
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.image_inputs`.
 
     Raises:
-        InputError: the pretrained weights cannot be had.
+        InputError: the pretrained parameters cannot be had.
     """
     import keras
 

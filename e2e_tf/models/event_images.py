@@ -20,9 +20,9 @@ class EventImages:
     Attributes:
         backbone: ``resnet50``, ``densenet121``, ``inceptionv3``, ``mobilenetv2`` or ``efficientnetb2``.
         size: height and width of the images.
-        pretrained: start from ImageNet weights; true, false or a file of weights.
+        pretrained: start from parameters trained on ImageNet; true, false or a file of them.
         trainable_last: layers at the end of the backbone that can be trained, -1 for all. Freezing makes sense
-            for pretrained weights only, so without them all can.
+            for pretrained parameters only, so without them all can.
         dense: units of the dense layer after the pooling.
         l2: weight of its L2 penalty.
         dropout: after it.
@@ -71,7 +71,7 @@ def event_images(
         A ``keras.Model`` with the inputs of :func:`e2e_tf.models.inputs.image_inputs`.
 
     Raises:
-        InputError: the images do not have three channels, or the pretrained weights cannot be had.
+        InputError: the images do not have three channels, or the pretrained parameters cannot be had.
     """
     import keras
 

@@ -33,7 +33,7 @@ class GATCheb:
         dense: units of the dense layers after the pooling.
         dropout: dropout on attention coefficients and after each dense layer.
         layout: ``blocks`` (dense masked blocks, for graphs up to about 300 nodes) or ``edges`` (edge lists, for
-            larger ones); the weights and the numbers are the same.
+            larger ones); the parameters and the numbers are the same.
     """
 
     channels: tuple[int, ...] = (32, 64, 128)

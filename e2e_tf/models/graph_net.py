@@ -62,7 +62,7 @@ def graph_net(n_features: int, n_globals: int, settings: GraphNet | None = None,
         X' = \mathrm{PReLU}(\mathrm{BN}(\mathrm{ReLU}((A + 1)(X W + b))))
 
     On disjoint batches the loops are added inside, and the graph must not have any; PReLU has one slope per
-    channel and padding enters neither means nor normalisations, so the weights of the published model, which
+    channel and padding enters neither means nor normalisations, so the parameters of the published model, which
     does otherwise, only fit with ``padded_nodes`` (whose adjacency brings its own loops).
 
     Args:

@@ -55,21 +55,21 @@ def list_models(name: str = "") -> None:
         needs, entry = input_needs(name), MODELS[name]
         console.print(f"{name}: {entry.summary}", markup=False)
         console.print(f"inputs: {needs}", markup=False)
-        console.print(f"weights: {_weights(entry)}", markup=False)
+        console.print(f"parameters: {_parameters(entry)}", markup=False)
         for field in dataclasses.fields(entry.settings):
             console.print(f"  {field.name} = {_toml(getattr(entry.settings(), field.name))}", markup=False)
         return
     table = Table(title="Models; 'e2e-tf models NAME' shows the settings", title_justify="left")
-    for column in ("model", "what", "inputs", "weights"):
-        table.add_column(column, justify="right" if column == "weights" else "left")
+    for column in ("model", "what", "inputs", "parameters"):
+        table.add_column(column, justify="right" if column == "parameters" else "left")
     for model, entry in MODELS.items():
-        table.add_row(model, entry.summary, entry.inputs, _weights(entry))
+        table.add_row(model, entry.summary, entry.inputs, _parameters(entry))
     console.print(table)
 
 
-def _weights(entry: ModelEntry) -> str:
+def _parameters(entry: ModelEntry) -> str:
     features, more = entry.example
-    return f"{entry.weights:,} (F = {features}, G = {more})"
+    return f"{entry.parameters:,} (F = {features}, G = {more})"
 
 
 def _toml(value: Any) -> str:

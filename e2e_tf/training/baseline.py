@@ -243,8 +243,8 @@ def train_baseline(
         )
     if weight is not None and np.shape(weight) != label.shape:
         raise InputError(f"weight must have shape {label.shape}, received {np.shape(weight)}")
-    if not np.all(np.isfinite(features)):
-        raise InputError("every feature must be finite, some are NaN or infinite")
+    if bad := int(np.count_nonzero(~np.isfinite(features))):
+        raise InputError(f"every feature must be finite, {bad} of {features.size} values are NaN or infinite")
     n_signal = int(np.count_nonzero(label == 1))
     n_background = int(np.count_nonzero(label == 0))
     if n_signal + n_background != len(label) or min(n_signal, n_background) < 10:

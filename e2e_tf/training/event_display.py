@@ -58,7 +58,10 @@ def plot_event_display(
         )
     ends = np.concatenate([senders, receivers])
     if senders.shape != receivers.shape or np.any((ends < 0) | (ends >= n)):
-        raise InputError(f"senders and receivers must be as many and point to one of {n} nodes")
+        came = f"{len(senders)} and {len(receivers)} from {ends.min(initial=0)} to {ends.max(initial=0)}"
+        raise InputError(
+            f"senders and receivers must be equally many node indices from 0 to {n - 1}, received {came}"
+        )
     with cms_figure(path, text, energy, force) as axes:
         from matplotlib.collections import LineCollection
         from matplotlib.lines import Line2D

@@ -12,7 +12,7 @@ __all__ = ["check_finite", "not_finite"]
 
 
 def not_finite(model: Any) -> list[str]:
-    """Paths of the weights of a model, moving statistics included, that hold NaN or an infinity.
+    """Paths of the parameters of a model, moving statistics included, that hold NaN or an infinity.
 
     Args:
         model: a Keras model.
@@ -31,7 +31,7 @@ def check_finite(model: Any, what: object) -> Any:
         The model.
 
     Raises:
-        InputError: a weight holds NaN or an infinity.
+        InputError: a parameter holds NaN or an infinity.
     """
     if found := not_finite(model):
         raise InputError(

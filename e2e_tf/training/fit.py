@@ -18,6 +18,7 @@ from e2e_tf.training.run import (
     Run,
     begin_run,
     end_run,
+    mark_diverged,
     open_run,
     stored_config,
 )
@@ -68,6 +69,7 @@ def fit(
     }
     if diverged is not None:
         if not history:
+            mark_diverged(folder, diverged)
             raise TrainingDiverged(f"{diverged}; {folder} has no model", diverged.epoch) from diverged
         provenance["diverged_in_epoch"] = diverged.epoch  # counted from 0, as best_epoch
     end_run(folder, history, provenance)

@@ -148,8 +148,8 @@ def checked(
     bad = int(np.count_nonzero(~np.isfinite(score)))
     if bad:
         raise InputError(f"every score must be finite, {bad} of {len(score)} are NaN or infinite")
-    if not np.all(np.isfinite(weight) & (weight >= 0)):
-        raise InputError("every weight must be finite and not negative, some are not")
+    if bad := int(np.count_nonzero(~(np.isfinite(weight) & (weight >= 0)))):
+        raise InputError(f"every weight must be finite and not negative, {bad} of {len(weight)} are not")
     for name, value in (("signal", 1), ("background", 0)):
         if not weight[label == value].sum() > 0:
             raise InputError(f"a ROC curve needs signal and background, the sample holds no {name}")

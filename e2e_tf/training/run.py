@@ -8,6 +8,7 @@
     model.keras       the model of the best epoch
     history.json      one list per quantity, one entry per epoch
     checkpoint/       the last complete epoch, until the run is finished
+    diverged.json     instead of a model, after a training that diverged in its first epoch
     metrics.json, *.png  once evaluated
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.finite import check_finite
@@ -32,12 +33,14 @@ __all__ = [
     "Run",
     "begin_run",
     "end_run",
+    "mark_diverged",
     "open_run",
     "package_versions",
     "provenance_of",
     "stored_config",
 ]
 
+_DIVERGED = "diverged.json"
 _RECORDED = (
     "e2e-tf",
     "tensorflow",
@@ -93,7 +96,8 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
         folder: of the run.
 
     Raises:
-        InputError: the folder is missing, is not a run, or its training has not finished.
+        InputError: the folder is missing, is not a run, or its training has not finished or has diverged in its
+            first epoch.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -101,6 +105,11 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is not a run folder: it has no config.json; make one with 'e2e-tf fit'")
     if not (folder / "model.keras").is_file():
+        if (folder / _DIVERGED).is_file():
+            raise InputError(
+                f"{folder} has no model: {read_json(folder / _DIVERGED)['message']}; run 'e2e-tf fit' with --force "
+                "and a changed configuration"
+            )
         raise InputError(
             f"{folder} has no model.keras; its training has not finished, run 'e2e-tf fit' again to continue"
         )
@@ -132,8 +141,19 @@ def begin_run(folder: Path, config: RunConfig, base: Path, preprocess: Preproces
         base: the folder that relative sample paths start from.
         preprocess: inputs, normalisation and graph.
     """
+    (folder / _DIVERGED).unlink(missing_ok=True)
     write_json(folder / "config.json", stored_config(config, base))
     preprocess.write(folder / "preprocess.json", force=True)
+
+
+def mark_diverged(folder: Path, diverged: TrainingDiverged) -> None:
+    """Note in a run folder that its training diverged before it had a model, for :func:`open_run`.
+
+    Args:
+        folder: the run folder, after :func:`begin_run`, which takes the note away.
+        diverged: what ended the training.
+    """
+    write_json(folder / _DIVERGED, {"epoch": diverged.epoch, "message": str(diverged)})
 
 
 def end_run(

@@ -244,6 +244,11 @@ def _checked(
         )
     if not np.all((label == 0) | (label == 1)):
         raise InputError(f"label must be 0 or 1, received {np.unique(label)[:5].tolist()}")
-    if not np.all(np.isfinite(pt)) or not np.all(np.isfinite(weight) & (weight >= 0)):
-        raise InputError("pt must be finite and weight finite and not negative, some values are not")
+    rules = {
+        "pt must be finite": np.isfinite(pt),
+        "weight must be finite and not negative": np.isfinite(weight) & (weight >= 0),
+    }
+    for rule, fits in rules.items():
+        if bad := int(np.count_nonzero(~fits)):
+            raise InputError(f"{rule}, {bad} of {len(pt)} values are not")
     return pt, label.astype(np.int64), weight

@@ -1,9 +1,9 @@
-"""The tau study: taggers of hadronic taus of 10 to 50 GeV, trained alike, judged on the same jets.
+"""The tau study: taggers of hadronic taus of 10 to 50 GeV, trained alike, evaluated on the same jets.
 
     python -m studies.tau simulate FOLDER [--jets 48000] [--workers 2]
     python -m studies.tau train FOLDER [--workers 2] [--rows NAME ...] [--seeds 1 2 3]
     python -m studies.tau list FOLDER
-    python -m studies.tau choose FOLDER HANDOFF
+    python -m studies.tau choose FOLDER BUNDLE
     python -m studies.tau latency FOLDER
     python -m studies.tau transfer FOLDER
     python -m studies.tau ratios FOLDER
@@ -14,7 +14,7 @@ What was stopped goes on: samples by their chunks, trainings with ``fit`` by the
 not done again. Samples, models and scores stay in FOLDER, results are the small JSON files of
 ``studies/tau/results``, one for each row and seed. ``latency`` adds one of the exported first seeds, measured on an
 idle machine, ``transfer`` one of the scores of real jets by the first seeds on hits, ``ratios`` one of the rejections
-over the trees' on the same jets, from the scores; ``choose`` judges the chosen model and writes its hand-off;
+over the trees' on the same jets, from the scores; ``choose`` evaluates the chosen model and writes its bundle;
 ``fresh`` simulates jets that nothing was chosen by, and compares rows on them; ``report`` writes
 ``docs/studies/tau.md``, with the table of ``studies.quark_gluon FOLDER --data fullsim`` from its ``fullsim.json``.
 """
@@ -48,7 +48,7 @@ def result_path(name: str, seed: int) -> Path:
 
 
 def one(name: str, seed: int, samples: Path) -> None:
-    """Train and judge one row with one seed in this process."""
+    """Train and evaluate one row with one seed in this process."""
     from studies.tau.training import jets_and_weights, one_thread, train
 
     one_thread()
@@ -210,7 +210,7 @@ def main() -> None:
             command.add_argument("--rows", nargs="+", help="all of them if not given")
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
         if name == "choose":
-            command.add_argument("handoff", type=Path)
+            command.add_argument("bundle", type=Path)
         if name == "report":
             command.add_argument("--quark-gluon", type=Path, help="a result, kept for later reports")
         if name == "one":
@@ -229,7 +229,7 @@ def main() -> None:
     elif options.command == "choose":
         from studies.tau.chosen import write_chosen
 
-        write_chosen(folder, options.handoff)
+        write_chosen(folder, options.bundle)
     elif options.command == "fresh":
         compare_fresh(folder, options.jets, options.workers)
     elif options.command == "report":

@@ -1,4 +1,4 @@
-"""The chosen model as one Keras model, judged, and its hand-off."""
+"""The chosen model as one Keras model, evaluated, and its bundle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from e2e_tf.training.run import open_run
 from studies.tau.rows import CHOSEN, ROWS, chosen_folder, run_folder
 
 
-def write_chosen(samples: Path, handoff: Path) -> None:
-    """Join the members of :data:`rows.CHOSEN` to one run, judge it, and export it to ``handoff``."""
+def write_chosen(samples: Path, bundle: Path) -> None:
+    """Join the members of :data:`rows.CHOSEN` to one run, evaluate it, and export it to ``bundle``."""
     folder = chosen_folder(samples)
     runs = [open_run(run_folder(samples, name, seed)) for name, seed in ROWS[CHOSEN].members]
     with new_folder(folder, force=True) as part:
@@ -35,6 +35,6 @@ def write_chosen(samples: Path, handoff: Path) -> None:
             },
         )
     evaluate(folder, baselines=False)
-    export(folder, handoff, force=True, formats=("onnx", "pb"))
-    print(f"{handoff}: {sum(path.stat().st_size for path in handoff.rglob('*')) / 1e6:.1f} MB")
-    print(read_json(handoff / "manifest.json")["working_points"])
+    export(folder, bundle, force=True, formats=("onnx", "pb"))
+    print(f"{bundle}: {sum(path.stat().st_size for path in bundle.rglob('*')) / 1e6:.1f} MB")
+    print(read_json(bundle / "manifest.json")["working_points"])

@@ -27,13 +27,13 @@ CALLS = 2000
 def latency(row: Row, folder: Path) -> dict[str, Any]:
     """Export a run and time it with a jet of :data:`NODES` nodes."""
     with tempfile.TemporaryDirectory() as temporary:
-        handoff = Path(temporary) / "handoff"
+        bundle = Path(temporary) / "bundle"
         source = folder
         if row.image:  # a Keras model whose inputs are tensors: it stands alone
             source = Path(shutil.copy(folder / "model.keras", temporary))
-        export(source, handoff, formats=("onnx",), proof=0)
-        manifest = read_json(handoff / "manifest.json")
-        model = handoff / "model.onnx"
+        export(source, bundle, formats=("onnx",), proof=0)
+        manifest = read_json(bundle / "manifest.json")
+        model = bundle / "model.onnx"
         return {
             "interface": manifest["interface"],
             "bytes": model.stat().st_size,
@@ -42,7 +42,7 @@ def latency(row: Row, folder: Path) -> dict[str, Any]:
 
 
 def one_jet(run: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Tensors of one random jet in the interface of a hand-off."""
+    """Tensors of one random jet in the interface of a bundle."""
     rng = np.random.default_rng(1)
     if manifest["interface"] == "tensors":
         return tensor_batch(manifest["inputs"], 1, rng)

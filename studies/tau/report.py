@@ -127,7 +127,7 @@ def main_table(
 ) -> list[str]:
     """One line a row, of those that have results."""
     lines = [
-        "| classifier, inputs | seeds | weights | ROC-AUC | 1/ε_B at 50 % | at 70 % | of the trees' at 70 % | "
+        "| classifier, inputs | seeds | parameters | ROC-AUC | 1/ε_B at 50 % | at 70 % | of the trees' at 70 % | "
         "at 90 % | training [min] | a jet [ms] |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -138,7 +138,7 @@ def main_table(
         auc = over_seeds(
             [r["auc"]["value"] for r in results], float(np.mean([r["auc"]["error"] for r in results])), 4
         )
-        weights = results[0]["parameters"]
+        parameters = results[0]["parameters"]
         cells = [summary(results, efficiency) for efficiency in (0.5, 0.7, 0.9)]
         ratio = ratios.get(name)
         # One of fewer seeds than there are now would not go with the numbers beside it.
@@ -146,7 +146,7 @@ def main_table(
         cells.insert(2, f"{ratio['value']:.2f} ± {ratio['value_error']:.2f}" if current else "-")
         minutes = [r["cpu_seconds"] / 60 for r in results if r.get("cpu_seconds") and not r.get("resumed")]
         cost = f"{np.mean(minutes):.0f}" if minutes else "-"
-        size = "-" if weights is None else f"{weights:,}"
+        size = "-" if parameters is None else f"{parameters:,}"
         entry = latencies.get(name)
         ms = "-" if entry is None else f"{entry['milliseconds']:.2f}" + "*" * (entry["interface"] == "edges")
         lines.append(

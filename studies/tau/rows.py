@@ -49,7 +49,7 @@ class Row:
     Attributes:
         graph, model, training: sections of the configuration; ``model`` is empty for boosted trees.
         inputs: ``hits``, ``candidates`` or ``both``.
-        seeds: of the weights and the order; the split is the same for all.
+        seeds: of the initial parameters and the order of the jets; the split is the same for all.
         sample: what it is trained on; all are judged on the test part of :data:`ALL`.
         image: side of the image in crystals, for models on images.
         flat: a jet column, whose distance correlation with the score of background is added to the loss.

@@ -1,4 +1,4 @@
-"""Scores of judged jets, one file for each row and seed."""
+"""Scores of the evaluated jets, one file for each row and seed."""
 
 from __future__ import annotations
 

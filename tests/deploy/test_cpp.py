@@ -490,16 +490,16 @@ def test_a_damaged_file_of_tensors_ends_with_2(
     ("arguments", "message"),
     [
         ([], "usage: e2e_tf_run"),
-        (["--backend", "tpu", "HANDOFF", "JETS"], "the backend must be onnx, tf or savedmodel, not 'tpu'"),
+        (["--backend", "tpu", "BUNDLE", "JETS"], "the backend must be onnx, tf or savedmodel, not 'tpu'"),
         (
-            ["--backend", "tf", "--threads", "0", "HANDOFF", "JETS"],
+            ["--backend", "tf", "--threads", "0", "BUNDLE", "JETS"],
             "--threads must be a positive integer, not '0'",
         ),
-        (["--backend", "tf", "--threads", "-1", "HANDOFF", "JETS"], "not '-1'"),
-        (["--backend", "tf", "HANDOFF", "none.bin"], "there is no file of jets none.bin"),
-        (["--backend", "tf", "--colour", "red", "HANDOFF", "JETS"], "unknown option --colour"),
+        (["--backend", "tf", "--threads", "-1", "BUNDLE", "JETS"], "not '-1'"),
+        (["--backend", "tf", "BUNDLE", "none.bin"], "there is no file of jets none.bin"),
+        (["--backend", "tf", "--colour", "red", "BUNDLE", "JETS"], "unknown option --colour"),
         (
-            ["--backend", "tf", "--input", "hits", "HANDOFF", "JETS"],
+            ["--backend", "tf", "--input", "hits", "BUNDLE", "JETS"],
             "--input must be jets or tensors, not 'hits'",
         ),
     ],
@@ -508,7 +508,7 @@ def test_the_runner_explains_bad_input(
     runner: Path, bundles: dict[str, Path], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     write_candidates(tmp_path / "jets.bin", random_jets(2, 1))
-    names = {"HANDOFF": str(bundles["padded"]), "JETS": str(tmp_path / "jets.bin")}
+    names = {"BUNDLE": str(bundles["padded"]), "JETS": str(tmp_path / "jets.bin")}
     done = subprocess.run([runner, *(names.get(a, a) for a in arguments)], capture_output=True, text=True)
     assert done.returncode == 2
     assert message in done.stderr

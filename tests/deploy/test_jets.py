@@ -34,7 +34,7 @@ def test_link_on_the_lattice_has_exact_ties() -> None:
     square = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     senders, _ = link(recipe("knn:2+delaunay+grid8", "hits"), square, np.array([4]))
     assert len(senders) == 12  # every pair: the diagonals of an empty circle are both there
-    with pytest.raises(InputError, match="radius needs other coordinates"):
+    with pytest.raises(InputError, match="radius needs angles as coordinates, not "):
         link(recipe("radius:0.1", "hits"), square, np.array([4]))
 
 

@@ -1,4 +1,4 @@
-"""What a proof runs on."""
+"""What a validation runs on."""
 
 from __future__ import annotations
 

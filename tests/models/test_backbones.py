@@ -36,7 +36,9 @@ def test_pretrained_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no route to host")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
-    with pytest.raises(InputError, match="pretrained weights of mobilenetv2 cannot be had .*no route.* path"):
+    with pytest.raises(
+        InputError, match="pretrained parameters of mobilenetv2 cannot be had .*no route.* path"
+    ):
         build_model(
             "event_images", 3, 0, {"backbone": "mobilenetv2", "size": [32, 32], "pretrained": True}, 3
         )

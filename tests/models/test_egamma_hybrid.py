@@ -20,7 +20,7 @@ def hybrid() -> Any:
 
 
 def test_registry_knows_the_weights(hybrid: Any) -> None:
-    assert hybrid.count_params() == MODELS["egamma_hybrid"].weights
+    assert hybrid.count_params() == MODELS["egamma_hybrid"].parameters
 
 
 def test_egamma_reads_both_channels(hybrid: Any) -> None:

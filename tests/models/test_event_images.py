@@ -15,7 +15,7 @@ from e2e_tf.models import MODELS, build_model
 
 def test_event_images_weights() -> None:
     # ResNet50 without its top has 23,587,712 weights and 2048 channels at its end.
-    resnet = MODELS["event_images"].weights - 23_587_712
+    resnet = MODELS["event_images"].parameters - 23_587_712
     assert resnet == (2048 * 1024 + 1024) + (1024 + 1)
 
 

@@ -118,7 +118,7 @@ print("same")
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "egamma_hybrid"])  # which has its own
 def test_registry_knows_the_weights(name: str) -> None:
     entry = MODELS[name]
-    assert build_model(name, *entry.example).count_params() == entry.weights
+    assert build_model(name, *entry.example).count_params() == entry.parameters
 
 
 def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:

@@ -120,7 +120,12 @@ def test_a_training_that_diverges_at_once_leaves_no_model(tau_folder, tmp_path):
     with pytest.raises(TrainingDiverged, match="the training diverged in epoch 1: .* has no model$") as found:
         fit(tau_folder / "nan.toml", tmp_path / "run")
     assert found.value.epoch == 0
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.json", "preprocess.json"]
+    left = ["config.json", "diverged.json", "preprocess.json"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == left
+    with pytest.raises(
+        InputError, match="diverged in epoch 1: .*learning_rate .* may help; run 'e2e-tf fit' with --force"
+    ):
+        open_run(tmp_path / "run")
 
 
 def test_a_training_that_diverges_later_keeps_the_best_epoch_before(tau_folder, tmp_path, monkeypatch):

@@ -6,9 +6,17 @@ import pytest
 
 from e2e_tf.config import make_config
 from e2e_tf.data.preprocess import read_preprocess
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json
-from e2e_tf.training.run import begin_run, end_run, open_run, package_versions, provenance_of, stored_config
+from e2e_tf.training.run import (
+    begin_run,
+    end_run,
+    mark_diverged,
+    open_run,
+    package_versions,
+    provenance_of,
+    stored_config,
+)
 
 
 def saves(path):
@@ -34,6 +42,22 @@ def test_a_folder_is_a_run_once_it_has_ended(trained, tmp_path):
     ]  # fmt: skip
     assert run.provenance["versions"] == package_versions()
     assert run.provenance["data"] == {"sample": "tau"}
+
+
+def test_a_run_that_starts_anew_forgets_that_it_diverged(trained, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config, preprocess = make_config({"seed": 7}), read_preprocess(trained / "preprocess.json")
+    begin_run(folder, config, tmp_path, preprocess)
+    mark_diverged(folder, TrainingDiverged("loss is nan in epoch 1", 0))
+    assert read_json(folder / "diverged.json") == {"epoch": 0, "message": "loss is nan in epoch 1"}
+    with pytest.raises(
+        InputError, match="has no model: loss is nan in epoch 1; run 'e2e-tf fit' with --force"
+    ):
+        open_run(folder)
+    begin_run(folder, config, tmp_path, preprocess)
+    with pytest.raises(InputError, match="its training has not finished, run 'e2e-tf fit' again"):
+        open_run(folder)
 
 
 def test_versions_name_what_numbers_depend_on():

@@ -150,9 +150,9 @@ def test_retrain_evaluate_export(sweep, harness, folder):
 
     judged = evaluate(folder / "best", bootstraps=10, baselines=False)
     assert 0.3 < judged["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] <= 1
-    code, output = harness.run(folder, "export", "best", "-o", "handoff", "--formats", "onnx", timeout=240)
+    code, output = harness.run(folder, "export", "best", "-o", "bundle", "--formats", "onnx", timeout=240)
     assert code == 0, output
-    assert (folder / "handoff" / "manifest.json").is_file()
+    assert (folder / "bundle" / "manifest.json").is_file()
     code, output = harness.run(folder, "tune", "--retrain", "sweep", "-o", "best")
     assert code == 2
     assert "best exists already" in output

@@ -104,8 +104,12 @@ def owners(path: Path, name: str, index: np.ndarray, rows: np.ndarray, counts: n
         InputError: an index is outside the event's jets.
     """
     index = index.astype(np.int64)
-    if np.any((index < 0) | (index >= np.repeat(counts, rows))):
-        raise InputError(f"{path}: {name} must count the jets of the same event, {index.max()} does not")
+    bad = (index < 0) | (index >= np.repeat(counts, rows))
+    if bad.any():
+        wrong = index[bad][0]
+        raise InputError(
+            f"{path}: {name} must be the number of a jet of the same event, from 0 on; {wrong} is not"
+        )
     return np.repeat(np.cumsum(counts) - counts, rows) + index
 
 

@@ -125,9 +125,11 @@ def _candidates(source: Source, collection: str, jets: Jets, counts: np.ndarray,
     owner = owners(source.path, f"{link}_jetIdx", source.column(f"{link}_jetIdx"), n_links, counts)
     n_candidates = row_counts(source.branch(f"{cands}_pt"))
     index = source.column(f"{link}_{index_name}").astype(np.int64)
-    if np.any((index < 0) | (index >= np.repeat(n_candidates, n_links))):
+    bad = (index < 0) | (index >= np.repeat(n_candidates, n_links))
+    if bad.any():
         raise InputError(
-            f"{source.path}: {link}_{index_name} must count the {cands} of its event, {index.max()} does not"
+            f"{source.path}: {link}_{index_name} must be the number of one of the {cands} of its event, from 0 on; "
+            f"{index[bad][0]} is not"
         )
     row = np.repeat(np.cumsum(n_candidates) - n_candidates, n_links) + index
 

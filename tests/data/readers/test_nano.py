@@ -168,7 +168,9 @@ def test_a_link_must_point_at_a_tau(tmp_path, write):
     products = f4(
         [[(20, 0.5, 3)], []], ("pt", "eta", "phi"), pdgId=([[22], []], np.int32), tauIdx=([[2], []], np.int32)
     )
-    with pytest.raises(InputError, match="TauProd_tauIdx must count the jets of the same event, 2 does not"):
+    with pytest.raises(
+        InputError, match="TauProd_tauIdx must be the number of a jet of the same event, from 0 on; 2 is not"
+    ):
         read_nano_taus(write(tmp_path / "link.root", TauProd=products))
 
 

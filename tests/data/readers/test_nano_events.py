@@ -45,7 +45,9 @@ def test_rows_belong_to_the_jets_of_their_event():
     # Two events of two and one jets, with three and two rows.
     found = owners(PATH, "idx", np.array([0, 1, 1, 0, 0]), np.array([3, 2]), np.array([2, 1]))
     np.testing.assert_array_equal(found, [0, 1, 1, 2, 2])
-    with pytest.raises(InputError, match="idx must count the jets of the same event, 1 does not"):
+    with pytest.raises(
+        InputError, match="idx must be the number of a jet of the same event, from 0 on; 1 is not"
+    ):
         owners(PATH, "idx", np.array([0, 1, 1, 0, 1]), np.array([3, 2]), np.array([2, 1]))
 
 

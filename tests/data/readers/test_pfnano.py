@@ -98,7 +98,8 @@ def test_damaged_links_and_candidates(tmp_path, write):
     content = events()
     content["JetPFCands"] = jagged(np.int32, pFCandsIdx=[[4], [], []], jetIdx=[[0], [], []])
     with pytest.raises(
-        InputError, match="JetPFCands_pFCandsIdx must count the PFCands of its event, 4 does not"
+        InputError,
+        match="JetPFCands_pFCandsIdx must be the number of one of the PFCands of its event, from 0 on; 4 is not",
     ):
         read_pfnano(write(tmp_path / "index.root", content))
     content = events()

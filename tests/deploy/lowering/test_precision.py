@@ -41,7 +41,7 @@ def test_float16_rounds_large_constants_only(
 
 def test_what_float16_cannot_hold_is_named(make_model: Callable[..., Any]) -> None:
     model, _ = product(make_model, scale=1e5)
-    with pytest.raises(InputError, match="the weight w is too large for float16"):
+    with pytest.raises(InputError, match="the parameter w is too large for float16"):
         float16_weights(model)
 
 
