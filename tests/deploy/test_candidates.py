@@ -54,7 +54,7 @@ def test_a_file_of_raw_jets(tmp_path: Path) -> None:
 
 
 def test_integers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the column run holds integers beyond 2"):
+    with pytest.raises(InputError, match="the column run must hold integers that float32 can hold"):
         write_candidates(tmp_path / "x.bin", jets(run=np.array([1, 2, 2**24 + 1])))
     assert not (tmp_path / "x.bin").exists()
 
