@@ -9,7 +9,7 @@ import numpy as np
 from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.table import Table
 
-__all__ = ["CURVATURE", "Impact", "propagate"]
+__all__ = ["CURVATURE", "Impact", "along", "arc_to_cylinder", "closest_approach", "propagate"]
 
 CURVATURE = 0.299792458 * CMS.field_tesla  # pT [GeV] = CURVATURE * charge * radius of the helix [m]
 
@@ -55,7 +55,7 @@ def propagate(
 
     arc = np.where(
         bent,
-        _arc_to_cylinder(direction, turn, vertex, radius),
+        arc_to_cylinder(direction, turn, vertex, radius),
         _line_to_cylinder(direction, vertex, radius),
     )
     level = slope == 0
@@ -80,10 +80,15 @@ def _line_to_cylinder(direction: np.ndarray, vertex: np.ndarray, radius: float) 
     return inward + np.sqrt(np.maximum(inward**2 + radius**2 - (vertex[:, :2] ** 2).sum(1), 0.0))
 
 
-def _arc_to_cylinder(
-    direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray, radius: float
-) -> np.ndarray:
-    """Transverse arc length to the cylinder, infinite where the circle stays inside."""
+def arc_to_cylinder(direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray, radius: float) -> np.ndarray:
+    """Transverse arc length to a cylinder, float64 (n,) [m]; infinite where the circle stays inside.
+
+    Args:
+        direction: float (n, 2), unit vectors of flight across the beam.
+        turn: float (n,), angle turned per transverse length [rad/m], not 0.
+        vertex: float (n, 3) [m].
+        radius: of the cylinder [m].
+    """
     bend = 1.0 / turn  # signed radius of the circle
     centre = vertex[:, :2] + np.stack([-direction[:, 1], direction[:, 0]], 1) * bend[:, None]
     away = np.hypot(centre[:, 0], centre[:, 1])
@@ -95,3 +100,59 @@ def _arc_to_cylinder(
     sense = np.sign(turn)
     steps = [((side * opening - start) * sense) % (2 * np.pi) for side in (1.0, -1.0)]
     return np.where(np.abs(cosine) < 1, np.minimum(*steps) * np.abs(bend), np.inf)
+
+
+def along(
+    charge: np.ndarray, momentum: np.ndarray, vertex: np.ndarray, arc: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where particles are, and where they go, after some way along their helices.
+
+    Args:
+        charge: float (n,), in units of e.
+        momentum: float (n, 4), px, py, pz, E [GeV] at the vertex.
+        vertex: float (n, 3) [m].
+        arc: float (n,), transverse length of the way [m]; negative against the direction of flight.
+
+    Returns:
+        The places, float64 (n, 3) [m], and the momenta there, float64 (n, 4) [GeV].
+    """
+    pt = np.maximum(np.hypot(momentum[:, 0], momentum[:, 1]), 1e-6)
+    bent = charge != 0
+    turn = np.where(bent, -charge * CURVATURE / pt, 1.0)
+    angle = np.where(bent, turn * arc, 0.0)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    px, py = momentum[:, 0], momentum[:, 1]
+    ahead = np.where(bent, sine / turn, arc)
+    aside = np.where(bent, 2 * np.sin(angle / 2) ** 2 / turn, 0.0)
+    place = np.stack(
+        [
+            vertex[:, 0] + (px * ahead - py * aside) / pt,
+            vertex[:, 1] + (py * ahead + px * aside) / pt,
+            vertex[:, 2] + momentum[:, 2] / pt * arc,
+        ],
+        1,
+    )
+    there = momentum.astype(np.float64, copy=True)
+    there[:, 0], there[:, 1] = px * cosine - py * sine, px * sine + py * cosine
+    return place, there
+
+
+def closest_approach(charge: np.ndarray, momentum: np.ndarray, vertex: np.ndarray) -> np.ndarray:
+    """Transverse arc length to the point nearest to the z axis, usually negative, float64 (n,) [m].
+
+    Args:
+        charge: float (n,), in units of e.
+        momentum: float (n, 4), px, py, pz, E [GeV] at the vertex.
+        vertex: float (n, 3) [m].
+    """
+    pt = np.maximum(np.hypot(momentum[:, 0], momentum[:, 1]), 1e-6)
+    dx, dy = momentum[:, 0] / pt, momentum[:, 1] / pt
+    bent = charge != 0
+    turn = np.where(bent, -charge * CURVATURE / pt, 1.0)
+    # From the centre of the circle, the vertex is at the spoke (dy, -dx) / turn; the nearest point of the circle
+    # lies toward the axis.
+    centre_x, centre_y = vertex[:, 0] - dy / turn, vertex[:, 1] + dx / turn
+    spoke_x, spoke_y = dy * np.sign(turn), -dx * np.sign(turn)
+    angle = np.arctan2(spoke_x * -centre_y - spoke_y * -centre_x, spoke_x * -centre_x + spoke_y * -centre_y)
+    straight = -(vertex[:, 0] * dx + vertex[:, 1] * dy)
+    return np.where(bent, angle / turn, straight)

@@ -16,19 +16,24 @@ from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.particles import Particles, visible_particles
 from e2e_tf.sim.pythia import MINIMUM_BIAS, EventGenerator
-from e2e_tf.sim.table import columns_of, joined
+from e2e_tf.sim.table import Table, columns_of, joined
 
 __all__ = [
     "POOL_EVENTS",
+    "Collisions",
     "Pool",
     "density",
+    "draw_collisions",
     "from_primary_vertex",
     "join_deposits",
     "join_particles",
     "minimum_bias",
     "overlay",
+    "place",
+    "placed_rows",
     "pool_columns",
     "pool_of_columns",
+    "turned",
 ]
 
 POOL_EVENTS = 2000  # every use is turned in φ and mirrored in z at random, so few are enough
@@ -87,6 +92,98 @@ def pool_of_columns(columns: Mapping[str, np.ndarray]) -> Pool:
     return Pool(Particles(*(columns[field.name] for field in fields(Particles))), columns["offsets"])
 
 
+@dataclass(frozen=True)
+class Collisions(Table):
+    """Pileup collisions of some events, by rising event.
+
+    Attributes:
+        event: int64 (n,).
+        chosen: int64 (n,), event of the pool.
+        z: float64 (n,), place along the beam [m].
+        angle: float64 (n,), turn around the beam [rad].
+        mirror: float64 (n,), 1, or −1 where z of the pool's event is mirrored.
+    """
+
+    event: np.ndarray
+    chosen: np.ndarray
+    z: np.ndarray
+    angle: np.ndarray
+    mirror: np.ndarray
+
+
+def draw_collisions(
+    rng: np.random.Generator, pool: Pool, events: int, mean: float, detector: Detector = CMS
+) -> Collisions:
+    """Pileup collisions of some events, taken from the pool with repetition.
+
+    Args:
+        rng: random numbers.
+        pool: minimum-bias events.
+        events: number of events.
+        mean: of the Poisson distribution of the number of collisions.
+        detector: its luminous region.
+    """
+    number = rng.poisson(mean, events)
+    total = int(number.sum())
+    chosen = rng.integers(0, len(pool), total)
+    z = detector.beam_spot_sigma_z * rng.standard_normal(total)
+    angle = rng.uniform(0, 2 * np.pi, total)
+    mirror = rng.choice([-1.0, 1.0], total)
+    return Collisions(np.repeat(np.arange(events), number), chosen, z, angle, mirror)
+
+
+def placed_rows(collisions: Collisions, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a table of the pool contributes to collisions.
+
+    Args:
+        collisions: which events of the pool.
+        offsets: int64 (pool events + 1); rows ``offsets[i]:offsets[i + 1]`` of the table are event ``i``.
+
+    Returns:
+        int64 (rows,) rows of the table, and int64 (rows,) the collision each is for.
+    """
+    starts = offsets[collisions.chosen]
+    counts = offsets[collisions.chosen + 1] - starts
+    return ranges(starts, counts), np.repeat(np.arange(len(counts)), counts)
+
+
+def turned(vectors: np.ndarray, collisions: Collisions, of: np.ndarray) -> np.ndarray:
+    """Vectors of the pool turned around the beam and mirrored as their collisions are, float64 like ``vectors``.
+
+    Args:
+        vectors: float64 (n, 3 or more), x, y, z and what stays.
+        collisions: of the events.
+        of: int64 (n,), collision of each vector.
+    """
+    result = vectors.astype(np.float64, copy=True)
+    cosine, sine = np.cos(collisions.angle)[of], np.sin(collisions.angle)[of]
+    x, y = vectors[:, 0], vectors[:, 1]
+    result[:, 0], result[:, 1] = x * cosine - y * sine, x * sine + y * cosine
+    result[:, 2] *= collisions.mirror[of]
+    return result
+
+
+def place(collisions: Collisions, pool: Pool) -> Particles:
+    """The particles of pileup collisions, each collision at its own z; ``origin`` counts them.
+
+    Args:
+        collisions: of the events.
+        pool: from which they were drawn.
+    """
+    rows, of = placed_rows(collisions, pool.offsets)
+    taken = pool.particles.take(rows)
+    vertex = turned(taken.vertex, collisions, of)
+    vertex[:, 2] += collisions.z[of]
+    return Particles(
+        collisions.event[of],
+        taken.pdg_id,
+        taken.charge,
+        turned(taken.momentum, collisions, of),
+        vertex,
+        np.arange(len(taken)),
+    )
+
+
 def overlay(
     rng: np.random.Generator, pool: Pool, events: int, mean: float, detector: Detector = CMS
 ) -> tuple[Particles, np.ndarray]:
@@ -102,32 +199,8 @@ def overlay(
     Returns:
         The particles, each collision at its own z, and int64 (events,) the number of collisions.
     """
-    number = rng.poisson(mean, events)
-    total = int(number.sum())
-    chosen = rng.integers(0, len(pool), total)
-    z = detector.beam_spot_sigma_z * rng.standard_normal(total)
-    angle = rng.uniform(0, 2 * np.pi, total)
-    mirror = rng.choice([-1.0, 1.0], total)
-
-    counts = pool.offsets[chosen + 1] - pool.offsets[chosen]
-    collision = np.repeat(np.arange(total), counts)
-    taken = pool.particles.take(ranges(pool.offsets[chosen], counts))
-    momentum, vertex = taken.momentum.copy(), taken.vertex.copy()
-    cosine, sine = np.cos(angle)[collision], np.sin(angle)[collision]
-    for vectors in (momentum, vertex):
-        x, y = vectors[:, 0].copy(), vectors[:, 1].copy()
-        vectors[:, 0], vectors[:, 1] = x * cosine - y * sine, x * sine + y * cosine
-        vectors[:, 2] *= mirror[collision]
-    vertex[:, 2] += z[collision]
-    particles = Particles(
-        np.repeat(np.arange(events), number)[collision],
-        taken.pdg_id,
-        taken.charge,
-        momentum,
-        vertex,
-        np.arange(len(taken)),
-    )
-    return particles, number
+    collisions = draw_collisions(rng, pool, events, mean, detector)
+    return place(collisions, pool), np.bincount(collisions.event, minlength=events)
 
 
 def join_particles(first: Particles, second: Particles, shift: int) -> Particles:

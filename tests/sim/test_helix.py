@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from e2e_tf.sim.helix import CURVATURE, propagate
+from e2e_tf.sim.helix import CURVATURE, along, closest_approach, propagate
 from e2e_tf.sim.kinematics import four_momentum
 
 BARREL = (1.29, 3.17)
@@ -57,3 +57,39 @@ def test_helix_agrees_with_small_steps():
     # The last step overshoots by at most its length, which is longest along z.
     tolerance = 1.05 * step * np.cosh(eta)
     assert np.all(np.linalg.norm(point - face.position, axis=1) < tolerance)
+
+
+def test_along_turns_positive_particles_clockwise_and_comes_back():
+    # 1 GeV in 3.8 T: a circle of radius 1 / (0.2998 · 3.8) = 0.8778 m; a quarter of it ends below the x axis.
+    momentum = np.array([[1.0, 0.0, 0.5, 2.0]])
+    vertex = np.array([[0.1, 0.2, 0.3]])
+    quarter = np.array([np.pi / 2 * 0.8778])
+    place, there = along(np.array([1.0]), momentum, vertex, quarter)
+    np.testing.assert_allclose(place[0], [0.1 + 0.8778, 0.2 - 0.8778, 0.3 + 0.5 * quarter[0]], atol=1e-4)
+    np.testing.assert_allclose(there[0], [0.0, -1.0, 0.5, 2.0], atol=1e-4)
+    back, again = along(np.array([1.0]), there, place, -quarter)
+    np.testing.assert_allclose(back, vertex, atol=1e-9)
+    np.testing.assert_allclose(again, momentum, atol=1e-9)
+
+
+def test_closest_approach_of_a_particle_from_the_beam_is_its_beginning():
+    rng = np.random.default_rng(0)
+    momentum = np.concatenate([rng.normal(size=(30, 3)), np.full((30, 1), 4.0)], 1)
+    charge = np.tile([1.0, -1.0, 0.0], 10)
+    arc = rng.uniform(0.01, 0.4, 30)
+    place, there = along(charge, momentum, np.zeros((30, 3)), arc)
+    np.testing.assert_allclose(closest_approach(charge, there, place), -arc, atol=1e-9)
+
+
+def test_closest_approach_is_nearest():
+    rng = np.random.default_rng(1)
+    momentum = np.concatenate([rng.normal(size=(20, 3)), np.full((20, 1), 4.0)], 1)
+    charge = np.tile([1.0, -1.0], 10)
+    vertex = rng.uniform(-0.2, 0.2, (20, 3))
+    arc = closest_approach(charge, momentum, vertex)
+    distances = []
+    for step in (-1e-3, 0.0, 1e-3):
+        place, _ = along(charge, momentum, vertex, arc + step)
+        distances.append(np.hypot(place[:, 0], place[:, 1]))
+    assert (distances[1] <= distances[0]).all()
+    assert (distances[1] <= distances[2]).all()

@@ -7,13 +7,16 @@ from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
 from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pileup import (
+    Collisions,
     Pool,
     density,
     from_primary_vertex,
     minimum_bias,
     overlay,
+    placed_rows,
     pool_columns,
     pool_of_columns,
+    turned,
 )
 
 
@@ -102,3 +105,21 @@ def test_tracks_of_other_vertices_are_flagged():
         np.array([0.003, 0.003, 0.003, 0.1, 0.0]),
     )
     np.testing.assert_array_equal(from_primary_vertex(candidates), [1, 0, 0, 1, -1])
+
+
+def test_vectors_of_the_pool_are_turned_and_mirrored():
+    # (1, 2, 3) turned by a quarter is (−2, 1, 3); the second collision is mirrored in z as well.
+    of_events = Collisions(
+        np.array([0, 0]), np.array([0, 0]), np.zeros(2), np.array([np.pi / 2, 0.0]), np.array([1.0, -1.0])
+    )
+    vectors = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    result = turned(vectors, of_events, np.array([0, 1]))
+    np.testing.assert_allclose(result, [[-2.0, 1.0, 3.0], [1.0, 2.0, -3.0]], atol=1e-12)
+    np.testing.assert_array_equal(vectors[0], [1.0, 2.0, 3.0])
+
+
+def test_rows_of_the_pool_by_collision():
+    of_events = Collisions(np.array([0, 1, 1]), np.array([2, 0, 2]), *np.zeros((3, 3)))
+    rows, of = placed_rows(of_events, np.array([0, 2, 2, 5]))
+    np.testing.assert_array_equal(rows, [2, 3, 4, 0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(of, [0, 0, 0, 1, 1, 2, 2, 2])
