@@ -66,6 +66,13 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same file.")] = 1,
     pileup: Annotated[float, typer.Option(help="Mean number of pileup collisions in an event.")] = 0.0,
     detector: Annotated[str, typer.Option(help="Response: cms, or cms2012 tuned to 2012 jets.")] = "cms",
+    objects: Annotated[
+        bool,
+        typer.Option(
+            "--objects",
+            help="Write detector objects too: tracks, crystals, towers, pixel clusters, vertices.",
+        ),
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted simulation.")] = False,
     force: Force = False,
@@ -80,6 +87,7 @@ def simulate(
         output,
         pileup=pileup,
         detector=detector,
+        objects=objects,
         workers=workers,
         resume=resume,
         force=force,

@@ -29,6 +29,20 @@ class Deposits:
     ecal_face: Impact
     hcal_face: Impact
 
+    def take(self, index: np.ndarray) -> Deposits:
+        """Those of the given particles.
+
+        Args:
+            index: int (m,), or a mask, bool (n,).
+        """
+        return Deposits(
+            self.particles.take(index),
+            self.ecal[index],
+            self.hcal[index],
+            self.ecal_face.take(index),
+            self.hcal_face.take(index),
+        )
+
 
 def hadron_response(energy: np.ndarray, detector: Detector = CMS) -> np.ndarray:
     """Mean share of a hadron's energy that the calorimeters measure; the softer the hadron, the less.

@@ -14,11 +14,13 @@ from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.candidates import Candidates, reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, match_taus
 from e2e_tf.sim.detector import DETECTORS, Detector
+from e2e_tf.sim.event_objects import detector_objects
 from e2e_tf.sim.hits import jet_hits
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges
 from e2e_tf.sim.particles import collision_points, visible_particles
 from e2e_tf.sim.pileup import (
     POOL_EVENTS,
+    Collisions,
     Pool,
     density,
     from_primary_vertex,
@@ -67,6 +69,7 @@ class Chunk:
         jets: how many jets; a smaller chunk is the beginning of a larger one.
         pileup: mean number of pileup collisions.
         detector: name in ``DETECTORS``.
+        objects: whether detector objects are made too.
     """
 
     process: str
@@ -76,6 +79,7 @@ class Chunk:
     jets: int
     pileup: float = 0.0
     detector: str = "cms"
+    objects: bool = False
 
     @property
     def index(self) -> int:
@@ -103,7 +107,14 @@ def chunk_of_event(event: np.ndarray) -> np.ndarray:
     return event // _EVENTS_PER_CHUNK
 
 
-def plan(process: str, jets: int, seed: int, pileup: float = 0.0, detector: str = "cms") -> list[Chunk]:
+def plan(
+    process: str,
+    jets: int,
+    seed: int,
+    pileup: float = 0.0,
+    detector: str = "cms",
+    objects: bool = False,
+) -> list[Chunk]:
     """The chunks of a sample; classes are balanced, signal gets the odd jet.
 
     Args:
@@ -112,6 +123,7 @@ def plan(process: str, jets: int, seed: int, pileup: float = 0.0, detector: str 
         seed: of the sample.
         pileup: mean number of pileup collisions.
         detector: a name in ``DETECTORS``.
+        objects: whether detector objects are made too.
     """
     labels = egamma.LABELS if process == egamma.PROCESS else [s.label for s in PROCESSES[process].sources]
     chunks = []
@@ -119,7 +131,7 @@ def plan(process: str, jets: int, seed: int, pileup: float = 0.0, detector: str 
         wanted = jets // 2 + (jets % 2 if label else 0)
         for number, start in enumerate(range(0, wanted, CHUNK_JETS)):
             size = min(CHUNK_JETS, wanted - start)
-            chunks.append(Chunk(process, seed, index, number, size, pileup, detector))
+            chunks.append(Chunk(process, seed, index, number, size, pileup, detector, objects))
     return sorted(chunks, key=lambda chunk: (chunk.number, chunk.source))
 
 
@@ -144,6 +156,9 @@ def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
     if chunk.pileup:
         own = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 1)))
         pileup = Pileup(own, pool or minimum_bias(chunk.seed, POOL_EVENTS), chunk.pileup)
+    objects_rng = None
+    if chunk.objects:
+        objects_rng = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 2)))
     generator = EventGenerator(source.cards, int(sequence.generate_state(1)[0]))
     detector = DETECTORS[chunk.detector]
     parts: list[Jets] = []
@@ -155,7 +170,7 @@ def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
                 f"{made} events gave only {sum(map(len, parts))} of {chunk.jets} jets of {source.name}"
             )
         events = generator.next(BATCH_EVENTS)
-        batch = simulate_events(rng, process, source, events, first + made, detector, pileup)
+        batch = simulate_events(rng, process, source, events, first + made, detector, pileup, objects_rng)
         made += BATCH_EVENTS
         if len(batch):
             parts.append(batch)
@@ -170,6 +185,7 @@ def simulate_events(
     first_event: int,
     detector: Detector,
     pileup: Pileup | None = None,
+    objects_rng: np.random.Generator | None = None,
 ) -> Jets:
     """The selected jets of some events.
 
@@ -181,6 +197,7 @@ def simulate_events(
         first_event: number of the first event.
         detector: its numbers.
         pileup: what is laid over the events.
+        objects_rng: random numbers of detector objects; None makes none.
     """
     vertex_z = collision_points(rng, len(events), detector)
     particles = visible_particles(events, vertex_z)
@@ -188,8 +205,11 @@ def simulate_events(
     tracks = measure_tracks(rng, particles, vertex_z, detector)
     behind = pass_material(rng, particles, detector)
     deposits = impact_on_calorimeters(rng, behind, detector)
+    collisions, collision_of = Collisions(np.arange(len(events)), vertex_z), particles.event
     if pileup is not None:
-        soft, collisions = overlay(pileup.rng, pileup.pool, len(events), pileup.mean, detector)
+        soft, soft_collisions, soft_collision_of = overlay(
+            pileup.rng, pileup.pool, len(events), pileup.mean, detector
+        )
         soft_tracks = measure_tracks(pileup.rng, soft, vertex_z, detector)
         soft_deposits = impact_on_calorimeters(
             pileup.rng, pass_material(pileup.rng, soft, detector), detector
@@ -198,6 +218,8 @@ def simulate_events(
         particles = join_particles(particles, soft, shift)
         tracks = joined([tracks, soft_tracks])
         deposits = join_deposits(deposits, soft_deposits, shift)
+        collisions = joined([collisions, soft_collisions])
+        collision_of = np.concatenate([collision_of, soft_collision_of + len(events)])
         behind = deposits.particles
     candidates = reconstruct(rng, particles, tracks, deposits, vertex_z, detector)
 
@@ -223,7 +245,9 @@ def simulate_events(
         if process.truth == "tau" and not source.label and process.subtract_pileup:
             kept &= near >= 0
         truth |= {
-            "n_pileup": collisions[jets.event].astype(np.int16),
+            "n_pileup": np.bincount(soft_collisions.event, minlength=len(events))[jets.event].astype(
+                np.int16
+            ),
             "generated_pt": np.append(generated.pt, 0.0)[near].astype(np.float32),
         }
     rows = np.flatnonzero(in_range & kept)
@@ -248,6 +272,18 @@ def simulate_events(
     # From the stored axis, so that a reader of the file finds the same window.
     ieta, iphi = window_corner(kinematics["eta"], kinematics["phi"])
     hits = jet_hits(rng, len(events), jets, (ieta, iphi), track_columns, deposits, detector)  # type: ignore[arg-type]
+    objects: dict[str, Ragged] = {}
+    if objects_rng is not None:
+        objects = detector_objects(
+            objects_rng,
+            jets,
+            joined([particles, legs]),
+            joined([tracks, leg_tracks]),
+            deposits,
+            collisions,
+            np.concatenate([collision_of, collision_of[legs.origin]]),
+            detector,
+        )
     if rho is not None:
         kinematics["rho"] = rho[jets.event].astype(np.float32)
     count = len(jets)
@@ -260,6 +296,7 @@ def simulate_events(
         truth=truth,
         hits=hits,
         candidates=_jet_candidates(candidates, jets, process.candidate_radius, origin),
+        objects=objects,
     )
 
 

@@ -10,7 +10,10 @@ Sources, by their short names:
 - *test-beam paper*: The CMS barrel calorimeter response to particle beams from 2 to 350 GeV/c,
   Eur. Phys. J. C 60 (2009) 359;
 - *timing paper*: Time reconstruction and performance of the CMS electromagnetic calorimeter, JINST 5 (2010)
-  T03011.
+  T03011;
+- *pixel paper*: The CMS Phase-1 pixel detector upgrade, JINST 16 (2021) P02027;
+- *HCAL report*: CMS technical design report for the Phase 1 upgrade of the hadron calorimeter,
+  CERN-LHCC-2012-015 (2012).
 
 Numbers marked "chosen" are effective values of this parametrisation, not of a paper.
 """
@@ -19,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["CMS", "CMS_2012", "DETECTORS", "TIMING", "Detector", "Timing"]
+__all__ = ["CMS", "CMS_2012", "DETECTORS", "READOUT", "TIMING", "Detector", "Readout", "Timing"]
 
 
 @dataclass(frozen=True)
@@ -130,3 +133,42 @@ class Timing:
 
 
 TIMING = Timing()
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What detector objects need beyond the detector itself; lengths in metres unless the name says otherwise.
+
+    Attributes:
+        radius: objects up to this ΔR from the jet axis are kept.
+        pixel_radii: of the first layers of the barrel (pixel paper).
+        pixel_half_length: of these layers (pixel paper).
+        pixel_efficiency: of a layer (pixel paper: above 99 % but for the innermost at high rate).
+        hits_eta, hits: layers that a track from the beam crosses, by |η| (chosen, near the detector paper's three
+            pixel and ten or more strip layers).
+        hit_efficiency: of a layer (tracking paper: above 99 % for good modules; chosen, dead ones included).
+        vertex_resolution_cm: along the beam, a / √(number of tracks) (chosen: 20 µm for 50 tracks, near the
+            tracking paper's figures).
+        depth_edges: ends of the depth segments of HCAL towers in interaction lengths from its face, the last
+            open; near the segmentation of the HCAL report (layers 1, 2 to 4, 5 to 9, 10 to 17).
+        depth_threshold: lowest energy of a segment [GeV], as CMS's particle flow takes them in Run 3.
+        shower_depth: shape and scale [interaction lengths] of the gamma distribution of energy along a hadronic
+            shower, after its start (chosen).
+        shower_growth: how the scale grows with ln(E / GeV) (chosen).
+    """
+
+    radius: float = 0.5
+    pixel_radii: tuple[float, ...] = (0.029, 0.068, 0.109)
+    pixel_half_length: float = 0.274
+    pixel_efficiency: float = 0.99
+    hits_eta: tuple[float, ...] = (0.0, 0.9, 1.6, 2.5)
+    hits: tuple[float, ...] = (13.0, 15.0, 16.0, 12.0)
+    hit_efficiency: float = 0.97
+    vertex_resolution_cm: float = 0.014
+    depth_edges: tuple[float, ...] = (0.4, 1.4, 3.1)
+    depth_threshold: tuple[float, ...] = (0.1, 0.2, 0.3, 0.3)
+    shower_depth: tuple[float, float] = (1.5, 0.40)
+    shower_growth: float = 0.06
+
+
+READOUT = Readout()

@@ -22,12 +22,14 @@ class Impact(Table):
         eta, phi: float64 (n,), direction of the point as seen from the detector's centre [rad].
         position: float64 (n, 3) [m].
         reached: bool (n,).
+        path: float64 (n,), length of the way there [m].
     """
 
     eta: np.ndarray
     phi: np.ndarray
     position: np.ndarray
     reached: np.ndarray
+    path: np.ndarray
 
 
 def propagate(
@@ -72,7 +74,7 @@ def propagate(
     y = vertex[:, 1] + direction[:, 1] * along + direction[:, 0] * aside
     z = vertex[:, 2] + slope * arc
     eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
-    return Impact(eta, np.arctan2(y, x), np.stack([x, y, z], 1), reached)
+    return Impact(eta, np.arctan2(y, x), np.stack([x, y, z], 1), reached, arc * np.hypot(1.0, slope))
 
 
 def _line_to_cylinder(direction: np.ndarray, vertex: np.ndarray, radius: float) -> np.ndarray:

@@ -7,7 +7,7 @@ with the jet axis inside its tower.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,7 +130,8 @@ def collect(
     energy: np.ndarray,
     profile: np.ndarray,
     half: int,
-) -> tuple[np.ndarray, np.ndarray]:
+    weights: Sequence[np.ndarray] = (),
+) -> tuple[np.ndarray, ...]:
     """Summed energies of showers in cells: rising int64 keys, float64 [GeV]. ``profile`` is (n, 3).
 
     Args:
@@ -140,6 +141,7 @@ def collect(
         energy: float64 (n,) [GeV].
         profile: float64 (n, 3), share of the first Gaussian and the width of each [cells].
         half: cells covered on each side of the centre's.
+        weights: float64 (n,) each, quantities of the showers; the sums of energy times these follow in the result.
     """
     side = grid.size * PITCH
     weight = np.zeros((len(energy), 2 * half + 1, 2 * half + 1))
@@ -154,7 +156,10 @@ def collect(
     keys = grid.keys(event[:, None, None], rows, columns)
     used = (weight > _MIN_SHARE) & (np.abs(rows + 0.5) < grid.rows / 2)
     cells, inverse = np.unique(keys[used], return_inverse=True)
-    return cells, np.bincount(inverse, weight[used], minlength=len(cells))
+    shares = weight[used]
+    shower = np.nonzero(used)[0] if weights else None
+    more = (np.bincount(inverse, shares * w[shower], minlength=len(cells)) for w in weights)
+    return cells, np.bincount(inverse, shares, minlength=len(cells)), *more
 
 
 def read_out(
@@ -189,7 +194,10 @@ def read_out(
     height = sigmas * np.where(_in_endcap(grid, fired, detector), *noise[::-1])
     _, row, _ = grid.split(fired)
     covered = np.abs(row + 0.5) * grid.size * PITCH < detector.calorimeter_max_eta
-    alone = covered & ~np.isin(fired, keys)
+    # The keys are sorted: looking each up is much faster than np.isin, which hashes all of them.
+    place = np.searchsorted(keys, fired)
+    has_deposit = np.append(keys, -1)[place] == fired
+    alone = covered & ~has_deposit
     all_keys = np.concatenate([keys[kept], fired[alone]])
     order = np.argsort(all_keys, kind="stable")
     return all_keys[order], np.concatenate([measured[kept], height[alone]])[order]
@@ -266,7 +274,7 @@ def jet_hits(
     ) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(energy > least)
         rows = rows[near_windows(deposits.particles.event[rows], face.eta[rows], face.phi[rows], jets)]
-        return collect(
+        cells, total = collect(
             grid,
             deposits.particles.event[rows],
             (face.eta[rows], face.phi[rows]),
@@ -274,6 +282,7 @@ def jet_hits(
             profile[rows],
             half,
         )
+        return cells, total
 
     crystals = shower_cells(CRYSTAL_GRID, deposits.ecal, 0.02, deposits.ecal_face, crystal_profile, 3)
     towers = shower_cells(TOWER_GRID, deposits.hcal, 0.05, deposits.hcal_face, tower_profile, 2)

@@ -38,6 +38,7 @@ def pack(jets: Jets) -> dict[str, np.ndarray]:
     groups = {f"hits/{channel}": hits for channel, hits in jets.hits.items()}
     if jets.candidates is not None:
         groups["candidates"] = jets.candidates
+    groups |= {f"objects/{kind}": objects for kind, objects in jets.objects.items()}
     for group, ragged in groups.items():
         columns[f"{group}/offset"] = ragged.offsets
         columns |= {f"{group}/{name}": column for name, column in ragged.columns.items()}
@@ -54,6 +55,7 @@ def unpack(columns: dict[str, np.ndarray]) -> Jets:
         found = group(prefix)
         return Ragged({name: found[name] for name in found if name != "offset"}, found["offset"])
 
+    kinds = dict.fromkeys(name.split("/")[0] for name in group("objects/"))
     return Jets(
         columns=group("jets/"),
         event=columns["event"],
@@ -62,4 +64,5 @@ def unpack(columns: dict[str, np.ndarray]) -> Jets:
         truth=group("truth/"),
         hits={channel: ragged(f"hits/{channel}/") for channel in ("track", "ecal", "hcal")},
         candidates=ragged("candidates/"),
+        objects={kind: ragged(f"objects/{kind}/") for kind in kinds},
     )

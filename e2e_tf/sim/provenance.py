@@ -9,7 +9,7 @@ from typing import Any
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import BATCH_EVENTS, CHUNK_JETS, GENERATED_SHARE
-from e2e_tf.sim.detector import DETECTORS
+from e2e_tf.sim.detector import DETECTORS, READOUT
 from e2e_tf.sim.pileup import MAX_DZ_CM, POOL_EVENTS
 from e2e_tf.sim.precision import MANTISSA_BITS
 from e2e_tf.sim.pythia import PROCESSES, Process, Source
@@ -20,7 +20,9 @@ __all__ = ["EXTRA", "sample_provenance"]
 EXTRA = ("pythia8mc", "fastjet", "awkward")  # libraries of the extra sim
 
 
-def sample_provenance(process: str, jets: int, seed: int, pileup: float, detector: str) -> dict[str, Any]:
+def sample_provenance(
+    process: str, jets: int, seed: int, pileup: float, detector: str, objects: bool = False
+) -> dict[str, Any]:
     """What a sample depends on; nothing of the machine or the day, so that files can be compared.
 
     Args:
@@ -29,9 +31,11 @@ def sample_provenance(process: str, jets: int, seed: int, pileup: float, detecto
         seed: of the sample.
         pileup: mean number of pileup collisions.
         detector: a name in ``DETECTORS``.
+        objects: whether detector objects are made too.
     """
     options = f" --pileup {pileup:g}" if pileup else ""
     options += f" --detector {detector}" if detector != "cms" else ""
+    options += " --objects" if objects else ""
     gun = process == egamma.PROCESS
     settings: dict[str, Any] = {
         "process": egamma.SETTINGS if gun else _settings_of(PROCESSES[process]),
@@ -55,6 +59,8 @@ def sample_provenance(process: str, jets: int, seed: int, pileup: float, detecto
             "max_dz_cm": MAX_DZ_CM,
             "generated_share": GENERATED_SHARE,
         }
+    if objects:
+        settings["objects"] = _plain(asdict(READOUT))
     libraries = ("numpy", "scipy", "h5py") if gun else (*EXTRA, "numpy", "scipy", "h5py")
     return {
         "process": process,

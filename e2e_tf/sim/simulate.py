@@ -39,6 +39,7 @@ def simulate(
     *,
     pileup: float = 0.0,
     detector: str = "cms",
+    objects: bool = False,
     workers: int = 1,
     resume: bool = False,
     force: bool = False,
@@ -66,6 +67,7 @@ def simulate(
         output: the file to write.
         pileup: mean number of further collisions in an event, 0 to 200. The hard scatters stay the same.
         detector: a name in ``DETECTORS``.
+        objects: write detector objects too (``Jets.objects``); everything else in the file stays the same.
         workers: processes that share the work. Above 1 they are spawned, so a script must guard its entry
             with ``if __name__ == "__main__"``.
         resume: continue an interrupted simulation of this output.
@@ -73,17 +75,18 @@ def simulate(
 
     Returns:
         The jets as written: kinematics [GeV, rad], ``truth``, hits on the fixed grid, candidates around the jet,
+        detector objects where they were asked for,
         and in ``attributes`` every number and version the file depends on; images for ``egamma``.
 
     Raises:
         InputError: an argument is out of range, the file exists, pieces of another simulation are in its
             place, a worker was killed, or the extra ``sim`` is not installed.
     """
-    _check(process, jets, seed, workers, pileup, detector)
+    _check(process, jets, seed, workers, pileup, detector, objects)
     for name in () if process == egamma.PROCESS else EXTRA:
         import_extra(name)
-    provenance = sample_provenance(process, jets, seed, pileup, detector)
-    chunks = plan(process, jets, seed, pileup, detector)
+    provenance = sample_provenance(process, jets, seed, pileup, detector, objects)
+    chunks = plan(process, jets, seed, pileup, detector, objects)
     output = Path(output)
     refuse_existing(output, force)
     folder = output.with_name(f"{output.name}.parts")
@@ -112,7 +115,9 @@ def simulate(
     return sample
 
 
-def _check(process: str, jets: int, seed: int, workers: int, pileup: float, detector: str) -> None:
+def _check(
+    process: str, jets: int, seed: int, workers: int, pileup: float, detector: str, objects: bool
+) -> None:
     if process not in PROCESS_NAMES:
         raise InputError(f"process must be one of {', '.join(PROCESS_NAMES)}, got {process!r}")
     for name, value, least in (("jets", jets, 2), ("seed", seed, 0), ("workers", workers, 1)):
@@ -124,6 +129,10 @@ def _check(process: str, jets: int, seed: int, workers: int, pileup: float, dete
     if process == egamma.PROCESS and pileup:
         raise InputError(
             f"process {process} is a gun of single particles and takes no pileup, got {pileup!r}"
+        )
+    if process == egamma.PROCESS and objects:
+        raise InputError(
+            f"process {process} makes images, detector objects belong to jets, got objects={objects}"
         )
     if detector not in DETECTORS:
         raise InputError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}")

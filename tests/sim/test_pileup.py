@@ -38,7 +38,8 @@ def pool() -> Pool:
 
 def test_collisions_are_poisson_turned_and_mirrored(pool: Pool):
     events, mean = 4000, 6.0
-    particles, number = overlay(np.random.default_rng(0), pool, events, mean)
+    particles, collisions, _ = overlay(np.random.default_rng(0), pool, events, mean)
+    number = np.bincount(collisions.event, minlength=events)
     assert number.mean() == pytest.approx(mean, abs=0.12)
     assert number.var() == pytest.approx(mean, abs=0.5)
     assert len(particles) / events == pytest.approx(mean, abs=0.2)  # one particle a collision on average
@@ -56,8 +57,12 @@ def test_collisions_are_poisson_turned_and_mirrored(pool: Pool):
 
 
 def test_particles_of_a_collision_share_a_vertex(pool: Pool):
-    particles, _ = overlay(np.random.default_rng(1), pool, 50, 1.0)
+    particles, collisions, collision = overlay(np.random.default_rng(1), pool, 50, 1.0)
     z = particles.vertex[:, 2]
+    np.testing.assert_array_equal(collisions.event[collision], particles.event)
+    assert (np.diff(collisions.event) >= 0).all()
+    prompt = np.hypot(*particles.vertex[:, :2].T) == 0
+    np.testing.assert_array_equal(collisions.z[collision][prompt], z[prompt])
     pions = np.flatnonzero(np.isclose(pt_eta_phi(particles.momentum)[0], 1.0))
     np.testing.assert_array_equal(z[pions], z[pions + 1])
 

@@ -1,0 +1,124 @@
+"""Detector objects around jets, as the columns of a file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.jets import Ragged
+from e2e_tf.sim.cluster import ReconstructedJets
+from e2e_tf.sim.kinematics import ranges
+from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects, VertexObjects
+from e2e_tf.sim.precision import round_mantissa
+
+__all__ = ["around", "objects_of_jets", "pairs_of_jets"]
+
+
+def pairs_of_jets(event: np.ndarray, jets: ReconstructedJets) -> tuple[np.ndarray, np.ndarray]:
+    """Every jet with every object of its event: jets and rows of the objects, jet by jet.
+
+    Args:
+        event: int64 (n,), of the objects, in any order.
+        jets: the jets.
+    """
+    order = np.argsort(event, kind="stable")
+    first = np.searchsorted(event[order], jets.event)
+    counts = np.searchsorted(event[order], jets.event, side="right") - first
+    return np.repeat(np.arange(len(jets)), counts), order[ranges(first, counts)]
+
+
+def around(
+    event: np.ndarray,
+    places: list[tuple[np.ndarray, np.ndarray]],
+    jets: ReconstructedJets,
+    radius: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Jets and rows of the objects of their event that have one of their places within ΔR ``radius`` of the axis.
+
+    Args:
+        event: int64 (n,), of the objects.
+        places: η and φ (n,) of each place [rad].
+        jets: the jets.
+        radius: largest ΔR.
+    """
+    jet, row = pairs_of_jets(event, jets)
+    near = np.zeros(len(jet), bool)
+    for eta, phi in places:
+        near |= np.hypot(eta[row] - jets.eta[jet], delta_phi(phi[row], jets.phi[jet])) < radius
+    return jet[near], row[near]
+
+
+def objects_of_jets(
+    jets: ReconstructedJets,
+    tracks: TrackObjects,
+    crystals: Crystals,
+    segments: Segments,
+    pixels: PixelClusters,
+    vertices: VertexObjects,
+    radius: float,
+) -> dict[str, Ragged]:
+    """The columns of every kind; tracks and calorimeters by falling transverse momentum.
+
+    Args:
+        jets: the jets, by rising event.
+        tracks, crystals, segments, pixels, vertices: of all their events.
+        radius: objects up to this ΔR from the axis are kept; of a track its direction or its place at the ECAL
+            counts. A jet has all vertices of its event.
+    """
+    near = around(tracks.event, [(tracks.eta, tracks.phi), (tracks.eta_face, tracks.phi_face)], jets, radius)
+    return {
+        "track": _tracks(tracks, jets, *near),
+        "ecal": _cells(crystals, jets, *around(crystals.event, [(crystals.eta, crystals.phi)], jets, radius)),
+        "hcal": _cells(segments, jets, *around(segments.event, [(segments.eta, segments.phi)], jets, radius)),
+        "pixel": _pixels(pixels, jets, *around(pixels.event, [(pixels.eta, pixels.phi)], jets, radius)),
+        "vertex": _vertices(vertices, jets),
+    }
+
+
+def _relative(
+    eta: np.ndarray, phi: np.ndarray, jets: ReconstructedJets, jet: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return eta - jets.eta[jet], delta_phi(phi, jets.phi[jet])
+
+
+def _rounded(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Floating columns in reduced precision, integers as they are."""
+    return {name: round_mantissa(c) if c.dtype.kind == "f" else c for name, c in columns.items()}
+
+
+def _ragged(columns: dict[str, np.ndarray], jet: np.ndarray, order: np.ndarray, count: int) -> Ragged:
+    """Columns in the given order, which must go jet by jet."""
+    ordered = {name: column[order] for name, column in columns.items()}
+    return Ragged.from_counts(_rounded(ordered), np.bincount(jet, minlength=count))
+
+
+def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+    own = tracks.take(row)
+    deta, dphi = _relative(own.eta, own.phi, jets, jet)
+    deta_face, dphi_face = _relative(own.eta_face, own.phi_face, jets, jet)
+    columns = {"pt": own.pt, "deta": deta, "dphi": dphi, "deta_face": deta_face, "dphi_face": dphi_face}
+    names = ("charge", "d0", "dz", "d0_error", "dz_error", "chi2", "n_hits", "n_pixel_hits", "from_pv")
+    columns |= {name: getattr(own, name) for name in names}
+    return _ragged(columns, jet, np.lexsort((-own.pt, jet)), len(jets))
+
+
+def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+    own = cells.take(row)
+    deta, dphi = _relative(own.eta, own.phi, jets, jet)
+    columns = {"energy": own.energy, "deta": deta, "dphi": dphi}
+    columns |= {"time": own.time} if isinstance(own, Crystals) else {"depth": own.depth}
+    return _ragged(columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet)), len(jets))
+
+
+def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+    own = pixels.take(row)
+    deta, dphi = _relative(own.eta, own.phi, jets, jet)
+    columns = {"deta": deta, "dphi": dphi, "layer": own.layer}
+    return _ragged(columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet)), len(jets))
+
+
+def _vertices(vertices: VertexObjects, jets: ReconstructedJets) -> Ragged:
+    jet, row = pairs_of_jets(vertices.event, jets)
+    own = vertices.take(row)
+    columns = {"z": own.z, "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}
+    return _ragged(columns, jet, np.arange(len(jet)), len(jets))
