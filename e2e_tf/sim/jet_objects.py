@@ -6,6 +6,7 @@ import numpy as np
 
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Ragged
+from e2e_tf.data.objects import OBJECTS
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.kinematics import ranges
 from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects, VertexObjects
@@ -81,15 +82,16 @@ def _relative(
     return eta - jets.eta[jet], delta_phi(phi, jets.phi[jet])
 
 
-def _rounded(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Floating columns in reduced precision, integers as they are."""
-    return {name: round_mantissa(c) if c.dtype.kind == "f" else c for name, c in columns.items()}
-
-
-def _ragged(columns: dict[str, np.ndarray], jet: np.ndarray, order: np.ndarray, count: int) -> Ragged:
-    """Columns in the given order, which must go jet by jet."""
-    ordered = {name: column[order] for name, column in columns.items()}
-    return Ragged.from_counts(_rounded(ordered), np.bincount(jet, minlength=count))
+def _ragged(
+    kind: str, columns: dict[str, np.ndarray], jet: np.ndarray, order: np.ndarray, count: int
+) -> Ragged:
+    """The columns of a kind in the given order, which must go jet by jet; floats in reduced precision."""
+    stored = {}
+    for column in OBJECTS[kind]:
+        values = columns[column.name][order]
+        whole = column.dtype != "float32"
+        stored[column.name] = values.astype(column.dtype) if whole else round_mantissa(values)
+    return Ragged.from_counts(stored, np.bincount(jet, minlength=count))
 
 
 def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
@@ -99,26 +101,29 @@ def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row:
     columns = {"pt": own.pt, "deta": deta, "dphi": dphi, "deta_face": deta_face, "dphi_face": dphi_face}
     names = ("charge", "d0", "dz", "d0_error", "dz_error", "chi2", "n_hits", "n_pixel_hits", "from_pv")
     columns |= {name: getattr(own, name) for name in names}
-    return _ragged(columns, jet, np.lexsort((-own.pt, jet)), len(jets))
+    return _ragged("track", columns, jet, np.lexsort((-own.pt, jet)), len(jets))
 
 
 def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
     own = cells.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"energy": own.energy, "deta": deta, "dphi": dphi}
-    columns |= {"time": own.time} if isinstance(own, Crystals) else {"depth": own.depth}
-    return _ragged(columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet)), len(jets))
+    if isinstance(own, Crystals):
+        kind, columns["time"] = "ecal", own.time
+    else:
+        kind, columns["depth"] = "hcal", own.depth
+    return _ragged(kind, columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet)), len(jets))
 
 
 def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
     own = pixels.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"deta": deta, "dphi": dphi, "layer": own.layer}
-    return _ragged(columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet)), len(jets))
+    return _ragged("pixel", columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet)), len(jets))
 
 
 def _vertices(vertices: VertexObjects, jets: ReconstructedJets) -> Ragged:
     jet, row = pairs_of_jets(vertices.event, jets)
     own = vertices.take(row)
     columns = {"z": own.z, "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}
-    return _ragged(columns, jet, np.arange(len(jet)), len(jets))
+    return _ragged("vertex", columns, jet, np.arange(len(jet)), len(jets))

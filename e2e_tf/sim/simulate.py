@@ -130,6 +130,8 @@ def _check(
         raise InputError(
             f"process {process} is a gun of single particles and takes no pileup, got {pileup!r}"
         )
+    if not isinstance(objects, bool):
+        raise InputError(f"objects must be True or False, got {objects!r}")
     if process == egamma.PROCESS and objects:
         raise InputError(
             f"process {process} makes images, detector objects belong to jets, got objects={objects}"

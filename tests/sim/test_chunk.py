@@ -9,6 +9,7 @@ import pytest
 from same import assert_same_jets
 
 from e2e_tf.data.jets import Jets
+from e2e_tf.data.objects import OBJECTS
 from e2e_tf.sim.chunk import CHUNK_JETS, Chunk, chunk_of_event, plan, simulate_chunk
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.particles import Particles
@@ -68,7 +69,7 @@ def pool() -> Pool:
 
 @sim
 def test_pileup_over_the_same_hard_scatters(background: Jets, pool: Pool):
-    jets = simulate_chunk(Chunk("tau", 5, 1, 0, 15, pileup=20.0), pool)
+    jets = simulate_chunk(Chunk("tau", 5, 1, 0, 15, pileup=20.0, objects=True), pool)
     assert jets.candidates is not None
     assert background.candidates is not None
     # The same events, up to jets that the correction moves across the limits of pT.
@@ -85,8 +86,45 @@ def test_pileup_over_the_same_hard_scatters(background: Jets, pool: Pool):
     assert far.any()
     np.testing.assert_array_equal(flags[far], 0)
     assert jets.hits["track"].counts.mean() > 2 * background.hits["track"].counts.mean()
-    again = simulate_chunk(Chunk("tau", 5, 1, 0, 5, pileup=20.0), pool)
-    assert_same_jets(jets.take(np.arange(5)), again, attributes=False)
+    first = jets.take(np.arange(5))
+    again = simulate_chunk(Chunk("tau", 5, 1, 0, 5, pileup=20.0, objects=True), pool)
+    assert_same_jets(first, again, attributes=False)
+    # Objects have random numbers of their own: everything else is what it is without them.
+    without = simulate_chunk(Chunk("tau", 5, 1, 0, 5, pileup=20.0), pool)
+    assert_same_jets(replace(first, objects={}), without, attributes=False)
+    check_objects_of(jets)
+
+
+def check_objects_of(jets: Jets) -> None:
+    """Every column is there, finite and in its range; tracks and calorimeters add up to the jet."""
+    for kind, columns in OBJECTS.items():
+        found = jets.objects[kind]
+        assert list(found.columns) == [column.name for column in columns]
+        for column in columns:
+            assert found[column.name].dtype == column.dtype
+            assert np.isfinite(found[column.name]).all()
+            assert column.negative or (found[column.name] >= 0).all()
+        if kind != "vertex":
+            away = np.hypot(found["deta"], found["dphi"])
+            if kind == "track":
+                away = np.minimum(away, np.hypot(found["deta_face"], found["dphi_face"]))
+            assert found.counts.mean() > 2
+            assert away.max() <= 0.5 * (1 + 2**-9)
+            assert np.abs(found["dphi"]).max() <= np.pi * (1 + 2**-9)
+    tracks, vertices = jets.objects["track"], jets.objects["vertex"]
+    assert set(np.unique(tracks["charge"])) == {-1, 1}
+    assert set(np.unique(tracks["from_pv"])) <= {0, 1}
+    assert (tracks["n_pixel_hits"] <= tracks["n_hits"]).all()
+    assert set(np.unique(jets.objects["hcal"]["depth"])) <= {1, 2, 3, 4}
+    assert set(np.unique(jets.objects["pixel"]["layer"])) == {1, 2, 3}
+    np.testing.assert_array_equal(vertices["z"][vertices.offsets[:-1]], 0)
+    assert jets.objects["ecal"]["energy"].min() >= 0.1 * (1 - 2**-10)
+    # The jet's pT is that of its objects of the hard scatter, the HCAL's response being below 1.
+    total = np.zeros(len(jets))
+    own = tracks["from_pv"] == 1
+    near = own & (np.hypot(tracks["deta"], tracks["dphi"]) < 0.4)
+    total += np.bincount(tracks.owner[near], tracks["pt"][near], len(jets))
+    assert 0.3 < np.median(total / jets["pt"]) < 1.2
 
 
 @sim

@@ -153,3 +153,5 @@ def test_force_starts_over(sample: tuple[Path, Images], tmp_path: Path):
 def test_no_pileup_for_the_gun(tmp_path: Path):
     with pytest.raises(InputError, match="takes no pileup, got 20"):
         simulate("egamma", 10, 1, tmp_path / "x.h5", pileup=20)
+    with pytest.raises(InputError, match="makes images, detector objects belong to jets"):
+        simulate("egamma", 10, 1, tmp_path / "x.h5", objects=True)

@@ -18,6 +18,7 @@ def ragged(n: int, seed: int) -> Ragged:
 
 def test_jets_survive_a_file_of_flat_columns(tmp_path):
     n = 6
+    vertices = ragged(n, 12)
     jets = Jets(
         {"pt": np.arange(6, dtype=np.float32)},
         np.arange(6),
@@ -26,6 +27,7 @@ def test_jets_survive_a_file_of_flat_columns(tmp_path):
         {"decay_mode": np.arange(6, dtype=np.int8)},
         {channel: ragged(n, i) for i, channel in enumerate(("track", "ecal", "hcal"))},
         ragged(n, 9),
+        objects={"vertex": Ragged(vertices.columns | {"z": vertices["value"]}, vertices.offsets)},
     )
     save_columns(tmp_path / "a.npz", pack(jets))
     columns = load_columns(tmp_path / "a.npz")

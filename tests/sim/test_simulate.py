@@ -50,6 +50,7 @@ def test_bad_arguments(arguments: tuple, message: str, tmp_path: Path):
         ({"workers": 0}, "workers must be an integer of at least 1, got 0"),
         ({"pileup": -1}, "pileup must be a number from 0 to 200, got -1"),
         ({"pileup": float("nan")}, "pileup must be a number from 0 to 200, got nan"),
+        ({"objects": 1}, "objects must be True or False, got 1"),
         ({"detector": "atlas"}, "detector must be one of cms, cms2012, got 'atlas'"),
     ],
 )
@@ -101,10 +102,12 @@ def test_a_file_with_pileup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     for module in ("chunk", "provenance", "simulate"):
         monkeypatch.setattr(sys.modules[f"e2e_tf.sim.{module}"], "POOL_EVENTS", 6)
     path = tmp_path / "pileup.h5"
-    jets = simulate("tau", 4, 5, path, pileup=3, detector="cms2012")
+    jets = simulate("tau", 4, 5, path, pileup=3, detector="cms2012", objects=True)
     assert_same_jets(read_jets(path), jets)
     assert [p.name for p in tmp_path.iterdir()] == ["pileup.h5"]
-    assert jets.attributes["command"].endswith("--seed 5 --pileup 3 --detector cms2012 -o tau.h5")
+    assert jets.attributes["command"].endswith("--seed 5 --pileup 3 --detector cms2012 --objects -o tau.h5")
+    assert jets.attributes["settings"]["objects"]["radius"] == 0.5
+    assert list(jets.objects) == ["track", "ecal", "hcal", "pixel", "vertex"]
     assert jets.attributes["settings"]["pileup"]["pool_events"] == 6
     assert jets.attributes["settings"]["detector"]["mip_probability"] == 0.40
     assert jets.label.reshape(-1, 2).sum(1).tolist() == [1, 1]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from e2e_tf.sim.cluster import ReconstructedJets
+from e2e_tf.sim.jet_objects import around, objects_of_jets, pairs_of_jets
+from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects, VertexObjects
+
+
+def jets_at(*axes: tuple[int, float, float]) -> ReconstructedJets:
+    """Jets of (event, η, φ)."""
+    event, eta, phi = (np.array(column) for column in zip(*axes, strict=True))
+    return ReconstructedJets(event, np.full(len(axes), 30.0), eta, phi, np.ones(len(axes)))
+
+
+def tracks(**columns: list) -> TrackObjects:
+    count = len(columns["event"])
+    zero = {field.name: np.zeros(count) for field in fields(TrackObjects)}
+    return TrackObjects(**(zero | {name: np.array(column) for name, column in columns.items()}))
+
+
+def test_pairs_stay_in_their_event():
+    jet, row = pairs_of_jets(np.array([2, 0, 2, 1]), jets_at((0, 0.0, 0.0), (2, 0.0, 0.0), (2, 1.0, 0.0)))
+    assert list(zip(jet.tolist(), row.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 0), (2, 2)]
+
+
+def test_either_place_counts():
+    jets = jets_at((0, 0.0, np.pi - 0.1))
+    here, there = np.array([0.1, 0.9, 0.9]), np.array([0.9, -0.1, 0.9])
+    phi = np.full(3, -np.pi + 0.1)  # 0.2 away around the seam
+    jet, row = around(np.zeros(3, np.int64), [(here, phi), (there, phi)], jets, 0.5)
+    np.testing.assert_array_equal(jet, [0, 0])
+    np.testing.assert_array_equal(row, [0, 1])
+
+
+def test_columns_by_hand():
+    jets = jets_at((0, 0.5, 1.0), (3, -1.0, 2.0))
+    found = objects_of_jets(
+        jets,
+        tracks(
+            event=[0, 0, 3],
+            pt=[1.0, 8.0, 2.0],
+            eta=[0.6, 0.5, -1.0],
+            phi=[1.1, 1.0, 2.9],
+            eta_face=[0.7, 0.5, -1.1],
+            phi_face=[1.5, 0.9, 2.25],
+            charge=np.array([1, -1, 1], np.int8),
+        ),
+        Crystals(*(np.array(c) for c in ([7, 9], [0, 0], [0.25, 0.75], [1.0, 1.0], [2.0, 3.0], [1.0, 0.5]))),
+        Segments(*(np.array(c) for c in ([4], [3], [-1.0], [2.0], [5.0], [2]))),
+        PixelClusters(*(np.array(c) for c in ([0, 0, 0], [0.5, 0.6, 0.9], [1.0, 1.0, 1.4], [2, 1, 1]))),
+        VertexObjects(*(np.array(c) for c in ([0, 0, 3], [0.0, 2.5, 0.0], [60.0, 3.0, 9.0], [9, 4, 2]))),
+        0.5,
+    )
+    assert {kind: objects.counts.tolist() for kind, objects in found.items()} == {
+        "track": [2, 1],
+        "ecal": [2, 0],
+        "hcal": [0, 1],
+        "pixel": [2, 0],
+        "vertex": [2, 1],
+    }
+    # By falling pT; the third track is near its jet at the ECAL only.
+    np.testing.assert_allclose(found["track"]["pt"], [8, 1, 2])
+    np.testing.assert_allclose(found["track"]["deta"], [0, 0.1, 0], atol=1e-3)
+    np.testing.assert_allclose(found["track"]["dphi"], [0, 0.1, 0.9], rtol=1e-3)
+    np.testing.assert_allclose(found["track"]["dphi_face"], [-0.1, 0.5, 0.25], rtol=1e-3)
+    assert found["track"]["charge"].tolist() == [-1, 1, 1]
+    # By falling transverse energy: 3 / cosh 0.75 = 2.32 before 2 / cosh 0.25 = 1.94.
+    np.testing.assert_allclose(found["ecal"]["energy"], [3, 2])
+    np.testing.assert_allclose(found["ecal"]["time"], [0.5, 1.0])
+    np.testing.assert_allclose(found["ecal"]["deta"], [0.25, -0.25])
+    assert found["hcal"]["depth"].tolist() == [2]
+    assert found["pixel"]["layer"].tolist() == [1, 2]
+    np.testing.assert_allclose(found["vertex"]["z"], [0, 2.5, 0])
+    assert found["track"]["pt"].dtype == np.float32
+
+
+def test_the_order_of_events_does_not_matter():
+    rng = np.random.default_rng(0)
+    event = np.repeat(np.arange(4), 30)
+    eta, phi, energy = rng.uniform(-0.6, 0.6, 120), rng.uniform(-0.6, 0.6, 120), rng.exponential(2, 120)
+    crystals = Crystals(np.arange(120), event, eta, phi, energy, rng.normal(size=120))
+    nothing = (tracks(event=[]), Segments(*[np.zeros(0)] * 6), PixelClusters(*[np.zeros(0)] * 4))
+    vertices = VertexObjects(*[np.zeros(0)] * 4)
+    jets = jets_at(*((i, 0.1 * i, 0.0) for i in range(4)))
+    found = objects_of_jets(jets, nothing[0], crystals, *nothing[1:], vertices, 0.5)["ecal"]
+    mixed = objects_of_jets(
+        jets, nothing[0], crystals.take(rng.permutation(120)), *nothing[1:], vertices, 0.5
+    )["ecal"]
+    assert found.counts.sum() == pytest.approx(120 * np.pi * 0.25 / 1.44, rel=0.3)
+    for name, column in found.columns.items():
+        np.testing.assert_array_equal(column, mixed[name])
