@@ -117,7 +117,7 @@ def _images(
     face, energy = deposits.ecal_face, deposits.ecal[rows]
     profile = np.broadcast_to(detector.em_profile, (len(rows), 3))
     where = (face.eta[rows], face.phi[rows])
-    cells = collect(CRYSTAL_GRID, event, where, energy, profile, 3)
+    cells, deposit, _ = collect(CRYSTAL_GRID, event, where, energy, profile, 3)
     # All crystals of a particle see one time: the mean arrival of what hits them, weighted by energy.
     birth, end = deposits.particles.vertex[rows], face.position[rows]
     flight = np.linalg.norm(birth - vertex[event], axis=1) + np.linalg.norm(end - birth, axis=1)
@@ -126,7 +126,13 @@ def _images(
         np.bincount(event, energy, minlength=len(vertex)), 1e-9
     )
     keys, measured = read_out(
-        rng, CRYSTAL_GRID, len(vertex), cells, detector.ecal_noise, detector.ecal_threshold, detector
+        rng,
+        CRYSTAL_GRID,
+        len(vertex),
+        (cells, deposit),
+        detector.ecal_noise,
+        detector.ecal_threshold,
+        detector,
     )
     noise, constant = TIMING.resolution_ns
     spread = np.hypot(noise * detector.ecal_noise[0] / measured, constant)

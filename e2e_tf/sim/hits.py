@@ -131,8 +131,8 @@ def collect(
     profile: np.ndarray,
     half: int,
     weights: Sequence[np.ndarray] = (),
-) -> tuple[np.ndarray, ...]:
-    """Summed energies of showers in cells: rising int64 keys, float64 [GeV]. ``profile`` is (n, 3).
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Summed energies of showers in cells.
 
     Args:
         grid: crystals or towers.
@@ -141,7 +141,10 @@ def collect(
         energy: float64 (n,) [GeV].
         profile: float64 (n, 3), share of the first Gaussian and the width of each [cells].
         half: cells covered on each side of the centre's.
-        weights: float64 (n,) each, quantities of the showers; the sums of energy times these follow in the result.
+        weights: float64 (n,) each, quantities of the showers.
+
+    Returns:
+        Rising int64 keys of cells, float64 energies [GeV], and for each of ``weights`` the sums of energy times it.
     """
     side = grid.size * PITCH
     weight = np.zeros((len(energy), 2 * half + 1, 2 * half + 1))
@@ -158,8 +161,8 @@ def collect(
     cells, inverse = np.unique(keys[used], return_inverse=True)
     shares = weight[used]
     shower = np.nonzero(used)[0] if weights else None
-    more = (np.bincount(inverse, shares * w[shower], minlength=len(cells)) for w in weights)
-    return cells, np.bincount(inverse, shares, minlength=len(cells)), *more
+    more = [np.bincount(inverse, shares * w[shower], minlength=len(cells)) for w in weights]
+    return cells, np.bincount(inverse, shares, minlength=len(cells)), more
 
 
 def read_out(
@@ -274,7 +277,7 @@ def jet_hits(
     ) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(energy > least)
         rows = rows[near_windows(deposits.particles.event[rows], face.eta[rows], face.phi[rows], jets)]
-        cells, total = collect(
+        cells, total, _ = collect(
             grid,
             deposits.particles.event[rows],
             (face.eta[rows], face.phi[rows]),

@@ -57,7 +57,7 @@ def read_crystals(
     """
     rows = _near(deposits.ecal, 0.02, deposits, deposits.ecal_face.eta, deposits.ecal_face.phi, jets)
     electromagnetic = np.isin(np.abs(deposits.particles.pdg_id[rows]), (11, 13, 22))
-    keys, energy, moment = collect(
+    keys, energy, moments = collect(
         CRYSTAL_GRID,
         deposits.particles.event[rows],
         (deposits.ecal_face.eta[rows], deposits.ecal_face.phi[rows]),
@@ -77,7 +77,7 @@ def read_crystals(
     )
     noise, constant = TIMING.resolution_ns
     spread = np.hypot(noise * detector.ecal_noise[0] / measured, constant)
-    time = _mean(keys, energy, moment, found) + spread * rng.standard_normal(len(found))
+    time = _mean(keys, energy, moments[0], found) + spread * rng.standard_normal(len(found))
     event, eta, phi = _middle(CRYSTAL_GRID, found)
     return Crystals(found, event, eta, phi, measured, time)
 
@@ -106,7 +106,7 @@ def read_towers(
     rows = _near(deposits.hcal, 0.05, deposits, deposits.hcal_face.eta, deposits.hcal_face.phi, jets)
     muon = np.abs(deposits.particles.pdg_id[rows]) == 13
     shares = depth_shares(rng, deposits.ecal[rows], deposits.hcal[rows], muon, readout)
-    keys, energy, *moments = collect(
+    keys, energy, moments = collect(
         TOWER_GRID,
         deposits.particles.event[rows],
         (deposits.hcal_face.eta[rows], deposits.hcal_face.phi[rows]),
