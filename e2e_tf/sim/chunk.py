@@ -20,7 +20,7 @@ from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges
 from e2e_tf.sim.particles import collision_points, visible_particles
 from e2e_tf.sim.pileup import (
     POOL_EVENTS,
-    Collisions,
+    CollisionPoints,
     Pool,
     density,
     from_primary_vertex,
@@ -205,7 +205,7 @@ def simulate_events(
     tracks = measure_tracks(rng, particles, vertex_z, detector)
     behind = pass_material(rng, particles, detector)
     deposits = impact_on_calorimeters(rng, behind, detector)
-    collisions, collision_of = Collisions(np.arange(len(events)), vertex_z), particles.event
+    collisions, collision_of = CollisionPoints(np.arange(len(events)), vertex_z), particles.event
     if pileup is not None:
         soft, soft_collisions, soft_collision_of = overlay(
             pileup.rng, pileup.pool, len(events), pileup.mean, detector
@@ -218,7 +218,7 @@ def simulate_events(
         particles = join_particles(particles, soft, shift)
         tracks = joined([tracks, soft_tracks])
         deposits = join_deposits(deposits, soft_deposits, shift)
-        collisions = joined([collisions, soft_collisions])
+        collisions = joined([collisions, CollisionPoints(soft_collisions.event, soft_collisions.z)])
         collision_of = np.concatenate([collision_of, soft_collision_of + len(events)])
         behind = deposits.particles
     candidates = reconstruct(rng, particles, tracks, deposits, vertex_z, detector)

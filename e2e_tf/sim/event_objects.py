@@ -12,7 +12,7 @@ from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.detector import READOUT, TIMING, Detector, Readout
 from e2e_tf.sim.jet_objects import objects_of_jets
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.pileup import Collisions
+from e2e_tf.sim.pileup import CollisionPoints
 from e2e_tf.sim.pixels import unused_clusters
 from e2e_tf.sim.readout import arrival_times, read_crystals, read_towers
 from e2e_tf.sim.track_objects import found_tracks, vertices_of
@@ -27,7 +27,7 @@ def detector_objects(
     particles: Particles,
     tracks: Tracks,
     deposits: Deposits,
-    collisions: Collisions,
+    collisions: CollisionPoints,
     collision_of: np.ndarray,
     detector: Detector,
     readout: Readout = READOUT,

@@ -9,7 +9,7 @@ from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.objects import TrackObjects, VertexObjects
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.pileup import Collisions
+from e2e_tf.sim.pileup import CollisionPoints
 from e2e_tf.sim.tracker import Tracks
 
 __all__ = ["found_tracks", "nearest_is_first", "vertices_of"]
@@ -21,7 +21,7 @@ _LEAST_TRACKS = 2  # of a vertex
 def vertices_of(
     rng: np.random.Generator,
     tracks: Tracks,
-    collisions: Collisions,
+    collisions: CollisionPoints,
     collision_of: np.ndarray,
     readout: Readout = READOUT,
 ) -> VertexObjects:

@@ -12,7 +12,7 @@ from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.event_objects import detector_objects
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.pileup import Collisions
+from e2e_tf.sim.pileup import CollisionPoints
 from e2e_tf.sim.tracker import measure_tracks
 
 SURE = replace(CMS, track_efficiency=1.0, empty_cell_sigmas=30.0)
@@ -34,7 +34,7 @@ def objects_of(order: np.ndarray, jets: ReconstructedJets, seed: int = 0) -> dic
     z = np.full(3, 0.05)
     tracks = measure_tracks(np.random.default_rng(0), particles, z, SURE)
     deposits = impact_on_calorimeters(np.random.default_rng(0), particles, SURE)
-    collisions = Collisions(np.arange(3), z)
+    collisions = CollisionPoints(np.arange(3), z)
     rng = np.random.default_rng(seed)
     return detector_objects(rng, jets, particles, tracks, deposits, collisions, particles.event, SURE)
 

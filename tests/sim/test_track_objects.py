@@ -9,7 +9,7 @@ from events import beam
 from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.helix import CURVATURE
 from e2e_tf.sim.objects import VertexObjects
-from e2e_tf.sim.pileup import Collisions
+from e2e_tf.sim.pileup import CollisionPoints
 from e2e_tf.sim.track_objects import found_tracks, nearest_is_first, vertices_of
 from e2e_tf.sim.tracker import measure_tracks
 
@@ -62,7 +62,7 @@ def test_vertices_by_hand():
     pions = beam(6, 211, 1.0, 3.0)
     pions.event[:] = [0, 0, 1, 1, 1, 1]
     tracks = measure_tracks(np.random.default_rng(0), pions, np.zeros(2), EXACT)
-    collisions = Collisions(np.array([0, 1, 1, 1]), np.array([0.01, -0.02, 0.03, 0.05]))
+    collisions = CollisionPoints(np.array([0, 1, 1, 1]), np.array([0.01, -0.02, 0.03, 0.05]))
     vertices = vertices_of(np.random.default_rng(1), tracks, collisions, np.array([0, 0, 1, 2, 2, 3]))
     np.testing.assert_array_equal(vertices.event, [0, 1, 1])
     # 5 cm from the chosen vertex, give or take 140 µm / √2.
