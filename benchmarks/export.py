@@ -237,8 +237,8 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
 
     from e2e_tf.deploy import lowering
     from e2e_tf.deploy.exported import freeze
-    from e2e_tf.deploy.interface import OUTPUT
-    from e2e_tf.deploy.padded import padded_function
+    from e2e_tf.deploy.interface import OUTPUT, TensorInfo
+    from e2e_tf.deploy.padded import padded_function, padded_tensors
     from e2e_tf.deploy.quiet import quiet_tensorflow
     from e2e_tf.models import build_model
 
@@ -260,7 +260,7 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
         for name, preprocess in (("tau", recipe()), ("padded", recipe(("a", "b")))):
             graph, names = freeze(padded_function(model, preprocess))
             converted = lowering.convert(graph, names, OUTPUT, 18, 8)
-            small = lowering.optimise(converted, samples)
+            small = lowering.optimise(converted, samples, padded_tensors(model, preprocess)[0])[0]
             keep(f"{name} as converted", converted)
             keep(name, small)
         keep("padded float16 weights", lowering.float16_weights(small))
@@ -268,7 +268,14 @@ def write_models(folder: Path, weights: list[np.ndarray], batches: list[Feeds]) 
         frozen, names = freeze(given_function(model))
         known = [given(batch) for batch in split(batches, 7)[:3]]
         known += [{name: value[:1] for name, value in known[0].items()}]
-        keep("given", lowering.optimise(lowering.convert(frozen, names, OUTPUT, 18, 8), known))
+        graph_given = [
+            TensorInfo("graph", ("B", "N", "N")),
+            TensorInfo("features", ("B", FEATURES, "N")),
+            TensorInfo("mask", ("B", 1, "N")),
+            TensorInfo("u", ("B", GLOBALS, 1)),
+        ]
+        converted = lowering.convert(frozen, names, OUTPUT, 18, 8)
+        keep("given", lowering.optimise(converted, known, graph_given)[0])
         with tf.device("/cpu:0"):
             function = segment_model(weights)
             plain, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=18)

@@ -159,7 +159,7 @@ def _validate(part: Path, jets: int) -> None:
     if wrong:
         raise InputError(
             f"{wrong[0].runtime} differs from Keras by {wrong[0].difference:.1e} on a jet of {wrong[0].where} nodes, "
-            f"{wrong[0].tolerance:g} is allowed; --proof 0 writes the bundle without this validation"
+            f"{wrong[0].tolerance:g} is allowed; nothing was written"
         )
 
 

@@ -23,7 +23,7 @@ from e2e_tf.deploy.profiles import check_onnx
 from e2e_tf.deploy.runners import onnx_runner
 from e2e_tf.deploy.samples import sized_batches
 from e2e_tf.errors import InputError
-from e2e_tf.terminal import status
+from e2e_tf.terminal import say, status
 from e2e_tf.training.targets import label_output
 
 __all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms"]
@@ -116,7 +116,9 @@ def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
     target = export.release
     model = lowering.convert(export.graph, export.names, OUTPUT, target.opset, target.ir_version)
     check_onnx(model, target)
-    model = lowering.optimise(model, export.samples(sizes, 1))
+    model, why = lowering.optimise(model, export.samples(sizes, 1), export.exported.inputs)
+    if why:
+        say(f"model.onnx is as converted, and slower than it could be: {why}")
     check_onnx(model, target)
     _write_onnx(export.folder / "model.onnx", model)
     entry = {
@@ -125,6 +127,7 @@ def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
         "ir_version": target.ir_version,
         "nodes": len(model.graph.node),
         "weights": "float32",
+        "simplified": not why,
         **export.raw_names(""),
     }
     entries = {"onnx": entry}

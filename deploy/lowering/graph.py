@@ -1,4 +1,4 @@
-"""An ONNX graph whose tensors have been observed on samples."""
+"""An ONNX graph whose tensors have known shapes at many sizes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.deploy.lowering.session import Feeds, open_session
+from e2e_tf.deploy.lowering.session import Feeds
+from e2e_tf.deploy.lowering.sizes import ShapeWalk
 
 __all__ = ["OnnxGraph"]
 
 
 class OnnxGraph:
-    """Nodes and constants of a model, and what was observed of its tensors.
+    """Nodes and constants of a model, and what is known of its tensors.
 
     Attributes:
         nodes: ``NodeProto`` in topological order.
         constants: values by name.
         outputs: names.
-        shapes: of each tensor, one for every sample.
-        values: of small integer tensors, such as sizes: dtype, shape and bytes for every sample.
+        shapes: of each tensor, one for every sample; a tensor whose shape depends on more than sizes is not there.
+        values: of small integer tensors that depend on sizes alone: dtype, shape and bytes for every sample.
         flags: names of boolean tensors.
     """
 
@@ -56,36 +57,31 @@ class OnnxGraph:
         return out
 
     def observe(self, samples: Sequence[Feeds]) -> None:
-        """Run the graph and note the shapes of all its tensors, the values of sizes, and which are boolean.
+        """Note the shapes of all tensors, the values of sizes, and which tensors are boolean; nothing is run.
 
         Args:
-            samples: inputs by name, of all the sizes that matter.
+            samples: inputs by name, of all the sizes that matter; see
+                :func:`e2e_tf.deploy.lowering.sizes.sized_inputs`.
         """
         import onnx
 
-        probe = self.model()
-        inferred = onnx.shape_inference.infer_shapes(probe)
-        types = {v.name: v.type for v in [*inferred.graph.value_info, *inferred.graph.output]}
-        names = [n for node in self.nodes for n in node.output if n in types and n not in self.outputs]
-        self.flags = {n for n in names if types[n].tensor_type.elem_type == onnx.TensorProto.BOOL}
-        probe.graph.output.extend(onnx.helper.make_value_info(name, types[name]) for name in names)
-        for value in probe.graph.output[len(self.outputs) :]:
-            value.type.tensor_type.ClearField("shape")
-        session = open_session(probe)
-        self.values = {}
-        self.shapes = {name: [] for name in [*names, *self.outputs]}
-        self.shapes |= {value.name: [] for value in probe.graph.input}
-        for feeds in samples:
-            found = zip([v.name for v in session.get_outputs()], session.run(None, dict(feeds)), strict=True)
-            for name, values in found:
-                self.shapes[name].append(np.shape(values))
-                if np.issubdtype(values.dtype, np.integer) and np.ndim(values) < 2:
-                    self.values.setdefault(name, []).append(
-                        (values.dtype.str, values.shape, values.tobytes())
-                    )
-            for name, values in feeds.items():
-                self.shapes[name].append(np.shape(values))
-        self.shapes |= {name: [v.shape] * len(samples) for name, v in self.constants.items()}
+        inferred = onnx.shape_inference.infer_shapes(self.model())
+        types = {v.name: v.type.tensor_type.elem_type for v in inferred.graph.value_info}
+        self.flags = {name for name, kind in types.items() if kind == onnx.TensorProto.BOOL}
+        walk = ShapeWalk(
+            self, next(o.version for o in self._model.opset_import if o.domain in ("", "ai.onnx"))
+        )
+        found = [walk(feeds) for feeds in samples]
+        # A graph that cannot run without nodes is not asked what it does without.
+        most = max(len(shapes) for shapes, _ in found)
+        sized = [all(values.size for values in feeds.values()) for feeds in samples]
+        found = [f for f, some in zip(found, sized, strict=True) if some or len(f[0]) == most]
+        self.shapes = _in_all([shapes for shapes, _ in found])
+        self.values = {
+            name: [(v.dtype.str, v.shape, v.tobytes()) for v in values]
+            for name, values in _in_all([values for _, values in found]).items()
+            if all(np.issubdtype(v.dtype, np.integer) and v.ndim < 2 for v in values)
+        }
 
     def new_name(self, stem: str) -> str:
         """A name that no tensor or node has.
@@ -122,3 +118,13 @@ class OnnxGraph:
     def producers(self) -> dict[str, Any]:
         """The node that makes each tensor."""
         return {name: node for node in self.nodes for name in node.output}
+
+
+def _in_all(samples: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What every sample has, by name: one entry for each."""
+    names = set(samples[0]).intersection(*samples[1:]) if samples else set()
+    return (
+        {name: [sample[name] for sample in samples] for name in samples[0] if name in names}
+        if samples
+        else {}
+    )

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.deploy.interface import TensorInfo
 from e2e_tf.deploy.lowering.graph import OnnxGraph
 from e2e_tf.deploy.lowering.rewrites import REWRITES
 from e2e_tf.deploy.lowering.session import Feeds, basic_optimised, first_line, run_model
+from e2e_tf.deploy.lowering.sizes import breakpoints, sized_inputs
 from e2e_tf.errors import InputError
 
 __all__ = ["optimise"]
@@ -17,12 +19,17 @@ __all__ = ["optimise"]
 _TOLERANCE = 1e-5
 
 
-def optimise(model: Any, samples: Sequence[Feeds]) -> Any:
+def optimise(model: Any, samples: Sequence[Feeds], inputs: Sequence[TensorInfo]) -> tuple[Any, str]:
     """The same function in fewer nodes; the model as it is where simplifying would change what it computes.
 
     Args:
         model: ``onnx.ModelProto``.
-        samples: inputs of all the sizes that matter, the smallest included; shapes are observed on them.
+        samples: inputs to run both on at the end, with the smallest sizes among them.
+        inputs: names and shapes; what is the same at every size of their free dimensions is concluded from these,
+            never from the samples.
+
+    Returns:
+        The model, and why it is the given one; empty where it is the smaller one.
 
     Raises:
         InputError: the model as converted does not run on one of the samples.
@@ -30,23 +37,27 @@ def optimise(model: Any, samples: Sequence[Feeds]) -> Any:
     import onnx
     from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
+    cannot = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph, runtime.NotImplemented)
+    cannot += (runtime.RuntimeException,)
     try:
         expected = [run_model(model, feeds) for feeds in samples]
-    except (runtime.Fail, runtime.InvalidGraph, runtime.RuntimeException) as error:
+    except cannot as error:
         raise InputError(f"ONNX Runtime cannot run this model as converted: {first_line(error)}") from error
     try:
-        smaller = _simplified(model, samples)
+        smaller = _simplified(model, inputs)
         onnx.checker.check_model(smaller, full_check=True)
-        same = all(_same(e, run_model(smaller, f)) for e, f in zip(expected, samples, strict=True))
-    except (runtime.Fail, runtime.InvalidGraph, runtime.RuntimeException, onnx.checker.ValidationError):
-        same = False
-    return smaller if same else model
+        found = [run_model(smaller, feeds) for feeds in samples]
+    except (*cannot, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        return model, f"the simplified graph does not run: {first_line(error)}"
+    if not all(_same(e, f) for e, f in zip(expected, found, strict=True)):
+        return model, "the simplified graph gives other scores"
+    return smaller, ""
 
 
-def _simplified(model: Any, samples: Sequence[Feeds]) -> Any:
+def _simplified(model: Any, inputs: Sequence[TensorInfo]) -> Any:
     graph = OnnxGraph(basic_optimised(model))
     for _ in range(3):
-        graph.observe(samples)
+        graph.observe(sized_inputs(inputs, breakpoints(graph)))
         for simplify in REWRITES:
             simplify(graph)
     smaller = basic_optimised(graph.model())

@@ -1,8 +1,8 @@
 """What is simplified in an ONNX graph, one function each, in the order of this file.
 
 The converter writes out every reshape that TensorFlow's matrix products need and the arithmetic behind its shape;
-in a graph network on jets of 50 nodes that is half the time. Which of it says nothing is observed: the graph runs
-on batches of several sizes, the empty one included, and a reshape that keeps its dimensions in all of them
+in a graph network on jets of 50 nodes that is half the time. Which of it says nothing follows from the shapes at
+every size that matters (:mod:`e2e_tf.deploy.lowering.sizes`): a reshape that keeps its dimensions at all of them
 becomes constant.
 """
 
@@ -26,7 +26,7 @@ def rewrite(function: Rewrite) -> Rewrite:
     """Register a simplification.
 
     Args:
-        function: takes a graph whose tensors have been observed and changes its nodes in place, not what it computes.
+        function: takes a graph whose shapes are known and changes its nodes in place, not what it computes.
     """
     REWRITES.append(function)
     return function
@@ -61,7 +61,9 @@ def flat_products(graph: OnnxGraph) -> None:
 def constant_reshapes(graph: OnnxGraph) -> None:
     """Dimensions that a reshape keeps are written as 0, one that it infers as -1: no shape is computed."""
     for node in graph.nodes:
-        if node.op_type != "Reshape" or node.input[1] in graph.constants or node.input[0] not in graph.shapes:
+        if node.op_type != "Reshape" or node.input[1] in graph.constants:
+            continue
+        if node.input[0] not in graph.shapes or node.output[0] not in graph.shapes:
             continue
         if any(a.name == "allowzero" and a.i for a in node.attribute):
             continue
@@ -141,7 +143,7 @@ def activated_flat(graph: OnnxGraph) -> None:
 
 @rewrite
 def remove_idle(graph: OnnxGraph) -> None:
-    """Nodes that give what they get, in every sample."""
+    """Nodes that give what they get, at every size."""
     renamed: dict[str, str] = {}
     kept = []
     for node in graph.nodes:
@@ -232,7 +234,7 @@ def attention_bias(graph: OnnxGraph) -> None:
 
 @rewrite
 def same_sizes(graph: OnnxGraph) -> None:
-    """Sizes that come from shapes alone and are the same in every sample are computed once."""
+    """Sizes that come from shapes alone and are the same at every size are computed once."""
     from_shapes = set(graph.constants)
     first: dict[Any, str] = {}
     renamed: dict[str, str] = {}

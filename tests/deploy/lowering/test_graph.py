@@ -1,4 +1,4 @@
-"""An observed graph: shapes, sizes and flags of every tensor, and back to a model."""
+"""A graph at several sizes: shapes, sizes and flags of every tensor, and back to a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def example(make_model: Callable[..., Any]) -> OnnxGraph:
     return OnnxGraph(make_model(nodes, constants, (4, 4)))
 
 
-def test_what_is_observed(make_model: Callable[..., Any], blocks: Callable[..., Any]) -> None:
+def test_shapes_sizes_and_flags(make_model: Callable[..., Any], blocks: Callable[..., Any]) -> None:
     graph = example(make_model)
     graph.observe(blocks((2, 3), (5, 1)))
     assert graph.shapes["positive"] == graph.shapes["x"] == graph.shapes["y"] == [(2, 3, 4), (5, 1, 4)]

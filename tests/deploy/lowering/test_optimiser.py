@@ -10,10 +10,13 @@ import pytest
 from onnx import helper
 
 from e2e_tf.deploy import lowering
+from e2e_tf.deploy.interface import TensorInfo
 from e2e_tf.deploy.lowering import optimiser
 from e2e_tf.deploy.lowering.graph import OnnxGraph
 from e2e_tf.deploy.lowering.session import run_model
 from e2e_tf.errors import InputError
+
+BLOCKS = [TensorInfo("x", ("B", "N", 4))]
 
 
 def two_layers(make_model: Callable[..., Any]) -> Any:
@@ -63,7 +66,8 @@ def test_products_of_rows_follow_each_other_without_blocks_between(
     rng = np.random.default_rng(1)
     sizes = [(2, 3), (1, 1), (5, 2), (1, 7)]
     samples = [{"x": rng.normal(size=(*size, 4)).astype(np.float32)} for size in sizes]
-    small = lowering.optimise(model, samples)
+    small, why = lowering.optimise(model, samples, BLOCKS)
+    assert why == ""
     operations = [node.op_type for node in small.graph.node]
     # The activation stands next to its product, where runtimes make one operation of the two.
     assert operations[operations.index("Gemm") + 1] == "Relu"
@@ -89,7 +93,8 @@ def test_an_activation_stays_where_others_read_what_it_reads(
     rng = np.random.default_rng(2)
     sizes = [(2, 3), (1, 1), (5, 2)]
     samples = [{"x": rng.normal(size=(*size, 4)).astype(np.float32)} for size in sizes]
-    small = lowering.optimise(model, samples)
+    small, why = lowering.optimise(model, samples, BLOCKS)
+    assert why == ""
     x = rng.normal(size=(3, 4, 4)).astype(np.float32)
     p = 0.5 * x @ constants["w"] + constants["b"]
     wanted = (p + np.maximum(p, 0)) @ constants["v"] + constants["c"]
@@ -106,12 +111,57 @@ def test_the_model_stays_where_the_simplified_one_differs(
         graph.constants["half"] = np.float32(0.6)
 
     monkeypatch.setattr(optimiser, "REWRITES", [wrong])
-    assert lowering.optimise(model, samples) is model
+    found, why = lowering.optimise(model, samples, BLOCKS)
+    assert found is model
+    assert why == "the simplified graph gives other scores"
+
+
+def test_why_the_model_stays_is_said(
+    make_model: Callable[..., Any], blocks: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = two_layers(make_model)
+
+    def broken(graph: OnnxGraph) -> None:
+        graph.nodes[-1].op_type = "Relu"
+
+    monkeypatch.setattr(optimiser, "REWRITES", [broken])
+    found, why = lowering.optimise(model, blocks((2, 3)), BLOCKS)
+    assert found is model
+    assert why.startswith("the simplified graph does not run: ")
+
+
+@pytest.mark.parametrize("limit", [2, 18, 64, 300])
+def test_a_size_is_not_taken_for_its_smaller_of_two(
+    make_model: Callable[..., Any], blocks: Callable[..., Any], limit: int
+) -> None:
+    """The first min(N, limit) rows, where no sample has as many rows as that."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"], name="shape"),
+        helper.make_node("Slice", ["shape", "one", "two"], ["n"], name="n"),
+        helper.make_node("Min", ["n", "limit"], ["kept"], name="kept"),
+        helper.make_node("Slice", ["x", "zero", "kept", "one"], ["first"], name="first"),
+        helper.make_node("Slice", ["x", "zero", "n", "one"], ["all"], name="all"),
+        helper.make_node("ReduceSum", ["first", "one"], ["head"], name="head"),
+        helper.make_node("Relu", ["all"], ["positive"], name="relu"),
+        helper.make_node("Add", ["positive", "head"], ["y"], name="add"),
+    ]
+    constants = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "two": np.array([2]),
+        "limit": np.array([limit]),
+    }
+    model = make_model(nodes, constants, (4, 4))
+    small, why = lowering.optimise(model, blocks((2, 1), (1, 2)), BLOCKS)
+    assert why == ""
+    assert [node.op_type for node in small.graph.node].count("Slice") <= 2  # the one of all rows is gone
+    for feeds in blocks((2, limit - 1), (1, limit), (3, limit + 1), (1, 2 * limit)):
+        np.testing.assert_allclose(run_model(small, feeds), run_model(model, feeds), rtol=0, atol=1e-4)
 
 
 def test_a_model_that_does_not_run_is_refused(make_model: Callable[..., Any]) -> None:
     nodes = [helper.make_node("Reshape", ["x", "eight"], ["y"], name="r")]
     model = make_model(nodes, {"eight": np.array([1, 1, 8])}, (4, 8))
-    lowering.optimise(model, [{"x": np.zeros((1, 2, 4), np.float32)}])
+    lowering.optimise(model, [{"x": np.zeros((1, 2, 4), np.float32)}], BLOCKS)
     with pytest.raises(InputError, match="ONNX Runtime cannot run this model as converted"):
-        lowering.optimise(model, [{"x": np.zeros((1, 3, 4), np.float32)}])
+        lowering.optimise(model, [{"x": np.zeros((1, 3, 4), np.float32)}], BLOCKS)
