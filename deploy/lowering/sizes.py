@@ -138,6 +138,7 @@ class ShapeWalk:
             kinds[name], shapes[name] = onnx.TensorProto.FLOAT, given.shape
             if name in INDICES:
                 values[name] = given
+        outputs: list[Any]
         for place, node in enumerate(self._graph.nodes):
             inputs = [name for name in node.input if name]
             if not all(name in shapes for name in inputs):
@@ -190,7 +191,7 @@ class ShapeWalk:
         except Exception:  # of NumPy, by whatever the node is: then its sizes are not known
             return []
         by_name = dict(zip([name for name in node.output if name], map(np.asarray, made), strict=True))
-        found = []
+        found: list[Any] = []
         for name in node.output:
             value = by_name.get(name)
             if value is None:
