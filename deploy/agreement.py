@@ -99,5 +99,8 @@ def not_run(name: str, why: str) -> Agreement:
     Args:
         name: of the runtime.
         why: nothing was run.
+
+    Returns:
+        The entry.
     """
     return Agreement(name, 0, float("nan"), -1, missing=why)

@@ -25,6 +25,9 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
     Args:
         folder: the bundle.
 
+    Returns:
+        The manifest as a dictionary.
+
     Raises:
         InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
             ``preprocess.json`` does not fit the model, or a file has no checksum; the message names it.
@@ -77,6 +80,9 @@ def not_a_bundle(folder: Path) -> str:
 
     Args:
         folder: that exists.
+
+    Returns:
+        The reason, or an empty text.
     """
     try:
         manifest = read_json(folder / "manifest.json")
@@ -112,6 +118,9 @@ def read_bundle_preprocess(folder: str | os.PathLike[str]) -> Preprocess:
 
     Args:
         folder: the bundle.
+
+    Returns:
+        Inputs, normalisation and graph.
 
     Raises:
         InputError: it is missing or damaged.

@@ -58,6 +58,9 @@ def points_of(jets: Jets | Images, graphs: GraphData, preprocess: Preprocess) ->
         jets: the graphs were built of.
         graphs: of the same jets.
         preprocess: of the run.
+
+    Returns:
+        float32 (n, D).
     """
     space = preprocess.space
     if space.columns == ("deta", "dphi"):
@@ -94,6 +97,9 @@ def auc_cost(
         column: of these scores the one of the output that is the label.
         bootstraps: replicas behind the error, at least 2.
         batch: jets in a call of a scorer.
+
+    Returns:
+        The cost of each form by name.
 
     Raises:
         InputError: no output of the run is the label, or its sample has gone or changed.

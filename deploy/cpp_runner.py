@@ -60,6 +60,9 @@ def cpp_runs(
         feeds: float32 tensors of each batch.
         sizes: number of scores of each batch.
 
+    Yields:
+        One for each backend, also for those that were not run.
+
     Raises:
         InputError: the runner fails.
     """
@@ -88,6 +91,9 @@ def score_jets(run: CppRun, folder: Path, jets: Jets, size: int) -> np.ndarray:
         folder: the bundle.
         jets: whose tensors the runner makes itself.
         size: number of scores.
+
+    Returns:
+        float32 (size,).
 
     Raises:
         InputError: the runner fails.

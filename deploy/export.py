@@ -76,6 +76,9 @@ def export(
         proof: random jets of the validation (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the
             manifest; 0 leaves it to ``validate(..., write=True)``.
 
+    Returns:
+        The path of the bundle.
+
     Raises:
         InputError: the run is not finished, the model does not fit the interface or the release, an option is
             unknown, ``folder`` exists and ``force`` is false or it holds what no export has written, or a runtime
@@ -125,6 +128,9 @@ def default_interface(run: Run) -> str:
 
     Args:
         run: a run, or a model in the place of one.
+
+    Returns:
+        The interface's name.
     """
     if run.preprocess.node_features is None:
         return "tensors"

@@ -103,6 +103,9 @@ def exported_function(run: Run, model: Any, interface: str, target: Release) -> 
         interface: ``edges``, ``padded`` or ``tensors``.
         target: the oldest release that must run it.
 
+    Returns:
+        The function with its tensors and how they are fed.
+
     Raises:
         InputError: the model does not fit the interface, or the release cannot run it.
     """

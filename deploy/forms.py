@@ -42,6 +42,9 @@ def writes(form: str) -> Callable[[Writer], Writer]:
 
     Args:
         form: its name in the option ``formats``.
+
+    Returns:
+        The decorator, which gives the function as it is.
     """
 
     def register(writer: Writer) -> Writer:
@@ -160,6 +163,9 @@ def write_fixed(export: Export, shape: tuple[int, int]) -> Entries:
     Args:
         export: of the padded interface.
         shape: (B, N).
+
+    Returns:
+        The entry ``fixed`` of the manifest.
 
     Raises:
         InputError: the model cannot be compiled.

@@ -139,8 +139,8 @@ def adversarial_batches(preprocess: Preprocess, rng: np.random.Generator) -> Ite
         preprocess: of the bundle.
         rng: source of everything random.
 
-    Returns:
-        pairs of a name and a :class:`JetBatch`, made one at a time.
+    Yields:
+        Pairs of a name and a :class:`JetBatch`.
     """
     limit, k = preprocess.max_nodes or 120, max(1, preprocess.spec.k)
     sizes = {

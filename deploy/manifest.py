@@ -186,7 +186,11 @@ class _Generator(GenerateJsonSchema):
 
 
 def manifest_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12)."""
+    """The JSON schema (draft 2020-12).
+
+    Returns:
+        The content of ``manifest.schema.json``.
+    """
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
         **Manifest.model_json_schema(schema_generator=_Generator),

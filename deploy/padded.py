@@ -39,6 +39,9 @@ def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
     Args:
         preprocess: says how the graph is built.
 
+    Returns:
+        Names of the rules, each with its number (0 where it takes none).
+
     Raises:
         InputError: a rule needs a graph that is built outside, or there is no limit on the number of nodes.
     """
@@ -65,6 +68,9 @@ def padded_tensors(model: Any, preprocess: Preprocess) -> tuple[list[TensorInfo]
         model: on disjoint batches, with an output (B, C).
         preprocess: says how the graph is built.
 
+    Returns:
+        The inputs in order, and the output.
+
     Raises:
         InputError: the model lacks an input of the interface, or has one of another dtype or kind.
     """
@@ -88,6 +94,9 @@ def padded_function(
         model: on disjoint batches, with one ``DisjointToBlocks`` layer.
         preprocess: says how the graph is built.
         shape: (B, N) to fix, for compilation ahead of time; None leaves a size free.
+
+    Returns:
+        The ``tf.function``, from tensors by name to scores (B, C).
 
     Raises:
         InputError: the model or its graph cannot be had inside.
@@ -209,6 +218,9 @@ def padded_feeds(batch: JetBatch, length: int | None = None) -> dict[str, np.nda
     Args:
         batch: graphs and their points.
         length: N, at least the largest count (the default).
+
+    Returns:
+        float32 arrays by the names of the interface.
     """
     graphs = batch.graphs
     size = int(graphs.n_node.max(initial=0)) if length is None else length
@@ -234,6 +246,9 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
 
     Args:
         preprocess: of the run, with a limit on the number of nodes.
+
+    Returns:
+        What can be written as JSON, by name.
     """
     document = preprocess.to_dict()
     limits = {"min_length": 1, "max_length": preprocess.max_nodes}
@@ -258,6 +273,9 @@ def bundle_preprocess(document: Mapping[str, Any]) -> Preprocess:
 
     Args:
         document: of either interface.
+
+    Returns:
+        Inputs, normalisation and graph.
     """
     if "features" in document:
         document = {**document, "x": document["features"]}

@@ -100,6 +100,9 @@ def release(name: str) -> Release:
     Args:
         name: such as ``14_1`` or ``CMSSW_14_1_0_pre3``.
 
+    Returns:
+        The series.
+
     Raises:
         InputError: the release is not known.
     """

@@ -14,6 +14,9 @@ def quiet_tensorflow() -> Iterator[None]:
     """Only errors of TensorFlow and tf2onnx are logged inside the block.
 
     CMSSW loads graphs through TensorFlow's first interface, so the export must use it too.
+
+    Yields:
+        Nothing; the log is quiet while the block runs.
     """
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]

@@ -22,6 +22,9 @@ def load_model(folder: Path) -> Any:
 
     Args:
         folder: the bundle.
+
+    Returns:
+        The Keras model.
     """
     import keras
 
@@ -38,6 +41,9 @@ def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
     Args:
         model: on disjoint batches.
         batches: graphs of some jets.
+
+    Returns:
+        One array for each batch.
     """
     from e2e_tf.data.loader import model_inputs
 
@@ -90,6 +96,9 @@ def keras_call(model: Any, feeds: Mapping[str, Any]) -> Any:
     Args:
         model: on images and other tensors.
         feeds: float32 tensors (B, ...) by name, which are cast to the types of the model's inputs.
+
+    Returns:
+        float32 (B, C).
     """
     import tensorflow as tf
 

@@ -25,6 +25,15 @@ NEEDS = {"onnx": "onnxruntime", "tf": "tensorflow", "savedmodel": "tensorflow"}
 
 
 def onnx(folder: Path, info: dict) -> tuple:
+    """Open the ONNX model of a bundle.
+
+    Args:
+        folder: the bundle.
+        info: the model's entry in ``formats`` of the manifest.
+
+    Returns:
+        Name and version of the runtime, and a function from tensors by name to scores.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -42,6 +51,15 @@ def onnx(folder: Path, info: dict) -> tuple:
 
 
 def tensorflow(folder: Path, info: dict) -> tuple:
+    """Open the frozen graph or the SavedModel of a bundle.
+
+    Args:
+        folder: the bundle.
+        info: the model's entry in ``formats`` of the manifest.
+
+    Returns:
+        Name and version of the runtime, and a function from tensors by name to scores.
+    """
     import tensorflow as tf
 
     graph = tf.Graph()
@@ -61,7 +79,15 @@ def tensorflow(folder: Path, info: dict) -> tuple:
 
 
 def changed(folder: Path, manifest: dict) -> list:
-    """Files whose SHA-256 is not that of the manifest; the manifest itself where it lists none."""
+    """Files whose SHA-256 is not that of the manifest; the manifest itself where it lists none.
+
+    Args:
+        folder: the bundle.
+        manifest: what is in its ``manifest.json``.
+
+    Returns:
+        Names of the files.
+    """
     found = [] if manifest["checksums"] else ["manifest.json"]
     for name, expected in manifest["checksums"].items():
         path = folder / name
@@ -71,7 +97,15 @@ def changed(folder: Path, manifest: dict) -> list:
 
 
 def largest(folder: Path, run: Any) -> tuple:
-    """Largest difference of a score, in which batch, and how many jets."""
+    """Largest difference of a score, in which batch, and how many jets.
+
+    Args:
+        folder: the bundle.
+        run: from :func:`onnx` or :func:`tensorflow`.
+
+    Returns:
+        The difference (infinite if a score is not finite), the name of the batch and the number of jets.
+    """
     inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
     worst, where, jets = 0.0, "-", 0
     for name in outputs.files:
@@ -90,6 +124,14 @@ def largest(folder: Path, run: Any) -> tuple:
 
 
 def main(arguments: list) -> int:
+    """Repeat the validation and print one line for each form.
+
+    Args:
+        arguments: of the command line, without the script's name.
+
+    Returns:
+        The exit status, 0, 1 or 2 as above.
+    """
     if not arguments or any(kind not in KINDS for kind in arguments[1:]):
         print("usage: python repeat.py BUNDLE [onnx|tf|savedmodel]...", file=sys.stderr)
         return 2

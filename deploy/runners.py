@@ -35,6 +35,9 @@ def opener(version: Callable[[], str], *forms: str) -> Callable[[Opener], Opener
     Args:
         version: name and version of the library that runs them.
         forms: their keys in the manifest; the order of registration is that of the validation.
+
+    Returns:
+        The decorator, which gives the function as it is.
     """
 
     def register(function: Opener) -> Opener:
@@ -45,7 +48,11 @@ def opener(version: Callable[[], str], *forms: str) -> Callable[[Opener], Opener
 
 
 def tensorflow_version() -> str:
-    """``TensorFlow 2.21.0``."""
+    """``TensorFlow 2.21.0``.
+
+    Returns:
+        Name and version.
+    """
     import tensorflow as tf
 
     return f"TensorFlow {tf.__version__}"
@@ -91,6 +98,9 @@ def frozen_graph_runner(folder: Path, info: dict[str, Any]) -> Runner:
     Args:
         folder: the bundle.
         info: the entry of the manifest.
+
+    Returns:
+        A function from tensors by name to scores.
     """
     import tensorflow as tf
 
@@ -125,6 +135,9 @@ def onnx_runner(folder: Path, info: dict[str, Any]) -> Runner:
     Args:
         folder: the bundle.
         info: the entry of the manifest.
+
+    Returns:
+        A function from tensors by name to scores.
     """
     import onnxruntime
 

@@ -36,6 +36,9 @@ def feeds_of(batch: JetBatch, manifest: dict[str, Any], extra: int = 0) -> dict[
         batch: graphs of some jets.
         manifest: says which interface.
         extra: empty slots beyond the largest jet, where it is padded.
+
+    Returns:
+        float32 arrays by name.
     """
     if manifest["interface"] == "edges":
         return edges_feeds(batch.graphs)
@@ -52,6 +55,9 @@ def graph_batches(
         manifest: of it.
         jets: number of random jets.
         seed: of all of them.
+
+    Yields:
+        A batch of jets.
     """
     rng = np.random.default_rng(seed)
     for _, batch in adversarial_batches(preprocess, rng):
@@ -74,6 +80,9 @@ def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: 
         preprocess: of the run.
         sizes: nodes of each jet of each batch.
         seed: of all of them.
+
+    Returns:
+        One batch for each entry of ``sizes``.
     """
     rng = np.random.default_rng(seed)
     limit = preprocess.max_nodes or MAX_NODES
@@ -88,6 +97,9 @@ def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> l
         jets: of each batch.
         nodes: of a jet at the most.
         seed: of all of them.
+
+    Returns:
+        Batches of ``jets`` jets.
     """
     rng = np.random.default_rng(seed)
     none, full = np.zeros(jets, int), np.full(jets, nodes)
@@ -105,6 +117,9 @@ def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] |
     Args:
         preprocess: of the bundle.
         seed: of the broken jets.
+
+    Returns:
+        The jets with their graphs and an empty text, or None and the reason.
     """
     from e2e_tf.data.graphs import graphs_of
     from e2e_tf.data.jets import read_jets
@@ -130,6 +145,9 @@ def tensor_batch(
         size: B.
         rng: source of everything random.
         kind: ``uniform`` in [0, 1), ``normal``, ``zeros``, or ``large`` (up to 255, as pixels are).
+
+    Returns:
+        float32 (B, ...) by name.
     """
     feeds = {}
     for info in inputs:
@@ -147,6 +165,9 @@ def tensor_batches(inputs: Sequence[dict[str, Any]], entries: int, seed: int) ->
         inputs: of the manifest.
         entries: in all batches together.
         seed: of all of them.
+
+    Returns:
+        The batches.
     """
     rng = np.random.default_rng(seed)
     sizes: list[int] = []

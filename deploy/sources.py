@@ -66,6 +66,9 @@ def open_source(path: str | os.PathLike[str]) -> Run:
     Args:
         path: of either; a model on graphs needs the ``preprocess.json`` of its inputs beside it.
 
+    Returns:
+        The run, or a model in the place of one.
+
     Raises:
         InputError: it is neither, or ``preprocess.json`` is missing.
     """

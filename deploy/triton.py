@@ -56,6 +56,9 @@ def triton(
         preferred: batch sizes that the server tries to make.
         force: go into an existing folder, and replace an existing model of this name there.
 
+    Returns:
+        The path of the repository.
+
     Raises:
         InputError: the bundle is damaged or lacks the form, or an argument is not acceptable.
     """
@@ -109,6 +112,9 @@ def config_pbtxt(
         form: key of :data:`PLATFORMS`; tensors have the names under which Triton serves this form.
         max_batch_size: most jets in a batch; 0 is written for edges, which are not batched.
         preferred: batch sizes that the server tries to make.
+
+    Returns:
+        The content of ``config.pbtxt``.
     """
     batched = manifest["interface"] != "edges"
     info = manifest["formats"][form]

@@ -27,6 +27,9 @@ def tensorflow_has_started() -> bool:
     """True if TensorFlow runs in this process: it has opened its devices, so the process must not be forked.
 
     Without TensorFlow imported it is false, and TensorFlow is not imported to find out.
+
+    Returns:
+        Whether its devices are open.
     """
     if "tensorflow" not in sys.modules:
         return False
@@ -37,7 +40,11 @@ def tensorflow_has_started() -> bool:
 
 
 def is_compiling() -> bool:
-    """True inside a function that XLA compiles (``jit_compile=True``)."""
+    """True inside a function that XLA compiles (``jit_compile=True``).
+
+    Returns:
+        Whether XLA compiles what is being traced.
+    """
     import tensorflow as tf
     from tensorflow.python.ops import control_flow_util
 
@@ -47,7 +54,14 @@ def is_compiling() -> bool:
 
 
 def constant_graph(function: Any) -> Any:
-    """A concrete function of TensorFlow as the same function with its variables turned into constants."""
+    """A concrete function of TensorFlow as the same function with its variables turned into constants.
+
+    Args:
+        function: a ``tf.ConcreteFunction``.
+
+    Returns:
+        A ``tf.ConcreteFunction`` without variables.
+    """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     return convert_variables_to_constants_v2(function)
@@ -58,6 +72,9 @@ def default_attributes(operation: str) -> dict[str, Any]:
 
     Args:
         operation: its name, such as ``"MatMul"``; an unknown one has none.
+
+    Returns:
+        The attributes by name; empty for an unknown operation.
     """
     from tensorflow.python.framework import op_def_registry
 
@@ -68,42 +85,69 @@ def default_attributes(operation: str) -> dict[str, Any]:
 
 
 def read_saved_model(folder: str) -> Any:
-    """The ``SavedModel`` message of a SavedModel's folder, without loading the model."""
+    """The ``SavedModel`` message of a SavedModel's folder, without loading the model.
+
+    Args:
+        folder: the folder with ``saved_model.pb``.
+
+    Returns:
+        The message ``SavedModel``, with its graphs and signatures.
+    """
     from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
     return parse_saved_model(folder)
 
 
 def hdf5_lock() -> Any:
-    """The lock around HDF5, whose library must not be entered by two threads; a context manager."""
+    """The lock around HDF5, whose library must not be entered by two threads; a context manager.
+
+    Returns:
+        h5py's own lock.
+    """
     from h5py._objects import phil
 
     return phil
 
 
 def oracle_servicer() -> Any:
-    """Keras Tuner's class that serves an oracle's trials over gRPC."""
+    """Keras Tuner's class that serves an oracle's trials over gRPC.
+
+    Returns:
+        The class ``OracleServicer``.
+    """
     from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
     return OracleServicer
 
 
 def oracle_client() -> Any:
-    """Keras Tuner's class that asks a served oracle for trials."""
+    """Keras Tuner's class that asks a served oracle for trials.
+
+    Returns:
+        The class ``OracleClient``.
+    """
     from keras_tuner.src.distribute.oracle_client import OracleClient
 
     return OracleClient
 
 
 def oracle_messages() -> Any:
-    """The module of Keras Tuner's messages (``GetTrialRequest``, ...), in the form that fits its protobuf."""
+    """The module of Keras Tuner's messages (``GetTrialRequest``, ...), in the form that fits its protobuf.
+
+    Returns:
+        The generated module of messages.
+    """
     from keras_tuner.src import protos
 
     return protos.get_service()
 
 
 def oracle_service() -> Any:
-    """The module of Keras Tuner's gRPC service (``OracleStub``, ``add_OracleServicer_to_server``)."""
+    """The module of Keras Tuner's gRPC service (``OracleStub``, ``add_OracleServicer_to_server``).
+
+    Returns:
+        The generated module of the service.
+    """
     from keras_tuner.src import protos
 
     return protos.get_service_grpc()

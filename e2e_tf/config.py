@@ -242,6 +242,9 @@ def read_config(path: str | os.PathLike[str]) -> RunConfig:
     Args:
         path: a TOML file.
 
+    Returns:
+        The checked configuration.
+
     Raises:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable; the message
             names the key, what is accepted and what came.
@@ -254,6 +257,9 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Args:
         path: a TOML file.
+
+    Returns:
+        The sections by name.
 
     Raises:
         InputError: the file is missing or not TOML.
@@ -279,6 +285,9 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
     Args:
         document: sections by name, as in a TOML file.
         where: what to call the document in a message.
+
+    Returns:
+        The checked configuration.
 
     Raises:
         InputError: as :func:`read_config`.

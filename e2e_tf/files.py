@@ -19,7 +19,14 @@ __all__ = ["new_file", "new_folder", "new_subfolder", "read_json", "refuse_exist
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 digits.
+    """
     with open(path, "rb") as file:
         if hasattr(hashlib, "file_digest"):
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -75,6 +82,9 @@ def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | N
         force: replace what exists.
         folder: where it is until then, on the same disk.
 
+    Yields:
+        The temporary path, to be written to.
+
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
     """
@@ -114,6 +124,9 @@ def new_folder(
         foreign: says why an existing folder is not this command's, such as "is not a bundle"; without it, ``force``
             replaces any folder.
 
+    Yields:
+        The temporary folder, which exists and is empty.
+
     Raises:
         InputError: ``path`` exists and ``force`` is false, ``path`` is a file, holds the working folder or something
             foreign, its parent does not exist, or the disk is full or does not let itself be written.
@@ -148,6 +161,9 @@ def new_subfolder(
         inner: path of the folder below it that is written.
         force: go into an existing root, and replace an existing folder there.
         foreign: as in :func:`new_folder`, of ``root / inner``.
+
+    Yields:
+        The temporary folder in place of ``root / inner``, which exists and is empty.
 
     Raises:
         InputError: as in :func:`new_folder`.
@@ -219,6 +235,12 @@ def _take_place(part: Path, target: Path) -> None:
 
 def read_json(path: Path) -> Any:
     """A JSON document.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What it holds: a dictionary, list, text, number, bool or None.
 
     Raises:
         InputError: the file is missing or damaged.

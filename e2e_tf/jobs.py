@@ -124,6 +124,9 @@ def run_tasks(
             its entry with ``if __name__ == "__main__"``.
         scheduler: address of a ``dask.distributed`` scheduler that takes the place of ``processes``.
 
+    Yields:
+        A result; with several processes in any order.
+
     Raises:
         InputError: a worker was killed, there is no such scheduler, or the extra ``dask`` is not installed;
             also what ``call`` raises.
@@ -189,6 +192,9 @@ def describe_exit(code: int, who: str = "the process") -> str:
     Args:
         code: its exit status; negative for a signal.
         who: the subject of the sentence.
+
+    Returns:
+        One sentence without its full stop.
     """
     if code >= 0:
         return f"{who} ended with status {code} and left no result"
@@ -204,7 +210,11 @@ def describe_exit(code: int, who: str = "the process") -> str:
 
 
 def may_fork() -> bool:
-    """True if this process can be forked: on Linux, with one Python thread and TensorFlow not started."""
+    """True if this process can be forked: on Linux, with one Python thread and TensorFlow not started.
+
+    Returns:
+        Whether forking is safe.
+    """
     if not sys.platform.startswith("linux") or threading.active_count() > 1:
         return False
     return not tensorflow_has_started()

@@ -20,7 +20,11 @@ _WIDTH = 110  # of tables where standard output is not a terminal
 
 
 def output() -> Any:
-    """A rich console on standard output, for results; 110 columns wide where it is not a terminal."""
+    """A rich console on standard output, for results; 110 columns wide where it is not a terminal.
+
+    Returns:
+        A ``rich.console.Console``.
+    """
     from rich.console import Console
 
     found = Console(highlight=False)
@@ -37,7 +41,11 @@ def say(text: str) -> None:
 
 
 def console() -> Any:
-    """The rich console on standard error that all progress displays share."""
+    """The rich console on standard error that all progress displays share.
+
+    Returns:
+        A ``rich.console.Console``, the same in every call.
+    """
     global _console
     if _console is None:
         from rich.console import Console
@@ -62,6 +70,9 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         items: what to iterate over.
         description: what happens, shown before the bar.
         total: number of items; by default ``len(items)``, if they have one.
+
+    Yields:
+        The items.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -83,6 +94,9 @@ def status(description: str, out: Any = None) -> Iterator[None]:
     Args:
         description: what happens.
         out: a rich console to use instead of :func:`console`.
+
+    Yields:
+        Nothing; the spinner turns while the block runs.
     """
     out = out or console()
     start = time.perf_counter()
@@ -125,6 +139,9 @@ def with_error(value: float, error: float | None, is_limit: bool = False) -> str
         value: the value.
         error: its uncertainty, in the same unit; None or below 1e-6 shows the value alone, with four digits.
         is_limit: the value is a lower limit.
+
+    Returns:
+        The number as text.
     """
     if is_limit:
         return f"> {value:.0f}"

@@ -1,5 +1,6 @@
 """The rules of the tree, computed from the sources: imports without circles and in one direction, short files,
-a test beside each module. (That private parts of other libraries are imported in one place is in test_compat.py.)
+a test beside each module, complete docstrings. (That private parts of other libraries are imported in one place is in
+test_compat.py.)
 
 Lists of exceptions give a reason each, and an entry that is no longer needed fails as well.
 """
@@ -11,7 +12,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 import pytest
-from sources import FOLDERS, Source, circles, imports, read_sources, shared_logic
+from sources import FOLDERS, Source, circles, imports, read_sources, shared_logic, undocumented
 
 ROOT = Path(__file__).parents[1]
 MODULES = read_sources(ROOT)
@@ -256,3 +257,42 @@ def test_a_copy_with_other_names_is_found():
     assert shared_logic(copied, 3) == {("p.a", "p.b")}
     assert shared_logic(copied, 4) == set()
     assert shared_logic({**copied, "p.b": function("x", "y", 3)}, 3) == set()
+
+
+# --- docstrings
+
+
+def test_public_functions_and_classes_are_documented():
+    """By the rules of :func:`sources.undocumented`, in every module whose name has no part that begins with ``_``."""
+    public = {name: module for name, module in MODULES.items() if not re.search(r"\._(?!_main__)", name)}
+    faults = {name: undocumented(module) for name, module in public.items()}
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("def f(): pass", ["summary"]),
+        ("class F: pass", ["summary"]),
+        ("def _f(x): return x", None),
+        ("def f(x):\n    '''One.'''\n    return x", ["x", "Returns"]),
+        ("def f(x):\n    '''One.\n\n    Args:\n        x: a number.\n    '''\n    return None", None),
+        ("def f(x, y):\n    '''One.\n\n    Args:\n        x: a number, or y: none.\n    '''", ["y"]),
+        ("def f(x, *y):\n    '''One.\n\n    Args:\n        x, *y: numbers.\n    '''", None),
+        ("def f():\n    '''One.'''\n    yield 1", ["Yields"]),
+        ("def f():\n    '''One.'''\n    def g(): return 1", None),
+        ("def f():\n    '''One.'''\n    if 1: raise InputError('no')", ["Raises"]),
+        (
+            "def f():\n    '''One.\n\n    Raises:\n        InputError: always.\n    '''\n    raise InputError('no')",
+            None,
+        ),
+        ("@app.command()\ndef f(x: Annotated[int, Option(help='a number')]):\n    '''One.'''", None),
+        (
+            "def f():\n    '''One.\n\n    Returns:\n        1.\n\n    Returns:\n        1.\n    '''\n    return 1",
+            ["one section of each kind"],
+        ),
+        ("@app.command()\ndef f(x):\n    '''One.'''", ["x"]),
+    ],
+)
+def test_what_a_docstring_lacks_is_found(text, missing):
+    assert undocumented(source(text)).get("f" if "def f" in text else "F") == missing

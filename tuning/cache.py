@@ -40,6 +40,9 @@ def trial_data(config: RunConfig, base: Path, folder: Path) -> TrialData:
         base: where relative sample paths start.
         folder: the cache, one folder in it for each set of data.
 
+    Returns:
+        The splits with their graphs.
+
     Raises:
         InputError: as :func:`e2e_tf.training.prepare.prepare`.
     """

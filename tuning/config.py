@@ -75,6 +75,9 @@ def make_tune_config(document: Mapping[str, Any], where: str = "the configuratio
         document: keys and values.
         where: what to call the document in a message.
 
+    Returns:
+        The checked section.
+
     Raises:
         InputError: a key is unknown or a value is not acceptable.
     """
@@ -96,6 +99,9 @@ def read_tune_config(path: str | os.PathLike[str]) -> tuple[RunConfig, TuneConfi
 
     Args:
         path: a TOML file; without a section ``[tune]`` the defaults count.
+
+    Returns:
+        The run and the search.
 
     Raises:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable.

@@ -20,6 +20,9 @@ def visible_devices(environment: Mapping[str, str] | None = None) -> tuple[str, 
 
     Args:
         environment: environment variables; those of this process if None.
+
+    Returns:
+        Indices or names of GPUs; empty without a GPU.
     """
     environment = os.environ if environment is None else environment
     named = environment.get("CUDA_VISIBLE_DEVICES")
@@ -46,6 +49,9 @@ def pin(worker: int, workers: int, devices: Sequence[str]) -> dict[str, str]:
         workers: how many share the devices.
         devices: from :func:`visible_devices`.
 
+    Returns:
+        Values by the names of the variables.
+
     Raises:
         InputError: there are more workers than GPUs.
     """
@@ -60,7 +66,11 @@ def pin(worker: int, workers: int, devices: Sequence[str]) -> dict[str, str]:
 
 
 def grow_memory() -> int:
-    """Let TensorFlow take GPU memory as it needs it; gives the number of GPUs."""
+    """Let TensorFlow take GPU memory as it needs it; gives the number of GPUs.
+
+    Returns:
+        The number of GPUs.
+    """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

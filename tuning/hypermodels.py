@@ -186,6 +186,9 @@ def make_hypermodel(config: RunConfig, tune: TuneConfig, base: Path, cache: Path
         base: where relative sample paths start, and modules of the user's own are found.
         cache: folder for the graphs that trials share.
 
+    Returns:
+        A HyperModel with ``build`` and ``fit``.
+
     Raises:
         InputError: as :class:`RunHyperModel`, or ``tune.hypermodel`` cannot be imported.
     """
@@ -217,6 +220,9 @@ def hypermodel_of(sweep: Sweep) -> Any:
 
     Args:
         sweep: with the configuration that is varied.
+
+    Returns:
+        A HyperModel with ``build`` and ``fit``.
 
     Raises:
         InputError: as :func:`make_hypermodel`.

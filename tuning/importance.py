@@ -23,6 +23,9 @@ def importance(records: Sequence[Record], seed: int = 0) -> dict[str, float]:
     Args:
         records: trials that have ended.
         seed: of the forest and the permutations.
+
+    Returns:
+        The share of each parameter.
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
@@ -52,6 +55,9 @@ def encode(values: Sequence[object]) -> np.ndarray:
 
     Args:
         values: of one parameter, one per trial.
+
+    Returns:
+        float (n,).
     """
     given = [value for value in values if value is not None]
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):

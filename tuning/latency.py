@@ -27,6 +27,9 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
         config: its run.
         data: the splits; the jet is one of the validation part.
 
+    Returns:
+        Milliseconds.
+
     Raises:
         InputError: the model cannot be exported with edge lists.
     """
@@ -54,6 +57,9 @@ def time_onnx(path: Path, feeds: dict[str, np.ndarray], repeats: int = 101, warm
         feeds: its inputs by name; others are left out.
         repeats: runs that are timed.
         warm: runs before them.
+
+    Returns:
+        Milliseconds.
     """
     import onnxruntime
 

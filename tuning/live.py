@@ -135,6 +135,9 @@ def last_line(text: str) -> str:
 
     Args:
         text: such as a traceback.
+
+    Returns:
+        The line, or an empty text.
     """
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""

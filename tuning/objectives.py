@@ -94,6 +94,9 @@ def make_objective(name: str, direction: str = "", known: Sequence[str] | None =
             parameters, ``max`` for areas, accuracies, efficiencies and scores.
         known: the quantities there will be; None if only training can tell.
 
+    Returns:
+        The objective.
+
     Raises:
         InputError: the name is not known, its direction is neither given nor known, or the efficiency is not between
             0 and 1.
@@ -129,6 +132,9 @@ def run_objective(tune: TuneConfig, config: RunConfig | None, own_model: bool = 
         tune: the section ``[tune]``.
         config: the run that is varied, if any.
         own_model: the HyperModel is the user's own, so that only its training can tell what it logs.
+
+    Returns:
+        The objective.
 
     Raises:
         InputError: as :func:`make_objective`, or a rejection is asked for and no output is the label.

@@ -305,6 +305,9 @@ def make_oracle(
         max_epochs: of a trial, for Hyperband.
         defaults: Keras Tuner's values of the first trial; None draws it as any other.
 
+    Returns:
+        A Keras Tuner oracle.
+
     Raises:
         InputError: ``path`` is damaged.
     """
@@ -347,6 +350,9 @@ def recover(
         records: of all trials whose folders are complete.
         objective: of the search.
         elsewhere: trials run on machines that may run them still.
+
+    Returns:
+        The numbers of the trials that are queued again.
     """
     ended = {record.trial: record for record in records}
     queued = []

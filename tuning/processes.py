@@ -22,6 +22,9 @@ def trial_server(make: Callable[[], Any], preload: Sequence[str] = ()) -> TrialS
         make: gives the HyperModel, called once in the server; one with a method ``warm_up`` is warmed up there.
             An InputError that it raises is written to ``refused.json`` in the folder of each trial.
         preload: modules to import in the server.
+
+    Returns:
+        The server, which runs requests until it is closed.
     """
     return ForkServer(partial(_warm, make), run_request, _refuse, preload, "e2e-tf-trial")
 

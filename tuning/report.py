@@ -39,6 +39,9 @@ def trials_csv(sweep: Sweep, records: Sequence[Record]) -> str:
     Args:
         sweep: the sweep.
         records: its trials, by number.
+
+    Returns:
+        The content of ``trials.csv``.
     """
     values = _names(records)
     metrics = sorted({n for r in records for n in r.metrics} - {sweep.objective.name})
@@ -79,6 +82,9 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
         sweep: the sweep.
         records: its trials, by number.
         stopped: why the search ended, if it has.
+
+    Returns:
+        The content of ``sweep.html``.
     """
     objective = sweep.objective
     counts = {s: sum(r.status == s for r in records) for s in _COLOURS}

@@ -84,6 +84,9 @@ def train_on_all(
         source: noted in ``provenance.json``.
         force: replace an existing folder.
 
+    Returns:
+        The runs, by seed.
+
     Raises:
         InputError: there are no seeds to train, the sample cannot be used, or ``folder`` exists and ``force`` is
             false.

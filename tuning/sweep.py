@@ -187,6 +187,9 @@ def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
     Args:
         folder: of the sweep.
 
+    Returns:
+        The sweep.
+
     Raises:
         InputError: it is missing or is not a sweep.
     """
@@ -215,6 +218,9 @@ def describe(sweep: Sweep, space: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         sweep: the sweep.
         space: its parameters, as :meth:`e2e_tf.tuning.space.SearchSpace.to_dict` gives them.
+
+    Returns:
+        What can be written as JSON, by name.
     """
     return {
         "format": FORMAT,
@@ -291,6 +297,9 @@ def locked(folder: Path, wait: float = 20.0) -> Iterator[None]:
     Args:
         folder: of the sweep; created.
         wait: how long to wait for another process [s].
+
+    Yields:
+        Nothing; the folder is held while the block runs.
 
     Raises:
         InputError: another process searches in the folder.

@@ -104,6 +104,9 @@ def failed(request: Request, message: str, executions: list[dict[str, Any]] | No
         request: what was asked for.
         message: why it failed.
         executions: trainings of the trial that had ended.
+
+    Returns:
+        The record, with the status ``FAILED``.
     """
     from keras_tuner import HyperParameters
 
@@ -372,6 +375,9 @@ def read_progress(part: Path) -> dict[str, Any]:
 
     Args:
         part: the folder that the trial works in.
+
+    Returns:
+        What it has written, by name.
     """
     path = part / "progress.json"
     try:

@@ -39,6 +39,9 @@ def parse_address(text: str) -> tuple[str, int]:
     Args:
         text: ``HOST:PORT``, the port from 1 to 65535.
 
+    Returns:
+        The host as text and the port as a number.
+
     Raises:
         InputError: it is not that.
     """

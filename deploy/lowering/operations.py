@@ -24,6 +24,9 @@ def lowers(*operations: str) -> Callable[[Rule], Rule]:
 
     Args:
         operations: names in TensorFlow's graphs.
+
+    Returns:
+        The decorator, which gives the function as it is.
     """
 
     def register(rule: Rule) -> Rule:
@@ -63,6 +66,9 @@ def convert(graph: Any, inputs: Sequence[str], output: str, opset: int, ir_versi
         output: name of the node that gives the scores.
         opset: of ONNX, to write.
         ir_version: of ONNX, to write.
+
+    Returns:
+        The model.
 
     Raises:
         InputError: an operation cannot be lowered to this opset; the message names it.

@@ -24,6 +24,9 @@ def float16_weights(model: Any) -> Any:
     Args:
         model: ``onnx.ModelProto``, float32.
 
+    Returns:
+        Another ``onnx.ModelProto``.
+
     Raises:
         InputError: a weight does not fit float16.
     """
@@ -61,6 +64,9 @@ def int8_weights(model: Any) -> Any:
 
     Args:
         model: ``onnx.ModelProto``, float32.
+
+    Returns:
+        Another ``onnx.ModelProto``.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic

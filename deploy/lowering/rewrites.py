@@ -27,6 +27,9 @@ def rewrite(function: Rewrite) -> Rewrite:
 
     Args:
         function: takes a graph whose shapes are known and changes its nodes in place, not what it computes.
+
+    Returns:
+        The same function.
     """
     REWRITES.append(function)
     return function
@@ -34,7 +37,11 @@ def rewrite(function: Rewrite) -> Rewrite:
 
 @rewrite
 def flat_products(graph: OnnxGraph) -> None:
-    """``reshape(reshape(x, (-1, F)) @ w, (B, N, C))`` is ``x @ w``; with a bias it stays flat, one ``Gemm``."""
+    """``reshape(reshape(x, (-1, F)) @ w, (B, N, C))`` is ``x @ w``; with a bias it stays flat, one ``Gemm``.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     made = graph.producers()
     for position, node in enumerate(graph.nodes):
         if node.op_type != "Reshape" or node.output[0] not in graph.shapes:
@@ -59,7 +66,11 @@ def flat_products(graph: OnnxGraph) -> None:
 
 @rewrite
 def constant_reshapes(graph: OnnxGraph) -> None:
-    """Dimensions that a reshape keeps are written as 0, one that it infers as -1: no shape is computed."""
+    """Dimensions that a reshape keeps are written as 0, one that it infers as -1: no shape is computed.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     for node in graph.nodes:
         if node.op_type != "Reshape" or node.input[1] in graph.constants:
             continue
@@ -85,7 +96,11 @@ def constant_reshapes(graph: OnnxGraph) -> None:
 
 @rewrite
 def borrowed_shapes(graph: OnnxGraph) -> None:
-    """The shape of blocks made of flat rows: B and N of the first tensor that has them, once for all layers."""
+    """The shape of blocks made of flat rows: B and N of the first tensor that has them, once for all layers.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     blocks: list[str] = []  # tensors (B, N, ...) that are there already
     sizes: dict[str, str] = {}  # B and N by the tensor that they are taken from
     nodes = []
@@ -119,7 +134,11 @@ def _same_blocks(graph: OnnxGraph, name: str, after: list[tuple[int, ...]]) -> b
 
 @rewrite
 def activated_flat(graph: OnnxGraph) -> None:
-    """``relu(reshape(gemm))`` is ``reshape(relu(gemm))``, in which runtimes let the product do both."""
+    """``relu(reshape(gemm))`` is ``reshape(relu(gemm))``, in which runtimes let the product do both.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     made = graph.producers()
     used = [name for node in graph.nodes for name in node.input] + graph.outputs
     for node in graph.nodes:
@@ -143,7 +162,11 @@ def activated_flat(graph: OnnxGraph) -> None:
 
 @rewrite
 def remove_idle(graph: OnnxGraph) -> None:
-    """Nodes that give what they get, at every size."""
+    """Nodes that give what they get, at every size.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     renamed: dict[str, str] = {}
     kept = []
     for node in graph.nodes:
@@ -172,7 +195,11 @@ def _does_nothing(graph: OnnxGraph, node: Any) -> bool:
 
 @rewrite
 def unfolded(graph: OnnxGraph) -> None:
-    """``Unsqueeze(Squeeze(x))`` and the like, which end in the shape they began with, are ``x``."""
+    """``Unsqueeze(Squeeze(x))`` and the like, which end in the shape they began with, are ``x``.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     made = graph.producers()
     first: dict[str, str] = {}  # of a chain of nodes that only name the dimensions anew
     for node in graph.nodes:
@@ -193,7 +220,11 @@ def unfolded(graph: OnnxGraph) -> None:
 
 @rewrite
 def attention_bias(graph: OnnxGraph) -> None:
-    """Of a graph of single edges, ``log(1)`` or the value for "no edge", without a logarithm."""
+    """Of a graph of single edges, ``log(1)`` or the value for "no edge", without a logarithm.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     made = graph.producers()
 
     def source(name: str, op: str) -> Any:
@@ -234,7 +265,11 @@ def attention_bias(graph: OnnxGraph) -> None:
 
 @rewrite
 def same_sizes(graph: OnnxGraph) -> None:
-    """Sizes that come from shapes alone and are the same at every size are computed once."""
+    """Sizes that come from shapes alone and are the same at every size are computed once.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     from_shapes = set(graph.constants)
     first: dict[Any, str] = {}
     renamed: dict[str, str] = {}
@@ -253,7 +288,11 @@ def same_sizes(graph: OnnxGraph) -> None:
 
 @rewrite
 def merge(graph: OnnxGraph) -> None:
-    """Equal constants and nodes that compute the same from the same, once."""
+    """Equal constants and nodes that compute the same from the same, once.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     renamed: dict[str, str] = {}
     seen: dict[Any, str] = {}
     for name, values in graph.constants.items():
@@ -280,7 +319,11 @@ def merge(graph: OnnxGraph) -> None:
 
 @rewrite
 def prune(graph: OnnxGraph) -> None:
-    """Nodes that no output needs."""
+    """Nodes that no output needs.
+
+    Args:
+        graph: whose shapes are known; changed in place.
+    """
     needed = set(graph.outputs)
     kept = []
     for node in reversed(graph.nodes):

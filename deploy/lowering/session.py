@@ -20,6 +20,9 @@ def open_session(model: Any, options: Any = None) -> Any:
     Args:
         model: ``onnx.ModelProto``.
         options: ``SessionOptions``; without, the runtime runs the model as it is written.
+
+    Returns:
+        An ``onnxruntime.InferenceSession``.
     """
     import onnxruntime
 
@@ -39,6 +42,9 @@ def run_model(model: Any, feeds: Feeds) -> np.ndarray:
     Args:
         model: ``onnx.ModelProto``.
         feeds: its inputs by name.
+
+    Returns:
+        The array.
     """
     return open_session(model).run(None, dict(feeds))[0]
 
@@ -48,6 +54,9 @@ def basic_optimised(model: Any) -> Any:
 
     Args:
         model: ``onnx.ModelProto``, which stays as it is.
+
+    Returns:
+        Another ``onnx.ModelProto``, or the same where the runtime's cannot be used.
     """
     import onnx
     import onnxruntime
@@ -68,5 +77,8 @@ def first_line(error: Exception) -> str:
 
     Args:
         error: of any library; runtimes write their call stack into it.
+
+    Returns:
+        The line.
     """
     return str(error).strip().split("\n")[0] or type(error).__name__

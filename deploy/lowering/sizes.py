@@ -43,6 +43,9 @@ def breakpoints(graph: Any) -> list[int]:
 
     Args:
         graph: :class:`e2e_tf.deploy.lowering.graph.OnnxGraph`.
+
+    Returns:
+        The numbers, rising.
     """
     found: set[int] = set()
     for node in graph.nodes:
@@ -63,6 +66,9 @@ def sized_inputs(inputs: Sequence[TensorInfo], points: Sequence[int]) -> list[di
     Args:
         inputs: of the interface; free dimensions are B, N and E.
         points: see :func:`breakpoints`.
+
+    Returns:
+        One set of tensors by name for each choice of sizes.
     """
     beyond = max([_BEYOND, *points]) + 4
     steps = sorted({n for p in points for n in (p - 1, p, p + 1)} - {0, 1, 2} | {3})

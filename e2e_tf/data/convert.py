@@ -98,6 +98,9 @@ def reader_options(items: Sequence[str]) -> dict[str, Any]:
     Args:
         items: ``name=value`` each; values are numbers, ``true`` and ``false``, lists with commas, or text.
 
+    Returns:
+        The values by name, as numbers, bools, lists or text.
+
     Raises:
         InputError: an item is not like that.
     """
@@ -138,6 +141,9 @@ def recipe_for(
         reader: a name in ``READERS``; empty recognises each file.
         options: more arguments of the reader.
         on_error: ``"stop"`` at an input that cannot be read, or ``"skip"`` it.
+
+    Returns:
+        The recipe, with every field set.
 
     Raises:
         InputError: no input can be read, or the recipe cannot be.

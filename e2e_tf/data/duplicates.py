@@ -18,6 +18,12 @@ def fingerprints(data: GraphData) -> np.ndarray:
 
     Truth and the event number do not count: a copy with another of these is still a copy. A jet of which
     nothing is known, without nodes and columns, has 0.
+
+    Args:
+        data: graphs of B jets.
+
+    Returns:
+        uint64 (B,), equal for copies of a jet.
     """
     graphs = data.batch
 
@@ -40,7 +46,14 @@ def fingerprints(data: GraphData) -> np.ndarray:
 
 
 def mixed(values: np.ndarray) -> np.ndarray:
-    """uint64 to uint64, one to one, every output bit depends on all input bits (SplitMix64)."""
+    """uint64 to uint64, one to one, every output bit depends on all input bits (SplitMix64).
+
+    Args:
+        values: uint64, any shape.
+
+    Returns:
+        uint64, in the shape of ``values``.
+    """
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
@@ -51,6 +64,12 @@ def split_groups(data: GraphData) -> np.ndarray:
 
     Without copies it is the event number, so that splits stay what they are. Formats that keep no event
     numbers count rows, and nothing else would keep copies in one part.
+
+    Args:
+        data: graphs of B jets.
+
+    Returns:
+        int64 (B,), equal for jets that must stay in one part of the split.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -78,6 +78,9 @@ def new_hdf5(path: str | os.PathLike[str], force: bool = False, folder: Path | N
         force: replace what exists.
         folder: where the file is until it is complete, on the same disk; None takes that of ``path``.
 
+    Yields:
+        The open ``h5py.File``.
+
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
     """
@@ -120,6 +123,9 @@ def new_group(file: Any, name: str) -> None:
 def check_room(file: Any) -> None:
     """Stop writing a file of :func:`new_hdf5` once its disk is full.
 
+    Args:
+        file: from :func:`new_hdf5`, still open.
+
     Raises:
         OSError: a write has failed.
     """
@@ -146,6 +152,12 @@ def set_attributes(file: Any, attributes: Mapping[str, str | int]) -> None:
 
 def attributes_of(file: Any) -> dict[str, Any]:
     """The attributes of the whole file; those of files of earlier releases have no checksum.
+
+    Args:
+        file: an open ``h5py.File``.
+
+    Returns:
+        Integers and text by name.
 
     Raises:
         InputError: they are not those that were written.
@@ -181,7 +193,14 @@ def check_format(path: Path, file: Any, what: str, name: str, version: int) -> N
 
 
 def format_of(file: Any) -> str:
-    """What the file says it is; empty where it says nothing."""
+    """What the file says it is; empty where it says nothing.
+
+    Args:
+        file: an open ``h5py.File``.
+
+    Returns:
+        The attribute ``format``, or an empty string.
+    """
     return _text(file.attrs.get("format", ""))
 
 

@@ -71,6 +71,9 @@ def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
         path: the file.
         reader: a name in ``READERS``; empty recognises the format.
 
+    Returns:
+        Format, counts and columns of the file, for :func:`print_summary` and :func:`plot_summary`.
+
     Raises:
         InputError: the file cannot be read.
     """
@@ -167,7 +170,11 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
 
 
 def print_summary(summary: Summary) -> None:
-    """Tables on standard output."""
+    """Tables on standard output.
+
+    Args:
+        summary: from :func:`inspect`.
+    """
     from rich.table import Table
 
     console = output()
@@ -212,7 +219,14 @@ def print_summary(summary: Summary) -> None:
 
 
 def distribution(values: np.ndarray) -> list[str]:
-    """Mean, least, 16 %, median, 84 % and most, as text; dashes where there are no values."""
+    """Mean, least, 16 %, median, 84 % and most, as text; dashes where there are no values.
+
+    Args:
+        values: numbers (n,), which may be none.
+
+    Returns:
+        Six texts.
+    """
     if not len(values):
         return ["-"] * 6
     numbers = [values.mean(), *np.quantile(values, (0, 0.16, 0.5, 0.84, 1))]

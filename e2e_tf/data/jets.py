@@ -166,6 +166,9 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
     Args:
         parts: at least one.
         attributes: of the whole; None takes those of the first part.
+
+    Returns:
+        The jets of all parts.
     """
 
     def columns(pick: Any) -> dict[str, np.ndarray]:
@@ -235,6 +238,9 @@ def read_jets(path: str | os.PathLike[str], start: int = 0, stop: int | None = N
     Args:
         path: a file of :func:`write_jets`.
         start, stop: range of jets; a stop past the end, or None, means the end.
+
+    Returns:
+        The jets of the range.
 
     Raises:
         InputError: the file is missing, truncated or of another format, columns disagree in length, or an

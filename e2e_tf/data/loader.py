@@ -24,6 +24,9 @@ def model_inputs(batch: GraphBatch, nodes: Mapping[str, np.ndarray] | None = Non
     Args:
         batch: the graphs.
         nodes: further quantities of their nodes by name, (n, width) each, such as ``points`` or ``p4``.
+
+    Returns:
+        Arrays by the names of a model's inputs.
     """
     inputs = {"x": batch.x, "senders": batch.senders, "receivers": batch.receivers, "n_node": batch.n_node}
     if batch.edge_features is not None:

@@ -14,6 +14,9 @@ def padded_size(size: int) -> int:
 
     Args:
         size: a number of nodes, edges or graphs.
+
+    Returns:
+        The rounded size, at least ``size``.
     """
     step = 1 << max(0, int(size).bit_length() - 4)
     return -(-int(size) // step) * step
@@ -30,6 +33,9 @@ def pad_batch(batch: GraphBatch, n_graph: int = 0) -> GraphBatch:
     Args:
         batch: the graphs.
         n_graph: make room for this many graphs even if the batch has fewer.
+
+    Returns:
+        The batch with padding nodes, edges and graphs at its end.
     """
     room = max(n_graph, batch.n_graph, 1)
     extra = -(-room // 8)

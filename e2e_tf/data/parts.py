@@ -84,6 +84,9 @@ def read_piece(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged entries.
         options: more arguments of the reader.
 
+    Returns:
+        The jets or images, and what was left out.
+
     Raises:
         InputError: as the reader.
     """
@@ -94,6 +97,9 @@ def read_piece(
 
 def make_part(part: Part) -> int:
     """Make the files of a part, which appear when they are complete.
+
+    Args:
+        part: what to read, and where its files go.
 
     Returns:
         The number of the part.

@@ -192,7 +192,14 @@ class StoreWriter:
 
 
 def largest(data: GraphData) -> int:
-    """Nodes of the largest graph, 0 without graphs."""
+    """Nodes of the largest graph, 0 without graphs.
+
+    Args:
+        data: graphs.
+
+    Returns:
+        The largest number of nodes.
+    """
     return int(data.batch.n_node.max(initial=0))
 
 

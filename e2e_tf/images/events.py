@@ -75,6 +75,9 @@ def select_events(
         min_muons: the study asks for two.
         min_jets, max_jets: range of the number of jets; the study's sets have one to four.
 
+    Returns:
+        bool (n,).
+
     Raises:
         InputError: a number is negative.
     """
@@ -91,6 +94,9 @@ def dimuon_mass(events: Events) -> np.ndarray:
 
     .. math::
         m^2 = 2\, p_{T,1}\, p_{T,2}\, (\cosh\Delta\eta - \cos\Delta\phi)
+
+    Args:
+        events: n events.
 
     Returns:
         float64 (n,).

@@ -47,6 +47,12 @@ def quantised(images: np.ndarray) -> np.ndarray:
 def dequantised(images: np.ndarray) -> np.ndarray:
     """float32 in [0, 1] from bytes; off by at most 1/510 from what :func:`max_normalised` gave.
 
+    Args:
+        images: uint8, any shape.
+
+    Returns:
+        float32, in the shape of ``images``.
+
     Raises:
         InputError: the images are not of bytes.
     """

@@ -37,6 +37,12 @@ EDGES_HELP = (
 def is_dense(a: Any) -> bool:
     """True for dense blocks (B, N, N) or one dense matrix (N, N), False for edges.
 
+    Args:
+        a: a graph as layers take it: dense, sparse, or a tuple of edges.
+
+    Returns:
+        Whether it is dense.
+
     Raises:
         InputError: ``a`` has none of the accepted forms.
     """
@@ -54,6 +60,13 @@ def is_dense(a: Any) -> bool:
 
 def check_graph(x: Any, a: Any) -> bool:
     """Check that node features and a graph go together; True if the graph is dense.
+
+    Args:
+        x: node features (B, N, F), (N, F) or (n, F).
+        a: the graph, as in :func:`is_dense`.
+
+    Returns:
+        Whether the graph is dense.
 
     Raises:
         InputError: a rank or a size does not fit.
@@ -92,6 +105,13 @@ def check_graph(x: Any, a: Any) -> bool:
 def check_members(x: Any, members: Any) -> bool:
     """Check node features against ``mask`` or ``n_node``; True if they are blocks with a mask.
 
+    Args:
+        x: node features (B, N, F) or (n, F).
+        members: mask (B, N) or counts ``n_node`` int (B,).
+
+    Returns:
+        True for blocks with a mask.
+
     Raises:
         InputError: the ranks do not go together, or the counts do not add up to the nodes.
     """
@@ -117,6 +137,13 @@ def check_counts(n_node: Any, x: Any) -> None:
     """Check that ``n_node`` adds up to the rows of ``x``, where both have values already.
 
     Inside a traced function the values come later, and the check is the loader's.
+
+    Args:
+        n_node: int (B,).
+        x: (n, F).
+
+    Raises:
+        InputError: the counts are negative or do not add up to n.
     """
     if not (tf.executing_eagerly() and isinstance(n_node, tf.Tensor) and isinstance(x, tf.Tensor)):
         return
@@ -130,6 +157,13 @@ def check_counts(n_node: Any, x: Any) -> None:
 def positive(name: str, value: Any) -> int:
     """A positive integer argument.
 
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+
+    Returns:
+        The value.
+
     Raises:
         InputError: it is not one.
     """
@@ -140,6 +174,14 @@ def positive(name: str, value: Any) -> int:
 
 def number(name: str, value: Any, low: float = 0.0) -> float:
     """A finite number of at least ``low``.
+
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+        low: least value that is accepted.
+
+    Returns:
+        The value as a float.
 
     Raises:
         InputError: it is not one.
@@ -160,6 +202,9 @@ def as_edges(a: Any, rows: str) -> tuple[Tensor, Tensor, Tensor | None]:
         a: tuple of edges, or a sparse matrix.
         rows: what the rows of a sparse matrix are, ``"senders"`` (Spektral's GATConv and message passing) or
             ``"receivers"`` (a matrix that multiplies node features from the left).
+
+    Returns:
+        int (n_edges,) senders and receivers, and weights (n_edges,) or None.
     """
     if isinstance(a, (tuple, list)):
         senders, receivers = a[0], a[1]
@@ -171,7 +216,14 @@ def as_edges(a: Any, rows: str) -> tuple[Tensor, Tensor, Tensor | None]:
 
 
 def diagonal(a: Tensor) -> Tensor:
-    """bool (N, N), True on the diagonal of a dense graph (..., N, N)."""
+    """bool (N, N), True on the diagonal of a dense graph (..., N, N).
+
+    Args:
+        a: a dense graph (..., N, N).
+
+    Returns:
+        bool (N, N).
+    """
     # From the graph alone: layers that share one then share these nodes once common ones are merged.
     nodes = tf.range(tf.shape(a)[-1])
     return nodes[:, None] == nodes[None, :]
@@ -210,7 +262,15 @@ def attention_bias(a: Tensor, dtype: Any) -> Tensor:
 
 
 def masked_softmax(logits: Tensor, bias: Tensor) -> Tensor:
-    """Softmax over the last axis of ``logits + bias``, in the wider of both dtypes; as the logits are."""
+    """Softmax over the last axis of ``logits + bias``, in the wider of both dtypes; as the logits are.
+
+    Args:
+        logits: (..., N).
+        bias: (..., N), from :func:`attention_bias`.
+
+    Returns:
+        (..., N) in the dtype of ``logits``.
+    """
     return tf.cast(tf.nn.softmax(tf.cast(logits, bias.dtype) + bias, axis=-1), logits.dtype)
 
 
@@ -219,6 +279,10 @@ def add_self_loops(senders: Tensor, receivers: Tensor, n_nodes: Tensor) -> tuple
 
     Loops that are there already do not count twice: they are masked rather than removed, which keeps the
     number of edges independent of values.
+
+    Args:
+        senders, receivers: int (n_edges,).
+        n_nodes: scalar int.
 
     Returns:
         ``(senders, receivers, keep)``, each (n_edges + n_nodes,); ``keep`` is bool.

@@ -18,6 +18,12 @@ AGGREGATIONS = ("sum", "mean", "max", "min", "prod")
 def aggregation(how: Any) -> Any:
     """Check the name of an aggregation; a callable, which Spektral takes too, passes.
 
+    Args:
+        how: one of ``AGGREGATIONS``, or a function.
+
+    Returns:
+        The same.
+
     Raises:
         InputError: it is neither.
     """
@@ -81,6 +87,9 @@ def aggregate_slots(values: Any, weight: Any, how: Any) -> Any:
 
     Returns:
         (..., F).
+
+    Raises:
+        InputError: ``how`` is a function.
     """
     name = _name(how)
     if name is None:
@@ -110,6 +119,14 @@ def aggregate_blocks(x: Any, a: Any, how: Any) -> Any:
     """Combine node features (..., N, F) over the neighbours in a dense graph (..., N, N).
 
     Sum and mean are one matrix product; the others hold (..., N, N, F).
+
+    Args:
+        x: (..., N, F).
+        a: (..., N, N), ``a[receiver, sender]`` how often an edge is listed.
+        how: one of ``AGGREGATIONS``.
+
+    Returns:
+        (..., N, F), 0 for a node without neighbours.
     """
     name = _name(how)
     if name in ("sum", "mean"):

@@ -17,6 +17,14 @@ def linear(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     TensorFlow multiplies a batch by a matrix batch entry by batch entry, and its gradient holds one (F, C)
     matrix per entry before it sums them; flat, both passes take about two thirds of the time, and the bias
     costs no pass of its own.
+
+    Args:
+        x: (..., F).
+        kernel: (F, C).
+        bias: (C,) or None.
+
+    Returns:
+        (..., C).
     """
     kernel = tf.cast(kernel, x.dtype)
     flat = x if len(x.shape) == 2 else tf.reshape(x, (-1, kernel.shape[0]))
@@ -34,6 +42,13 @@ def leaky_relu(x: Tensor, slope: float) -> Tensor:
 
     On a CPU TensorFlow is quicker at the maximum than at LeakyRelu, but quicker at the gradient of LeakyRelu
     than at that of the maximum, so each pass takes the better one.
+
+    Args:
+        x: any shape.
+        slope: of negative values.
+
+    Returns:
+        In the shape of ``x``.
     """
 
     @tf.custom_gradient
@@ -47,7 +62,16 @@ def leaky_relu(x: Tensor, slope: float) -> Tensor:
 
 
 def leaky_relu_gradient(upstream: Tensor, features: Tensor, slope: float) -> Tensor:
-    """Gradient of :func:`leaky_relu` at ``features``."""
+    """Gradient of :func:`leaky_relu` at ``features``.
+
+    Args:
+        upstream: gradient of what :func:`leaky_relu` gave.
+        features: its argument ``x``, in the same shape.
+        slope: as there.
+
+    Returns:
+        Gradient to ``x``.
+    """
     if features.dtype == tf.float64:
         # TensorFlow's own holds its slope in float32.
         return tf.where(features > 0, upstream, slope * upstream)
@@ -55,7 +79,15 @@ def leaky_relu_gradient(upstream: Tensor, features: Tensor, slope: float) -> Ten
 
 
 def split_heads(values: Tensor, heads: int) -> Tensor:
-    """(B, N, heads * C) as (B, heads, N, C)."""
+    """(B, N, heads * C) as (B, heads, N, C).
+
+    Args:
+        values: (B, N, heads * C).
+        heads: number of heads.
+
+    Returns:
+        (B, heads, N, C).
+    """
     if heads == 1:
         # tf2onnx makes a reshape of transposes that move an axis of 1, and gets its shape wrong.
         return values[:, None]
@@ -65,7 +97,14 @@ def split_heads(values: Tensor, heads: int) -> Tensor:
 
 
 def join_heads(values: Tensor) -> Tensor:
-    """(..., heads, N, C) as (..., N, heads * C)."""
+    """(..., heads, N, C) as (..., N, heads * C).
+
+    Args:
+        values: (..., heads, N, C).
+
+    Returns:
+        (..., N, heads * C).
+    """
     heads, channels = values.shape[-3], values.shape[-1]
     if heads == 1:
         return tf.squeeze(values, axis=-3)
@@ -75,6 +114,13 @@ def join_heads(values: Tensor) -> Tensor:
 
 
 def heads_inside(values: Tensor) -> Tensor:
-    """(..., heads, N, C) as (..., N, heads, C)."""
+    """(..., heads, N, C) as (..., N, heads, C).
+
+    Args:
+        values: (..., heads, N, C).
+
+    Returns:
+        (..., N, heads, C).
+    """
     lead = list(range(len(values.shape) - 3))
     return tf.transpose(values, [*lead, *(len(lead) + axis for axis in (1, 0, 2))])

@@ -18,6 +18,9 @@ def plain(layer: Any) -> Iterator[None]:
 
     Args:
         layer: a Keras layer, or a model, those inside of it included.
+
+    Yields:
+        Nothing; within the block the formulas count.
     """
     parts = layer._flatten_layers(include_self=True, recursive=True)
     changed = [part for part in parts if getattr(part, "fast", False)]

@@ -33,7 +33,14 @@ def segment_sum(values: Tensor, segment: Tensor, n_segments: Tensor) -> Tensor:
 def segment_max(values: Tensor, segment: Tensor, n_segments: Tensor, empty: float) -> Tensor:
     """Maximum of the rows of each segment, and ``empty`` where it has none (a lower bound of all values).
 
-    Args and returns: as :func:`segment_sum`.
+    Args:
+        values: (n, ...).
+        segment: int (n,), the segment of each row, in any order.
+        n_segments: scalar int.
+        empty: a lower bound of all values.
+
+    Returns:
+        (n_segments, ...), ``empty`` for an empty segment.
     """
     shape = tf.concat([[n_segments], tf.shape(values)[1:]], axis=0)
     start = tf.fill(shape, tf.cast(empty, values.dtype))
@@ -74,7 +81,15 @@ def propagate(values: Tensor, senders: Tensor, receivers: Tensor, weights: Tenso
 
 
 def graph_ids(n_node: Tensor, n_nodes: Tensor) -> Tensor:
-    """int32 (n_nodes,): the graph of each node, from the counts int32 (B,)."""
+    """int32 (n_nodes,): the graph of each node, from the counts int32 (B,).
+
+    Args:
+        n_node: int32 (B,).
+        n_nodes: scalar int, their sum.
+
+    Returns:
+        int32 (n_nodes,), rising.
+    """
     # One at the first node of each graph, added up; a graph without nodes adds its one to the next.
     start = tf.cumsum(n_node, exclusive=True)
     first = segment_sum(tf.ones_like(start), start, n_nodes + 1)

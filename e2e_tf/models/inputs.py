@@ -50,6 +50,9 @@ def image_inputs(height: int, width: int, channels: int, n_globals: int) -> dict
         channels: of the images, C.
         n_globals: features of a whole image G; 0 leaves ``u`` out.
 
+    Returns:
+        Keras inputs by name.
+
     Raises:
         InputError: a number is not acceptable.
     """
@@ -70,6 +73,9 @@ def dense_inputs(n_features: int, n_globals: int) -> dict[str, Any]:
     Args:
         n_features: inputs of an entry F.
         n_globals: further inputs G; 0 leaves ``u`` out.
+
+    Returns:
+        Keras inputs by name.
 
     Raises:
         InputError: a number is not acceptable.

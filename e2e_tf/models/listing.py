@@ -30,6 +30,9 @@ def input_needs(name: str) -> str:
     Args:
         name: a name in :data:`e2e_tf.models.MODELS`.
 
+    Returns:
+        Names and shapes.
+
     Raises:
         InputError: there is no such model.
     """

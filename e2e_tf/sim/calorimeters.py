@@ -67,6 +67,9 @@ def impact_on_calorimeters(
         rng: the chunk's random numbers.
         particles: those behind the tracker material.
         detector: its numbers.
+
+    Returns:
+        One entry per particle.
     """
     ecal_face = propagate(
         particles.charge,

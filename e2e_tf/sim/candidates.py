@@ -63,6 +63,9 @@ def reconstruct(
         deposits: of what is left of them behind the material; ``origin`` points to rows of ``particles``.
         vertex_z: float64 (events,), z of the primary vertices [m].
         detector: its numbers.
+
+    Returns:
+        The candidates, by event.
     """
     count = len(particles)
     kind = np.abs(particles.pdg_id)

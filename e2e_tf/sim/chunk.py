@@ -103,7 +103,14 @@ class Pileup:
 
 
 def chunk_of_event(event: np.ndarray) -> np.ndarray:
-    """int64: ``Chunk.index`` of the chunk that made an event, before events are numbered anew."""
+    """int64: ``Chunk.index`` of the chunk that made an event, before events are numbered anew.
+
+    Args:
+        event: int64 (n,).
+
+    Returns:
+        int64 (n,).
+    """
     return event // _EVENTS_PER_CHUNK
 
 
@@ -124,6 +131,9 @@ def plan(
         pileup: mean number of pileup collisions.
         detector: a name in ``DETECTORS``.
         objects: whether detector objects are made too.
+
+    Returns:
+        The chunks of both classes, in the order of their jets in the file.
     """
     labels = egamma.LABELS if process == egamma.PROCESS else [s.label for s in PROCESSES[process].sources]
     chunks = []
@@ -141,6 +151,9 @@ def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
     Args:
         chunk: which jets.
         pool: minimum-bias events for pileup; by default they are made.
+
+    Returns:
+        ``chunk.jets`` jets.
 
     Raises:
         InputError: the extra ``sim`` is not installed.
@@ -198,6 +211,9 @@ def simulate_events(
         detector: its numbers.
         pileup: what is laid over the events.
         objects_rng: random numbers of detector objects; None makes none.
+
+    Returns:
+        The jets with hits, candidates and truth.
     """
     vertex_z = collision_points(rng, len(events), detector)
     particles = visible_particles(events, vertex_z)

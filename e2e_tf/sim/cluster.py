@@ -69,6 +69,9 @@ def cluster_jets(
         radius: distance parameter.
         min_pt: smallest jet pT [GeV].
 
+    Returns:
+        The jets, by event and falling pT.
+
     Raises:
         InputError: the extra ``sim`` is not installed.
     """
@@ -94,7 +97,14 @@ def _fastjet() -> Any:
 
 
 def hadronic_taus(events: Events) -> HadronicTaus:
-    """Taus whose daughters hold no electron or muon."""
+    """Taus whose daughters hold no electron or muon.
+
+    Args:
+        events: the generator's record.
+
+    Returns:
+        The taus, by event.
+    """
     rows, momenta, modes = [], [], []
     kinds = np.abs(events.pdg_id)
     for row in np.flatnonzero((kinds == 15) & (events.status < 0)):
@@ -120,6 +130,9 @@ def children(events: Events, row: int) -> np.ndarray:
     Args:
         events: the generator's record.
         row: of the mother.
+
+    Returns:
+        int64 (daughters,), none for a stable particle.
     """
     first, last = events.daughters[row]
     return np.arange(first, last + 1) if first else np.zeros(0, np.int64)
@@ -147,6 +160,9 @@ def match_taus(jets: ReconstructedJets, taus: HadronicTaus, distance: float) -> 
         jets: the jets.
         taus: the taus of the same events.
         distance: largest ΔR.
+
+    Returns:
+        int64 (jets,), rows of ``taus``.
     """
     _, eta, phi = pt_eta_phi(taus.momentum)
     return match_nearest(jets, taus.event, eta, phi, distance)
@@ -162,6 +178,9 @@ def match_nearest(
         event: int64 (n,), of each object.
         eta, phi: float64 (n,), of each object [rad].
         distance: largest ΔR.
+
+    Returns:
+        int64 (jets,), rows of the objects.
     """
     result = np.full(len(jets), -1)
     if not len(event):

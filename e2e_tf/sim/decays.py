@@ -123,7 +123,14 @@ _LIFETIME = np.array([LIFETIMES[kind] for kind in sorted(LIFETIMES)])
 
 
 def mass_of(pdg_id: np.ndarray) -> np.ndarray:
-    """float64 (n,): masses [GeV]; that of the pion for codes that are not in ``MASSES``."""
+    """float64 (n,): masses [GeV]; that of the pion for codes that are not in ``MASSES``.
+
+    Args:
+        pdg_id: int (n,).
+
+    Returns:
+        float64 (n,) [GeV].
+    """
     codes = np.array(sorted(MASSES))
     values = np.array([MASSES[code] for code in sorted(MASSES)])
     kind = np.abs(pdg_id)
@@ -139,6 +146,9 @@ def decay_arcs(rng: np.random.Generator, particles: Particles) -> np.ndarray:
     Args:
         rng: random numbers.
         particles: which fly.
+
+    Returns:
+        float64 (n,) [m].
     """
     kind = np.abs(particles.pdg_id)
     row = np.minimum(np.searchsorted(_KINDS, kind), len(_KINDS) - 1)

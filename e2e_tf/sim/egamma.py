@@ -60,6 +60,9 @@ def simulate_chunk(
         number: among the chunks of this source.
         count: images; a smaller chunk is the beginning of a larger one.
         detector: its numbers.
+
+    Returns:
+        ``count`` rows of each column by name; ``X`` are the images (count, 32, 32, 2).
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(PROCESS.encode()), source, number))
     rng = np.random.default_rng(sequence)
@@ -164,6 +167,9 @@ def write(
         chunks: columns of :func:`simulate_chunk`.
         provenance: what the sample depends on, for the file's attributes.
         seed: of the order.
+
+    Returns:
+        The images as they are in the file.
 
     Raises:
         InputError: the file cannot be written.

@@ -44,6 +44,9 @@ def detector_objects(
         collision_of: int64 (n,), the collision that each of ``particles`` comes from.
         detector: its numbers.
         readout: numbers of the objects.
+
+    Returns:
+        The columns of each kind of objects, by the names of :data:`e2e_tf.data.objects.OBJECTS`.
     """
     events = int(collisions.event.max()) + 1
     vertex_z = collisions.z[:events]

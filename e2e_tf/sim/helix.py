@@ -90,6 +90,9 @@ def arc_to_cylinder(direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray,
         turn: float (n,), angle turned per transverse length [rad/m], not 0.
         vertex: float (n, 3) [m].
         radius: of the cylinder [m].
+
+    Returns:
+        float64 (n,) [m].
     """
     bend = 1.0 / turn  # signed radius of the circle
     centre = vertex[:, :2] + np.stack([-direction[:, 1], direction[:, 0]], 1) * bend[:, None]
@@ -146,6 +149,9 @@ def closest_approach(charge: np.ndarray, momentum: np.ndarray, vertex: np.ndarra
         charge: float (n,), in units of e.
         momentum: float (n, 4), px, py, pz, E [GeV] at the vertex.
         vertex: float (n, 3) [m].
+
+    Returns:
+        float64 (n,) [m].
     """
     pt = np.maximum(np.hypot(momentum[:, 0], momentum[:, 1]), 1e-6)
     dx, dy = momentum[:, 0] / pt, momentum[:, 1] / pt

@@ -94,6 +94,9 @@ def near_windows(event: np.ndarray, eta: np.ndarray, phi: np.ndarray, jets: Reco
         event: int64 (n,), of the points.
         eta, phi: float64 (n,), their directions [rad].
         jets: by rising event.
+
+    Returns:
+        bool (n,).
     """
     first = np.searchsorted(jets.event, event)
     counts = np.searchsorted(jets.event, event, side="right") - first
@@ -184,6 +187,9 @@ def read_out(
         noise: σ in barrel and endcap [GeV].
         threshold: lowest energy that is kept, in barrel and endcap [GeV].
         detector: its numbers.
+
+    Returns:
+        Keys int64 (hits,), rising, and measured energies float64 (hits,) [GeV].
     """
     keys, energy = cells
     endcap = _in_endcap(grid, keys, detector)

@@ -21,6 +21,9 @@ def pairs_of_jets(event: np.ndarray, jets: ReconstructedJets) -> tuple[np.ndarra
     Args:
         event: int64 (n,), of the objects, in any order.
         jets: the jets.
+
+    Returns:
+        Rows of the jets and rows of the objects, int64 (pairs,) each.
     """
     order = np.argsort(event, kind="stable")
     first = np.searchsorted(event[order], jets.event)
@@ -41,6 +44,9 @@ def around(
         places: η and φ (n,) of each place [rad].
         jets: the jets.
         radius: largest ΔR.
+
+    Returns:
+        Rows of the jets and rows of the objects, int64 (pairs,) each.
     """
     jet, row = pairs_of_jets(event, jets)
     near = np.zeros(len(jet), bool)
@@ -65,6 +71,9 @@ def objects_of_jets(
         tracks, crystals, segments, pixels, vertices: of all their events.
         radius: objects up to this ΔR from the axis are kept; of a track its direction or its place at the ECAL
             counts. A jet has all vertices of its event.
+
+    Returns:
+        The columns of each kind of objects, by its name.
     """
     near = around(tracks.event, [(tracks.eta, tracks.phi), (tracks.eta_face, tracks.phi_face)], jets, radius)
     return {

@@ -8,7 +8,14 @@ __all__ = ["four_momentum", "pt_eta_phi", "ranges"]
 
 
 def pt_eta_phi(momentum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """pT [GeV], pseudorapidity and φ [rad] of (n, 3 or more) momenta px, py, pz."""
+    """pT [GeV], pseudorapidity and φ [rad] of (n, 3 or more) momenta px, py, pz.
+
+    Args:
+        momentum: float (n, 3 or more), px, py, pz, … [GeV].
+
+    Returns:
+        pT [GeV], η, φ [rad], (n,) each.
+    """
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
     return pt, np.arcsinh(momentum[:, 2] / np.maximum(pt, 1e-9)), np.arctan2(momentum[:, 1], momentum[:, 0])
 
@@ -20,6 +27,9 @@ def four_momentum(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, mass: np.nda
         pt: (n,) [GeV].
         eta, phi: (n,) [rad].
         mass: (n,) or one for all [GeV].
+
+    Returns:
+        float64 (n, 4).
     """
     pz = pt * np.sinh(eta)
     return np.stack([pt * np.cos(phi), pt * np.sin(phi), pz, np.sqrt(pt**2 + pz**2 + np.square(mass))], 1)
@@ -31,6 +41,9 @@ def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     Args:
         starts: int (n,).
         counts: int (n,), not negative.
+
+    Returns:
+        int64 (sum of ``counts``,).
     """
     before = np.cumsum(counts) - counts
     return np.arange(counts.sum()) + np.repeat(starts - before, counts)

@@ -17,6 +17,9 @@ def alternating(label: np.ndarray) -> np.ndarray:
 
     Args:
         label: (n,), 0 or 1.
+
+    Returns:
+        int64 (n,), rows of ``label`` in their new order.
     """
     rank = np.zeros(len(label), np.int64)
     for kind in (0, 1):
@@ -33,6 +36,9 @@ def in_random_pairs(label: np.ndarray, seed: int) -> np.ndarray:
     Args:
         label: (n,), 0 or 1.
         seed: of the sample.
+
+    Returns:
+        int64 (n,), rows of ``label`` in their new order.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"order"),)))
     first = rng.integers(0, 2, len(label))
@@ -45,7 +51,14 @@ def in_random_pairs(label: np.ndarray, seed: int) -> np.ndarray:
 
 
 def renumbered(sample: Jets) -> Jets:
-    """Events numbered as they appear, so that no number tells the class."""
+    """Events numbered as they appear, so that no number tells the class.
+
+    Args:
+        sample: jets in the order of the file.
+
+    Returns:
+        The same jets with ``event`` counted from 0.
+    """
     _, first, inverse = np.unique(sample.event, return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))
     return replace(sample, event=number[inverse.reshape(-1)].astype(np.int64))

@@ -50,6 +50,9 @@ def collision_points(rng: np.random.Generator, events: int, detector: Detector =
         rng: the chunk's random numbers.
         events: number of events.
         detector: its luminous region.
+
+    Returns:
+        float64 (events,) [m].
     """
     return detector.beam_spot_sigma_z * rng.standard_normal(events)
 
@@ -60,6 +63,9 @@ def visible_particles(events: Events, vertex_z: np.ndarray) -> Particles:
     Args:
         events: the generator's record.
         vertex_z: float64 (events,), z of the primary vertices [m].
+
+    Returns:
+        The particles, each at its vertex.
     """
     pt, eta, _ = pt_eta_phi(events.momentum)
     kept = (events.status > 0) & ~np.isin(np.abs(events.pdg_id), _NEUTRINOS)

@@ -13,7 +13,14 @@ __all__ = ["load_columns", "pack", "save_columns", "unpack"]
 
 
 def load_columns(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a file by name, in their order."""
+    """The columns of a file by name, in their order.
+
+    Args:
+        path: an npz file.
+
+    Returns:
+        Arrays by name.
+    """
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -30,7 +37,14 @@ def save_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 
 
 def pack(jets: Jets) -> dict[str, np.ndarray]:
-    """Flat columns by name, in the order of a file of jets."""
+    """Flat columns by name, in the order of a file of jets.
+
+    Args:
+        jets: all of a piece.
+
+    Returns:
+        Arrays by name.
+    """
     assert jets.label is not None
     columns = {f"jets/{name}": column for name, column in jets.columns.items()}
     columns |= {f"truth/{name}": column for name, column in jets.truth.items()}
@@ -46,7 +60,14 @@ def pack(jets: Jets) -> dict[str, np.ndarray]:
 
 
 def unpack(columns: dict[str, np.ndarray]) -> Jets:
-    """The jets of :func:`pack`'s columns."""
+    """The jets of :func:`pack`'s columns.
+
+    Args:
+        columns: from :func:`pack`.
+
+    Returns:
+        The jets.
+    """
 
     def group(prefix: str) -> dict[str, np.ndarray]:
         return {name[len(prefix) :]: column for name, column in columns.items() if name.startswith(prefix)}

@@ -81,6 +81,9 @@ def minimum_bias(seed: int, events: int) -> Pool:
         seed: of the sample.
         events: how many.
 
+    Returns:
+        The collisions with their particles.
+
     Raises:
         InputError: the extra ``sim`` is not installed.
     """
@@ -97,12 +100,26 @@ def minimum_bias(seed: int, events: int) -> Pool:
 
 
 def pool_columns(pool: Pool) -> dict[str, np.ndarray]:
-    """The pool as flat columns, to keep it."""
+    """The pool as flat columns, to keep it.
+
+    Args:
+        pool: collisions.
+
+    Returns:
+        Arrays by name.
+    """
     return {"offsets": pool.offsets, **columns_of(pool.particles)}
 
 
 def pool_of_columns(columns: Mapping[str, np.ndarray]) -> Pool:
-    """The pool of :func:`pool_columns`."""
+    """The pool of :func:`pool_columns`.
+
+    Args:
+        columns: from :func:`pool_columns`.
+
+    Returns:
+        The pool.
+    """
     return Pool(Particles(*(columns[field.name] for field in fields(Particles))), columns["offsets"])
 
 
@@ -136,6 +153,9 @@ def draw_collisions(
         events: number of events.
         mean: of the Poisson distribution of the number of collisions.
         detector: its luminous region.
+
+    Returns:
+        The collisions, by event.
     """
     number = rng.poisson(mean, events)
     total = int(number.sum())
@@ -168,6 +188,9 @@ def turned(vectors: np.ndarray, collisions: Collisions, of: np.ndarray) -> np.nd
         vectors: float64 (n, 3 or more), x, y, z and what stays.
         collisions: of the events.
         of: int64 (n,), collision of each vector.
+
+    Returns:
+        float64, in the shape of ``vectors``.
     """
     result = vectors.astype(np.float64, copy=True)
     cosine, sine = np.cos(collisions.angle)[of], np.sin(collisions.angle)[of]
@@ -183,6 +206,9 @@ def place(collisions: Collisions, pool: Pool) -> Particles:
     Args:
         collisions: of the events.
         pool: from which they were drawn.
+
+    Returns:
+        The particles, by collision.
     """
     rows, of = placed_rows(collisions, pool.offsets)
     taken = pool.particles.take(rows)
@@ -225,6 +251,9 @@ def join_particles(first: Particles, second: Particles, shift: int) -> Particles
     Args:
         first, second: particles of the same events.
         shift: rows of the generated particles of ``first``.
+
+    Returns:
+        The particles of ``first``, then those of ``second``.
     """
     return joined([first, replace(second, origin=second.origin + shift)])
 
@@ -235,6 +264,9 @@ def join_deposits(first: Deposits, second: Deposits, shift: int) -> Deposits:
     Args:
         first, second: deposits of the same events.
         shift: rows of the generated particles of ``first``.
+
+    Returns:
+        The deposits of ``first``, then those of ``second``.
     """
     return Deposits(
         join_particles(first.particles, second.particles, shift),
@@ -246,7 +278,14 @@ def join_deposits(first: Deposits, second: Deposits, shift: int) -> Deposits:
 
 
 def from_primary_vertex(candidates: Candidates) -> np.ndarray:
-    """int8 (n,): 1 for tracks from the hard scatter's vertex, 0 for other tracks, −1 where no track tells."""
+    """int8 (n,): 1 for tracks from the hard scatter's vertex, 0 for other tracks, −1 where no track tells.
+
+    Args:
+        candidates: n candidates.
+
+    Returns:
+        int8 (n,).
+    """
     near = np.abs(candidates.dz) < np.maximum(MAX_DZ_CM, 3 * candidates.dz_error)
     return np.where(candidates.charge == 0, -1, near).astype(np.int8)
 
@@ -258,6 +297,9 @@ def density(event: np.ndarray, momentum: np.ndarray, events: int) -> np.ndarray:
         event: int64 (n,), of each candidate.
         momentum: float64 (n, 4), of the candidates that jets are made of [GeV].
         events: number of events.
+
+    Returns:
+        float64 (events,), GeV per unit area.
     """
     pt, eta, phi = pt_eta_phi(momentum)
     rows, columns = _DENSITY_CELLS

@@ -32,6 +32,9 @@ def sample_provenance(
         pileup: mean number of pileup collisions.
         detector: a name in ``DETECTORS``.
         objects: whether detector objects are made too.
+
+    Returns:
+        What can be written as JSON, by name.
     """
     options = f" --pileup {pileup:g}" if pileup else ""
     options += f" --detector {detector}" if detector != "cms" else ""

@@ -301,6 +301,12 @@ class EventGenerator:
 def import_extra(name: str) -> Any:
     """A module of the extra ``sim``.
 
+    Args:
+        name: of the module.
+
+    Returns:
+        The module.
+
     Raises:
         InputError: it is not installed.
     """

@@ -54,6 +54,9 @@ def read_crystals(
         deposits: of all particles.
         arrival: float64 (n,), when each particle arrives [ns].
         detector: its numbers.
+
+    Returns:
+        The crystals of all events.
     """
     rows = _near(deposits.ecal, 0.02, deposits, deposits.ecal_face.eta, deposits.ecal_face.phi, jets)
     electromagnetic = np.isin(np.abs(deposits.particles.pdg_id[rows]), (11, 13, 22))
@@ -102,6 +105,9 @@ def read_towers(
         deposits: of all particles.
         detector: its numbers.
         readout: numbers of the segments.
+
+    Returns:
+        The segments of all events.
     """
     rows = _near(deposits.hcal, 0.05, deposits, deposits.hcal_face.eta, deposits.hcal_face.phi, jets)
     muon = np.abs(deposits.particles.pdg_id[rows]) == 13

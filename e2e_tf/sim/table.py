@@ -30,12 +30,26 @@ class Table:
 
 
 def columns_of(table: Table) -> dict[str, np.ndarray]:
-    """The fields by name, in order."""
+    """The fields by name, in order.
+
+    Args:
+        table: one of the dataclasses of columns.
+
+    Returns:
+        Arrays by name.
+    """
     declared: Any = table
     return {field.name: getattr(table, field.name) for field in fields(declared)}
 
 
 def joined(tables: Sequence[Rows]) -> Rows:
-    """All rows of at least one table, one table after the other."""
+    """All rows of at least one table, one table after the other.
+
+    Args:
+        tables: at least one, all of a kind.
+
+    Returns:
+        One table of that kind.
+    """
     columns = [columns_of(table) for table in tables]
     return type(tables[0])(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})

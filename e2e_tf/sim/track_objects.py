@@ -33,6 +33,9 @@ def vertices_of(
         collisions: the first one of each event is its hard scatter, in order of the events.
         collision_of: int64 (n,), the collision that each particle comes from.
         readout: numbers of the objects.
+
+    Returns:
+        The vertices of all events.
     """
     count = len(collisions)
     events = int(collisions.event.max()) + 1
@@ -63,6 +66,9 @@ def found_tracks(
         vertices: of their events.
         detector: its numbers.
         readout: numbers of the objects.
+
+    Returns:
+        The tracks of all events.
     """
     rows = np.flatnonzero(tracks.found)
     own, born = tracks.take(rows), particles.take(rows)
@@ -106,6 +112,9 @@ def nearest_is_first(event: np.ndarray, dz: np.ndarray, vertices: VertexObjects)
         event: int64 (n,), of each track.
         dz: float64 (n,), to the chosen vertex [cm].
         vertices: of all events, by rising event, the chosen one at z = 0.
+
+    Returns:
+        int8 (n,).
     """
     # All z of all events on one line, far enough apart that neighbours are of one event.
     apart = 1e4

@@ -127,6 +127,9 @@ def measure_tracks(
         particles: generated particles, or legs of conversions with the place where they were born.
         vertex_z: float64 (events,), z of the primary vertices [m].
         detector: its numbers.
+
+    Returns:
+        One entry per particle, whether it has a track or not.
     """
     pt, eta, phi = pt_eta_phi(particles.momentum)
     kind = np.abs(particles.pdg_id)

@@ -58,7 +58,14 @@ def _objects(events: Events, rows: np.ndarray) -> Objects:
 
 
 def hard_partons(events: Events) -> Objects:
-    """Quarks (up to b) and gluons that leave the hardest scatter."""
+    """Quarks (up to b) and gluons that leave the hardest scatter.
+
+    Args:
+        events: the generator's record.
+
+    Returns:
+        The partons, by event.
+    """
     kind = np.abs(events.pdg_id)
     return _objects(events, np.flatnonzero((events.status == _HARD_OUTGOING) & ((kind < 6) | (kind == 21))))
 
@@ -70,6 +77,9 @@ def heavy_flavour(events: Events, jets: ReconstructedJets, distance: float) -> n
         events: the generator's record.
         jets: the jets.
         distance: largest ΔR.
+
+    Returns:
+        int8 (jets,).
     """
     kind = np.abs(events.pdg_id)
     heavy = np.hypot(events.momentum[:, 0], events.momentum[:, 1]) > _HEAVY_HADRON_PT
@@ -99,7 +109,14 @@ class HadronicTops(Table):
 
 
 def hadronic_tops(events: Events) -> HadronicTops:
-    """Tops whose W decays to quarks."""
+    """Tops whose W decays to quarks.
+
+    Args:
+        events: the generator's record.
+
+    Returns:
+        The tops with the directions of their quarks, by event.
+    """
     kinds = np.abs(events.pdg_id)
     rows, quarks = [], []
     for row in np.flatnonzero(kinds == 6):
@@ -130,6 +147,9 @@ def top_of_jets(jets: ReconstructedJets, tops: HadronicTops, distance: float) ->
         jets: the jets.
         tops: the tops of the same events.
         distance: largest ΔR.
+
+    Returns:
+        int64 (jets,), rows of ``tops``.
     """
     result = np.full(len(jets), -1)
     _, eta, phi = pt_eta_phi(tops.quarks.reshape(-1, 4))
@@ -147,6 +167,9 @@ def near_prompt_muons(events: Events, jets: ReconstructedJets, distance: float) 
         events: the generator's record.
         jets: the jets.
         distance: largest ΔR.
+
+    Returns:
+        bool (jets,).
     """
     pt = np.hypot(events.momentum[:, 0], events.momentum[:, 1])
     prompt = (np.abs(events.vertex) < 1e-9).all(1)
@@ -162,6 +185,9 @@ def generated_jets(particles: Particles, events: int, radius: float, min_pt: flo
         events: number of events.
         radius: distance parameter.
         min_pt: smallest jet pT [GeV].
+
+    Returns:
+        The jets, by event and falling pT.
 
     Raises:
         InputError: the extra ``sim`` is not installed.

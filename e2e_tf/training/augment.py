@@ -101,6 +101,9 @@ def augmented(dataset: Any, augmentation: Augmentation, seed: int = 0, key: str 
         augmentation: what may happen.
         seed: of the copies; the same seed gives the same sequence.
         key: the input that holds the images.
+
+    Returns:
+        The dataset with other images and everything else as it was.
     """
     import tensorflow as tf
 
@@ -124,6 +127,9 @@ def augment_jets(jets: Jets, augmentation: Augmentation, seed: int) -> Jets:
         jets: n jets with candidates.
         augmentation: what may happen.
         seed: the same seed gives the same copies.
+
+    Returns:
+        n jets in the same order.
 
     Raises:
         InputError: there are no candidates, or not the columns that are needed.

@@ -272,6 +272,9 @@ def baseline_score(estimator: Any, features: np.ndarray) -> np.ndarray:
     Args:
         estimator: from :func:`train_baseline`.
         features: float (n, F), in the order of the training.
+
+    Returns:
+        float64 (n,), from 0 to 1.
     """
     with _one_thread():
         return np.asarray(estimator.predict_proba(features)[:, 1])

@@ -24,6 +24,9 @@ def divergence(model: Any, logs: Mapping[str, float] | None) -> str:
     Args:
         model: after the epoch.
         logs: quantities of the epoch by name.
+
+    Returns:
+        The words, without a full stop.
     """
     for name in ("loss", "val_loss"):
         value = float((logs or {}).get(name, 0.0))

@@ -81,6 +81,9 @@ def load_checkpoint(path: Path, state: dict[str, Any]) -> Any:
     Args:
         path: the folder of the checkpoint.
         state: what is in its ``state.json``.
+
+    Returns:
+        The Keras model.
     """
     model = keras.models.load_model(path / "model.keras")
     for variable, value in zip(_random_states(model), state["random"], strict=True):
@@ -97,6 +100,9 @@ def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
     Args:
         folder: where checkpoints go; need not exist.
+
+    Returns:
+        The folder of the checkpoint and what is in its ``state.json``, or None.
     """
     found = sorted(folder.glob("epoch-[0-9]*")) if folder.is_dir() else []
     return (found[-1], read_json(found[-1] / "state.json")) if found else None

@@ -28,6 +28,9 @@ def choose_strategy(kind: str = "auto") -> Any:
             variable ``TF_CONFIG`` lists, this process being one of them; ``auto``, the latter if ``TF_CONFIG``
             lists several workers, else ``mirrored`` if there are several GPUs, else ``none``.
 
+    Returns:
+        The ``tf.distribute.Strategy``.
+
     Raises:
         InputError: the kind is unknown, or ``multi_worker`` without a ``TF_CONFIG`` that can be used.
     """

@@ -132,6 +132,9 @@ def join(parts: Sequence[Examples]) -> Examples:
 
     Args:
         parts: at least one, all with the same inputs and outputs.
+
+    Returns:
+        The examples of all parts.
     """
 
     def joined(pick: Callable[[Examples], Any]) -> Any:

@@ -36,6 +36,9 @@ def cms_figure(
         force: replace ``path``.
         rows: frames below each other; with more than one, an array of axes comes.
 
+    Yields:
+        Matplotlib's axes.
+
     Raises:
         InputError: ``path`` exists and ``force`` is false.
     """

@@ -16,6 +16,9 @@ def not_finite(model: Any) -> list[str]:
 
     Args:
         model: a Keras model.
+
+    Returns:
+        The paths; empty where all are finite.
     """
     return [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
 

@@ -44,6 +44,9 @@ def fit(
         force: start anew in an existing folder.
         base: where relative sample paths start; the configuration's folder, or the working folder.
 
+    Returns:
+        The finished run.
+
     Raises:
         InputError: the configuration or sample cannot be used, or ``folder`` holds something else.
         TrainingDiverged: the loss or a parameter became NaN or infinite. The folder is then a finished run of the

@@ -59,6 +59,9 @@ def steps_per_epoch(count: int, options: TrainingConfig) -> int:
     Args:
         count: jets of the training part.
         options: the section ``[training]``.
+
+    Returns:
+        The number of batches.
     """
     return -(-count // options.batch_size)
 
@@ -127,6 +130,9 @@ def logged(config: RunConfig) -> tuple[str, ...]:
 
     Args:
         config: the run.
+
+    Returns:
+        The names, such as ``val_auc`` and ``auc``.
     """
     if not config.outputs:
         names = ["auc", "loss"]
@@ -148,6 +154,9 @@ def monitor(config: RunConfig, output: str = "") -> str:
     Args:
         config: the run.
         output: look at this one of its outputs instead.
+
+    Returns:
+        The name, such as ``val_auc``.
     """
     if not config.outputs:
         return "val_auc"
@@ -162,6 +171,9 @@ def buckets(model: Any, wanted: bool | None = None) -> bool:
     Args:
         model: a Keras model.
         wanted: what the configuration says; None leaves it to the model.
+
+    Returns:
+        Whether they do.
     """
     if wanted is not None:
         return wanted

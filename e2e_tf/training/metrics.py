@@ -62,6 +62,9 @@ def roc_auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray | None = No
         score: float (n,), higher for signal.
         weight: float (n,), event weights; None means 1.
 
+    Returns:
+        The area, 0.5 for chance.
+
     Raises:
         InputError: a class is missing, a score is not finite, or lengths differ.
     """
@@ -85,6 +88,9 @@ def background_efficiency(
         efficiency: signal efficiencies in (0, 1].
         weight: float (n,), event weights; None means 1.
 
+    Returns:
+        float64, in the shape of ``efficiency``.
+
     Raises:
         InputError: as `roc_auc`, or an efficiency outside (0, 1].
     """
@@ -105,6 +111,9 @@ def background_rejection(
         score: float (n,), higher for signal.
         efficiency: a signal efficiency in (0, 1].
         weight: float (n,), event weights; None means 1.
+
+    Returns:
+        The rejection, and whether it is a lower limit.
 
     Raises:
         InputError: as `background_efficiency`.
@@ -130,6 +139,9 @@ def working_points(
         score: float (n,), higher for signal.
         efficiencies: signal efficiencies in (0, 1].
         weight: float (n,), event weights; None means 1.
+
+    Returns:
+        One for each efficiency, in their order.
 
     Raises:
         InputError: as `background_efficiency`.

@@ -51,6 +51,9 @@ def predict_examples(model: Any, examples: Examples, batch_size: int = 256, what
         batch_size: jets that are scored together.
         what: what to call the examples in a message.
 
+    Returns:
+        As :func:`predict`.
+
     Raises:
         InputError: the model has an input that the examples lack.
     """

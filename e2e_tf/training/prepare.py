@@ -104,6 +104,9 @@ def sample_file(sample: str, base: Path | None = None) -> Path:
     Args:
         sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
         base: a folder; the working folder if None.
+
+    Returns:
+        The path of the file.
     """
     return sample_path(sample) if sample in SAMPLES else (base or Path()) / sample
 
@@ -117,6 +120,10 @@ def load_sample(
         sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
         reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
         options: more arguments of the reader.
+        base: a folder; the working folder if None.
+
+    Returns:
+        The sample, and its name, file name and SHA-256.
 
     Raises:
         InputError: there is no such sample, or it cannot be read.
@@ -143,6 +150,9 @@ def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[
         sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
         reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
         base: a folder; the working folder if None.
+
+    Returns:
+        The jets, and their sample's name, file name and SHA-256.
 
     Raises:
         InputError: there is no such sample, it cannot be read, or it holds images.
@@ -172,6 +182,9 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     Args:
         config: the run.
         base: where relative sample paths start; the working folder if None.
+
+    Returns:
+        The three parts with graphs, normalisation and weights.
 
     Raises:
         InputError: the sample cannot be used; the message says why.

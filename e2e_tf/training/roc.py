@@ -93,6 +93,9 @@ def rejection_of(passing: float, n_background: float) -> Rejection:
     Args:
         passing: background efficiency ε_B.
         n_background: background jets, see :func:`effective_count`.
+
+    Returns:
+        The rejection, and whether it is a lower limit.
     """
     if passing * n_background < 1 - 1e-9:
         return Rejection(n_background / _UPPER_LIMIT_OF_NONE, True)
@@ -104,6 +107,9 @@ def effective_count(weight: np.ndarray) -> float:
 
     Args:
         weight: float (n,).
+
+    Returns:
+        The number of jets.
     """
     return float(weight.sum() ** 2 / np.square(weight).sum())
 
@@ -113,6 +119,9 @@ def checked_efficiencies(efficiency: float | Sequence[float] | np.ndarray) -> np
 
     Args:
         efficiency: one or several.
+
+    Returns:
+        float64 (k,).
 
     Raises:
         InputError: one is outside (0, 1].
@@ -132,6 +141,9 @@ def checked(
         label: int (n,), 1 for signal and 0 for background.
         score: float (n,), higher for signal.
         weight: float (n,), not negative; None means 1.
+
+    Returns:
+        The three arrays.
 
     Raises:
         InputError: lengths differ, a value is not acceptable, or a class is missing.

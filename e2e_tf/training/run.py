@@ -95,6 +95,9 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     Args:
         folder: of the run.
 
+    Returns:
+        The run; its model is read when it is asked for.
+
     Raises:
         InputError: the folder is missing, is not a run, or its training has not finished or has diverged in its
             first epoch.
@@ -128,6 +131,9 @@ def stored_config(config: RunConfig, base: Path) -> dict[str, Any]:
     Args:
         config: of the run.
         base: the folder that relative sample paths start from.
+
+    Returns:
+        What can be written as JSON, by name.
     """
     return {"config": config.model_dump(mode="json"), "base": str(base)}
 
@@ -176,7 +182,11 @@ def end_run(
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on."""
+    """Versions of Python and of the packages that numbers depend on.
+
+    Returns:
+        Versions by name, "not installed" for a package that is absent.
+    """
     found = {"python": platform.python_version()}
     for name in _RECORDED:
         try:
@@ -202,6 +212,9 @@ def provenance_of(
         parameters: number of the model's parameters.
         seed: of the training.
         best_epoch: whose parameters ``model.keras`` has, counted from 0.
+
+    Returns:
+        What can be written as JSON, by name.
     """
     return {
         "versions": package_versions(),

@@ -205,6 +205,9 @@ def pt_weights(
         label: int (n,), 1 for signal and 0 for background.
         bins: bin edges [GeV].
         weight: float (n,), event weights; None means 1.
+
+    Returns:
+        float32 (n,).
     """
     return PtReweighting.fit(pt, label, bins, weight).weights(pt, label, weight)
 
@@ -215,6 +218,9 @@ def class_weights(label: np.ndarray, weight: np.ndarray | None = None) -> dict[i
     Args:
         label: int (n,), 1 for signal and 0 for background.
         weight: float (n,), event weights; None means 1.
+
+    Returns:
+        The factor of each label.
 
     Raises:
         InputError: a class is missing, or inputs disagree.

@@ -53,6 +53,9 @@ def make_target(name: str, output: OutputConfig, jets: Jets, weight: np.ndarray)
         jets: the jets.
         weight: float32 (B,), what each jet counts before the output chooses among them.
 
+    Returns:
+        Values and weights of all jets.
+
     Raises:
         InputError: the sample has no such column, or no jet takes part.
     """
@@ -88,6 +91,9 @@ def target_scale(output: OutputConfig, train: Target) -> np.ndarray:
     Args:
         output: what the configuration says of the output.
         train: the target of the training part.
+
+    Returns:
+        float64 (classes,), or (1,) where classes are not balanced.
     """
     total = float(train.weight.sum())
     if output.kind == "regression" or not output.balance:
@@ -103,6 +109,9 @@ def scaled(target: Target, scale: np.ndarray) -> Target:
     Args:
         target: of any part.
         scale: float64 (classes,) or (1,).
+
+    Returns:
+        The target with other weights.
     """
     factor = scale[0] if len(scale) == 1 else scale[target.value.astype(int)]
     return Target(target.value, (target.weight * factor).astype(np.float32))
@@ -113,6 +122,9 @@ def run_outputs(config: RunConfig) -> Any:
 
     Args:
         config: of the run.
+
+    Returns:
+        1 or the Heads by name.
     """
     from e2e_tf.models import Head
 
@@ -146,6 +158,9 @@ def in_units(config: RunConfig, found: Any, jets: Jets) -> Any:
         config: of the run.
         found: what :func:`e2e_tf.training.predict.predict` gives.
         jets: the jets, in the same order.
+
+    Returns:
+        What ``found`` is, with other values where an output is regressed.
     """
     if not isinstance(found, Mapping):
         return found

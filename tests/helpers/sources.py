@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources", "shared_logic"]
+__all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources", "shared_logic", "undocumented"]
 
 FOLDERS = {"e2e_tf": "e2e_tf", "e2e_tf.tuning": "tuning", "e2e_tf.deploy": "deploy"}
 """Package by the folder that holds it, as in setup.py."""
@@ -142,3 +143,79 @@ def _logic(text: str) -> list[str]:
                 if not isinstance(statement, ast.Import | ast.ImportFrom)
             ] or [ast.Pass()]
     return [line.strip() for line in ast.unparse(tree).splitlines() if line.strip()]
+
+
+def undocumented(source: Source) -> dict[str, list[str]]:
+    """What the docstrings of a module's public functions and classes lack, by name.
+
+    A function needs a summary, ``Args`` with every argument, ``Returns`` or ``Yields`` where it gives something, and
+    ``Raises`` with InputError where it raises one itself. A class needs a summary. Commands of the command line
+    document their arguments by ``help=``.
+    """
+    found = {}
+    for node in ast.parse(source.text).body:
+        if isinstance(node, ast.ClassDef):
+            missing = [] if ast.get_docstring(node) else ["summary"]
+        elif isinstance(node, ast.FunctionDef):
+            missing = _undocumented(node)
+        else:
+            continue
+        if missing and not node.name.startswith("_"):
+            found[node.name] = missing
+    return found
+
+
+def _undocumented(function: ast.FunctionDef) -> list[str]:
+    text = ast.get_docstring(function) or ""
+    blocks = re.findall(r"^(\w[\w ]*):\n((?:(?: .*)?(?:\n|$))+)", text, flags=re.MULTILINE)
+    sections = dict(blocks)
+    own = list(_own(function))
+    given = [node for node in own if isinstance(node, ast.Return) and _is_something(node.value)]
+    yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own)
+    raises = any(isinstance(node, ast.Raise) and "InputError(" in ast.unparse(node) for node in own)
+    missing = [] if text else ["summary"]
+    if len(blocks) > len(sections):
+        missing.append("one section of each kind")
+    for argument, is_helped in _arguments(function).items():
+        named = re.search(
+            rf"^ +([\w*]+, )*\**{argument}(, [\w*]+)*:", sections.get("Args", ""), flags=re.MULTILINE
+        )
+        if not named and not is_helped:
+            missing.append(argument)
+    if yields and "Yields" not in sections:
+        missing.append("Yields")
+    elif given and not yields and "Returns" not in sections:
+        missing.append("Returns")
+    if raises and "InputError:" not in sections.get("Raises", ""):
+        missing.append("Raises")
+    return missing
+
+
+def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function's body, those of functions and classes inside of it left out."""
+    left: list[ast.AST] = list(function.body)
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        yield node
+        left += ast.iter_child_nodes(node)
+
+
+def _is_something(value: ast.expr | None) -> bool:
+    return value is not None and not (isinstance(value, ast.Constant) and value.value is None)
+
+
+def _arguments(function: ast.FunctionDef) -> dict[str, bool]:
+    """The arguments of a function, each with whether it is documented by ``help=`` in its annotation."""
+    names = function.args
+    several = [name for name in (names.vararg, names.kwarg) if name]
+    return {
+        name.arg: name.annotation is not None and _is_command(function)
+        for name in [*names.posonlyargs, *names.args, *names.kwonlyargs, *several]
+        if not name.arg.startswith("_")
+    }
+
+
+def _is_command(function: ast.FunctionDef) -> bool:
+    return any("app.command" in ast.unparse(decorator) for decorator in function.decorator_list)

@@ -29,6 +29,12 @@ __all__ = [
 def open_hdf5(path: PathLike) -> Iterator[tuple[Path, Any]]:
     """The path and the open HDF5 file.
 
+    Args:
+        path: the file.
+
+    Yields:
+        The path as a ``Path``, and the open ``h5py.File``.
+
     Raises:
         InputError: the file is missing, truncated or not HDF5.
     """
@@ -49,6 +55,9 @@ def hdf5_rows(path: Path, dataset: Any, start: int, stop: int) -> np.ndarray:
         dataset: open, of numbers or records.
         start, stop: range of rows.
 
+    Returns:
+        The rows ``start:stop`` in the type of the file.
+
     Raises:
         InputError: the rows cannot be read, or are neither numbers nor records.
     """
@@ -65,6 +74,9 @@ def hdf5_shape(path: Path, file: Any, name: str) -> tuple[int, ...]:
         path: the file.
         file: the open file.
         name: of the data set.
+
+    Returns:
+        The lengths, the number of rows first.
 
     Raises:
         InputError: it is a group, or a single value.
@@ -85,6 +97,9 @@ def hdf5_length(path: PathLike, names: Sequence[str], of: str) -> int:
         names: data sets that must be there.
         of: the one whose rows count.
 
+    Returns:
+        The number of rows.
+
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
@@ -96,6 +111,12 @@ def hdf5_length(path: PathLike, names: Sequence[str], of: str) -> int:
 @contextmanager
 def open_npz(path: PathLike) -> Iterator[tuple[Path, Any]]:
     """The path and the open npz file, never unpickling.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The path as a ``Path``, and the open archive of ``numpy.load``.
 
     Raises:
         InputError: the file is missing, truncated or not npz.
@@ -116,6 +137,9 @@ def npz_shape(path: Path, file: Any, key: str) -> tuple[int, ...]:
         path: the file.
         file: the open archive.
         key: name of the array.
+
+    Returns:
+        The lengths, the number of rows first.
 
     Raises:
         InputError: the header cannot be read.
@@ -139,6 +163,9 @@ def npz_rows(path: Path, file: Any, key: str, start: int, stop: int) -> np.ndarr
         file: the open archive.
         key: name of the array.
         start, stop: range of rows.
+
+    Returns:
+        (stop - start, ...) in the type of the file.
 
     Raises:
         InputError: the array cannot be read, or is of Python objects.
@@ -175,6 +202,12 @@ def _exactly(member: Any, size: int) -> bytearray:
 
 def npy_rows(path: Path) -> np.ndarray:
     """An npy file mapped into memory.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The array, read-only, whose rows are read when they are used.
 
     Raises:
         InputError: the file is missing, truncated, not npy, or of Python objects.

@@ -17,6 +17,12 @@ __all__ = ["existing_file", "need", "need_shape", "numbers_only", "optional", "r
 def existing_file(path: PathLike) -> Path:
     """The path of a file that is there.
 
+    Args:
+        path: of a file.
+
+    Returns:
+        The path as a ``Path``.
+
     Raises:
         InputError: there is no such file.
     """
@@ -35,6 +41,9 @@ def readable(path: Path) -> Iterator[None]:
 
     Args:
         path: the file, for the message.
+
+    Yields:
+        Nothing; the block runs once.
 
     Raises:
         InputError: anything was raised in the block that is not an InputError or MemoryError.
@@ -102,6 +111,9 @@ def optional(module: str, extra: str, path: Path) -> Any:
         module: its full name.
         extra: of this library, that installs it.
         path: the file that needs it.
+
+    Returns:
+        The module.
 
     Raises:
         InputError: it is not installed; the sentence names the extra.

@@ -81,6 +81,12 @@ _KEYS = ("cpf", "npf", "globalvars", "is_gluon")
 def count_cms_uds_g(path: PathLike) -> int:
     """Number of jets in the file.
 
+    Args:
+        path: the HDF5 file.
+
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
@@ -119,6 +125,9 @@ def read_cms_uds_g(
         signal: which jets have label 1: ``"quark"`` (u, d, s) or ``"gluon"``.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN

@@ -56,6 +56,12 @@ class Content:
 def content_of(path: Path) -> Content:
     """What is in a file.
 
+    Args:
+        path: the file.
+
+    Returns:
+        Its container and the names and shapes of what it holds.
+
     Raises:
         InputError: the file is damaged, or of none of the containers.
     """

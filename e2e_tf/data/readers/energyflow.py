@@ -35,6 +35,9 @@ def count_energyflow(path: PathLike, labels: PathLike | None = None) -> int:
         path: an npz file with ``X`` and ``y``, or the npy file of ``X``.
         labels: as in `read_energyflow`.
 
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing or damaged, or its arrays have other shapes.
     """
@@ -43,7 +46,14 @@ def count_energyflow(path: PathLike, labels: PathLike | None = None) -> int:
 
 
 def is_energyflow(content: Content) -> bool:
-    """Whether a file holds X (n, M, 4) with y, or X alone as npy."""
+    """Whether a file holds X (n, M, 4) with y, or X alone as npy.
+
+    Args:
+        content: what is in the file.
+
+    Returns:
+        True if it can be this format.
+    """
     name = "" if content.container == "npy" else "X"
     shape = content.shape(name)
     if len(shape) != 3 or shape[-1] != 4:
@@ -73,6 +83,9 @@ def read_energyflow(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: a file is missing or damaged, an array is missing or of another shape, a value is NaN or

@@ -221,6 +221,9 @@ def check_choice(name: str, value: object, accepted: Sequence[object]) -> None:
 def check_on_error(on_error: str) -> None:
     """``on_error`` must be ``"stop"`` or ``"skip"``.
 
+    Args:
+        on_error: what to do with an entry that cannot be used.
+
     Raises:
         InputError: it is neither.
     """
@@ -234,6 +237,9 @@ def row_range(n: int, start: int, stop: int | None) -> tuple[int, int]:
         n: number of entries.
         start: first one, not negative.
         stop: the one after the last; None means the end.
+
+    Returns:
+        ``(start, stop)``, both at most ``n``.
 
     Raises:
         InputError: a negative number, or ``stop`` before ``start``.

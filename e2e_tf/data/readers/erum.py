@@ -47,6 +47,9 @@ def count_erum(path: PathLike, split: Split = "train") -> int:
         path: the npz file.
         split: ``train`` or ``test``.
 
+    Returns:
+        The number of entries.
+
     Raises:
         InputError: the file is missing, damaged or has other arrays.
     """
@@ -60,6 +63,9 @@ def is_erum(shape: tuple[int | None, ...], content: Content) -> bool:
     Args:
         shape: of an entry of the first X; None is any length.
         content: what is in the file.
+
+    Returns:
+        True if it can be this format.
     """
     found = content.shape("X_train_0")[1:]
     if content.container != "npz" or not content.has("y_train") or len(found) != len(shape):
@@ -74,6 +80,9 @@ def split_arrays(path: PathLike, split: str) -> Iterator[tuple[Path, Any]]:
     Args:
         path: the npz file.
         split: ``train`` or ``test``, whose arrays must be there.
+
+    Yields:
+        The path as a ``Path``, and the open npz archive.
 
     Raises:
         InputError: the file is missing or damaged, it lacks an array of the split, or there is no such split.
@@ -122,6 +131,9 @@ def event_numbers(split: Split, row: np.ndarray) -> np.ndarray:
     Args:
         split: ``train`` or ``test``.
         row: int (n,), rows of the split.
+
+    Returns:
+        int64 (n,).
     """
     return row.astype(np.int64) + (1 << 40 if split == "test" else 0)
 
@@ -132,6 +144,9 @@ def training_rows(path: PathLike, i: int) -> Iterator[np.ndarray]:
     Args:
         path: the npz file.
         i: number of the array.
+
+    Yields:
+        float64 (rows, ...), the next rows.
 
     Raises:
         InputError: the file is missing or damaged, or the array is missing or not of numbers.

@@ -41,6 +41,9 @@ def read_erum_spinodal(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
         report: counts what was left out.
 
+    Returns:
+        float32 images that were not left out, in the order of the split.
+
     Raises:
         InputError: the file is missing or damaged, an array is missing or of another shape, a value is NaN or
             infinite, or a label is neither 0 nor 1.
@@ -78,6 +81,9 @@ def read_erum_eos(
         standardise: apply the reference's scaling.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
         report: counts what was left out.
+
+    Returns:
+        float32 images that were not left out, in the order of the split.
 
     Raises:
         InputError: as `read_erum_spinodal`.
@@ -122,6 +128,9 @@ def read_erum_airshower(
         preprocess: apply the reference's transformation.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged showers.
         report: counts what was left out.
+
+    Returns:
+        float32 images (n, 9, 9, 81) that were not left out, in the order of the split.
 
     Raises:
         InputError: as `read_erum_spinodal`.

@@ -47,6 +47,9 @@ def read_erum_top_tagging(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged entries.
         report: counts what was left out.
 
+    Returns:
+        The jets that were not left out, in the order of the split.
+
     Raises:
         InputError: the file is missing or damaged, an array is missing or of another shape, a value is NaN or
             infinite, an energy is negative, or a label is neither 0 nor 1.
@@ -100,6 +103,9 @@ def read_erum_belle(
         start, stop: range of entries.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged entries.
         report: counts what was left out.
+
+    Returns:
+        The events that were not left out, in the order of the split.
 
     Raises:
         InputError: as `read_erum_top_tagging`, or a mother is no particle of its event.

@@ -54,6 +54,12 @@ _NO_TRACK = -900.0  # a candidate without a track has −1000 or NaN
 def count_future_tau(path: PathLike) -> int:
     """Number of jets in the file.
 
+    Args:
+        path: the parquet file.
+
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
@@ -86,6 +92,9 @@ def read_future_tau(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, the extra ``parquet`` is not installed, a column is

@@ -67,6 +67,12 @@ _NOT_A_NUMBER = re.compile(
 def count_ispy(path: PathLike) -> int:
     """Number of events in the file.
 
+    Args:
+        path: the ``.ig`` file.
+
+    Returns:
+        The number of events.
+
     Raises:
         InputError: the file is missing, truncated or not an ``.ig`` file.
     """

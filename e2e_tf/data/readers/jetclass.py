@@ -47,6 +47,12 @@ _CM_PER_MM = np.float32(0.1)
 def count_jetclass(path: PathLike) -> int:
     """Number of jets in the file.
 
+    Args:
+        path: the ROOT file.
+
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has no tree ``tree``.
     """
@@ -80,6 +86,9 @@ def read_jetclass(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, the extra ``root`` is not installed, a branch is missing,

@@ -29,6 +29,12 @@ _KEYS = ("particle_features", "jet_features")
 def count_jetnet(path: PathLike) -> int:
     """Number of jets in the file.
 
+    Args:
+        path: the HDF5 file.
+
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
@@ -61,6 +67,9 @@ def read_jetnet(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN

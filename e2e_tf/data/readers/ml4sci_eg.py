@@ -31,6 +31,12 @@ _CHANNELS = ("energy", "time")
 def count_ml4sci_eg(path: PathLike) -> int:
     """Number of images in the file.
 
+    Args:
+        path: the HDF5 file.
+
+    Returns:
+        The number of images.
+
     Raises:
         InputError: the file is missing, damaged or has other data sets.
     """
@@ -66,6 +72,9 @@ def read_ml4sci_eg(
         drop_empty: leave out images of zeros; they are counted in the report.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
         report: counts what was left out.
+
+    Returns:
+        float32 images that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, a data set is missing or of another shape, a value is NaN

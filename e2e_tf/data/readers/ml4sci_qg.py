@@ -31,6 +31,12 @@ __all__ = ["count_ml4sci_qg", "read_ml4sci_qg"]
 def count_ml4sci_qg(path: PathLike) -> int:
     """Number of images in the file.
 
+    Args:
+        path: the parquet file.
+
+    Returns:
+        The number of images.
+
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
@@ -65,6 +71,9 @@ def read_ml4sci_qg(
         image: the column of the images; ``X_jets_LR`` holds 64 × 64 ones in some copies.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
         report: counts what was left out.
+
+    Returns:
+        float32 images that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, the extra ``parquet`` is not installed, a column is

@@ -29,6 +29,12 @@ __all__ = ["count_ml4sci_top", "read_ml4sci_top"]
 def count_ml4sci_top(path: PathLike) -> int:
     """Number of images in the file.
 
+    Args:
+        path: the parquet file.
+
+    Returns:
+        The number of images.
+
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
     """
@@ -62,6 +68,9 @@ def read_ml4sci_top(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged images.
         report: counts what was left out.
+
+    Returns:
+        float32 images that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, the extra ``parquet`` is not installed, a column is

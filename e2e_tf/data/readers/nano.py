@@ -87,6 +87,9 @@ def read_nano_taus(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged taus.
         report: counts what was left out.
 
+    Returns:
+        The taus of the range of events that pass the selection, in the order of the file.
+
     Raises:
         InputError: the file is missing or damaged, the extra ``root`` is not installed, a branch is missing,
             a momentum is negative, NaN or infinite.
@@ -141,6 +144,9 @@ def read_nano_jets(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
 
+    Returns:
+        The jets of the range of events that pass the selection, in the order of the file.
+
     Raises:
         InputError: as `read_nano_taus`, or ``signal`` is unknown.
     """
@@ -164,6 +170,9 @@ def jets_of(
         collection: ``Jet``, ``FatJet`` or another with pt, eta, phi and mass.
         columns: branches to read without the collection's name; None reads every one.
         signal: which jets have label 1.
+
+    Returns:
+        The jets of all events, and int64 (events,), how many of them are in each event.
 
     Raises:
         InputError: a branch is missing, or ``signal`` is unknown.

@@ -24,6 +24,12 @@ KINEMATICS = ("pt", "eta", "phi", "mass")
 def count_nano(path: PathLike) -> int:
     """Number of events in the file.
 
+    Args:
+        path: the ROOT file.
+
+    Returns:
+        The number of events.
+
     Raises:
         InputError: the file is missing, damaged or has no tree ``Events``.
     """
@@ -100,6 +106,9 @@ def owners(path: Path, name: str, index: np.ndarray, rows: np.ndarray, counts: n
         rows: rows per event.
         counts: jets per event.
 
+    Returns:
+        int64 (rows,), rows of the jets of all events.
+
     Raises:
         InputError: an index is outside the event's jets.
     """
@@ -129,6 +138,10 @@ def candidate_columns(
         owner: int64 (rows,), the jet of each row.
         mass: (rows,) [GeV].
         pdg_id, charge: (rows,).
+
+    Returns:
+        float32 ``pt``, ``energy`` [GeV], ``deta``, ``dphi`` [rad], int8 ``charge``, int32 ``pdg_id`` and int8 flags,
+        (rows,) each.
     """
     eta = np.asarray(rows["eta"], np.float64)
     return {
@@ -150,6 +163,9 @@ def grouped(columns: dict[str, np.ndarray], owner: np.ndarray, n: int) -> Ragged
         columns: (rows,) each.
         owner: int (rows,), whose they are.
         n: number of owners.
+
+    Returns:
+        The rows of each of the ``n`` owners.
     """
     order = np.argsort(owner, kind="stable")
     counts = np.bincount(owner, minlength=n)
@@ -175,6 +191,9 @@ def checked(
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
         energies: columns of candidates that must not be negative.
+
+    Returns:
+        The jets that pass, in their order.
 
     Raises:
         InputError: a momentum is negative, NaN or infinite and ``on_error`` is ``"stop"``.

@@ -14,6 +14,12 @@ __all__ = ["count_own", "read_own"]
 def count_own(path: PathLike) -> int:
     """Number of jets in the file.
 
+    Args:
+        path: the file.
+
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has no events.
     """
@@ -41,6 +47,9 @@ def read_own(
         on_error: what is written is checked when it is written, so that nothing is left out: a damaged file
             stops the reading in any case.
         report: counts the jets.
+
+    Returns:
+        The jets of the range.
 
     Raises:
         InputError: the file is missing, damaged or of another format, or the range is not one.

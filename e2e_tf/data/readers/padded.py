@@ -26,6 +26,9 @@ def count_padded(path: PathLike, key: str = "X") -> int:
         path: an npz file.
         key: the array of candidates.
 
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has no such array.
     """
@@ -73,6 +76,9 @@ def read_padded(
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, an array is missing or of another shape, the names are not

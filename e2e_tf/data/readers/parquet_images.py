@@ -18,12 +18,25 @@ __all__ = ["is_labelled", "named_channels", "read_image_rows"]
 
 
 def is_labelled(content: Content) -> bool:
-    """Whether a file holds jet images with mass, pT and a label."""
+    """Whether a file holds jet images with mass, pT and a label.
+
+    Args:
+        content: what is in the file.
+
+    Returns:
+        True if it has the columns of such a file.
+    """
     return content.container == "parquet" and content.has("X_jets", "m0", "pt", "y")
 
 
 def named_channels(channels: Sequence[str]) -> tuple[str, ...]:
     """The channels as a tuple of names.
+
+    Args:
+        channels: names in the order of the images' channels.
+
+    Returns:
+        The names.
 
     Raises:
         InputError: a single string, no name, or a name twice.
@@ -51,6 +64,10 @@ def read_image_rows(
         columns: further columns of one number per row.
         channels: names of the channels.
         start, stop: range of rows.
+
+    Returns:
+        ``(path, images, columns, first)``: a ``Path``, float32 (n, H, W, C), (n,) by name, and the number of the
+        first row.
 
     Raises:
         InputError: a column is missing or of another type, or an image is not of ``len(channels)`` channels.

@@ -29,6 +29,9 @@ def four_vectors(px: np.ndarray, py: np.ndarray, pz: np.ndarray) -> tuple[np.nda
 
     Args:
         px, py, pz: (n,) [GeV].
+
+    Returns:
+        pt [GeV], η, φ [rad], float64 (n,) each.
     """
     px, py, pz = (np.asarray(p, np.float64) for p in (px, py, pz))
     pt = np.hypot(px, py)
@@ -45,6 +48,9 @@ def energy_of(pt: np.ndarray, eta: np.ndarray, mass: np.ndarray | float) -> np.n
         pt: (n,) [GeV].
         eta: (n,), beyond ±20 taken as ±20.
         mass: (n,) or one for all [GeV].
+
+    Returns:
+        float32 (n,) [GeV].
     """
     momentum = np.asarray(pt, np.float64) * np.cosh(np.clip(np.asarray(eta, np.float64), -20, 20))
     return np.hypot(momentum, np.maximum(mass, 0)).astype(np.float32)
@@ -69,13 +75,27 @@ _NEGATIVE = (11, 13, 15, 3112, 3312, 3334)  # these have negative charge where t
 
 
 def mass_of(pdg_id: np.ndarray) -> np.ndarray:
-    """float64, masses [GeV] by PDG number: those of `MASSES`, pions for everything else."""
+    """float64, masses [GeV] by PDG number: those of `MASSES`, pions for everything else.
+
+    Args:
+        pdg_id: int (n,).
+
+    Returns:
+        float64 (n,) [GeV].
+    """
     kind = np.abs(pdg_id)
     return np.select([kind == code for code in MASSES], list(MASSES.values()), MASSES[211])
 
 
 def charge_of(pdg_id: np.ndarray) -> np.ndarray:
-    """int8, electric charge of the particles that reach a detector, by PDG number."""
+    """int8, electric charge of the particles that reach a detector, by PDG number.
+
+    Args:
+        pdg_id: int (n,).
+
+    Returns:
+        int8 (n,), in units of the positron's charge.
+    """
     kind = np.abs(pdg_id)
     sign = np.sign(pdg_id) * np.where(np.isin(kind, _NEGATIVE), -1, 1)
     neutral = np.isin(kind, (*_NEUTRAL_HADRONS, *_PHOTONS, 0, 12, 14, 16))
@@ -83,7 +103,14 @@ def charge_of(pdg_id: np.ndarray) -> np.ndarray:
 
 
 def kinds_of(pdg_id: np.ndarray) -> dict[str, np.ndarray]:
-    """int8 columns is_charged_hadron, is_neutral_hadron, is_photon, is_electron, is_muon by PDG number."""
+    """int8 columns is_charged_hadron, is_neutral_hadron, is_photon, is_electron, is_muon by PDG number.
+
+    Args:
+        pdg_id: int (n,).
+
+    Returns:
+        int8 (n,) by name, 1 for a particle of that kind.
+    """
     kind = np.abs(pdg_id)
     neutral, photon = np.isin(kind, _NEUTRAL_HADRONS), np.isin(kind, _PHOTONS)
     charged = ~neutral & ~photon & ~np.isin(kind, (*_LEPTONS, 0))
@@ -105,6 +132,9 @@ def cms_event(run: np.ndarray, number: np.ndarray) -> np.ndarray:
 
     Args:
         run, number: integers (n,).
+
+    Returns:
+        int64 (n,).
 
     Raises:
         InputError: a run number is not below 2²³, or an event number not below 2⁴⁰.
@@ -161,6 +191,9 @@ def summed(raw: Ragged, names: Sequence[str]) -> tuple[dict[str, np.ndarray], Ra
     Args:
         raw: constituents with their four-momenta [GeV].
         names: columns of px, py, pz and energy.
+
+    Returns:
+        Columns (jets,) of the jets, and their constituents with places relative to the axis.
     """
     px, py, pz, energy = (raw[name] for name in names)
     jets, candidates = cloud(px, py, pz, energy, raw.counts)
@@ -174,6 +207,9 @@ def unpad(array: np.ndarray, mask: np.ndarray, names: Sequence[str]) -> Ragged:
         array: (n, N, F).
         mask: bool (n, N), True where a row is real.
         names: names of the first columns.
+
+    Returns:
+        The real rows of each entry, by name.
     """
     rows = array[mask]
     return Ragged.from_counts({name: rows[:, i] for i, name in enumerate(names)}, mask.sum(axis=1))

@@ -47,6 +47,12 @@ _OTHER = (
 def count_pfnano(path: PathLike) -> int:
     """Number of events in the file.
 
+    Args:
+        path: the ROOT file.
+
+    Returns:
+        The number of events.
+
     Raises:
         InputError: the file is missing, damaged or has no tree ``Events``.
     """
@@ -92,6 +98,9 @@ def read_pfnano(
         max_abs_eta: largest |η| of a jet; None is no limit.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets of the range of events that pass the selection, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, the extra ``root`` is not installed, a branch is missing,

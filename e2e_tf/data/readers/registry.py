@@ -66,6 +66,9 @@ def reader(
         accepts: whether a file's content can be this format.
         unit: what ``start``, ``stop`` and ``count`` count.
 
+    Returns:
+        The decorator, which gives the function as it is.
+
     Raises:
         TypeError: the function lacks one of the common arguments.
         ValueError: there is a reader of that name.
@@ -140,6 +143,9 @@ def open_reader(path: PathLike, name: str | None = None) -> OpenFile:
     Args:
         path: a file.
         name: a name of `READERS`; None finds it.
+
+    Returns:
+        The file with its reader.
 
     Raises:
         InputError: the file is missing or damaged, the name is unknown, no format fits, or several do; the

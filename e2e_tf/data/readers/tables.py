@@ -35,6 +35,9 @@ def open_tree(path: PathLike, name: str) -> Iterator[tuple[Path, Any]]:
         path: the ROOT file.
         name: of the tree.
 
+    Yields:
+        The path as a ``Path``, and the open tree of uproot.
+
     Raises:
         InputError: the file is missing, truncated or not ROOT, it has no such tree, or the extra ``root`` is
             not installed.
@@ -58,6 +61,9 @@ def tree_length(path: PathLike, name: str) -> int:
         path: the ROOT file.
         name: of the tree.
 
+    Returns:
+        The number of entries.
+
     Raises:
         InputError: the file is missing, damaged or has no such tree, or the extra ``root`` is not installed.
     """
@@ -74,6 +80,9 @@ def branch(path: Path, tree: Any, name: str, start: int, stop: int) -> Any:
         name: of the branch.
         start, stop: range of entries.
 
+    Returns:
+        ``awkward.Array`` of stop - start entries.
+
     Raises:
         InputError: the branch cannot be read.
     """
@@ -87,6 +96,9 @@ def flat(array: Any, dtype: Any = None) -> np.ndarray:
     Args:
         array: an awkward array of any depth.
         dtype: of the result; None keeps the array's.
+
+    Returns:
+        The values (n,).
     """
     import awkward
 
@@ -95,7 +107,14 @@ def flat(array: Any, dtype: Any = None) -> np.ndarray:
 
 
 def row_counts(array: Any) -> np.ndarray:
-    """int64, rows of each entry of a jagged array."""
+    """int64, rows of each entry of a jagged array.
+
+    Args:
+        array: an awkward array (entries, var).
+
+    Returns:
+        int64 (entries,).
+    """
     import awkward
 
     return awkward.to_numpy(awkward.num(array)).astype(np.int64)
@@ -104,6 +123,12 @@ def row_counts(array: Any) -> np.ndarray:
 @contextmanager
 def open_parquet(path: PathLike) -> Iterator[tuple[Path, Any]]:
     """The path and the open parquet file.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The path as a ``Path``, and the open ``pyarrow.parquet.ParquetFile``.
 
     Raises:
         InputError: the file is missing, truncated or not parquet, or the extra ``parquet`` is not installed.
@@ -118,6 +143,12 @@ def open_parquet(path: PathLike) -> Iterator[tuple[Path, Any]]:
 
 def parquet_length(path: PathLike) -> int:
     """Number of rows of a parquet file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The number of rows.
 
     Raises:
         InputError: the file is missing or damaged, or the extra ``parquet`` is not installed.
@@ -134,6 +165,9 @@ def parquet_rows(path: Path, file: Any, columns: Sequence[str], start: int, stop
         file: open.
         columns: names of the columns to read.
         start, stop: range of rows.
+
+    Returns:
+        ``pyarrow.Table`` of the rows.
 
     Raises:
         InputError: a column is missing, or the rows cannot be read.
@@ -153,6 +187,9 @@ def arrow_column(path: Path, table: Any, name: str) -> Any:
         path: the file, for the message.
         table: an arrow table.
         name: of the column.
+
+    Returns:
+        ``pyarrow.Array``.
 
     Raises:
         InputError: a value is missing.
@@ -174,6 +211,9 @@ def arrow_numbers(path: Path, name: str, array: Any) -> np.ndarray:
         path: the file, for the message.
         name: of the column, for the message.
         array: an arrow array (n,).
+
+    Returns:
+        The numbers (n,) in the type of the column.
 
     Raises:
         InputError: it is not of numbers, or a value is missing.

@@ -41,6 +41,9 @@ def count_top_tagging(path: PathLike, key: str = "table") -> int:
         path: an HDF5 file with a pandas frame.
         key: the frame's name.
 
+    Returns:
+        The number of jets.
+
     Raises:
         InputError: the file is missing, damaged or has no such frame.
     """
@@ -74,6 +77,9 @@ def read_top_tagging(
         key: the frame's name.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
+
+    Returns:
+        The jets that were not left out, in the order of the file.
 
     Raises:
         InputError: the file is missing or damaged, it has no such frame or column, a value is NaN or

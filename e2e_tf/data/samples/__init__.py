@@ -11,5 +11,12 @@ SAMPLES = ("tau",)
 
 
 def sample_path(name: str) -> Path:
-    """Where the sample of that name lies."""
+    """Where the sample of that name lies.
+
+    Args:
+        name: of a shipped sample, such as ``tau``.
+
+    Returns:
+        The path of its HDF5 file.
+    """
     return Path(str(files(__name__).joinpath(f"{name}.h5")))
