@@ -192,6 +192,7 @@ ELSEWHERE = {
 OF_NO_MODULE = {
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
     "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
+    "deploy/test_neighbours.py": "nearest neighbours inside of exported models, of graphs and of layers",
     "deploy/test_models.py": "every registered model through export and all runtimes",
     "deploy/test_shipped.py": "deploy/bundles, the bundles in the repository",
     "layers/test_global_pools.py": "the five pools of a graph, one table of cases",
