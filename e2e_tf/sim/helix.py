@@ -9,7 +9,7 @@ import numpy as np
 from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.table import Table
 
-__all__ = ["CURVATURE", "Impact", "along", "arc_to_cylinder", "closest_approach", "propagate"]
+__all__ = ["CURVATURE", "Impact", "along", "closest_approach", "propagate"]
 
 CURVATURE = 0.299792458 * CMS.field_tesla  # pT [GeV] = CURVATURE * charge * radius of the helix [m]
 
@@ -57,7 +57,7 @@ def propagate(
 
     arc = np.where(
         bent,
-        arc_to_cylinder(direction, turn, vertex, radius),
+        _arc_to_cylinder(direction, turn, vertex, radius),
         _line_to_cylinder(direction, vertex, radius),
     )
     level = slope == 0
@@ -82,7 +82,9 @@ def _line_to_cylinder(direction: np.ndarray, vertex: np.ndarray, radius: float) 
     return inward + np.sqrt(np.maximum(inward**2 + radius**2 - (vertex[:, :2] ** 2).sum(1), 0.0))
 
 
-def arc_to_cylinder(direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray, radius: float) -> np.ndarray:
+def _arc_to_cylinder(
+    direction: np.ndarray, turn: np.ndarray, vertex: np.ndarray, radius: float
+) -> np.ndarray:
     """Transverse arc length to a cylinder, float64 (n,) [m]; infinite where the circle stays inside.
 
     Args:
