@@ -8,7 +8,7 @@
     python -m benchmarks.tuning confirm FOLDER     its best configuration against the default, five seeds, test part
 
 Each prints Markdown; all but the first go on where they were stopped. ``confirm`` trains as ``e2e-tf fit`` does: on
-the training part, with the epoch that the validation part likes best; the split stays, the seed chooses the
+the training part, with the epoch of the best validation AUC; the split stays, the seed chooses the
 initial parameters and the order. The default is the sweep's first trial. The test part, which no trial ever saw,
 compares them.
 """

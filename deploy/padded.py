@@ -1,4 +1,4 @@
-"""The ``padded`` interface: candidates in, scores out, with the graph built inside the graph.
+"""The ``padded`` interface: candidates in, scores out, with the edges built inside the exported graph.
 
 What CMSSW's ParticleNet producers feed, so that a model can be dropped in with its ``preprocess.json`` and no
 new C++. There is no scatter in it: it runs in every release.

@@ -200,7 +200,7 @@ def validate(
 @app.command()
 def tune(
     config: Annotated[
-        Path | None, typer.Argument(help="Configuration (TOML) with a section [tune]; a worker needs none.")
+        Path | None, typer.Argument(help="Configuration (TOML) with a section \\[tune]; a worker needs none.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -208,7 +208,8 @@ def tune(
     ] = None,
     workers: Annotated[int, typer.Option(help="Trials side by side on this machine, one GPU each.")] = 1,
     chief: Annotated[
-        str, typer.Option(help="HOST:PORT: serve workers from there, or with --worker work for it.")
+        str,
+        typer.Option(help="HOST:PORT where this chief serves workers; with --worker, the chief to work for."),
     ] = "",
     worker: Annotated[bool, typer.Option("--worker", help="Run trials for the chief.")] = False,
     retrain: Annotated[
@@ -228,15 +229,17 @@ def convert(
     inputs: Annotated[list[Path], typer.Argument(help="Files of any format that the library reads.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New graph store (HDF5).")],
     graph: Annotated[str, typer.Option(help="The graph, such as knn:8+delaunay; empty chooses one.")] = "",
-    nodes: Annotated[str, typer.Option(help="hits, candidates or pixels; empty takes what there is.")] = "",
+    nodes: Annotated[
+        str, typer.Option(help="hits, candidates or pixels; empty takes what the input has.")
+    ] = "",
     max_nodes: Annotated[int, typer.Option(help="Keep this many leading nodes; 0 keeps all.")] = 0,
     reader: Annotated[str, typer.Option(help="Format of the files; empty recognises it.")] = "",
     option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for the reader; lists with commas.")
     ] = None,
     processes: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted conversion.")] = False,
-    on_error: Annotated[str, typer.Option(help="stop, or skip and count.")] = "stop",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted conversion.")] = False,
+    on_error: Annotated[str, typer.Option(help="At damaged input: stop, or skip it and count it.")] = "stop",
     scheduler: Annotated[str, typer.Option(help="Address of a dask scheduler (extra 'dask').")] = "",
     force: Force = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What no public name of another library gives: the one place that imports their private modules.
+"""Private names of other libraries, imported in this one place.
 
 Each function imports what it needs when it is called. A new release of one of these libraries that moves such
 a module breaks a test of this file (``tests/test_compat.py``) and nothing has to be searched for.

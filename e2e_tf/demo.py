@@ -1,4 +1,4 @@
-"""The whole road in one call: fit, evaluate, export, validate, on the sample that ships with the package."""
+"""The demo in one call: fit, evaluate, export, validate, on the sample that ships with the package."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def parts_folder(
         plan: all that the parts depend on, in types that JSON has; parts are taken over from an equal plan only.
         kind: what the job is, for messages, such as ``"conversion"``.
         resume: take over the parts of an interrupted job.
-        force: remove the parts of an interrupted job; ``resume`` goes before it.
+        force: remove the parts of an interrupted job; ``resume`` has priority over it.
 
     Yields:
         The folder. What half-written parts an interrupted job left is gone from it.

@@ -1,4 +1,4 @@
-"""Searches over models, trainings and graphs, on Keras Tuner: each trial in its own process, nothing lost.
+"""Searches over models, trainings and graphs, on Keras Tuner: each trial in its own process.
 
 ::
 

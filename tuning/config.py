@@ -39,7 +39,7 @@ class TuneConfig(BaseModel):
         initial: of Bayesian optimisation: random trials before the first guess; 0 takes three per parameter.
         seed: of the search.
         threads: of TensorFlow in a trial; 0 leaves the choice to TensorFlow.
-        worker_timeout: a worker that is silent for so long is given up and its trial handed on [s].
+        worker_timeout: a worker that is silent for so long is given up, and another one gets its trial [s].
         chief_timeout: a worker gives up when the chief has been silent for so long [s].
         hypermodel: ``module:Class`` of a HyperModel of your own; empty takes the one of the model.
         space: what to vary, by section and key; empty takes the space of the HyperModel.

@@ -1,4 +1,4 @@
-"""Which parameters mattered."""
+"""Importance of the parameters of a search, by permutation in a random forest."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Objective:
             metrics: by name, those of a trial.
 
         Raises:
-            InputError: naming what there is.
+            InputError: naming the quantities that are logged.
         """
         if self.name not in metrics:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Keras Tuner's oracles, made to survive: their whole state is one file that is replaced in one step."""
+"""Keras Tuner's oracles with their whole state in one file, replaced in one step, so that a kill loses nothing."""
 
 from __future__ import annotations
 

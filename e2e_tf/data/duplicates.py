@@ -1,4 +1,4 @@
-"""Copies of a jet: what tells jets apart, and groups that a split must not part."""
+"""Copies of a jet: fingerprints, and groups that a split keeps together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5 files that are complete or absent, and in which damage shows.
+"""HDF5 files that are written completely or not at all, with checksums that show damage.
 
 HDF5 checks what it reads of metadata since its version 1.10 and of arrays by filters; a checksum of the
 attributes is kept here. HDF5 does not survive a disk that fills up (its caches fail once more

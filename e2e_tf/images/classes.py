@@ -1,4 +1,4 @@
-"""How well a classifier of several classes does on each of them."""
+"""Metrics of a classifier of several classes, for each class."""
 
 from __future__ import annotations
 

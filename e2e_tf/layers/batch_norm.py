@@ -1,4 +1,4 @@
-"""Batch normalisation over rows that count differently often."""
+"""Batch normalisation over rows that count several times or not at all."""
 
 from __future__ import annotations
 

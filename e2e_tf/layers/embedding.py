@@ -1,4 +1,4 @@
-"""Learned vectors of numbered things."""
+"""Embedding: a learned vector for each integer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two particles are to each other."""
+"""Pairwise features of two particles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that compute as their formula stands, for runtimes other than TensorFlow."""
+"""Layers that compute by the formula in their file, for runtimes other than TensorFlow."""
 
 from __future__ import annotations
 

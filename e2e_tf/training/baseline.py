@@ -1,4 +1,4 @@
-"""What a tree ensemble reaches with hand-made features of the same hits or candidates.
+"""The baseline: boosted trees on hand-made features of the same hits or candidates.
 
 A graph network that does not beat this has learned nothing that a physicist would not have written down.
 """

@@ -1,4 +1,4 @@
-"""Several models as one."""
+"""The mean of several models as one Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on from a saved model: parts frozen, the output replaced."""
+"""Fine-tuning of a saved model: parts frozen, the output replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the parameters of a model are numbers."""
+"""Checks that the parameters of a model are finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a score is: area under the ROC curve, background rejection, working points, and their errors.
+"""Metrics of a score: area under the ROC curve, background rejection, working points, and their errors.
 
 Labels are 1 for signal and 0 for background, and a higher score means more like signal. A jet passes a
 threshold when its score is equal to it or above.

@@ -1,4 +1,4 @@
-"""How good the outputs of a run are: one entry per output, each number with its error."""
+"""Metrics of the outputs of a run: one entry per output, each number with its error."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ TRIED: dict[str, Row] = {
 
 ROWS = MAIN | CROSS | FLAT | TRIED
 CHOSEN = "mean of three deep sets with ρ"
-"""What is handed off."""
+"""The row whose model becomes the bundle of the study."""
 DETAILED = (*MAIN, CHOSEN)
 """What is judged in bins and under variations too."""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from small_store import RECIPE, N
 
+from e2e_tf.data.graphs import GraphData, build_graphs
 from e2e_tf.data.grid import CRYSTALS, TOWERS, window_corner
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.objects import OBJECTS
+from e2e_tf.data.store_writer import write_store
 
 
 def _jets(n: int = 24, seed: int = 0, empty: tuple[int, ...] = (3, -1)) -> Jets:
@@ -91,3 +95,17 @@ def make_jets() -> Callable[..., Jets]:
     """``make_jets(n=24, seed=0, empty=(3, -1))``: random jets with hits, candidates, objects, truth and
     labels."""
     return _jets
+
+
+@pytest.fixture(scope="session")
+def stored(make_jets: Callable[..., Jets]) -> GraphData:
+    """The graphs of ``store_path``."""
+    return build_graphs(make_jets(N, empty=(0, 33, -1)), RECIPE)
+
+
+@pytest.fixture(scope="session")
+def store_path(stored: GraphData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in chunks of 16 graphs, alone in its folder; tests copy it before they change it."""
+    path = tmp_path_factory.mktemp("store") / "graphs.h5"
+    write_store(path, stored, RECIPE, attributes={"made": "by a test"}, chunk=16)
+    return path

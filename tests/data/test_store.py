@@ -11,68 +11,54 @@ import h5py
 import numpy as np
 import pytest
 from same import assert_same_graphs
+from small_store import RECIPE, N
 
-from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import new_store, write_store
 from e2e_tf.errors import InputError
 
-RECIPE = GraphRecipe(nodes="candidates", edges="knn:3", max_nodes=12)
-N = 70
 
-
-@pytest.fixture(scope="module")
-def data(make_jets):
-    return build_graphs(make_jets(N, empty=(0, 33, -1)), RECIPE)
-
-
-@pytest.fixture(scope="module")
-def path(data, tmp_path_factory):
-    path = tmp_path_factory.mktemp("store") / "graphs.h5"
-    write_store(path, data, RECIPE, attributes={"made": "by a test"}, chunk=16)
-    return path
-
-
-def test_round_trip(data, path):
-    with GraphStore(path) as store:
+def test_round_trip(stored, store_path):
+    with GraphStore(store_path) as store:
         assert len(store) == N
         assert store.recipe == RECIPE
         assert store.attributes == {"made": "by a test"}
-        assert_same_graphs(store.read(), data)
+        assert_same_graphs(store.read(), stored)
         store.read().batch.check()
-    assert [p.name for p in path.parent.iterdir()] == ["graphs.h5"]
+    assert [p.name for p in store_path.parent.iterdir()] == ["graphs.h5"]
 
 
-def test_take_gives_the_graphs_in_the_order_asked_for(data, path):
+def test_take_gives_the_graphs_in_the_order_asked_for(stored, store_path):
     rng = np.random.default_rng(0)
-    with GraphStore(path, cache=32) as store:  # two chunks: the others are read again and again
+    with GraphStore(store_path, cache=32) as store:  # two chunks: the others are read again and again
         for index in (rng.permutation(N), np.array([5, 5, 69, 0]), np.arange(20, 40), np.arange(0)):
-            assert_same_graphs(store.take(index), data.take(index))
+            assert_same_graphs(store.take(index), stored.take(index))
         chunks = list(store.chunks())
         assert [len(chunk) for chunk in chunks] == [16, 16, 16, 16, 6]
         for number, chunk in enumerate(chunks):
-            assert_same_graphs(chunk, data.take(np.arange(16 * number, 16 * number + len(chunk))))
+            assert_same_graphs(chunk, stored.take(np.arange(16 * number, 16 * number + len(chunk))))
         assert len(store._blocks) <= 2
         with pytest.raises(InputError, match="index must be within the 70 graphs of the store, got 70"):
             store.take(np.array([3, 70]))
 
 
-def test_no_graphs_and_no_labels(data, tmp_path):
-    bare = replace(data, label=None, batch=replace(data.batch, u=None), jet_features=(), jets={})
+def test_no_graphs_and_no_labels(stored, tmp_path):
+    bare = replace(stored, label=None, batch=replace(stored.batch, u=None), jet_features=(), jets={})
     write_store(tmp_path / "bare.h5", bare, RECIPE)
     with GraphStore(tmp_path / "bare.h5") as store:
         assert store.label is None
         assert store.read().batch.u is None
-    write_store(tmp_path / "none.h5", data.take(np.arange(0)), RECIPE)
+    write_store(tmp_path / "none.h5", stored.take(np.arange(0)), RECIPE)
     with GraphStore(tmp_path / "none.h5") as store:
         assert len(store) == 0
-        assert store.read().batch.x.shape == (0, data.batch.x.shape[1])
+        assert store.read().batch.x.shape == (0, stored.batch.x.shape[1])
 
 
-def test_edge_features_are_kept(data, tmp_path):
-    features = np.random.default_rng(0).normal(size=(len(data.batch.senders), 2)).astype(np.float32)
-    with_features = replace(data, batch=replace(data.batch, edge_features=features))
+def test_edge_features_are_kept(stored, tmp_path):
+    features = np.random.default_rng(0).normal(size=(len(stored.batch.senders), 2)).astype(np.float32)
+    with_features = replace(stored, batch=replace(stored.batch, edge_features=features))
     write_store(tmp_path / "e.h5", with_features, RECIPE, chunk=8)
     index = np.array([40, 2, 9])
     with GraphStore(tmp_path / "e.h5") as store:
@@ -80,8 +66,8 @@ def test_edge_features_are_kept(data, tmp_path):
         np.testing.assert_array_equal(store.batch(index).edge_features, expected)
 
 
-def test_a_damaged_store_is_refused(path, tmp_path):
-    whole = path.read_bytes()
+def test_a_damaged_store_is_refused(store_path, tmp_path):
+    whole = store_path.read_bytes()
     other = tmp_path / "s.h5"
     for size in (0, 200, len(whole) // 2, len(whole) - 1):
         other.write_bytes(whole[:size])
@@ -98,16 +84,16 @@ def test_a_damaged_store_is_refused(path, tmp_path):
         ("edge_offset", 10**6, "edge_offset must rise from 0 to the number of rows"),
     ],
 )
-def test_offsets_that_disagree_are_refused(path, tmp_path, name, value, message):
-    (tmp_path / "s.h5").write_bytes(path.read_bytes())
+def test_offsets_that_disagree_are_refused(store_path, tmp_path, name, value, message):
+    (tmp_path / "s.h5").write_bytes(store_path.read_bytes())
     with h5py.File(tmp_path / "s.h5", "a") as file:
         file[name][0 if value == 1 else 3] = value
     with pytest.raises(InputError, match=message):
         GraphStore(tmp_path / "s.h5")
 
 
-def test_edges_out_of_range_are_refused(path, tmp_path):
-    (tmp_path / "s.h5").write_bytes(path.read_bytes())
+def test_edges_out_of_range_are_refused(store_path, tmp_path):
+    (tmp_path / "s.h5").write_bytes(store_path.read_bytes())
     with h5py.File(tmp_path / "s.h5", "a") as file:
         file["senders"][20] = 200
     with (
@@ -126,8 +112,8 @@ def test_another_format_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "bucket": True}])
-def test_an_epoch_from_disk_is_complete(data, path, options):
-    with GraphStore(path, cache=64) as store:
+def test_an_epoch_from_disk_is_complete(stored, store_path, options):
+    with GraphStore(store_path, cache=64) as store:
         streamed = DisjointLoader(store, batch_size=8, buffer=32, seed=5, **options)
         assert len(streamed) == len(list(streamed.batches(1))) == 9
         order = streamed.order(1)
@@ -136,15 +122,15 @@ def test_an_epoch_from_disk_is_complete(data, path, options):
             order, DisjointLoader(store, batch_size=8, buffer=32, seed=5, **options).order(1)
         )
         # The same order from memory gives the same batches.
-        expected = DisjointLoader(data.batch, data.label, index=order, batch_size=8)
+        expected = DisjointLoader(stored.batch, stored.label, index=order, batch_size=8)
         for a, b in zip(streamed.batches(1), expected.batches(), strict=True):
             for name, values in b[0].items():
                 np.testing.assert_array_equal(a[0][name], values)
             np.testing.assert_array_equal(a[1], b[1])
 
 
-def test_the_shuffle_mixes_chunks_and_stays_near(path):
-    with GraphStore(path) as store:
+def test_the_shuffle_mixes_chunks_and_stays_near(store_path):
+    with GraphStore(store_path) as store:
         streamed = DisjointLoader(store, batch_size=8, buffer=32, shuffle=True)
         first, second = streamed.order(0), streamed.order(1)
         assert not np.array_equal(first, second)
@@ -154,27 +140,27 @@ def test_the_shuffle_mixes_chunks_and_stays_near(path):
         assert any(len(set(first[b : b + 8] // 16)) == 2 for b in range(0, 32, 8))
 
 
-def test_shards_of_a_store(path):
-    with GraphStore(path) as store:
+def test_shards_of_a_store(store_path):
+    with GraphStore(store_path) as store:
         parts = [DisjointLoader(store, batch_size=4, buffer=32, shuffle=True, shard=(i, 3)) for i in range(3)]
         assert sorted(np.concatenate([p.order(2) for p in parts])) == list(range(N))
         assert [len(p) for p in parts] == [len(list(p.batches(2))) for p in parts]
 
 
-def test_part_of_a_store_normalised(data, path):
-    with GraphStore(path) as store:
+def test_part_of_a_store_normalised(stored, store_path):
+    with GraphStore(store_path) as store:
         train = np.arange(0, N, 2)
         fitted = store.fit_preprocess(train)
-        assert fitted.to_dict() == data.take(train).fit_preprocess(RECIPE).to_dict()
+        assert fitted.to_dict() == stored.take(train).fit_preprocess(RECIPE).to_dict()
         streamed = DisjointLoader(store, index=train, preprocess=fitted, batch_size=N)
         found = next(streamed.batches())[0]
-        expected = data.take(train).normalised(fitted).batch
+        expected = stored.take(train).normalised(fitted).batch
         np.testing.assert_array_equal(found["x"], expected.x)
         np.testing.assert_array_equal(found["u"], expected.u)
 
 
-def test_fitting_on_a_sample_is_reproducible(path):
-    with GraphStore(path) as store:
+def test_fitting_on_a_sample_is_reproducible(store_path):
+    with GraphStore(store_path) as store:
         first = store.fit_preprocess(sample=30, seed=1).to_dict()
         assert first == store.fit_preprocess(sample=30, seed=1).to_dict()
         assert first != store.fit_preprocess(sample=30, seed=2).to_dict()
@@ -198,14 +184,14 @@ with GraphStore(sys.argv[1], cache=4096) as store:
 """
 
 
-def test_an_epoch_needs_only_the_memory_of_its_buffer(data, tmp_path):
+def test_an_epoch_needs_only_the_memory_of_its_buffer(stored, tmp_path):
     """20,000 graphs take 145 MB as arrays; streaming them through 4,096 of them adds less than 70 MB."""
     big = GraphRecipe(nodes="candidates", edges="full")
-    index = np.flatnonzero(data.batch.n_node >= 8)
-    some = data.take(np.resize(index, 2000))
+    index = np.flatnonzero(stored.batch.n_node >= 8)
+    some = stored.take(np.resize(index, 2000))
     x = np.zeros((len(some.batch.x), 160), np.float32)
     x[:, 0] = some.batch.x[:, 0]
-    features = tuple(replace(data.node_features[0], raw=f"f{i}") for i in range(160))
+    features = tuple(replace(stored.node_features[0], raw=f"f{i}") for i in range(160))
     wide = replace(some, batch=replace(some.batch, x=x), node_features=features)
     path = tmp_path / "big.h5"
     with new_store(path, wide, big, 12, compressed=False) as writer:

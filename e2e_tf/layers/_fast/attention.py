@@ -1,4 +1,4 @@
-"""Graph attention of which only the sums are asked for, without an exponential or a message per pair of nodes.
+"""Graph attention without an exponential or a message per pair of nodes, where only the sums are needed.
 
 Each function gives what :class:`e2e_tf.layers.GATConv` computes with a loop at every node and no dropout, before
 the activation.
