@@ -83,7 +83,7 @@ def points_of(jets: Jets | Images, graphs: GraphData, preprocess: Preprocess) ->
     if isinstance(jets, Images) and space.on_lattice:
         # From distances to the middle, in half sides, to rows and columns.
         return np.floor((points + 1) * np.array(jets.images.shape[1:3]) / 2).astype(np.float32)
-    return points
+    return space.bounded(points, space.columns)
 
 
 def auc_cost(

@@ -13,7 +13,7 @@ from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphBatch, build_edges, edges_per_graph
+from e2e_tf.graph import WRAPPED, GraphBatch, build_edges, edges_per_graph
 
 __all__ = ["adversarial_batches", "adversarial_jets", "link", "random_batch"]
 
@@ -170,7 +170,8 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
 
     Of the broken ones, each with no nodes, one, fewer than k, k, one more, the limit and one more: some are
     ordinary, some have all candidates at one place, some no energy, some NaN, infinities and 1e30 in every
-    quantity but the coordinates, which decide about edges and have to be numbers. Hits must be finite.
+    quantity (coordinates of a Delaunay graph, which must span less than 4 rad, no 1e30), some angles that were not
+    wrapped: φ in [0, 2π) and Δφ one turn away. Hits must be finite.
 
     Args:
         jets: of which the first ``real`` are kept and the others give nodes.
@@ -179,11 +180,11 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
         real: number of real jets.
 
     Returns:
-        ``min(real, len(jets)) + 28`` jets.
+        ``min(real, len(jets)) + 35`` jets.
     """
     k = max(1, preprocess.spec.k)
     limit = preprocess.max_nodes or 120
-    kinds = ("ordinary", "one place", "no energy", "no numbers")
+    kinds = ("ordinary", "one place", "no energy", "no numbers", "not wrapped")
     sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(kinds))
     kind = np.repeat(kinds, len(sizes) // len(kinds))
     first = np.arange(min(real, len(jets)))
@@ -205,8 +206,14 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
                 values[owner == "no energy"] = 0
             if key in where and name == "candidates":
                 values[owner == "one place"] = 0.125
-            if values.dtype.kind == "f" and key not in where and name == "candidates":
-                odd = rng.choice(np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0]), len(values))
+            if key in WRAPPED and name == "candidates":
+                turns = values < 0 if key == "phi" else np.sign(values)  # to [0, 2π), or one turn away
+                turned = values + 2 * np.pi * turns
+                values[:] = np.where(owner == "not wrapped", turned, values)
+            if values.dtype.kind == "f" and name == "candidates":
+                narrow = key in where and "delaunay" in preprocess.spec.names
+                large = np.nan if narrow else 1e30
+                odd = rng.choice(np.array([np.nan, np.inf, -np.inf, large, -large, 0]), len(values))
                 values[:] = np.where((owner == "no numbers") & (rng.random(len(values)) < 0.3), odd, values)
             if key == "value" and name != "candidates":
                 values[(owner == "no numbers") & (rng.random(len(values)) < 0.3)] = 1e30

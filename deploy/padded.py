@@ -28,9 +28,6 @@ PADDED_RULES = ("knn", "radius", "full")
 # Of an empty slot: its square is finite in float64, and next to it no coordinate in float32 is seen.
 _FAR = 1e150
 _NOWHERE = -1e299  # above -_FAR**2, below any squared distance of float32 coordinates with its sign turned
-_BOUND = (
-    1e6  # of a coordinate that does not wrap; far beyond any position, and its square is far from infinite
-)
 
 
 def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
@@ -254,8 +251,7 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
     limits = {"min_length": 1, "max_length": preprocess.max_nodes}
     points: dict[str, Any] = {}
     names = preprocess.space.columns
-    for name, period in zip(names, preprocess.space.periods(names), strict=True):
-        bound = float(np.float32(period / 2)) if period else _BOUND
+    for name, bound in zip(names, preprocess.space.bounds(names), strict=True):
         points[f"points_{name}"] = {**_plain(-bound, bound), "raw": name, "transform": "identity"}
     groups: dict[str, Any] = {
         "points": {"var_names": list(points), "var_infos": points, **limits},

@@ -19,6 +19,7 @@ from e2e_tf.data.features import (
     select_features,
     transformed,
 )
+from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
@@ -31,6 +32,7 @@ from e2e_tf.data.quantities import (
 )
 from e2e_tf.errors import InputError
 from e2e_tf.graph import (
+    WRAPPED,
     GraphBatch,
     GraphSpec,
     NodeSpace,
@@ -283,11 +285,16 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     x = np.stack([transformed(f, quantities[f.raw]) for f in features], axis=1)
     columns = {**jets.columns, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
     jet_features = select_features(JET_FEATURES, recipe.jet_features, columns)
-    u = np.stack([transformed(f, columns[f.raw]) for f in jet_features], axis=1) if jet_features else None
+    of_jets = {
+        f.raw: wrapped_angle(columns[f.raw]) if f.raw in WRAPPED else columns[f.raw] for f in jet_features
+    }
+    u = np.stack([transformed(f, of_jets[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
     senders, receivers = _linked(recipe, quantities, n_node, lattice)
     if "deta" in quantities and "dphi" in quantities:
-        positions = np.stack([quantities["deta"], quantities["dphi"]], axis=1)
+        positions = NodeSpace.bounded(
+            np.stack([quantities["deta"], quantities["dphi"]], axis=1), ("deta", "dphi")
+        )
     else:
         positions = np.full((len(x), 2), np.nan, np.float32)
     batch = GraphBatch(
@@ -326,7 +333,7 @@ def _linked(
                 f"the graph {recipe.edges} needs the coordinates {', '.join(names)}; this sample lacks "
                 f"{', '.join(missing)} (it has {', '.join(sorted(quantities))})"
             )
-        points = np.stack([quantities[name] for name in names], axis=1)
+        points = space.bounded(np.stack([quantities[name] for name in names], axis=1), names)
         period = space.periods(names)
     return build_edges(
         recipe.spec, n_node, points=points, period=period, lattice=lattice, on_lattice=space.on_lattice

@@ -19,6 +19,7 @@ __all__ = [
     "cell_position",
     "delta_phi",
     "window_corner",
+    "wrapped_angle",
 ]
 
 CRYSTALS_IN_PHI = 360
@@ -43,6 +44,26 @@ def delta_phi(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
         [rad], in the precision of ``a - b``.
     """
     return (a - b + np.pi) % (2 * np.pi) - np.pi
+
+
+def wrapped_angle(values: np.ndarray) -> np.ndarray:
+    """Azimuths of any range, such as [0, 2π), as every builder reads them: in [−π, π].
+
+    What lies there already, π in float32 included, keeps its bits; :func:`delta_phi` wraps the rest. NaN and infinite
+    angles become NaN. In C++ it is the function of the same name in ``deploy/cpp/include/e2e_tf/angles.hpp``.
+
+    Args:
+        values: float32 of any shape [rad].
+
+    Returns:
+        float32 of the same shape [rad].
+    """
+    values = np.asarray(values, np.float32)
+    outside = ~(np.abs(values) <= np.float32(np.pi))  # NaN too
+    if not outside.any():
+        return values
+    with np.errstate(invalid="ignore"):
+        return np.where(outside, delta_phi(values.astype(np.float64), 0.0), values).astype(np.float32)
 
 
 def window_corner(eta: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,11 +17,11 @@ from e2e_tf.data.features import (
     from_axis,
     pixel_table,
 )
-from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi
+from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi, wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
-from e2e_tf.graph import hit_nodes, image_nodes
+from e2e_tf.graph import WRAPPED, hit_nodes, image_nodes
 
 __all__ = [
     "candidate_momenta",
@@ -92,6 +92,8 @@ def hit_positions(jets: Jets, channel: str) -> tuple[np.ndarray, np.ndarray, np.
 def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Raw quantities of the candidates of each jet, the sample's columns and those that follow from them.
 
+    Angles (``phi``, ``dphi``) may have any range and are wrapped, see :func:`e2e_tf.data.grid.wrapped_angle`.
+
     Args:
         jets: with candidates.
 
@@ -104,6 +106,7 @@ def candidate_quantities(jets: Jets) -> tuple[dict[str, np.ndarray], np.ndarray]
     if jets.candidates is None:
         raise InputError("graphs of candidates need candidates; this sample has none")
     raw = {name: values.astype(np.float32) for name, values in jets.candidates.columns.items()}
+    raw |= {name: wrapped_angle(raw[name]) for name in WRAPPED if name in raw}
     out, owner = dict(raw), jets.candidates.owner
     for quantity in CANDIDATES:
         name, formula = quantity.feature.raw, quantity.formula

@@ -8,7 +8,7 @@ from __future__ import annotations
 from e2e_tf.graph._check import edges_per_graph
 from e2e_tf.graph.batch import GraphBatch, concatenate
 from e2e_tf.graph.delaunay import DELAUNAY_RESOLUTION, delaunay, to_lattice
-from e2e_tf.graph.edges import NodeSpace, build_edges
+from e2e_tf.graph.edges import WRAPPED, NodeSpace, build_edges
 from e2e_tf.graph.erum import image_adjacency, knn_adjacency, mother_adjacency
 from e2e_tf.graph.full import full
 from e2e_tf.graph.grid import grid, grid8
@@ -24,6 +24,7 @@ from e2e_tf.graph.union import sort_edges, union
 __all__ = [
     "DELAUNAY_RESOLUTION",
     "HIT_CHANNELS",
+    "WRAPPED",
     "GraphBatch",
     "GraphSpec",
     "NodeSpace",

@@ -17,11 +17,14 @@ from e2e_tf.graph.radius import radius
 from e2e_tf.graph.spec import GraphSpec
 from e2e_tf.graph.union import union
 
-__all__ = ["NodeSpace", "build_edges"]
+__all__ = ["WRAPPED", "NodeSpace", "build_edges"]
 
 _ANGLES = {"hits": ("deta", "dphi"), "candidates": ("deta", "dphi"), "pixels": ("drow", "dcolumn")}
 _ON_LATTICE = ("hits", "pixels")
-_WRAPPED = ("phi", "dphi")
+WRAPPED = ("phi", "dphi")
+"""Names of the quantities that wrap at 2π."""
+_BOUND = 1e6  # of a coordinate that does not wrap: far beyond any position, its square far from infinite
+_HUGE = np.float32(1e32)  # beyond it a value counts as infinite, as in CMSSW's producers
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,40 @@ class NodeSpace:
         Returns:
             2π for ``phi`` and ``dphi``, None for others.
         """
-        return [2 * np.pi if name in _WRAPPED else None for name in names]
+        return [2 * np.pi if name in WRAPPED else None for name in names]
+
+    @staticmethod
+    def bounds(names: tuple[str, ...]) -> list[float]:
+        """Largest absolute value of each of the named coordinates.
+
+        Args:
+            names: raw names, such as those of :attr:`measured`.
+
+        Returns:
+            π in float32 for those that wrap, 1e6 for others.
+        """
+        return [float(np.float32(np.pi)) if name in WRAPPED else _BOUND for name in names]
+
+    @classmethod
+    def bounded(cls, points: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+        """Coordinates as all builders take them: one that is NaN, infinite or beyond 1e32 counts as 0.
+
+        In CMSSW a candidate without a direction must not end the job, so it has a place in every language.
+
+        Args:
+            points: float32 (n, D), angles wrapped.
+            names: raw names of the D coordinates.
+
+        Returns:
+            float32 (n, D) within :meth:`bounds`; what is so already keeps its bits.
+        """
+        bound = np.array(cls.bounds(names), np.float32)
+        inside = np.abs(points) <= bound
+        if inside.all():
+            return points
+        with np.errstate(invalid="ignore"):
+            known = np.where(np.abs(points) <= _HUGE, np.clip(points, -bound, bound), np.float32(0))
+        return np.where(inside, points, known).astype(np.float32)
 
 
 def build_edges(

@@ -19,7 +19,10 @@ from e2e_tf.data.grid import (
     cell_position,
     delta_phi,
     window_corner,
+    wrapped_angle,
 )
+
+TURN = 2 * np.pi
 
 
 def test_sizes_fit_together():
@@ -125,3 +128,15 @@ def test_every_axis_lies_in_the_middle_tower(eta, phi):
     middle_eta, middle_phi = cell_position(np.array([62]), np.array([62]), ieta, iphi)
     assert abs(middle_eta[0] - eta) <= 2.5 * PITCH + 1e-9
     assert abs(delta_phi(middle_phi, np.array([phi]))[0]) <= 2.5 * PITCH + 1e-9
+
+
+def test_an_angle_of_any_range_is_wrapped_and_one_within_half_a_turn_keeps_its_bits():
+    pi = np.float32(np.pi)
+    inside = np.array([0, 1e-30, -1e-10, pi, -pi, 3.0], np.float32)
+    assert wrapped_angle(inside).tobytes() == inside.tobytes()
+    found = wrapped_angle(np.array([3.5, 6.0, -4.0, 7.0, np.nan, np.inf, np.nextafter(pi, np.float32(4))]))
+    turned = [3.5 - TURN, 6.0 - TURN, -4.0 + TURN, 7.0 - TURN]
+    np.testing.assert_allclose(found[:4], turned, atol=1e-6)
+    assert np.isnan(found[4:6]).all()
+    assert found[6] < -3.14
+    assert found.dtype == np.float32

@@ -32,6 +32,7 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.candidates import write_candidates
+from e2e_tf.deploy.cost import points_of
 from e2e_tf.deploy.interface import JetBatch, edges_feeds
 from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
 from e2e_tf.errors import InputError
@@ -247,13 +248,16 @@ def compare(
     write_candidates(folder / "jets.bin", jets, force=True)
     found = built(tool, folder / "preprocess.json", folder / "jets.bin", folder / "out.bin", batch)
     graphs = graphs_of(jets, preprocess)
+    points = points_of(jets, graphs, preprocess) if padded else graphs.positions
+    starts = graphs.batch.node_offsets
     assert len(found) == -(-len(jets) // batch)
     edges = 0
     for i, tensors in enumerate(found):
         part = graphs.take(np.arange(i * batch, min((i + 1) * batch, len(jets))))
         if padded:
             size = max(int(part.batch.n_node.max()), 1)
-            expected = padded_feeds(JetBatch(part.batch, part.positions), size)
+            rows = slice(starts[i * batch], starts[i * batch + len(part)])
+            expected = padded_feeds(JetBatch(part.batch, points[rows]), size)
         else:
             expected = edges_feeds(part.batch)
             edges += part.batch.senders.size
@@ -344,6 +348,43 @@ def test_other_coordinates_wrap_where_they_are_called_phi(
     options: dict[str, Any] = {"coordinates": ("dphi", "deta", "dz"), "jet_features": (), "max_nodes": 0}
     run = open_run(make_run(tmp_path / "run", edges="knn:4", **options))
     assert compare(sanitized, run.preprocess, random_jets(300, 13), tmp_path, False) > 1000
+
+
+@pytest.mark.parametrize("coordinates", [(), ("eta", "phi")])
+@pytest.mark.parametrize("padded", [False, True])
+def test_angles_of_any_range_and_broken_coordinates_are_one_rule(
+    sanitized: Path, make_run: Callable[..., Path], tmp_path: Path, padded: bool, coordinates: tuple[str, ...]
+) -> None:
+    """φ in [0, 2π), Δφ not wrapped, directions and jet quantities of NaN, infinities and 1e30: the same tensors."""
+    rng = np.random.default_rng(17)
+    jets = random_jets(400, 16)
+    assert jets.candidates is not None
+    columns = dict(jets.candidates.columns)
+    phi = delta_phi(jets["phi"][jets.candidates.owner] + columns["dphi"], 0.0)
+    columns |= {"phi": (phi % (2 * np.pi)).astype(np.float32), "eta": columns["deta"] + np.float32(0.3)}
+    columns["dphi"] = columns["dphi"] + rng.choice([-2 * np.pi, 0, 2 * np.pi], len(phi)).astype(np.float32)
+    odd = rng.choice(np.array([np.nan, np.inf, -np.inf, 1e30, -2e6], np.float32), len(phi))
+    for name in ("eta", "phi", "deta", "dphi"):
+        columns[name] = np.where(rng.random(len(phi)) < 0.03, odd, columns[name])
+    of_jets = {name: np.where(rng.random(400) < 0.1, odd[:400], jets[name]) for name in ("pt", "mass")}
+    jets = replace(
+        jets,
+        candidates=Ragged(columns, jets.candidates.offsets),
+        columns=dict(jets.columns) | of_jets | {"phi": jets["phi"] % np.float32(2 * np.pi)},
+    )
+    recipe = GraphRecipe(
+        "candidates", "knn:3+radius:0.2", coordinates=coordinates, jet_features=("pt", "phi"), max_nodes=15
+    )
+    data = build_graphs(jets, recipe)
+    assert (np.abs(data.positions) <= [1e6, np.float32(np.pi)]).all()
+    wrapped = build_graphs(random_jets(400, 16), replace(recipe, coordinates=(), jet_features=("pt",)))
+    if not coordinates:  # most jets are whole: their edges are those of angles within half a turn
+        same = [
+            a.senders.tolist() == b.senders.tolist()
+            for a, b in ((data.batch.take([i]), wrapped.batch.take([i])) for i in range(400))
+        ]
+        assert 150 < sum(same) < 400
+    compare(sanitized, data.fit_preprocess(recipe), jets, tmp_path, padded)
 
 
 @pytest.mark.parametrize(

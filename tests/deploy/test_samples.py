@@ -14,7 +14,7 @@ from e2e_tf.deploy.samples import raw_jets
 def test_why_no_raw_jets_are_scored_is_said(bundles: dict[str, Path]) -> None:
     preprocess = read_bundle_preprocess(bundles["padded"])
     (jets, batch), why = raw_jets(preprocess, 0)
-    assert (len(jets), batch.graphs.n_graph, why) == (228, 228, "")
+    assert (len(jets), batch.graphs.n_graph, why) == (235, 235, "")
     assert {0, 1, 2, 3, 4, 20} <= set(batch.graphs.n_node[200:])  # the limit is 20, k is 3
     assert np.isinf(jets.candidates["energy"]).any()
     norm = preprocess.node_features

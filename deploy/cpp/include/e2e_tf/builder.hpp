@@ -53,13 +53,21 @@ public:
     for (const auto& name : coordinates()) {
       if (!measured) break;
       angles.columns.push_back(column(nodes, name));
-      angles.periods.push_back(name == "phi" || name == "dphi" ? two_pi : 0.0);
+      for (float& value : angles.columns.back()) value = bounded(value, wraps(name));
+      angles.periods.push_back(wraps(name) ? two_pi : 0.0);
     }
     if (!measured) angles.columns.assign(1, std::vector<float>(nodes.count, 0.f)), angles.periods.assign(1, 0.0);
     return build_edges(preprocess_, angles, preprocess_.nodes == "hits" ? &nodes.lattice : nullptr);
   }
 
 private:
+  // A coordinate as graphs take it: e2e_tf.graph.NodeSpace.bounded.
+  static float bounded(float value, bool angle) {
+    const float bound = angle ? static_cast<float>(pi) : 1e6f;
+    if (!(std::fabs(value) <= 1e32f)) return 0.f;  // NaN too
+    return std::min(std::max(value, -bound), bound);
+  }
+
   std::vector<std::string> coordinates() const {
     return preprocess_.coordinates.empty() ? std::vector<std::string>{"deta", "dphi"} : preprocess_.coordinates;
   }
@@ -144,7 +152,10 @@ private:
     Tensor out{"u", {count, width, 1}, {}};
     if (!preprocess_.padded) out.shape = {1, count, width};
     for (std::size_t jet = first; jet < last; ++jet)
-      for (const auto& variable : variables) out.values.push_back(variable(detail::jet_value(jets, variable.raw, jet)));
+      for (const auto& variable : variables) {
+        const float value = detail::jet_value(jets, variable.raw, jet);
+        out.values.push_back(variable(wraps(variable.raw) ? wrapped_angle(value) : value));
+      }
     return out;
   }
 

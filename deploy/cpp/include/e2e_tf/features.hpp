@@ -115,6 +115,9 @@ inline Nodes candidate_nodes(const Jets& jets, std::size_t jet) {
   out.count = static_cast<int>(last - first);
   Columns raw;
   for (const auto& [name, values] : table.columns) raw[name].assign(values.begin() + first, values.begin() + last);
+  for (auto& [name, values] : raw)
+    if (wraps(name))
+      for (float& value : values) value = wrapped_angle(value);
   Columns& q = out.quantities;
   q = raw;
   for (const auto& quantity : candidate_quantities()) {
