@@ -55,7 +55,11 @@ class Agreement:
         return "agrees" if self.passed else "DIFFERS"
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry of the manifest."""
+        """The entry of the manifest.
+
+        Returns:
+            What can be written as JSON, by name.
+        """
         return {
             "runtime": self.runtime,
             "jets": self.jets,

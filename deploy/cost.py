@@ -41,7 +41,11 @@ class AucCost:
     error: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry of the manifest."""
+        """The entry of the manifest.
+
+        Returns:
+            What can be written as JSON, by name.
+        """
         return {
             "jets": self.jets,
             "keras": self.keras,

@@ -75,6 +75,9 @@ class Export:
             sizes: nodes of each jet of each batch; of a model that takes no graphs, their number is the size of the
                 batch.
             seed: of all of them.
+
+        Returns:
+            float32 tensors by name, for each batch.
         """
         if self.exported.interface == "tensors":
             rng = np.random.default_rng(seed)
@@ -87,6 +90,9 @@ class Export:
 
         Args:
             suffix: of TensorFlow's tensors; empty for ONNX.
+
+        Returns:
+            The names.
         """
         return {
             "inputs": {name: f"{name}{suffix}" for name in self.names},

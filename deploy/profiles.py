@@ -53,7 +53,11 @@ class Release:
         return _key(self.name)
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry of the manifest."""
+        """The entry of the manifest.
+
+        Returns:
+            What can be written as JSON, by name.
+        """
         return {
             "cmssw": self.name,
             "tensorflow": self.tensorflow,

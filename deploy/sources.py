@@ -34,6 +34,9 @@ class ModelFile(Run):
     def model(self) -> Any:
         """The Keras model, loaded in safe mode.
 
+        Returns:
+            The model, not compiled.
+
         Raises:
             InputError: the file is damaged, holds objects that are not registered, or its parameters are not finite.
         """

@@ -57,6 +57,9 @@ class GATChebHyperModel(RunHyperModel):
     def accepted(self) -> dict[str, Sequence[str]]:
         """As for every model, and the shapes.
 
+        Returns:
+            Names of parameters by section.
+
         Raises:
             InputError: the space has a shape and a setting that the shape sets.
         """
@@ -72,7 +75,11 @@ class GATChebHyperModel(RunHyperModel):
         return accepted
 
     def defaults(self) -> dict[str, Any]:
-        """As for every model, and the shapes that the configuration's own layers have."""
+        """As for every model, and the shapes that the configuration's own layers have.
+
+        Returns:
+            Values by ``section.key``.
+        """
         flat = super().defaults()
         return flat | {
             "model.gat_layers": len(flat["model.channels"]),
@@ -89,6 +96,9 @@ class GATChebHyperModel(RunHyperModel):
 
         Args:
             given: values of shapes; those not given follow from the configuration.
+
+        Returns:
+            Settings of the model by name.
         """
 
         def chosen(key: str) -> Any:

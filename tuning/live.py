@@ -82,7 +82,11 @@ class SweepTable:
         self._live.update(self.table(), refresh=True)
 
     def table(self) -> Any:
-        """What is shown."""
+        """What is shown.
+
+        Returns:
+            A ``rich.table.Table``.
+        """
         from rich.table import Table
 
         objective, records = self.sweep.objective, self.records.values()

@@ -59,6 +59,9 @@ class Objective:
         Args:
             a: one value.
             b: another one.
+
+        Returns:
+            Whether it is; equal values are not better.
         """
         return a > b if self.direction == "max" else a < b
 
@@ -67,6 +70,9 @@ class Objective:
 
         Args:
             values: at least one.
+
+        Returns:
+            Its index.
         """
         return values.index(max(values) if self.direction == "max" else min(values))
 

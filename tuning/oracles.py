@@ -102,6 +102,9 @@ class DurableOracle:
 
         Args:
             tuner_id: who asks.
+
+        Returns:
+            A Keras Tuner trial; one with the status ``STOPPED`` ends the search.
         """
         if self.halted:
             if tuner_id in self.ongoing_trials:  # type: ignore[attr-defined]
@@ -115,6 +118,9 @@ class DurableOracle:
 
         Args:
             trial_id: number of the trial.
+
+        Returns:
+            ``status`` and ``values``, as Keras Tuner's oracles give them.
         """
         if not self.stopped and len(self.trials) >= self.tune.trials:
             self.stopped = f"all {self.tune.trials} trials have been started"
@@ -133,6 +139,9 @@ class DurableOracle:
 
         Args:
             trial_id: number of the trial.
+
+        Returns:
+            ``status`` and ``values``, as Keras Tuner's oracles give them.
         """
         return super().populate_space(trial_id)  # type: ignore[misc]
 
@@ -151,6 +160,9 @@ class DurableOracle:
 
         Args:
             trial_id: number of the trial.
+
+        Returns:
+            The number of earlier runs.
         """
         return int(self._run_times[trial_id])  # type: ignore[attr-defined]
 
@@ -195,6 +207,9 @@ class DurableOracle:
 
         Args:
             tuner_id: who had the trial.
+
+        Returns:
+            The trial's number as text.
         """
         trial = self.ongoing_trials.pop(tuner_id)  # type: ignore[attr-defined]
         trial.status = _INVALID

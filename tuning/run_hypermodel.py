@@ -93,7 +93,11 @@ class RunHyperModel(keras_tuner.HyperModel):
     # ---- the space
 
     def accepted(self) -> dict[str, Sequence[str]]:
-        """The parameters there are, by section."""
+        """The parameters there are, by section.
+
+        Returns:
+            Names of parameters by section.
+        """
         settings = [field.name for field in dataclasses.fields(MODELS[self.config.model_name].settings)]
         training = [
             key
@@ -107,7 +111,11 @@ class RunHyperModel(keras_tuner.HyperModel):
         }
 
     def default_space(self) -> dict[str, Any]:
-        """The usual space of the model; what its settings do not have stays out."""
+        """The usual space of the model; what its settings do not have stays out.
+
+        Returns:
+            A space, as in the section ``[tune.space]``.
+        """
         settings = {field.name for field in dataclasses.fields(MODELS[self.config.model_name].settings)}
         model = {"dropout": {"low": 0.0, "high": 0.4, "step": 0.1}, **self.USUAL}
         training: dict[str, Any] = {
@@ -131,7 +139,11 @@ class RunHyperModel(keras_tuner.HyperModel):
         return document
 
     def defaults(self) -> dict[str, Any]:
-        """The value that the configuration itself has for each parameter, where it has one."""
+        """The value that the configuration itself has for each parameter, where it has one.
+
+        Returns:
+            Values by ``section.key``.
+        """
         flat = {f"graph.{key}": value for key, value in self.config.graph.model_dump().items()}
         flat["graph.edges"] = str(self.config.graph.recipe.spec)
         flat |= {f"training.{key}": value for key, value in self.config.training.model_dump().items()}
@@ -154,6 +166,9 @@ class RunHyperModel(keras_tuner.HyperModel):
 
         Args:
             given: values of shapes by name.
+
+        Returns:
+            Settings of the model by name.
         """
         return {}
 
@@ -162,6 +177,9 @@ class RunHyperModel(keras_tuner.HyperModel):
 
         Args:
             values: by ``section.key``; other settings stay those of the configuration.
+
+        Returns:
+            The checked configuration.
 
         Raises:
             InputError: the configuration refuses a value.
@@ -210,6 +228,9 @@ class RunHyperModel(keras_tuner.HyperModel):
 
         Args:
             config: of a trial.
+
+        Returns:
+            The splits with their graphs.
 
         Raises:
             InputError: as :func:`e2e_tf.training.prepare.prepare`.
@@ -262,6 +283,9 @@ class RunHyperModel(keras_tuner.HyperModel):
             callbacks: Keras callbacks; an EpochLog among them is used.
             epochs: train up to this epoch; None for all of the configuration.
             initial_epoch: epochs that the model has seen.
+
+        Returns:
+            Metrics by name.
 
         Raises:
             Infeasible: the exported model is too slow.

@@ -57,6 +57,9 @@ class Parameter:
             name: ``section.key``.
             given: what the configuration says of it: a list of choices, or a table.
 
+        Returns:
+            The parameter.
+
         Raises:
             InputError: it is neither a list of choices nor a range.
         """
@@ -109,7 +112,11 @@ class Parameter:
         return not self.choices and isinstance(self.low, int)
 
     def probes(self) -> tuple[Any, ...]:
-        """Values that show whether the configuration accepts this parameter: all choices, or both ends."""
+        """Values that show whether the configuration accepts this parameter: all choices, or both ends.
+
+        Returns:
+            The values.
+        """
         return self.choices or (self.low, self.high)
 
     def encode(self, value: Any) -> Any:
@@ -117,6 +124,9 @@ class Parameter:
 
         Args:
             value: one of the parameter's values.
+
+        Returns:
+            The stored value.
         """
         return _label(_hashable(value)) if self.choices and not self._plain else value
 
@@ -125,6 +135,9 @@ class Parameter:
 
         Args:
             stored: what :meth:`encode` gave.
+
+        Returns:
+            The parameter's value.
         """
         if self.choices:
             return next(choice for choice in self.choices if self.encode(choice) == stored)
@@ -135,6 +148,9 @@ class Parameter:
 
         Args:
             value: any value.
+
+        Returns:
+            Whether it is accepted.
         """
         if self.choices:
             return _label(_hashable(value)) in {_label(choice) for choice in self.choices}
@@ -173,7 +189,11 @@ class Parameter:
         make(self.name, self.low, self.high, sampling=sampling, default=given, **step, **scope)
 
     def to_dict(self) -> dict[str, Any]:
-        """What a folder stores."""
+        """What a folder stores.
+
+        Returns:
+            ``choices``, or ``low``, ``high``, ``step`` and ``log``.
+        """
         if self.choices:
             return {"choices": [list(c) if isinstance(c, tuple) else c for c in self.choices]}
         return {"low": self.low, "high": self.high, "step": self.step, "log": self.log}
@@ -206,6 +226,9 @@ class SearchSpace:
         Args:
             document: tables of parameters by section.
             accepted: the keys each section takes.
+
+        Returns:
+            The space.
 
         Raises:
             InputError: a section or key is unknown, a parameter cannot be read, or nothing varies.
@@ -248,11 +271,18 @@ class SearchSpace:
 
         Args:
             hp: Keras Tuner's hyperparameters of a trial.
+
+        Returns:
+            Values by ``section.key``.
         """
         return {p.name: p.decode(hp.values[p.name]) for p in self if p.name in hp.values}
 
     def to_dict(self) -> dict[str, Any]:
-        """What a folder stores, to tell spaces apart."""
+        """What a folder stores, to tell spaces apart.
+
+        Returns:
+            What :meth:`Parameter.to_dict` gives, by ``section.key``.
+        """
         return {parameter.name: parameter.to_dict() for parameter in self}
 
 

@@ -79,7 +79,11 @@ class Record:
     initial_epoch: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """For ``result.json``."""
+        """For ``result.json``.
+
+        Returns:
+            The fields by name.
+        """
         return dict(self.__dict__)
 
     @classmethod
@@ -88,6 +92,9 @@ class Record:
 
         Args:
             path: a ``result.json``.
+
+        Returns:
+            The record.
         """
         stored = read_json(path)
         return cls(**{key: value for key, value in stored.items() if key in cls.__dataclass_fields__})
@@ -97,6 +104,9 @@ class Record:
 
         Args:
             name: of a quantity that is logged per epoch.
+
+        Returns:
+            One value per epoch; none if the quantity was not logged.
         """
         return self.executions[0]["history"].get(name, []) if self.executions else []
 
@@ -128,7 +138,11 @@ class Sweep:
         return self.folder / "trials"
 
     def records(self) -> list[Record]:
-        """All trials that have ended, by number."""
+        """All trials that have ended, by number.
+
+        Returns:
+            The records.
+        """
         found = sorted(self.trials.glob("[0-9]*/result.json"))
         return [Record.read(path) for path in found]
 
@@ -137,12 +151,18 @@ class Sweep:
 
         Args:
             trial: its number as text.
+
+        Returns:
+            The record, or None while the trial runs.
         """
         path = self.trials / trial / "result.json"
         return Record.read(path) if path.is_file() else None
 
     def best(self) -> Record:
         """The best completed trial, the first of equals; never one that failed, was pruned or rejected.
+
+        Returns:
+            Its record.
 
         Raises:
             NoTrialCompleted: there is none; the message holds the first traceback.
@@ -160,7 +180,11 @@ class Sweep:
         return best
 
     def why_nothing_completed(self) -> str:
-        """One sentence, and the first traceback."""
+        """One sentence, and the first traceback.
+
+        Returns:
+            The text.
+        """
         records = self.records()
         counts = {status: sum(r.status == status for r in records) for status in (FAILED, INFEASIBLE, PRUNED)}
         text = (
@@ -172,7 +196,11 @@ class Sweep:
         return message if first is None else f"{message}; trial {first.trial}:\n{first.message.rstrip()}"
 
     def unfinished(self) -> list[str]:
-        """Trials that the oracle has started and that have not ended."""
+        """Trials that the oracle has started and that have not ended.
+
+        Returns:
+            Their numbers as text, in order.
+        """
         path = self.folder / "oracle.json"
         if not path.is_file():
             return []

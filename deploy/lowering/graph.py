@@ -40,7 +40,11 @@ class OnnxGraph:
         self._count = 0
 
     def model(self) -> Any:
-        """``onnx.ModelProto`` of the nodes, with the constants that they use."""
+        """``onnx.ModelProto`` of the nodes, with the constants that they use.
+
+        Returns:
+            The model.
+        """
         import onnx
         from onnx import numpy_helper
 
@@ -88,6 +92,9 @@ class OnnxGraph:
 
         Args:
             stem: says what it is for.
+
+        Returns:
+            The name.
         """
         self._count += 1
         return f"e2e_tf/{stem}_{self._count}"
@@ -98,6 +105,9 @@ class OnnxGraph:
         Args:
             values: of any shape and type.
             stem: says what it is for.
+
+        Returns:
+            The name, now a key of :attr:`constants`.
         """
         name = self.new_name(stem)
         self.constants[name] = values
@@ -110,13 +120,20 @@ class OnnxGraph:
             op: operation of ONNX.
             inputs, outputs: names of tensors.
             attributes: of the operation.
+
+        Returns:
+            The ``onnx.NodeProto``.
         """
         import onnx
 
         return onnx.helper.make_node(op, inputs, outputs, name=self.new_name(op.lower()), **attributes)
 
     def producers(self) -> dict[str, Any]:
-        """The node that makes each tensor."""
+        """The node that makes each tensor.
+
+        Returns:
+            Nodes by the names of their outputs.
+        """
         return {name: node for node in self.nodes for name in node.output}
 
 

@@ -54,7 +54,14 @@ class Images(Sample):
         return len(self.images)
 
     def take(self, index: np.ndarray) -> Images:
-        """The given images (indices or a boolean mask) in the given order."""
+        """The given images (indices or a boolean mask) in the given order.
+
+        Args:
+            index: int (m,), or a mask, bool (n,).
+
+        Returns:
+            The m images.
+        """
         return Images(
             images=self.images[index],
             channels=self.channels,

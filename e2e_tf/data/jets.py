@@ -71,6 +71,9 @@ class Ragged:
         Args:
             columns: (rows,) each.
             counts: int (n,), rows of each jet.
+
+        Returns:
+            The rows of n jets.
         """
         return cls(columns, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
 
@@ -91,7 +94,14 @@ class Ragged:
         return np.repeat(np.arange(len(self)), self.counts)
 
     def take(self, index: np.ndarray) -> Ragged:
-        """The given jets in the given order."""
+        """The given jets in the given order.
+
+        Args:
+            index: int (m,), jets.
+
+        Returns:
+            The rows of the m jets.
+        """
         counts = self.counts[index]
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][index] - offsets[:-1], counts)
@@ -143,7 +153,14 @@ class Jets(Sample):
         return len(self.event)
 
     def take(self, index: np.ndarray) -> Jets:
-        """The given jets (indices or a boolean mask) in the given order."""
+        """The given jets (indices or a boolean mask) in the given order.
+
+        Args:
+            index: int (m,), or a mask, bool (n,).
+
+        Returns:
+            The m jets.
+        """
         index = np.asarray(index)
         if index.dtype == bool:
             index = np.flatnonzero(index)

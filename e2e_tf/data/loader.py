@@ -12,6 +12,7 @@ import numpy as np
 from e2e_tf.data.padding import pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store import GraphStore
+from e2e_tf.data.weights import class_weighted
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
@@ -147,7 +148,7 @@ class DisjointLoader:
                 }
         else:
             assert not isinstance(weight, Mapping)  # refused above
-            self.weight = _weights(label, weight, class_weight)
+            self.weight = class_weighted(label, weight, class_weight)
             if pad and self.label is not None and self.weight is None:
                 self.weight = np.ones(count, np.float32)
         self.nodes = dict(nodes or {})
@@ -208,7 +209,14 @@ class DisjointLoader:
         return np.split(by_group, np.cumsum(np.bincount(group))[:-1])
 
     def order(self, epoch: int) -> np.ndarray:
-        """int64: the graphs of an epoch in order, batch after batch; (B,) unless there are shards."""
+        """int64: the graphs of an epoch in order, batch after batch; (B,) unless there are shards.
+
+        Args:
+            epoch: counted from 0.
+
+        Returns:
+            int64 (k,), indices of graphs.
+        """
         rng = np.random.default_rng([self.seed, epoch])
         part, parts = self.shard
         size = self.batch_size
@@ -261,7 +269,14 @@ class DisjointLoader:
         return batch
 
     def node_rows(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        """The further node quantities of the given graphs in the given order, float32 (n, width) by name."""
+        """The further node quantities of the given graphs in the given order, float32 (n, width) by name.
+
+        Args:
+            index: int (k,), graphs.
+
+        Returns:
+            float32 (n, width) by name, for the n nodes of these graphs.
+        """
         if not self.nodes:
             return {}
         counts = self.graphs.n_node[index].astype(np.int64)
@@ -302,6 +317,12 @@ class DisjointLoader:
         """The batches of an epoch as NumPy arrays: ``(inputs,)``, ``(inputs, label)`` or with the weight.
 
         Labels and weights are dictionaries where the loader was given labels by name.
+
+        Args:
+            epoch: counted from 0; it chooses the order.
+
+        Yields:
+            The parts of one batch, as ``fit`` of Keras takes them.
         """
         for index in self._plan(epoch):
             yield self._arrays(index)
@@ -314,13 +335,20 @@ class DisjointLoader:
         Args:
             epoch: whose order they have.
             sparse: ``"tensorflow"`` or ``"scipy"``, the kind of the adjacency.
+
+        Yields:
+            The parts of one batch.
         """
         for index in self._plan(epoch):
             batch, _, label, weight = self._item(index)
             yield tuple(a for a in (batch.to_spektral(sparse), label, weight) if a is not None)
 
     def dataset(self) -> Any:
-        """A ``tf.data.Dataset`` of one epoch with prefetch; each new iteration is the next epoch."""
+        """A ``tf.data.Dataset`` of one epoch with prefetch; each new iteration is the next epoch.
+
+        Returns:
+            The dataset.
+        """
         import tensorflow as tf
 
         structure = self._arrays(self.index[:0])
@@ -358,24 +386,6 @@ def _each(values: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     if isinstance(values, Mapping):
         return {name: change(part) for name, part in values.items()}
     return None if values is None else change(values)
-
-
-def _weights(
-    label: np.ndarray | None, weight: np.ndarray | None, class_weight: Mapping[int, float] | None
-) -> np.ndarray | None:
-    out = None if weight is None else np.asarray(weight, np.float32)
-    if class_weight is None:
-        return out
-    if label is None or np.asarray(label).ndim != 1:
-        raise InputError("class_weight needs labels of one integer per graph")
-    found = np.unique(label)
-    missing = [int(value) for value in found if int(value) not in class_weight]
-    if missing:
-        raise InputError(f"class_weight must have a factor for every label, it lacks {missing}")
-    factor = np.ones(len(label), np.float32) if out is None else out.copy()
-    for value in found:
-        factor[np.asarray(label) == value] *= np.float32(class_weight[int(value)])
-    return factor
 
 
 def _cuts(n_node: np.ndarray, batch_size: int, budget: int) -> list[int]:

@@ -143,6 +143,9 @@ class GraphStore:
         Args:
             start, stop: range of graphs.
 
+        Returns:
+            The graphs of the range.
+
         Raises:
             InputError: the file is damaged.
         """
@@ -190,6 +193,9 @@ class GraphStore:
         Args:
             index: integers (k,).
 
+        Returns:
+            The k graphs.
+
         Raises:
             InputError: an index is out of range, or the file is damaged.
         """
@@ -213,7 +219,14 @@ class GraphStore:
         return concatenate(parts).take(back)
 
     def take(self, index: Any) -> GraphData:
-        """The given graphs in the given order with everything that is known of them."""
+        """The given graphs in the given order with everything that is known of them.
+
+        Args:
+            index: int (k,), or a mask.
+
+        Returns:
+            The k graphs with labels, weights and columns of jets.
+        """
         index = np.asarray(index)
         graphs = self.batch(index)
         counts = self.n_node[index].astype(np.int64)
@@ -252,6 +265,9 @@ class GraphStore:
 
         Args:
             start, stop: range of graphs; None means the end.
+
+        Returns:
+            The graphs of the range with labels, weights and columns of jets.
         """
         start, stop, _ = slice(start, stop).indices(self.n_graph)
         stop = max(start, stop)
@@ -261,7 +277,11 @@ class GraphStore:
         )
 
     def chunks(self) -> Iterator[GraphData]:
-        """The graphs in order, ``chunk`` at a time."""
+        """The graphs in order, ``chunk`` at a time.
+
+        Yields:
+            The next graphs, with labels, weights and columns of jets.
+        """
         for start in range(0, self.n_graph, self.chunk):
             yield self.read(start, start + self.chunk)
 
@@ -273,6 +293,10 @@ class GraphStore:
         Args:
             index: integers, None for all.
             sample: fit on this many of them, drawn with ``seed``: medians need no more.
+            seed: of the drawing.
+
+        Returns:
+            Inputs, normalisation and graph.
         """
         index = np.arange(self.n_graph) if index is None else np.asarray(index)
         if len(index) > sample:

@@ -146,6 +146,9 @@ class StoreWriter:
     def append(self, data: GraphData) -> None:
         """Add graphs at the end.
 
+        Args:
+            data: graphs like the first ones.
+
         Raises:
             InputError: they differ from the first ones in features or columns, or a graph has more than
                 ``max_nodes`` nodes.

@@ -52,7 +52,14 @@ class Events:
         return len(self.met)
 
     def take(self, index: np.ndarray) -> Events:
-        """The given events (indices or a boolean mask) in the given order."""
+        """The given events (indices or a boolean mask) in the given order.
+
+        Args:
+            index: int (m,), or a mask, bool (n,).
+
+        Returns:
+            The m events.
+        """
         index = np.asarray(index)
         if index.dtype == bool:
             index = np.flatnonzero(index)

@@ -84,6 +84,15 @@ class GlobalAttentionPool(GlobalPool):
         self.built = True
 
     def pool(self, x: Any, nodes: Any) -> Any:
+        """Sum the gated nodes of each graph.
+
+        Args:
+            x: as in :meth:`GlobalPool.pool`.
+            nodes: as there.
+
+        Returns:
+            (B, channels).
+        """
         gated = self.features_layer(x) * self.attention_layer(x)
         return nodes.total(tf.cast(gated, x.dtype))
 

@@ -59,6 +59,15 @@ class GlobalAttnSumPool(GlobalPool):
         self.built = True
 
     def pool(self, x: Any, nodes: Any) -> Any:
+        """Average the nodes of each graph by their attention.
+
+        Args:
+            x: as in :meth:`GlobalPool.pool`.
+            nodes: as there.
+
+        Returns:
+            (B, F), 0 for a graph without nodes.
+        """
         logits = linear(x, self.attn_kernel)
         # The shift cancels in the ratio; the graphs without nodes, whose maximum is no number to subtract,
         # have no node that takes it.

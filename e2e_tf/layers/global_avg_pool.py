@@ -29,4 +29,13 @@ class GlobalAvgPool(GlobalPool):
     """
 
     def pool(self, x: Any, nodes: Any) -> Any:
+        """Average the nodes of each graph.
+
+        Args:
+            x: as in :meth:`GlobalPool.pool`.
+            nodes: as there.
+
+        Returns:
+            (B, F), 0 for a graph without nodes.
+        """
         return nodes.total(x) / nodes.divisor

@@ -32,4 +32,13 @@ class GlobalMaxPool(GlobalPool):
     """
 
     def pool(self, x: Any, nodes: Any) -> Any:
+        """Take the largest value of each feature over the nodes of each graph.
+
+        Args:
+            x: as in :meth:`GlobalPool.pool`.
+            nodes: as there.
+
+        Returns:
+            (B, F), 0 for a graph without nodes.
+        """
         return tf.where(nodes.count[:, None] > 0, nodes.largest(x, x.dtype.min), tf.zeros((), x.dtype))

@@ -29,4 +29,13 @@ class GlobalSumPool(GlobalPool):
     """
 
     def pool(self, x: Any, nodes: Any) -> Any:
+        """Sum the nodes of each graph.
+
+        Args:
+            x: as in :meth:`GlobalPool.pool`.
+            nodes: as there.
+
+        Returns:
+            (B, F).
+        """
         return nodes.total(x)

@@ -73,7 +73,14 @@ class PairMLP(keras.layers.Layer):
         self.built = True
 
     def parts(self, x: Any) -> tuple[Any, Any]:
-        """What a node (..., F) adds to the first layer as receiver, bias included, and as sender."""
+        """What a node (..., F) adds to the first layer as receiver, bias included, and as sender.
+
+        Args:
+            x: node features (..., F).
+
+        Returns:
+            (..., units[0]) as receiver and as sender.
+        """
         first, f = self.layers[0], self.features
         kernel = tf.convert_to_tensor(first.kernel)
         own, other = kernel[:f], kernel[f : 2 * f]
@@ -83,7 +90,14 @@ class PairMLP(keras.layers.Layer):
         return receive, linear(x, other)
 
     def edge_part(self, e: Any) -> Any:
-        """What edge features (..., E) add to the first layer."""
+        """What edge features (..., E) add to the first layer.
+
+        Args:
+            e: edge features (..., E).
+
+        Returns:
+            (..., units[0]).
+        """
         return linear(e, tf.convert_to_tensor(self.layers[0].kernel)[2 * self.features :])
 
     def finish(self, h: Any, weight: Any, training: Any) -> Any:
@@ -93,6 +107,9 @@ class PairMLP(keras.layers.Layer):
             h: output of the first product.
             weight: (...), how often each pair counts in the normalisation.
             training: as in Keras.
+
+        Returns:
+            (..., units[-1]).
         """
         for i, layer in enumerate(self.layers):
             if i:

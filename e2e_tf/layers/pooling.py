@@ -36,7 +36,12 @@ class GlobalPool(keras.layers.Layer):
         return tf.cast(pooled, self.compute_dtype)
 
     def pool(self, x: Any, nodes: Any) -> Any:
-        """One row per graph from ``x`` and ``nodes``, which sums and counts the nodes of each graph."""
+        """One row per graph from ``x`` and ``nodes``, which sums and counts the nodes of each graph.
+
+        Args:
+            x: node features, (B, N, F) for :class:`Blocks` and (n, F) for :class:`Segments`.
+            nodes: :class:`Blocks` or :class:`Segments`.
+        """
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -53,16 +58,49 @@ class Blocks:
         self.divisor = tf.cast(tf.maximum(total, 1), x.dtype)
 
     def total(self, values: Any) -> Any:
+        """Sum over the nodes of each graph.
+
+        Args:
+            values: (B, N, F).
+
+        Returns:
+            (B, F).
+        """
         return tf.squeeze(tf.matmul(self.mask[:, None, :], values), axis=1)
 
     def largest(self, values: Any, empty: float) -> Any:
+        """Maximum over the nodes of each graph.
+
+        Args:
+            values: (B, N, F).
+            empty: given for a graph without nodes.
+
+        Returns:
+            (B, F).
+        """
         lowest = tf.constant(empty, values.dtype)
         return tf.reduce_max(tf.where(self.mask[:, :, None] > 0, values, lowest), axis=1)
 
     def spread(self, rows: Any) -> Any:
+        """Give every node what belongs to its graph.
+
+        Args:
+            rows: (B, F).
+
+        Returns:
+            (B, 1, F), which broadcasts over the slots.
+        """
         return rows[:, None, :]
 
     def present(self, dtype: Any) -> Any:
+        """Tell nodes from empty slots.
+
+        Args:
+            dtype: of the result.
+
+        Returns:
+            (B, N, 1), 1 for a node and 0 for an empty slot.
+        """
         return tf.cast(self.mask, dtype)[:, :, None]
 
 
@@ -75,13 +113,46 @@ class Segments:
         self.divisor = tf.cast(tf.maximum(self.count, 1), x.dtype)[:, None]
 
     def total(self, values: Any) -> Any:
+        """Sum over the nodes of each graph.
+
+        Args:
+            values: (n, F).
+
+        Returns:
+            (B, F).
+        """
         return segment_sum(values, self.graph, self.n_graph)
 
     def largest(self, values: Any, empty: float) -> Any:
+        """Maximum over the nodes of each graph.
+
+        Args:
+            values: (n, F).
+            empty: given for a graph without nodes.
+
+        Returns:
+            (B, F).
+        """
         return segment_max(values, self.graph, self.n_graph, empty)
 
     def spread(self, rows: Any) -> Any:
+        """Give every node what belongs to its graph.
+
+        Args:
+            rows: (B, F).
+
+        Returns:
+            (n, F).
+        """
         return tf.gather(rows, self.graph)
 
     def present(self, dtype: Any) -> Any:
+        """Tell nodes from empty slots; here all are nodes.
+
+        Args:
+            dtype: of the result.
+
+        Returns:
+            Scalar 1.
+        """
         return tf.ones((), dtype)

@@ -68,6 +68,9 @@ class ParticleTransformer:
 
         Args:
             changes: settings that are to be others.
+
+        Returns:
+            The settings.
         """
         paper: dict[str, Any] = {
             "variant": "published",

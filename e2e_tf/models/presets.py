@@ -45,7 +45,11 @@ class TrainingPreset:
     steps: tuple[tuple[int, float], ...] = ()
 
     def callbacks(self) -> list[Any]:
-        """New Keras callbacks, those that are set: the rate of each epoch, the plateau, early stopping."""
+        """New Keras callbacks, those that are set: the rate of each epoch, the plateau, early stopping.
+
+        Returns:
+            The callbacks.
+        """
         import keras
 
         found: list[Any] = []
@@ -78,6 +82,9 @@ class TrainingPreset:
         Args:
             epoch: counted from 0, as Keras does.
             rate: the current one, which Keras gives; not looked at.
+
+        Returns:
+            The learning rate.
         """
         current = self.learning_rate
         for after, value in self.steps:

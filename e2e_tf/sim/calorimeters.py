@@ -34,6 +34,9 @@ class Deposits:
 
         Args:
             index: int (m,), or a mask, bool (n,).
+
+        Returns:
+            The deposits of the m particles.
         """
         return Deposits(
             self.particles.take(index),

@@ -58,7 +58,11 @@ class Flights(Table):
     arrives: np.ndarray
 
     def arriving(self) -> Particles:
-        """What reaches the calorimeters."""
+        """What reaches the calorimeters.
+
+        Returns:
+            The particles that reach them.
+        """
         return _particles(self.take(np.flatnonzero(self.arrives)))
 
 

@@ -44,6 +44,9 @@ def fly_pool(rng: np.random.Generator, pool: Pool, detector: Detector = CMS) -> 
         rng: random numbers.
         pool: minimum-bias events.
         detector: its numbers.
+
+    Returns:
+        What arrives at the calorimeters and the tracks, by event of the pool.
     """
     # Rows of the whole pool: those of the generator start anew in every batch.
     particles = replace(pool.particles, origin=np.arange(len(pool.particles)))
@@ -68,6 +71,9 @@ def place_arriving(collisions: Collisions, flown: FlownPool) -> Particles:
     Args:
         collisions: of the events.
         flown: the pool.
+
+    Returns:
+        The particles, by collision.
     """
     rows, of = placed_rows(collisions, flown.arriving_offsets)
     taken = flown.arriving.take(rows)

@@ -73,11 +73,21 @@ class Grid:
         Args:
             event: int64 (n,).
             row, column: int64 (n,), the cell.
+
+        Returns:
+            int64 (n,).
         """
         return (event * self.rows + row + self.rows // 2) * self.columns + column % self.columns
 
     def split(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Event, row and column of keys."""
+        """Event, row and column of keys.
+
+        Args:
+            keys: int64 (n,), from :meth:`keys`.
+
+        Returns:
+            int64 (n,) each.
+        """
         column = keys % self.columns
         row = keys // self.columns % self.rows - self.rows // 2
         return keys // (self.columns * self.rows), row, column

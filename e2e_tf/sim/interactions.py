@@ -95,6 +95,9 @@ def scatter(rng: np.random.Generator, particles: Particles, numbers: Nuclear = N
         rng: random numbers.
         particles: hadrons, with their place and momentum at the scatter.
         numbers: of the model.
+
+    Returns:
+        The same particles with other momenta.
     """
     size = np.sqrt((particles.momentum[:, :3] ** 2).sum(1))
     momentum = _turned(rng, particles.momentum, size, numbers.elastic_pt)
@@ -131,6 +134,9 @@ def convert(rng: np.random.Generator, photons: Particles) -> Particles:
     Args:
         rng: random numbers.
         photons: with their place and momentum at the conversion.
+
+    Returns:
+        The electrons, then the positrons.
     """
     share = rng.random(len(photons))
     return joined(
@@ -153,6 +159,9 @@ def radiate(rng: np.random.Generator, electrons: Particles, depth: np.ndarray) -
         rng: random numbers.
         electrons: with their place and momentum where they radiate.
         depth: float (n,), material in radiation lengths.
+
+    Returns:
+        The electrons and the photons.
     """
     radiated = 1 - np.exp(-depth * rng.standard_exponential(len(electrons)))
     slowed = replace(electrons, momentum=electrons.momentum * (1 - radiated)[:, None])

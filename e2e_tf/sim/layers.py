@@ -118,6 +118,9 @@ def crossings(
         momentum: float (n, 4), px, py, pz, E [GeV].
         vertex: float (n, 3) [m].
         layers: which ones.
+
+    Returns:
+        Arc lengths and radii, (n, layers) each.
     """
     pt = np.maximum(np.hypot(momentum[:, 0], momentum[:, 1]), 1e-6)
     slope = momentum[:, 2] / pt
@@ -194,6 +197,9 @@ def double_sided(found: Crossings, layers: tuple[Layer, ...]) -> np.ndarray:
     Args:
         found: crossings of the layers.
         layers: which ones.
+
+    Returns:
+        bool (n, layers).
     """
     barrel = np.array([layer.double for layer in layers])
     strips = np.array([not layer.barrel and not layer.pixel and layer.active for layer in layers])
@@ -209,6 +215,9 @@ def relative_thickness(eta: np.ndarray, layers: tuple[Layer, ...] = LAYERS) -> n
     Args:
         eta: (n,).
         layers: of the tracker.
+
+    Returns:
+        float64 (n, layers).
     """
     grid, total = _total_thickness(layers)
     return _perpendicular(eta, layers) / np.interp(np.abs(eta), grid, total)[:, None]

@@ -114,6 +114,9 @@ def efficiency(
         first_radius: float (n,), of the first hit [m].
         pt: float (n,) [GeV].
         numbers: of track finding.
+
+    Returns:
+        float64 (n,).
     """
     found = np.array(numbers.by_layers)[np.minimum(layers, len(numbers.by_layers) - 1)]
     found = found * np.array(numbers.by_pixels)[np.minimum(pixels, len(numbers.by_pixels) - 1)]
@@ -132,6 +135,9 @@ def measure(
         flights: ways through the tracker.
         detector: its resolutions.
         numbers: of track finding.
+
+    Returns:
+        The tracks that were found and are above the least pT.
     """
     pt, eta, _ = pt_eta_phi(flights.momentum)
     rows = np.flatnonzero(

@@ -266,7 +266,14 @@ class EventGenerator:
             raise RuntimeError("Pythia could not start with the cards " + "; ".join(cards))
 
     def next(self, count: int) -> Events:
-        """The next ``count`` events; fewer where Pythia gives one up."""
+        """The next ``count`` events; fewer where Pythia gives one up.
+
+        Args:
+            count: number of events.
+
+        Returns:
+            The generator's record.
+        """
         ak = import_extra("awkward")
         batch = self._pythia.nextBatch(count)
         particles = batch.prt

@@ -24,6 +24,9 @@ class Table:
 
         Args:
             index: int (m,), or a mask, bool (n,).
+
+        Returns:
+            The m rows.
         """
         columns = {name: column[index] for name, column in columns_of(self).items()}
         return replace(self, **columns)  # type: ignore[type-var]

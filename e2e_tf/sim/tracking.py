@@ -158,6 +158,9 @@ def fake_tracks(
         events: number of events.
         detector: its acceptance, luminous region and resolutions.
         numbers: of the fakes.
+
+    Returns:
+        The fake tracks; ``origin`` and ``process`` are −1.
     """
     true = np.bincount(tracks.event, minlength=events)
     base, slope = numbers.share
@@ -210,6 +213,9 @@ def face_of_tracks(tracks: RecoTracks, vertices: Vertices, detector: Detector = 
         tracks: of some events.
         vertices: of the same events.
         detector: size of the ECAL.
+
+    Returns:
+        One entry per track.
     """
     chosen = np.flatnonzero(vertices.chosen)[tracks.event]
     # Beyond the tracker an impact parameter has no meaning for the helix.

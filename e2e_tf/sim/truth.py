@@ -48,6 +48,9 @@ class Objects(Table):
         Args:
             jets: the jets.
             distance: largest ΔR.
+
+        Returns:
+            int64 (jets,), rows of the objects.
         """
         _, eta, phi = pt_eta_phi(self.momentum)
         return match_nearest(jets, self.event, eta, phi, distance)

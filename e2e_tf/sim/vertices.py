@@ -89,6 +89,9 @@ def reconstruct_vertices(
         collision_z: float64 (collisions,) [m].
         events: number of events.
         numbers: of the reconstruction.
+
+    Returns:
+        The vertices, by event.
     """
     good = (
         (np.abs(tracks.d0) < numbers.max_significance * tracks.d0_error)
@@ -202,6 +205,9 @@ def nearest_vertex(event: np.ndarray, z: np.ndarray, vertices: Vertices, events:
         z: float64 (n,) [cm].
         vertices: by rising event, at least one of every event.
         events: number of events.
+
+    Returns:
+        int64 (n,), rows of ``vertices``.
     """
     order = np.lexsort((vertices.z, vertices.event))
     first = np.searchsorted(vertices.event, np.arange(events + 1))

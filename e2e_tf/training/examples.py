@@ -78,6 +78,9 @@ class Examples:
             model: a Keras model with named inputs.
             batch_size: jets in a batch.
             options: further arguments of :class:`e2e_tf.data.loader.DisjointLoader`.
+
+        Returns:
+            The loader, with labels and weights where there are any.
         """
         names = [tensor.name for tensor in model.inputs]
         return DisjointLoader(
@@ -92,7 +95,11 @@ class Examples:
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by a name of its own, for files; :meth:`of` makes the same examples from them."""
+        """Every array by a name of its own, for files; :meth:`of` makes the same examples from them.
+
+        Returns:
+            Arrays by name.
+        """
         found = {name: getattr(self.graphs, name) for name in _COLUMNS}
         flat = {name: values for name, values in found.items() if values is not None}
         for name in ("label", "weight", "nodes", "rows"):
@@ -109,6 +116,9 @@ class Examples:
 
         Args:
             arrays: by name, as in files.
+
+        Returns:
+            The examples.
         """
 
         def part(name: str) -> Any:

@@ -88,6 +88,9 @@ class Prepared:
             model: the trained Keras model.
             seed: of the training.
             best_epoch: whose parameters it has, counted from 0.
+
+        Returns:
+            What can be written as JSON, by name.
         """
         return provenance_of(
             self.source,

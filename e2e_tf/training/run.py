@@ -73,6 +73,9 @@ class Run:
     def model(self) -> Any:
         """The trained Keras model, loaded in safe mode.
 
+        Returns:
+            The model, not compiled.
+
         Raises:
             InputError: its parameters are not finite.
         """

@@ -116,6 +116,9 @@ class PtReweighting:
             bins: edges [GeV], or a number of bins with equal numbers of signal jets.
             weight: float (n,), event weights; None means 1.
 
+        Returns:
+            The factors of every bin.
+
         Raises:
             InputError: inputs that disagree or are not finite, a class without jets, or a bin with signal
                 and no background, for which no finite factor exists.
@@ -158,6 +161,9 @@ class PtReweighting:
             label: int (n,), 1 for signal and 0 for background.
             weight: float (n,), event weights.
 
+        Returns:
+            float32 (n,).
+
         Raises:
             InputError: inputs that disagree or are not finite.
         """
@@ -166,7 +172,11 @@ class PtReweighting:
         return (weight * np.where(label == 1, self.signal, background)).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; floats survive exactly."""
+        """JSON-ready; floats survive exactly.
+
+        Returns:
+            ``edges`` [GeV], ``background`` and ``signal``.
+        """
         return {"edges": list(self.edges), "background": list(self.background), "signal": self.signal}
 
     @classmethod
@@ -175,6 +185,9 @@ class PtReweighting:
 
         Args:
             values: what :meth:`to_dict` gave.
+
+        Returns:
+            The factors.
 
         Raises:
             InputError: keys are missing or unknown, or values cannot be used.

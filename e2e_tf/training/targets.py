@@ -40,6 +40,9 @@ class Target:
 
         Args:
             index: int (n,) or bool (B,).
+
+        Returns:
+            The target of these jets.
         """
         return Target(self.value[index], self.weight[index])
 

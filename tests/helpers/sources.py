@@ -12,6 +12,18 @@ __all__ = ["FOLDERS", "Source", "circles", "imports", "read_sources", "shared_lo
 
 FOLDERS = {"e2e_tf": "e2e_tf", "e2e_tf.tuning": "tuning", "e2e_tf.deploy": "deploy"}
 """Package by the folder that holds it, as in setup.py."""
+KERAS = frozenset(
+    {
+        "build",
+        "call",
+        "compute_mask",
+        "compute_output_shape",
+        "compute_output_spec",
+        "from_config",
+        "get_config",
+    }
+)
+"""Methods of layers and losses that Keras calls; their inputs and outputs stand in the docstring of the class."""
 
 
 @dataclass(frozen=True)
@@ -149,20 +161,24 @@ def undocumented(source: Source) -> dict[str, list[str]]:
     """What the docstrings of a module's public functions and classes lack, by name.
 
     A function needs a summary, ``Args`` with every argument, ``Returns`` or ``Yields`` where it gives something, and
-    ``Raises`` with InputError where it raises one itself. A class needs a summary. Commands of the command line
+    ``Raises`` with InputError where it raises one itself. So does a method, unless Keras calls it (:data:`KERAS` and
+    callbacks) or pydantic does; a property needs no ``Returns``. A class needs a summary. Commands of the command line
     document their arguments by ``help=``.
     """
-    found = {}
+    found: dict[str, list[str]] = {}
     for node in ast.parse(source.text).body:
-        if isinstance(node, ast.ClassDef):
-            missing = [] if ast.get_docstring(node) else ["summary"]
-        elif isinstance(node, ast.FunctionDef):
-            missing = _undocumented(node)
-        else:
-            continue
-        if missing and not node.name.startswith("_"):
-            found[node.name] = missing
-    return found
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            found[node.name] = _undocumented(node)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found[node.name] = [] if ast.get_docstring(node) else ["summary"]
+            methods = [method for method in node.body if isinstance(method, ast.FunctionDef)]
+            found |= {f"{node.name}.{m.name}": _undocumented(m) for m in methods if _is_public_method(m)}
+    return {name: missing for name, missing in found.items() if missing}
+
+
+def _is_public_method(method: ast.FunctionDef) -> bool:
+    checks = any("validator" in ast.unparse(decorator) for decorator in method.decorator_list)
+    return not (method.name.startswith(("_", "on_")) or method.name in KERAS or checks)
 
 
 def _undocumented(function: ast.FunctionDef) -> list[str]:
@@ -176,6 +192,7 @@ def _undocumented(function: ast.FunctionDef) -> list[str]:
     missing = [] if text else ["summary"]
     if len(blocks) > len(sections):
         missing.append("one section of each kind")
+    is_property = any("property" in ast.unparse(decorator) for decorator in function.decorator_list)
     for argument, is_helped in _arguments(function).items():
         named = re.search(
             rf"^ +([\w*]+, )*\**{argument}(, [\w*]+)*:", sections.get("Args", ""), flags=re.MULTILINE
@@ -184,7 +201,7 @@ def _undocumented(function: ast.FunctionDef) -> list[str]:
             missing.append(argument)
     if yields and "Yields" not in sections:
         missing.append("Yields")
-    elif given and not yields and "Returns" not in sections:
+    elif given and not yields and not is_property and "Returns" not in sections:
         missing.append("Returns")
     if raises and "InputError:" not in sections.get("Raises", ""):
         missing.append("Raises")
@@ -213,7 +230,7 @@ def _arguments(function: ast.FunctionDef) -> dict[str, bool]:
     return {
         name.arg: name.annotation is not None and _is_command(function)
         for name in [*names.posonlyargs, *names.args, *names.kwonlyargs, *several]
-        if not name.arg.startswith("_")
+        if not name.arg.startswith("_") and name.arg not in ("self", "cls")
     }
 
 

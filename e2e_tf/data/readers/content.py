@@ -45,11 +45,25 @@ class Content:
         return f"{self.container} with {', '.join(names[:12]) or 'nothing'}{', …' if len(names) > 12 else ''}"
 
     def has(self, *names: str) -> bool:
-        """Whether every name is there."""
+        """Whether every name is there.
+
+        Args:
+            names: of data sets, arrays, columns or branches.
+
+        Returns:
+            True if all are there.
+        """
         return all(name in self.names for name in names)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a name, empty if unknown."""
+        """The shape of a name, empty if unknown.
+
+        Args:
+            name: of a data set, array, column or branch.
+
+        Returns:
+            The lengths.
+        """
         return self.names.get(name) or ()
 
 

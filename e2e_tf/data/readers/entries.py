@@ -54,6 +54,9 @@ class Report:
         Args:
             column: name of the column.
             values: floating point (n,).
+
+        Returns:
+            (n,) in the type of ``values``.
         """
         good = np.isfinite(values)
         number = int(len(values) - np.count_nonzero(good))
@@ -179,7 +182,14 @@ class EntryValidator:
         return np.flatnonzero(self.keep)
 
     def select(self, jets: Jets) -> Jets:
-        """The jets that passed, of the n that were checked, counted in the report."""
+        """The jets that passed, of the n that were checked, counted in the report.
+
+        Args:
+            jets: the n jets.
+
+        Returns:
+            The jets that passed.
+        """
         self.report.read += int(self.keep.sum())
         return jets if self.keep.all() else jets.take(self.keep)
 
@@ -194,6 +204,9 @@ class EntryValidator:
             settings: its arguments that change the result, in types that JSON has.
             fields: fields of ``kind``, of the entries that passed alone. Without ``event`` that is the number of
                 the entry in the file, without ``weight`` it is 1.
+
+        Returns:
+            The jets or images.
         """
         passed = self.passed
         self.report.read += len(passed)

@@ -47,7 +47,14 @@ class Source:
         need(path, "branch", ("run", "event"), self.names)
 
     def branch(self, name: str) -> Any:
-        """One branch, jagged or not."""
+        """One branch, jagged or not.
+
+        Args:
+            name: of the branch.
+
+        Returns:
+            ``awkward.Array``, one entry for each event.
+        """
         need(self.path, "branch", [name], self.names)
         return branch(self.path, self.tree, name, self.start, self.stop)
 
@@ -59,6 +66,9 @@ class Source:
         Args:
             name: of the collection, such as ``Jet``.
             columns: branches to read without its name; None reads every one.
+
+        Returns:
+            Columns (rows,) by name, and int64 (events,), the rows of each event.
 
         Raises:
             InputError: a branch is missing, or has not one value per row of the collection.
@@ -80,12 +90,26 @@ class Source:
         return found, counts
 
     def column(self, name: str) -> np.ndarray:
-        """A jagged branch's values one after the other; bool becomes int8."""
+        """A jagged branch's values one after the other; bool becomes int8.
+
+        Args:
+            name: of the branch.
+
+        Returns:
+            The values (rows,).
+        """
         values = flat(self.branch(name))
         return values.astype(np.int8) if values.dtype == bool else values
 
     def event_and_weight(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Event number (int64) and weight (float32) of each row of a collection."""
+        """Event number (int64) and weight (float32) of each row of a collection.
+
+        Args:
+            counts: int64 (events,), rows of each event.
+
+        Returns:
+            int64 (rows,) and float32 (rows,).
+        """
         event = cms_event(flat(self.branch("run")), flat(self.branch("event")))
         n = self.stop - self.start
         weight = (

@@ -103,6 +103,12 @@ class OpenFile:
     def read(self, **options: Any) -> Jets | Images:
         """What the reader gives for its options.
 
+        Args:
+            options: of the reader.
+
+        Returns:
+            The jets or images.
+
         Raises:
             InputError: as the reader, or an option it does not have or cannot do without.
         """
@@ -119,6 +125,9 @@ class OpenFile:
         Args:
             options: of the reader; those that do not change the number are not looked at.
 
+        Returns:
+            The number of units.
+
         Raises:
             InputError: as the reader's count.
         """
@@ -127,6 +136,13 @@ class OpenFile:
 
     def chunks(self, size: int, **options: Any) -> Iterator[Jets | Images]:
         """The file in pieces of ``size`` units, the last one shorter.
+
+        Args:
+            size: units of a piece.
+            options: of the reader.
+
+        Yields:
+            The jets or images of a piece.
 
         Raises:
             InputError: as the reader, or ``size`` is not positive.
