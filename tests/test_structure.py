@@ -260,6 +260,17 @@ def test_a_copy_with_other_names_is_found():
     assert shared_logic({**copied, "p.b": function("x", "y", 3)}, 3) == set()
 
 
+def test_fields_of_dataclasses_are_no_logic():
+    table = "class {}:\n    {}: array\n    {}: array\n    {}: array\n"
+    fields = {
+        "p.a": source(table.format("A", "x", "y", "z")),
+        "p.b": source(table.format("B", "u", "v", "w")),
+    }
+    assert shared_logic(fields, 3) == set()
+    values = {name: source(module.text.replace("array", "int = 1")) for name, module in fields.items()}
+    assert shared_logic(values, 3) == {("p.a", "p.b")}
+
+
 # --- docstrings
 
 

@@ -130,7 +130,7 @@ def circles(needed: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
 def shared_logic(modules: Mapping[str, Source], lines: int) -> set[tuple[str, ...]]:
     """Modules that have so many lines of statements in a row in common, whatever their variables are called.
 
-    Docstrings, comments, imports and the layout of the code do not count.
+    Docstrings, comments, imports, declarations without a value and the layout of the code do not count.
     """
     where: dict[tuple[str, ...], set[str]] = {}
     for name, source in modules.items():
@@ -152,9 +152,14 @@ def _logic(text: str) -> list[str]:
             node.body = [
                 statement
                 for statement in node.body[documented:]
-                if not isinstance(statement, ast.Import | ast.ImportFrom)
+                if not isinstance(statement, ast.Import | ast.ImportFrom) and not _is_declaration(statement)
             ] or [ast.Pass()]
     return [line.strip() for line in ast.unparse(tree).splitlines() if line.strip()]
+
+
+def _is_declaration(statement: ast.stmt) -> bool:
+    """``name: type``, such as a field of a dataclass: the types of columns repeat, and say nothing of logic."""
+    return isinstance(statement, ast.AnnAssign) and statement.value is None
 
 
 def undocumented(source: Source) -> dict[str, list[str]]:
