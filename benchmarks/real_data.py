@@ -47,8 +47,8 @@ def main() -> None:
     print(
         "| classifier | jet pT [GeV] | quark | gluon | ROC-AUC | 1/ε_B at 50 % |\n|---|---|---|---|---|---|"
     )
-    for name, judged in results["classifiers"].items():
-        for part in judged["pt_bins"]:
+    for name, evaluated in results["classifiers"].items():
+        for part in evaluated["pt_bins"]:
             auc, rejection = part["auc"], part["rejection"][0]
             print(
                 f"| {name} | {part['low']:g}-{part['high']:g} | {part['signal']} | {part['background']} | "
@@ -58,8 +58,10 @@ def main() -> None:
     print(
         "\n| events | jets | score: median | 16 % | 84 % | above the 70 % working point |\n|---|---|---|---|---|---|"
     )
-    judged = json.loads((options.tau_run / "metrics.json").read_text())["classifiers"]["gat_cheb"]["overall"]
-    threshold = next(p["threshold"] for p in judged["working_points"] if p["target"] == 0.7)
+    evaluated = json.loads((options.tau_run / "metrics.json").read_text())["classifiers"]["gat_cheb"][
+        "overall"
+    ]
+    threshold = next(p["threshold"] for p in evaluated["working_points"] if p["target"] == 0.7)
     tau = open_run(options.tau_run)
     test = prepare(tau.config, tau.base).test
     score = predict(tau.model(), test.graphs)[:, 0]

@@ -1,4 +1,4 @@
-"""The simulation judged: its speed, and its jets beside real 2012 jets.
+"""Measurements of the simulation: its speed, and its jets beside real 2012 jets.
 
 usage: python -m benchmarks.simulation --data ../shared/data --out simulation_out
 

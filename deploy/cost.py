@@ -29,7 +29,7 @@ class AucCost:
 
     Attributes:
         jets: in the test part.
-        keras, smaller: ROC-AUC, background weighted as in the run's own judging.
+        keras, smaller: ROC-AUC, background weighted as in the run's own evaluation.
         difference: ``smaller - keras``.
         error: standard error of the difference by resampling events, both scores of a jet together.
     """

@@ -114,7 +114,7 @@ class GraphRecipe:
 
 @dataclass(frozen=True)
 class GraphData:
-    """Graphs of many jets with labels and the columns that judging needs.
+    """Graphs of many jets with labels and the columns that evaluation needs.
 
     Attributes:
         batch: all graphs in one batch; ``x`` and ``u`` are transformed, by :meth:`normalised` also scaled.

@@ -53,11 +53,11 @@ def class_metrics(
     def ratio(part: float, whole: float) -> float | None:
         return float(part / whole) if whole > 0 else None
 
-    judged = {}
+    evaluated = {}
     for i, name in enumerate(classes):
         hits, true, found = confusion[i, i], confusion[i].sum(), confusion[:, i].sum()
         both = 0 < true < w.sum()
-        judged[name] = {
+        evaluated[name] = {
             "precision": ratio(hits, found),
             "recall": ratio(hits, true),
             "f1": ratio(2 * hits, true + found),
@@ -67,5 +67,5 @@ def class_metrics(
     return {
         "accuracy": ratio(np.trace(confusion), w.sum()),
         "confusion": confusion.tolist(),
-        "classes": judged,
+        "classes": evaluated,
     }

@@ -9,17 +9,17 @@ held-out jets, and one that is there with the same settings is not trained again
 it was. At the end stands what each reaches alone and, per seed, with the mean of their scores.
 
 - ``fullsim``: jets of CMS full simulation, read by `e2e_tf.data.readers.cms_uds_g`, which says where such jets come
-  from. Trained at every pT with gluon jets weighted to the quarks' pT spectrum, judged between 50 and 200 GeV with
+  from. Trained at every pT with gluon jets weighted to the quarks' pT spectrum, evaluated between 50 and 200 GeV with
   such weights. The trees see the jet's own quantities and hand-made sums over the same candidates. The truth is
   never an input.
-- ``energyflow``: 12,500 jets of Pythia 8 at 500 to 550 GeV with their ten leading constituents, judged without
+- ``energyflow``: 12,500 jets of Pythia 8 at 500 to 550 GeV with their ten leading constituents, evaluated without
   weights. The trees see the same ten constituents and sums over them.
 
 ``--members 5`` trains each model five times per seed and adds the mean of the five; ``--save`` writes all networks of
 a seed as one Keras model with their mean. With ``--pretrain 50000`` the networks of ``energyflow`` learn first from so
 many jets that ``generate.py`` makes by the recipe of that set, and then at a lower rate from the set itself; 10,000
-further ones judge the first step, and trees that learn from both at once are added. ``--inside`` leaves the held-out
-fifth of seed 1 alone and judges on thirds of the other jets, which is how settings are chosen.
+further ones measure the first step, and trees that learn from both at once are added. ``--inside`` leaves the held-out
+fifth of seed 1 alone and evaluates on thirds of the other jets, which is how settings are chosen.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from studies.quark_gluon.tasks import GENERATED_FILE, TASKS
 EFFICIENCIES = (0.5, 0.7, 0.9)  # of quarks
 
 
-def judge(truth: np.ndarray, weight: np.ndarray, in_range: np.ndarray, *scores: np.ndarray) -> np.ndarray:
+def evaluate(truth: np.ndarray, weight: np.ndarray, in_range: np.ndarray, *scores: np.ndarray) -> np.ndarray:
     """ROC-AUC and 1/ε_B at :data:`EFFICIENCIES` of the mean of several scores; truth and weight of jets in range.
 
     The rejection is at most the number of gluons.
@@ -76,29 +76,29 @@ def run_task(name: str, options: argparse.Namespace) -> dict[str, Any]:
         features_more = task.table(more)[:generated]
     found: dict[str, list[np.ndarray]] = {}
     for seed in options.seeds:
-        learned, judged = parts_of(jets.event, seed, options.inside)
+        learned, evaluated = parts_of(jets.event, seed, options.inside)
         stem = options.folder / (f"{name}-inside" if options.inside else name)
         weight = np.ones(len(pt), np.float32)
         if task.pt_edges:
             reweighting = PtReweighting.fit(pt[learned], label[learned], task.pt_edges)
             weight = reweighting.weights(pt, label, weight).astype(np.float32)
-        in_range = (pt[judged] >= task.judged[0]) & (pt[judged] < task.judged[1])
-        truth, judged_weight = label[judged][in_range], weight[judged][in_range]
-        value = partial(judge, truth, judged_weight, in_range)
+        in_range = (pt[evaluated] >= task.evaluated[0]) & (pt[evaluated] < task.evaluated[1])
+        truth, evaluated_weight = label[evaluated][in_range], weight[evaluated][in_range]
+        value = partial(evaluate, truth, evaluated_weight, in_range)
         table = features[learned], label[learned], weight[learned]
-        rows = {"trees": value(tree_scores(stem, "trees", table, features[judged], seed))}
+        rows = {"trees": value(tree_scores(stem, "trees", table, features[evaluated], seed))}
         if generated:
             table = (
                 np.concatenate([table[0], features_more]),
                 np.concatenate([table[1], first.label]),
                 np.concatenate([table[2], first.weight]),
             )
-            score = tree_scores(stem, "trees-generated", table, features[judged], seed)
+            score = tree_scores(stem, "trees-generated", table, features[evaluated], seed)
             rows["trees, generated jets too"] = value(score)
         else:
             normalisation = raw.take(learned).fit_preprocess(task.recipe)
         graphs = raw.normalised(normalisation)
-        ours, theirs = graphs.take(learned), graphs.take(judged)
+        ours, theirs = graphs.take(learned), graphs.take(evaluated)
         scores: dict[Path, np.ndarray] = {}
         for model in options.models:
             settings = SETTINGS.get(model, {}) | task.settings.get(model, {}) | options.settings
@@ -152,7 +152,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pretrain", type=int, default=0, help="generated jets that networks learn from first"
     )
-    parser.add_argument("--inside", action="store_true", help="judge among the jets that seed 1 learns from")
+    parser.add_argument(
+        "--inside", action="store_true", help="evaluate among the jets that seed 1 learns from"
+    )
     parser.add_argument("--save", action="store_true", help="save the networks of a seed as one")
     return parser.parse_args()
 

@@ -38,10 +38,10 @@ LAST_EPOCHS, LAST_RATE = 5, 0.1  # after them: epochs, and the share of the mode
 
 
 def parts_of(event: np.ndarray, seed: int, inside: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Which jets are learned from, and which are judged; ``inside``, both are among what seed 1 learns from."""
-    learned, _, judged = split_by_event(event, (0.8, 0.0, 0.2), 1 if inside else seed)
+    """Which jets are learned from, and which are evaluated; ``inside``, both are among what seed 1 learns from."""
+    learned, _, evaluated = split_by_event(event, (0.8, 0.0, 0.2), 1 if inside else seed)
     if not inside:
-        return learned, judged
+        return learned, evaluated
     first, _, second = split_by_event(event[learned], (2 / 3, 0.0, 1 / 3), 100 + seed)
     return learned[first], learned[second]
 
@@ -62,7 +62,7 @@ def kept(path: Path, settings: list[Any], made: Callable[[], np.ndarray]) -> np.
 
 
 def tree_scores(
-    stem: Path, name: str, table: tuple[np.ndarray, np.ndarray, np.ndarray], judged: np.ndarray, seed: int
+    stem: Path, name: str, table: tuple[np.ndarray, np.ndarray, np.ndarray], evaluated: np.ndarray, seed: int
 ) -> np.ndarray:
     """Scores of boosted trees that learn from features, labels and weights."""
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -73,7 +73,7 @@ def tree_scores(
     def made() -> np.ndarray:
         model = HistGradientBoostingClassifier(**settings, random_state=seed)
         model.fit(features, label, sample_weight=weight)
-        return model.predict_proba(judged)[:, 1]
+        return model.predict_proba(evaluated)[:, 1]
 
     return kept(stem.with_name(f"{stem.name}-{name}-{seed}.npz"), [settings, len(label)], made)
 
@@ -128,9 +128,9 @@ class Training:
         return RATES.get(self.model, 0.001)
 
     def scores(
-        self, graphs: GraphData, weight: np.ndarray, judged: GraphData, start: Path | None = None
+        self, graphs: GraphData, weight: np.ndarray, evaluated: GraphData, start: Path | None = None
     ) -> np.ndarray:
-        """float (judged,): of the network that learns from these graphs, from the one at ``start`` on."""
+        """float (evaluated,): of the network that learns from these graphs, from the one at ``start`` on."""
         settings = [*self._described(graphs), self.epochs]
         rate, epochs = self.rate, self.epochs
         if start:
@@ -143,11 +143,11 @@ class Training:
             network = fine_tune(start) if start else self._new(graphs)
             train(network, graphs, weight, rate, epochs, number)
             save(network, self.path)
-            return predict(network, judged)[:, 0]
+            return predict(network, evaluated)[:, 0]
 
         return kept(self.path, settings, made)
 
-    def first(self, graphs: GraphData, judged: GraphData) -> Path:
+    def first(self, graphs: GraphData, evaluated: GraphData) -> Path:
         """The network that has learned from generated jets alone; every seed starts from the same."""
         path = self.stem.with_name(f"generated-{self.model}-{self.member}.npz")
 
@@ -156,11 +156,11 @@ class Training:
             network = self._new(graphs)
             train(network, graphs, graphs.weight, self.rate, FIRST_EPOCHS, self.member)
             save(network, path)
-            return predict(network, judged)[:, 0]
+            return predict(network, evaluated)[:, 0]
 
         score = kept(path, [*self._described(graphs), len(graphs), FIRST_EPOCHS], made)
-        assert judged.label is not None  # generated jets have labels
-        print(f"{self.model}, training {self.member}, generated jets: {roc_auc(judged.label, score):.4f}")
+        assert evaluated.label is not None  # generated jets have labels
+        print(f"{self.model}, training {self.member}, generated jets: {roc_auc(evaluated.label, score):.4f}")
         return path.with_suffix(".keras")
 
     def _described(self, graphs: GraphData) -> list[Any]:

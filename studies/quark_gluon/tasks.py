@@ -1,4 +1,4 @@
-"""The data sets: how they are read, what networks and trees see, which jets are judged."""
+"""The data sets: how they are read, what networks and trees see, which jets are evaluated."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Task:
         recipe: of the networks' graphs.
         table: what the trees see.
         pt_edges: bins [GeV] in which gluon jets are weighted to the quarks' spectrum; empty for no weights.
-        judged: range of the judged jets' pT [GeV].
+        evaluated: range of the evaluated jets' pT [GeV].
         settings: of the models, beside those that hold for all data sets.
         generated: gives so many jets of the same kind, which it keeps in a folder.
     """
@@ -69,7 +69,7 @@ class Task:
     recipe: GraphRecipe
     table: Callable[[Jets], np.ndarray]
     pt_edges: tuple[float, ...] = ()
-    judged: tuple[float, float] = (0.0, np.inf)  # GeV
+    evaluated: tuple[float, float] = (0.0, np.inf)  # GeV
     settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     generated: Callable[[Path, int], Jets] | None = None
 

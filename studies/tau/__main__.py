@@ -55,7 +55,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     import numpy as np
 
     from e2e_tf.files import write_json
-    from studies.tau.judging import judged, robustness
+    from studies.tau.evaluation import evaluated, robustness
     from studies.tau.report import rejection
     from studies.tau.rows import DETAILED, ROWS, run_folder
     from studies.tau.scores import score_path, write_score
@@ -65,7 +65,7 @@ def one(name: str, seed: int, samples: Path) -> None:
     trained = train(row, seed, samples, run_folder(samples, name, seed))
     test = jets_and_weights(samples).test
     score = np.asarray(trained(test.jets), np.float64)
-    found = {"row": name, "inputs": row.inputs, **trained.facts, **judged(score, test)}
+    found = {"row": name, "inputs": row.inputs, **trained.facts, **evaluated(score, test)}
     if seed == 1 and name in DETAILED:
         found["robustness"] = robustness(trained, score, test)
     write_score(score_path(samples, name, seed), score)

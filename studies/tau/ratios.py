@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.data.jets import Jets
 from e2e_tf.training.metrics import background_efficiency, bootstrap
 from e2e_tf.training.splits import PtReweighting
-from studies.tau.judging import BOOTSTRAPS, NOMINAL
+from studies.tau.evaluation import BOOTSTRAPS, NOMINAL
 from studies.tau.report import TREES
 from studies.tau.rows import PT_BINS
 
@@ -18,15 +18,15 @@ from studies.tau.rows import PT_BINS
 def ratios(
     scores: Mapping[str, Sequence[np.ndarray]], jets: Jets, weight: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    """Rejection at :data:`judging.NOMINAL` over that of the trees on candidates, with its error.
+    """Rejection at :data:`evaluation.NOMINAL` over that of the trees on candidates, with its error.
 
-    Rejections are means over seeds, of rows and of trees. The error is that of the judged jets: every replica
-    draws events, and judges both sides on them. ``weighted`` holds the rejection and the ratio when every jet
+    Rejections are means over seeds, of rows and of trees. The error is that of the evaluated jets: every replica
+    draws events, and evaluates both sides on them. ``weighted`` holds the rejection and the ratio when every jet
     counts as its generated event does, again with the signal's pT spectrum.
 
     Args:
         scores: float64 (B,) for each seed of each row, with the trees among them.
-        jets: the judged jets, with labels.
+        jets: the evaluated jets, with labels.
         weight: (B,), those of the study.
     """
     assert jets.label is not None
@@ -46,7 +46,7 @@ def ratios(
 
     everything = np.arange(len(label), dtype=np.float64)
 
-    def judged(weight: np.ndarray) -> list[dict[str, float]]:
+    def evaluated(weight: np.ndarray) -> list[dict[str, float]]:
         """One entry a row."""
         found: np.ndarray = values(label, everything, weight)
         error: Any = bootstrap(values, label, everything, weight, n=BOOTSTRAPS, seed=1, groups=event)
@@ -56,7 +56,9 @@ def ratios(
 
     return {
         name: {"seeds": len(scores[name]), **plain, "weighted": weighted}
-        for name, plain, weighted in zip(scores, judged(weight), judged(event_weights(jets)), strict=True)
+        for name, plain, weighted in zip(
+            scores, evaluated(weight), evaluated(event_weights(jets)), strict=True
+        )
     }
 
 

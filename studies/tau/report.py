@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.files import new_file
-from studies.tau.judging import CURVE, MODES
+from studies.tau.evaluation import CURVE, MODES
 from studies.tau.rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
 from studies.tau.samples import PILEUP
 from studies.tau.transfer import BINS
@@ -82,7 +82,7 @@ def between(text: str, name: str, lines: list[str]) -> str:
 
 
 def rejection(entry: Mapping[str, Any], efficiency: float) -> dict[str, Any]:
-    """The rejection of an entry of :func:`judging.judged` at a signal efficiency."""
+    """The rejection of an entry of :func:`evaluation.evaluated` at a signal efficiency."""
     return next(one for one in entry["rejection"] if one["efficiency"] == efficiency)
 
 

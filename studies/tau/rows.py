@@ -50,7 +50,7 @@ class Row:
         graph, model, training: sections of the configuration; ``model`` is empty for boosted trees.
         inputs: ``hits``, ``candidates`` or ``both``.
         seeds: of the initial parameters and the order of the jets; the split is the same for all.
-        sample: what it is trained on; all are judged on the test part of :data:`ALL`.
+        sample: what it is trained on; all are evaluated on the test part of :data:`ALL`.
         image: side of the image in crystals, for models on images.
         flat: a jet column, whose distance correlation with the score of background is added to the loss.
         strength: factor of that; without ``flat``, of the reversed gradient of a network that tells the pileup.
@@ -218,7 +218,7 @@ ROWS = MAIN | CROSS | FLAT | TRIED
 CHOSEN = "mean of three deep sets with ρ"
 """The row whose model becomes the bundle of the study."""
 DETAILED = (*MAIN, CHOSEN)
-"""What is judged in bins and under variations too."""
+"""What is evaluated in bins and under variations too."""
 
 
 def slug(name: str) -> str:

@@ -63,7 +63,7 @@ def make_samples(folder: Path, jets: int = JETS, workers: int = 2) -> None:
         write_jets(folder / MIXTURE, _joined([part.take(np.arange(len(part) // 3)) for part in thirds]))
     if not (folder / AUGMENTED).is_file():
         whole = read_jets(folder / ALL)
-        # Copies keep their event and so their part of the split; jets that choose or judge have none.
+        # Copies keep their event and so their part of the split; jets that choose the epoch or test have none.
         chosen = whole.take(split_by_event(whole.event, SPLIT, 1)[0])
         write_jets(folder / AUGMENTED, concatenate_jets([whole, augment_jets(chosen, COPY, SEED)]))
 

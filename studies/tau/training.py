@@ -87,7 +87,7 @@ def train(row: Row, seed: int, samples: Path, folder: Path) -> Trained:
     return Trained(row, run, None, facts)
 
 
-@cache  # trees are trained and judged on what is read once
+@cache  # trees are trained and evaluated on what is read once
 def jets_and_weights(samples: Path) -> Prepared:
     """The parts of the whole sample; weights bring background to the signal's pT spectrum. No graphs to speak of."""
     graph = {"nodes": "candidates", "edges": "knn:1", "node_features": ("pt",), "max_nodes": 1}

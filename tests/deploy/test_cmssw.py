@@ -37,7 +37,7 @@ POINTS = [
 
 
 def with_points(bundle: Path, folder: Path) -> Path:
-    """A copy of a bundle as it is after its run was judged."""
+    """A copy of a bundle as it is after its run was evaluated."""
     shutil.copytree(bundle, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["working_points"] = POINTS

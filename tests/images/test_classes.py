@@ -13,13 +13,13 @@ def test_class_metrics_by_hand() -> None:
     label = np.array([0, 0, 0, 1, 1, 2])
     choice = np.array([0, 0, 1, 1, 2, 2])
     score = np.eye(3)[choice] + 0.01
-    judged = class_metrics(label, score, ("a", "b", "c"))
-    assert judged["accuracy"] == pytest.approx(4 / 6)
-    assert judged["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
-    b = judged["classes"]["b"]
+    evaluated = class_metrics(label, score, ("a", "b", "c"))
+    assert evaluated["accuracy"] == pytest.approx(4 / 6)
+    assert evaluated["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
+    b = evaluated["classes"]["b"]
     assert (b["precision"], b["recall"], b["f1"], b["events"]) == (0.5, 0.5, 0.5, 2)
     # Class a against the rest: 2 of 3 above all others, one level with them.
-    assert judged["classes"]["a"]["auc"] == pytest.approx((2 + 0.5) / 3)
+    assert evaluated["classes"]["a"]["auc"] == pytest.approx((2 + 0.5) / 3)
     weighted = class_metrics(label, score, ("a", "b", "c"), np.array([1, 1, 2, 1, 1, 1]))
     assert weighted["classes"]["a"]["recall"] == pytest.approx(0.5)
     nobody = class_metrics(label[:3], score[:3], ("a", "b", "c"))["classes"]["c"]

@@ -20,15 +20,15 @@ from e2e_tf.training.run import open_run
 
 
 @pytest.fixture(scope="module")
-def judged(trained, tmp_path_factory):
+def evaluated(trained, tmp_path_factory):
     import shutil
 
-    folder = shutil.copytree(trained, tmp_path_factory.mktemp("judged") / "run")
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("evaluated") / "run")
     return folder, evaluate(folder, bootstraps=20)
 
 
-def test_metrics(judged):
-    folder, metrics = judged
+def test_metrics(evaluated):
+    folder, metrics = evaluated
     assert json.loads((folder / "metrics.json").read_text()) == metrics
     assert list(metrics["classifiers"]) == ["gat_cheb", "boosted trees (hits)", "boosted trees (candidates)"]
     for result in metrics["classifiers"].values():
@@ -40,11 +40,11 @@ def test_metrics(judged):
         assert jets == metrics["jets"]["test"]
 
 
-def test_the_auc_is_that_of_the_scores(judged):
+def test_the_auc_is_that_of_the_scores(evaluated):
     """Computed again from the model and scikit-learn, without the library's evaluation."""
     from sklearn.metrics import roc_auc_score
 
-    folder, metrics = judged
+    folder, metrics = evaluated
     run = open_run(folder)
     test = prepare(run.config, run.base).test
     score = predict(run.model(), test.graphs)[:, 0]
@@ -52,8 +52,8 @@ def test_the_auc_is_that_of_the_scores(judged):
     assert metrics["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_pictures(judged):
-    folder, _ = judged
+def test_pictures(evaluated):
+    folder, _ = evaluated
     names = {"roc", "scores", "efficiency", "history", "event_tau", "event_qcd"}
     assert {p.stem for p in folder.glob("*.png")} == names
     for path in folder.glob("*.png"):
@@ -62,8 +62,8 @@ def test_pictures(judged):
             assert len(picture.convert("L").getcolors(1 << 16)) > 20  # something is drawn
 
 
-def test_results_are_not_overwritten(judged):
-    folder, _ = judged
+def test_results_are_not_overwritten(evaluated):
+    folder, _ = evaluated
     before = (folder / "metrics.json").read_bytes()
     with pytest.raises(InputError, match="has been evaluated already; give --force"):
         evaluate(folder)

@@ -99,7 +99,7 @@ def three(tau_folder):
 
 
 @pytest.fixture(scope="module")
-def judged(three):
+def evaluated(three):
     return evaluate(three, bootstraps=10, baselines=False)
 
 
@@ -125,16 +125,16 @@ def test_targets_and_weights(tau_folder):
     assert prepared.train.targets["visible_pt"].weight.mean() == pytest.approx(1, rel=1e-4)
 
 
-def test_three_outputs_with_four_momenta(three, judged):
+def test_three_outputs_with_four_momenta(three, evaluated):
     history = json.loads((three.folder / "history.json").read_text())
     assert {"val_score_auc", "val_decay_mode_accuracy", "val_visible_pt_mae", "val_loss"} <= set(history)
     assert three.provenance["best_epoch"] == int(np.argmax(history["val_score_auc"]))
     assert history["loss"][-1] < history["loss"][0]
     assert "p4" in {tensor.name for tensor in three.model().inputs}
-    assert judged["classifiers"]["particle_attention"]["overall"]["auc"]["value"] > 0.6
-    outputs = judged["outputs"]
+    assert evaluated["classifiers"]["particle_attention"]["overall"]["auc"]["value"] > 0.6
+    outputs = evaluated["outputs"]
     assert outputs["score"]["auc"]["value"] == pytest.approx(
-        judged["classifiers"]["particle_attention"]["overall"]["auc"]["value"], abs=1e-6
+        evaluated["classifiers"]["particle_attention"]["overall"]["auc"]["value"], abs=1e-6
     )
     mode, pt = outputs["decay_mode"], outputs["visible_pt"]
     np.testing.assert_allclose(np.sum(mode["confusion"], axis=1), 1, atol=1e-3)

@@ -148,8 +148,8 @@ def test_retrain_evaluate_export(sweep, harness, folder):
     assert not np.array_equal(runs[0].model().get_weights()[0], runs[1].model().get_weights()[0])
     from e2e_tf.training.evaluate import evaluate
 
-    judged = evaluate(folder / "best", bootstraps=10, baselines=False)
-    assert 0.3 < judged["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] <= 1
+    evaluated = evaluate(folder / "best", bootstraps=10, baselines=False)
+    assert 0.3 < evaluated["classifiers"]["gat_cheb"]["overall"]["auc"]["value"] <= 1
     code, output = harness.run(folder, "export", "best", "-o", "bundle", "--formats", "onnx", timeout=240)
     assert code == 0, output
     assert (folder / "bundle" / "manifest.json").is_file()

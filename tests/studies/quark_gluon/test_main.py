@@ -64,8 +64,8 @@ def test_members_are_averaged_and_not_trained_again(script, tmp_path, monkeypatc
         save=True,
     )
     result = script.run_task("fullsim", options)
-    judged = networks.parts_of(jets_of(120, 1).event, 1)[1]
-    label = jets_of(120, 1).label[judged]
+    evaluated = networks.parts_of(jets_of(120, 1).event, 1)[1]
+    label = jets_of(120, 1).label[evaluated]
     scores = [np.load(tmp_path / f"fullsim-deep_sets-1{m}.npz")["score"] for m in ("", ".2")]
     assert not np.allclose(*scores)
     assert result["auc"]["deep_sets, mean of 2"] == [

@@ -1,4 +1,4 @@
-"""Which jets are judged, and which scores are kept."""
+"""Which jets are evaluated, and which scores are kept."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def test_choices_are_made_inside_what_the_first_seed_learns_from():
     np.testing.assert_array_equal(parts_of(event, 1)[1], held_out)
     assert not np.intersect1d(*parts_of(event, 3)).size
     for seed in (1, 2):
-        learned, judged = parts_of(event, seed, inside=True)
-        assert not np.intersect1d(learned, judged).size
+        learned, evaluated = parts_of(event, seed, inside=True)
+        assert not np.intersect1d(learned, evaluated).size
         np.testing.assert_array_equal(
-            np.sort(np.concatenate([learned, judged])), np.setdiff1d(event, held_out)
+            np.sort(np.concatenate([learned, evaluated])), np.setdiff1d(event, held_out)
         )
-        assert len(judged) == pytest.approx(800, abs=60)
-    assert len(np.intersect1d(judged, parts_of(event, 1, inside=True)[1])) < 400  # another third
+        assert len(evaluated) == pytest.approx(800, abs=60)
+    assert len(np.intersect1d(evaluated, parts_of(event, 1, inside=True)[1])) < 400  # another third
 
 
 def test_scores_are_kept_by_settings(tmp_path):

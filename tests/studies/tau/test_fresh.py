@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def test_fresh_jets_are_judged_by_trained_models_and_the_weights_of_training(jets, tmp_path, monkeypatch):
+def test_fresh_jets_are_evaluated_by_trained_models_and_the_weights_of_training(jets, tmp_path, monkeypatch):
     """A mean is that of its members, what was scored is not scored again, and pT spectra come out alike."""
     from e2e_tf.data.jets import write_jets
     from studies.tau.fresh import fresh_scores
@@ -22,12 +22,12 @@ def test_fresh_jets_are_judged_by_trained_models_and_the_weights_of_training(jet
         write_jets(tmp_path / name, jets)
     for folder in ("runs", "scores"):
         (tmp_path / folder).mkdir()
-    scores, judged, weight = fresh_scores(tmp_path, {"small": [1], "both": [1]})
+    scores, evaluated, weight = fresh_scores(tmp_path, {"small": [1], "both": [1]})
     one, two = (
         train(small, seed, tmp_path, run_folder(tmp_path, "small", seed))(jets).astype(np.float64)
         for seed in (1, 2)
     )
-    np.testing.assert_array_equal(judged["pt"], jets["pt"])
+    np.testing.assert_array_equal(evaluated["pt"], jets["pt"])
     np.testing.assert_array_equal(scores["small"], [one])
     np.testing.assert_array_equal(scores["both"], [(one + two) / 2])
     assert np.abs(one - two).max() > 1e-3

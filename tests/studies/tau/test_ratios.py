@@ -26,8 +26,8 @@ def test_ratios_over_the_trees_are_those_of_the_same_jets(jets):
         score[:70], score[100 : 100 + above] = 1, 1
         return score
 
-    judged = {TREES: [scores(20)], "a row": [scores(10), scores(5)], "the trees again": [scores(20)]}
-    found = ratios(judged, taken, np.ones(200, np.float32))
+    evaluated = {TREES: [scores(20)], "a row": [scores(10), scores(5)], "the trees again": [scores(20)]}
+    found = ratios(evaluated, taken, np.ones(200, np.float32))
     assert found["a row"]["value"] == pytest.approx(3.0)
     assert found["a row"]["seeds"] == 2
     assert found["a row"]["value_error"] > 0.3

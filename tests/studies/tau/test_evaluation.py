@@ -11,7 +11,7 @@ from e2e_tf.training.prepare import Split
 
 
 def test_shares_and_calibration_by_hand():
-    from studies.tau.judging import calibration, passing
+    from studies.tau.evaluation import calibration, passing
 
     passed = np.array([True, False, True, True])
     weight = np.array([3.0, 1.0, 1.0, 1.0])
@@ -26,16 +26,16 @@ def test_shares_and_calibration_by_hand():
     assert found[1]["score"] == pytest.approx((0.92 + 3 * 0.98) / 4)
 
 
-def test_judging_finds_what_was_put_in(jets):
+def test_evaluation_finds_what_was_put_in(jets):
     """A score with known thresholds: all bins are there, and the flat efficiencies add up to the whole one."""
-    from studies.tau.judging import MODES, judged, threshold
+    from studies.tau.evaluation import MODES, evaluated, threshold
 
     rng = np.random.default_rng(1)
     label = jets.label
     truth = {**jets.truth, "n_pileup": rng.integers(0, 50, len(jets))}
     test = Split(replace(jets, truth=truth), None, np.ones(len(jets), np.float32))
     score = np.clip(rng.normal(0.4 + 0.2 * label, 0.2), 0, 1)
-    found = judged(score, test)
+    found = evaluated(score, test)
     assert {name: len(bins) for name, bins in found["bins"].items()} == {
         "pt": 4,
         "eta": 3,

@@ -25,7 +25,7 @@ MODES = {0: "1 track", 1: "1 track, 1 π⁰", 2: "1 track, 2 π⁰ or more", 10:
 _NO_BINS = (1e6, 2e6)  # the bins are made here
 
 
-def judged(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
+def evaluated(score: np.ndarray, test: Split, seed: int = 1) -> dict[str, Any]:
     """Everything about the scores of the test jets as they are.
 
     Background has the weights of the test part throughout. Rejections in bins are those at the efficiency within
