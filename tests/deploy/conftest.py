@@ -7,48 +7,38 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import compiler_cache
 import numpy as np
 import pytest
 
 import e2e_tf.deploy.cpp_runner
+from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
+from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.files import sha256
 
 CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
 
 
-def write_run(
-    folder: Path,
-    *,
+def make_preprocess(
+    rng: np.random.Generator,
     nodes: str = "candidates",
     edges: str = "knn:3",
     max_nodes: int = 20,
     jet_features: tuple[str, ...] = ("pt", "mass"),
     coordinates: tuple[str, ...] = (),
-    settings: dict[str, Any] | None = None,
-    outputs: dict[str, Any] | None = None,
-    model: Any = None,
-) -> Path:
-    """A run folder as 'e2e-tf fit' leaves it, with random weights, made in a second."""
-    import keras
-
-    from e2e_tf.config import make_config
-    from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
-    from e2e_tf.data.preprocess import Normalisation, Preprocess
-    from e2e_tf.files import write_json
-    from e2e_tf.models import build_model
-    from e2e_tf.training.targets import run_outputs
-
-    rng = np.random.default_rng(5)
+) -> Preprocess:
+    """Inputs with the normalisation of random numbers."""
     known = HIT_FEATURES if nodes == "hits" else CANDIDATE_FEATURES
     of_jets = (*JET_FEATURES, Feature("rho", "GeV", "pileup density of the event"))
     jet = tuple(f for f in of_jets if f.raw in jet_features)
-    preprocess = Preprocess(
+    return Preprocess(
         nodes=nodes,
         edges=edges,
         coordinates=coordinates,
@@ -58,15 +48,39 @@ def write_run(
         if jet
         else None,
     )
+
+
+def write_run(
+    folder: Path,
+    *,
+    settings: dict[str, Any] | None = None,
+    outputs: dict[str, Any] | None = None,
+    model: Any = None,
+    **inputs: Any,
+) -> Path:
+    """A run folder as 'e2e-tf fit' leaves it, with random weights, made in a second.
+
+    ``inputs`` are those of :func:`make_preprocess`.
+    """
+    import keras
+
+    from e2e_tf.config import make_config
+    from e2e_tf.files import write_json
+    from e2e_tf.models import build_model
+    from e2e_tf.training.targets import run_outputs
+
+    rng = np.random.default_rng(5)
+    preprocess = make_preprocess(rng, **inputs)
+    jet = preprocess.jet_features.features if preprocess.jet_features else ()
     keras.utils.set_random_seed(3)
     config = make_config(
         {
             "graph": {
-                "nodes": nodes,
-                "edges": edges,
-                "max_nodes": max_nodes,
-                "jet_features": list(jet_features),
-                "coordinates": list(coordinates),
+                "nodes": preprocess.nodes,
+                "edges": preprocess.edges,
+                "max_nodes": preprocess.max_nodes,
+                "jet_features": list(inputs.get("jet_features", ("pt", "mass"))),
+                "coordinates": list(preprocess.coordinates),
             },
             "model": {"name": "gat_cheb", **(SMALL if settings is None else settings)},
             "outputs": outputs or {},
@@ -74,7 +88,9 @@ def write_run(
     )
     folder.mkdir()
     if model is None:
-        model = build_model("gat_cheb", len(known), len(jet), config.model_settings, run_outputs(config))
+        assert preprocess.node_features is not None
+        n_features = len(preprocess.node_features.features)
+        model = build_model("gat_cheb", n_features, len(jet), config.model_settings, run_outputs(config))
         for weight in model.weights:  # biases that are zero would hide what happens to empty jets
             if "bias" in weight.path:
                 weight.assign(rng.normal(0, 0.3, weight.shape))
@@ -89,6 +105,16 @@ def write_run(
 def make_run() -> Callable[..., Path]:
     """:func:`write_run`, for tests that need another kind of run."""
     return write_run
+
+
+@pytest.fixture(scope="session")
+def inputs_like() -> Callable[..., Preprocess]:
+    """The inputs of such a run alone, for tests that need no model."""
+
+    def inputs(**options: Any) -> Preprocess:
+        return make_preprocess(np.random.default_rng(5), **options)
+
+    return inputs
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +201,7 @@ class Toolchain:
         missing: why not.
         tensorflow, onnxruntime: folders of the Python packages, whose libraries are linked.
         linker: a flag for a linker that reads TensorFlow's library in a second rather than in four.
+        launcher: a command before the compiler's; objects that were compiled before are taken from a folder.
     """
 
     headers: Path | None
@@ -182,6 +209,7 @@ class Toolchain:
     tensorflow: Path
     onnxruntime: Path
     linker: str
+    launcher: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")
@@ -204,4 +232,5 @@ def toolchain() -> Toolchain:
         assert spec.submodule_search_locations
         roots[name] = Path(spec.submodule_search_locations[0])
     linker = "-fuse-ld=gold" if shutil.which("ld.gold") else ""
-    return Toolchain(headers, missing, **roots, linker=linker)
+    launcher = (sys.executable, "-IS", compiler_cache.__file__, str(CPP / "build" / "objects"))
+    return Toolchain(headers, missing, **roots, linker=linker, launcher=launcher)

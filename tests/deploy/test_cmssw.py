@@ -104,7 +104,7 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
     sources += (STANDIN / "src").glob("*.cc")
 
     def compiled(source: Path) -> None:
-        command = [compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
+        command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
