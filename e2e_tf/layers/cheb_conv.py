@@ -61,9 +61,14 @@ class ChebConv(SpektralChebConv):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         x, laplacian = inputs
         propagate = self._propagation(x, laplacian)
-        # The narrower of input and output is propagated.
-        output = (self._narrow if self.channels < x.shape[-1] else self._wide)(x, propagate)
-        return self.activation(output)
+        return self.activation((self._narrow if self._is_narrow(x) else self._wide)(x, propagate))
+
+    def _is_narrow(self, x: Any) -> bool:
+        """The narrower of input and output is propagated."""
+        if self.channels == x.shape[-1]:
+            # As much work either way: TensorFlow is quicker at K products, other runtimes at one of them.
+            return use_fast(self, xla=True, gpu=True)
+        return self.channels < x.shape[-1]
 
     def _kernels(self) -> list[Any]:
         """Kernels of the powers of the Laplacian for K <= 3, else of the Chebyshev polynomials."""

@@ -151,7 +151,7 @@ class GATConv(SpektralGATConv):
             )
         parameters = (self._terms(x.dtype), tf.convert_to_tensor(self.kernel), biases, _LEAK)
         if dense:
-            heads = attention_on_blocks(x, self_loops(tf.cast(a, x.dtype)), *parameters)
+            heads = attention_on_blocks(x, tf.cast(a, x.dtype), *parameters)
         else:
             self.supports_jit = False  # XLA has no sparse matrices, and is slower without
             senders, receivers, _ = as_edges(a, rows="senders")

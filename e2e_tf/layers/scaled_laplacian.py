@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from e2e_tf.errors import InputError
 from e2e_tf.layers._fast import use_fast
+from e2e_tf.layers._fast.diagonal import set_loops
 from e2e_tf.layers._fast.segments import sum_numbers
 from e2e_tf.layers.adjacency import as_edges, check_graph, is_dense, number, self_loops
 from e2e_tf.layers.segments import segment_sum
@@ -42,7 +43,7 @@ class ScaledLaplacian(keras.layers.Layer):
         InputError: ``lambda_max`` is not positive, ``a`` has none of the forms or does not fit ``x``.
     """
 
-    fast = True  # False adds up degrees as other runtimes can, see e2e_tf.layers.plain
+    fast = True  # False sets the diagonal and adds up degrees as other runtimes can, see e2e_tf.layers.plain
 
     def __init__(self, lambda_max: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -60,12 +61,13 @@ class ScaledLaplacian(keras.layers.Layer):
 
     def _blocks(self, x: Any, a: Any) -> Any:
         a = tf.cast(a, x.dtype)
-        twice = self_loops(a + tf.linalg.matrix_transpose(a), 0)  # 2 S; the factor cancels
+        loops = set_loops if use_fast(self, xla=True, gpu=True) else self_loops
+        twice = loops(a + tf.linalg.matrix_transpose(a), 0)  # 2 S; the factor cancels
         inverse_root = _inverse_root(tf.reduce_sum(twice, axis=-1, keepdims=True))
         scale = 2.0 / self.lambda_max
         # The outer product as a matrix product: broadcasting takes three times as long.
         laplacian = twice * tf.matmul(-scale * inverse_root, inverse_root, transpose_b=True)
-        return laplacian if self.lambda_max == 2.0 else self_loops(laplacian, scale - 1.0)
+        return laplacian if self.lambda_max == 2.0 else loops(laplacian, scale - 1.0)
 
     def _edges(self, x: Any, a: Any) -> Any:
         senders, receivers, _ = as_edges(a, rows="receivers")

@@ -72,14 +72,23 @@ def test_exported_form_of_any_width(channels, order):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("channels", "products"), [(4, [(5, 4)] * 3), (5, [(15, 5)]), (6, [(15, 6)])])
-def test_the_narrower_of_input_and_output_is_propagated(channels, products):
+@pytest.mark.parametrize(
+    ("channels", "products", "exported"),
+    [(4, [(5, 4)] * 3, [(5, 4)] * 3), (5, [(5, 5)] * 3, [(15, 5)]), (6, [(15, 6)], [(15, 6)])],
+)
+def test_the_narrower_of_input_and_output_is_propagated(channels, products, exported):
+    """Of equal width TensorFlow multiplies by each kernel, and other runtimes once."""
     x, a = FORMS[1].feed(STANDARD)
     layer = ChebConv(channels, K=3)
     layer([x, a])
-    traced = tf.function(lambda: layer([x, a])).get_concrete_function()
-    kernels = [op.inputs[1].shape for op in traced.graph.get_operations() if op.type == "MatMul"]
-    assert [tuple(shape) for shape in kernels] == products
+
+    def shapes():
+        traced = tf.function(lambda: layer([x, a])).get_concrete_function()
+        return [tuple(op.inputs[1].shape) for op in traced.graph.get_operations() if op.type == "MatMul"]
+
+    assert shapes() == products
+    with plain(layer):
+        assert shapes() == exported
 
 
 def test_hand_computed():

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from e2e_tf.layers._fast.csr import CsrPattern
+from e2e_tf.layers._fast.diagonal import set_loops
 from e2e_tf.layers.linear import leaky_relu, leaky_relu_gradient, linear
 
 __all__ = ["attend", "attention_on_blocks", "attention_on_edges"]
@@ -27,7 +28,8 @@ def attention_on_blocks(
 
     Args:
         x: (..., N, F).
-        a: (..., N, N), ``a[receiver, sender]`` the number of edges, positive on the diagonal.
+        a: (..., N, N), ``a[receiver, sender]`` the number of edges; its diagonal does not count, each node's own loop
+            is added.
         terms: (F, 2 heads), what the features give to the logits as receiver, then as sender.
         kernel: (F, heads, C).
         biases: one of each head, (C,) or None.
@@ -36,7 +38,7 @@ def attention_on_blocks(
     Returns:
         (..., N, C) of each head.
     """
-    heads = kernel.shape[1]
+    heads, a = kernel.shape[1], set_loops(a)
     parts = tf.unstack(tf.linalg.matrix_transpose(linear(x, terms)), num=2 * heads, axis=-2)
     return [
         attend(parts[head], parts[heads + head], linear(x, kernel[:, head], biases[head]), a, slope)
