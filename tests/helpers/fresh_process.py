@@ -17,12 +17,16 @@ import sys, json
 import e2e_tf
 import keras
 import numpy as np
+import tensorflow as tf
 for line in sys.stdin:
     job = json.loads(line)
     try:
-        model = keras.models.load_model(job["model"])
         data = np.load(job["inputs"])
-        output = model([keras.ops.convert_to_tensor(data[k]) for k in data.files])
+        tensors = {k: keras.ops.convert_to_tensor(data[k]) for k in data.files}
+        if job["signature"]:
+            output = tf.saved_model.load(job["model"]).signatures[job["signature"]](**tensors)
+        else:
+            output = keras.models.load_model(job["model"])(list(tensors.values()))
         flat = keras.tree.flatten(output)
         np.savez(job["outputs"], **{f"out{i}": np.asarray(part) for i, part in enumerate(flat)})
         print("@ok", flush=True)
@@ -48,11 +52,19 @@ class FreshProcess:
         atexit.register(self.close)
 
     def run(self, model: Path, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs of a saved model on given inputs, loaded bare and in safe mode."""
+        """The outputs of a Keras file on given inputs, loaded bare and in safe mode."""
+        return self._ask(model, {f"in{i}": part for i, part in enumerate(inputs)}, "")
+
+    def serve(self, model: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of the default signature of a SavedModel on inputs by name."""
+        return self._ask(model, inputs, "serving_default")
+
+    def _ask(self, model: Path, inputs: dict[str, np.ndarray], signature: str) -> list[np.ndarray]:
         folder = Path(self.folder.name)
-        np.savez(folder / "inputs.npz", **{f"in{i}": part for i, part in enumerate(inputs)})
+        np.savez(folder / "inputs.npz", **inputs)
         job = {
             "model": str(model),
+            "signature": signature,
             "inputs": str(folder / "inputs.npz"),
             "outputs": str(folder / "outputs.npz"),
         }

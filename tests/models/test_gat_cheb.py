@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from fresh_process import fresh_process
 from model_checks import check_dropout, check_paper
 
 from e2e_tf.models import build_model
@@ -45,3 +48,25 @@ def test_blocks_are_edges(batch: Any) -> None:
         np.testing.assert_allclose(
             edges(whole, training=training), blocks(whole, training=training), rtol=1e-5
         )
+
+
+@pytest.mark.parametrize(("layout", "way"), [("edges", "export"), ("edges", "save"), ("blocks", "export")])
+def test_saved_models_serve_graphs_of_any_size(layout: str, way: str, batch: Any, tmp_path: Path) -> None:
+    """With the kernels that inference takes, none of which a SavedModel may lose; a process of its own loads it."""
+    model = build_model("gat_cheb", 6, 2, SETTINGS | {"layout": layout})
+    path = tmp_path / "saved"
+    if way == "export":
+        model.export(path, format="tf_saved_model", verbose=False)
+    else:
+        specs = [tf.TensorSpec(part.shape, part.dtype, name) for name, part in model.input.items()]
+
+        @tf.function(input_signature=specs)
+        def score(*parts: Any) -> Any:
+            return {"score": model(dict(zip(model.input, parts, strict=True)), training=False)}
+
+        tf.saved_model.save(model, str(path), signatures=score)
+    for counts in ([5, 0, 1, 9], [31, 2], [1], [0, 0]):
+        given = batch(counts, seed=sum(counts))
+        (found,) = fresh_process().serve(path, given)
+        assert found.shape == (len(counts), 1)
+        np.testing.assert_allclose(found, model(given), rtol=1e-5, atol=1e-6)
