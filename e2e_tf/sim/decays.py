@@ -6,6 +6,7 @@ three are flat in phase space; channels below 1 % are left out and the others sc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,8 +119,35 @@ CHANNELS = {
     3334: (Channel(0.678, (3122, -321)), Channel(0.236, (3322, -211)), Channel(0.086, (3312, 111))),
 }
 
-_KINDS = np.array(sorted(LIFETIMES))
-_LIFETIME = np.array([LIFETIMES[kind] for kind in sorted(LIFETIMES)])
+_SIZE = 4000  # of the tables by absolute PDG code
+
+
+def _table(values: Mapping[int, float], otherwise: float) -> np.ndarray:
+    table = np.full(_SIZE, otherwise)
+    table[list(values)] = list(values.values())
+    return table
+
+
+_MASS = _table(MASSES, MASSES[211])
+_LIFETIME = _table(LIFETIMES, np.inf)
+_CHARGE = _table(_CHARGES, 0.0)
+_OWN = _table(dict.fromkeys(_OWN_ANTIPARTICLE, 1.0), 0.0) > 0
+# All channels in a row: their daughters, and for each mother the first and last of its channels.
+_MOTHERS = [mother for mother, channels in CHANNELS.items() for _ in channels]
+_DAUGHTERS = np.array(
+    [(*channel.daughters, 0)[:3] for channels in CHANNELS.values() for channel in channels], np.int64
+)
+_ORDER = _table({mother: number for number, mother in enumerate(CHANNELS)}, 0)
+_FIRST = _table({mother: _MOTHERS.index(mother) for mother in CHANNELS}, 0).astype(np.int64)
+_LAST = _FIRST + _table({mother: len(channels) - 1 for mother, channels in CHANNELS.items()}, 0).astype(
+    np.int64
+)
+_ENDS = np.concatenate(
+    [
+        number + np.cumsum([c.fraction for c in channels]) / sum(c.fraction for c in channels)
+        for number, channels in enumerate(CHANNELS.values())
+    ]
+)
 
 
 def mass_of(pdg_id: np.ndarray) -> np.ndarray:
@@ -131,11 +159,7 @@ def mass_of(pdg_id: np.ndarray) -> np.ndarray:
     Returns:
         float64 (n,) [GeV].
     """
-    codes = np.array(sorted(MASSES))
-    values = np.array([MASSES[code] for code in sorted(MASSES)])
-    kind = np.abs(pdg_id)
-    row = np.minimum(np.searchsorted(codes, kind), len(codes) - 1)
-    return np.where(codes[row] == kind, values[row], MASSES[211])
+    return _lookup(_MASS, pdg_id)
 
 
 def decay_arcs(rng: np.random.Generator, particles: Particles) -> np.ndarray:
@@ -150,13 +174,12 @@ def decay_arcs(rng: np.random.Generator, particles: Particles) -> np.ndarray:
     Returns:
         float64 (n,) [m].
     """
-    kind = np.abs(particles.pdg_id)
-    row = np.minimum(np.searchsorted(_KINDS, kind), len(_KINDS) - 1)
-    rows = np.flatnonzero(_KINDS[row] == kind)
-    arc = np.full(len(kind), np.inf)
+    lifetime = _lookup(_LIFETIME, particles.pdg_id)
+    rows = np.flatnonzero(np.isfinite(lifetime))
+    arc = np.full(len(lifetime), np.inf)
     momentum = particles.momentum[rows]
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
-    mean = _LIFETIME[row[rows]] * pt / mass_of(particles.pdg_id[rows])
+    mean = lifetime[rows] * pt / mass_of(particles.pdg_id[rows])
     arc[rows] = mean * rng.standard_exponential(len(rows))
     return arc
 
@@ -169,41 +192,41 @@ def decay(rng: np.random.Generator, particles: Particles) -> Particles:
         particles: unstable ones, with their place and momentum at the decay.
 
     Returns:
-        Daughters, born at the vertex of their mother, with its ``event`` and ``origin``, grouped by channel.
+        Daughters, born at the vertex of their mother, with its ``event`` and ``origin``, those of decays to two first.
     """
-    kind = np.abs(particles.pdg_id)
-    parts = [particles.take(np.zeros(0, np.int64))]
-    choice = rng.random(len(particles))
-    for mother in np.unique(kind):
-        channels = CHANNELS[int(mother)]
-        share = np.cumsum([channel.fraction for channel in channels])
-        rows = np.flatnonzero(kind == mother)
-        chosen = np.searchsorted(share / share[-1], choice[rows], side="right")
-        for number, channel in enumerate(channels):
-            if len(mine := rows[chosen == number]):
-                parts += _daughters(rng, particles.take(mine), channel)
+    channel = _chosen_channels(rng, np.abs(particles.pdg_id))
+    three = _DAUGHTERS[channel, 2] != 0
+    parts = []
+    for rows, bodies in ((np.flatnonzero(~three), 2), (np.flatnonzero(three), 3)):
+        mothers = particles.take(rows)
+        codes = _DAUGHTERS[channel[rows]]
+        masses = [mass_of(codes[:, number]) for number in range(bodies)]
+        momenta = (two_body if bodies == 2 else three_body)(rng, mothers.momentum, *masses)
+        sign = np.where(mothers.pdg_id > 0, 1, -1)
+        for number, momentum in enumerate(momenta):
+            code = codes[:, number]
+            mirrored = np.where(_lookup(_OWN, code), 1, sign)
+            charge = _lookup(_CHARGE, code) * np.sign(code) * sign
+            daughters = replace(
+                mothers,
+                pdg_id=(code * mirrored).astype(np.int32),
+                charge=charge.astype(np.float64),
+                momentum=momentum,
+            )
+            seen = ~np.isin(np.abs(code), (12, 14))
+            parts.append(daughters if seen.all() else daughters.take(np.flatnonzero(seen)))
     return joined(parts)
 
 
-def _daughters(rng: np.random.Generator, mothers: Particles, channel: Channel) -> list[Particles]:
-    masses = [MASSES[abs(code)] for code in channel.daughters]
-    momenta = (two_body if len(masses) == 2 else three_body)(rng, mothers.momentum, *masses)
-    sign = np.where(mothers.pdg_id > 0, 1, -1)
-    result = []
-    for code, momentum in zip(channel.daughters, momenta, strict=True):
-        if abs(code) in (12, 14):
-            continue
-        mirrored = np.ones_like(sign) if abs(code) in _OWN_ANTIPARTICLE else sign
-        charge = _CHARGES.get(abs(code), 0) * (1 if code > 0 else -1)
-        result.append(
-            replace(
-                mothers,
-                pdg_id=(code * mirrored).astype(np.int32),
-                charge=charge * sign.astype(np.float64),
-                momentum=momentum,
-            )
-        )
-    return result
+def _chosen_channels(rng: np.random.Generator, kind: np.ndarray) -> np.ndarray:
+    """Row of ``_DAUGHTERS`` for each particle."""
+    first, last = _lookup(_FIRST, kind), _lookup(_LAST, kind)
+    # Channels of one mother end at its number plus their cumulated fraction.
+    return np.clip(np.searchsorted(_ENDS, _lookup(_ORDER, kind) + rng.random(len(kind))), first, last)
+
+
+def _lookup(table: np.ndarray, code: np.ndarray) -> np.ndarray:
+    return table[np.minimum(np.abs(code), len(table) - 1)]
 
 
 def two_body(
@@ -232,19 +255,24 @@ def two_body(
 
 
 def three_body(
-    rng: np.random.Generator, momentum: np.ndarray, first: float, second: float, third: float
+    rng: np.random.Generator,
+    momentum: np.ndarray,
+    first: np.ndarray | float,
+    second: np.ndarray | float,
+    third: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decay to three, flat in phase space.
 
     Args:
         rng: random numbers.
         momentum: float64 (n, 4), px, py, pz, E of the mothers [GeV].
-        first, second, third: masses of the daughters [GeV].
+        first, second, third: masses of the daughters, one or (n,) [GeV].
 
     Returns:
         Momenta of the daughters, float64 (n, 4) each [GeV], that add up to the mother's.
     """
     mass = np.sqrt(np.maximum(momentum[:, 3] ** 2 - (momentum[:, :3] ** 2).sum(1), 0.0))
+    first, second, third = (np.broadcast_to(m, mass.shape) for m in (first, second, third))
     mass = np.maximum(mass, first + second + third)
     # The pair of the first two has mass m with density p*(M → m, third) p*(m → first, second).
     low, high = first + second, mass - third
@@ -252,8 +280,9 @@ def three_body(
     pair = np.array((low + high) / 2)
     waiting = np.flatnonzero(most > 0)
     while len(waiting):
-        trial = rng.uniform(low, high[waiting])
-        density = _breakup(mass[waiting], trial, third) * _breakup(trial, first, second)
+        trial = rng.uniform(low[waiting], high[waiting])
+        density = _breakup(mass[waiting], trial, third[waiting])
+        density *= _breakup(trial, first[waiting], second[waiting])
         taken = rng.random(len(waiting)) * most[waiting] < density
         pair[waiting[taken]] = trial[taken]
         waiting = waiting[~taken]

@@ -27,6 +27,7 @@ PRIMARY, DECAY, NUCLEAR_INTERACTION, CONVERSION, RADIATION = range(5)
 _GENERATIONS = 5
 _MAX_ETA = 2.9  # beyond the tracker particles go straight to the calorimeters
 _HADRONS = (130, 211, 310, 321, 2112, 2212, 3112, 3122, 3222, 3312, 3322, 3334)
+_IS_HADRON = np.isin(np.arange(4000), _HADRONS)
 _ELASTIC_RADIUS = 0.20  # m; scatters further out bend a track that begins before them too little to break it
 _INSIDE = 0.97  # of the calorimeters' radius and length: what ends beyond is theirs
 _WALLS = -2  # the last two layers: what happens there happens at the face of the calorimeters
@@ -131,7 +132,9 @@ def _step(
     unstable = np.flatnonzero(followed | (kind == 111))
     decays[unstable] = decay_arcs(rng, particles.take(unstable))
     electron = (kind == 11) & flights.tracked
-    solid = np.flatnonzero(followed & (electron | (kind == 22) | np.isin(kind, _HADRONS)))
+    solid = np.flatnonzero(
+        followed & (electron | (kind == 22) | _IS_HADRON[np.minimum(kind, len(_IS_HADRON) - 1)])
+    )
     meets, arc, depth = _material(rng, particles, eta, solid, detector, nuclear)
     material = np.full(len(kind), np.inf)
     material[meets] = arc

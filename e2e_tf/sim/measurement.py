@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.flight import Flights
+from e2e_tf.sim.flight import CONVERSION, Flights
 from e2e_tf.sim.helix import along, closest_approach
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.layers import LAYERS, Crossings, crossings, double_sided
@@ -35,6 +35,7 @@ class Tracking:
         hit_efficiency: of a layer; dead modules included.
         second_hit: efficiency of the second module of double layers.
         electron_efficiency: factor for electrons, which radiate and are lost on the way.
+        conversion_efficiency: further factor for legs of conversions, which begin on top of each other.
         by_layers: efficiency with 0, 1, 2, ... layers hit; the last number for all above.
         by_pixels: factor for 0, 1, 2, ... pixel layers hit: seeds without pixels are fewer and lead astray more often.
         confusion: ΔR within which the softer of two tracks may be lost, its hits being taken for the other's, and the
@@ -45,21 +46,30 @@ class Tracking:
         floor_growth, scattering_growth: powers with which the two terms of the impact parameters' errors grow with the
             radius of the first hit.
         tails: share and width, in errors, of the Gaussians that the measured parameters' distributions are made of.
+        d0_resolution: σ of d0 = a + b √cosh η / pT [cm, cm GeV] with a hit in the first pixel layer (tracking paper:
+            about 90 µm at 1 GeV, 20 µm at 10 GeV, 10 µm at 100 GeV).
+        dz_resolution: σ of dz = a + b cosh η / pT [cm, cm GeV] (tracking paper: 30 µm at 100 GeV).
+        chi2: mean per degree of freedom, and relative spread of the mean from track to track.
         error_spread: relative spread of the errors that the fit states about the true ones.
     """
 
     hit_efficiency: float = 0.98
-    second_hit: float = 0.60
-    electron_efficiency: float = 0.80
+    second_hit: float = 0.50
+    electron_efficiency: float = 0.90
+    conversion_efficiency: float = 0.30
     by_layers: tuple[float, ...] = (0.0, 0.0, 0.0, 0.1, 0.5, 0.8, 0.93, 0.97, 0.988, 0.992)
     by_pixels: tuple[float, ...] = (0.30, 0.60, 0.95, 1.0)
     outer_radius: float = 0.45
-    outer_seed: float = 0.30
+    outer_seed: float = 0.25
+    displaced_scale: float = 6.0
     soft_loss: tuple[float, float] = (0.35, 0.35)
-    floor_growth: float = 2.0
+    floor_growth: float = 1.7
     scattering_growth: float = 1.0
-    tails: tuple[tuple[float, float], ...] = ((0.84, 1.0), (0.14, 1.7), (0.02, 4.0))
+    tails: tuple[tuple[float, float], ...] = ((0.86, 0.92), (0.115, 1.6), (0.025, 3.2))
     error_spread: float = 0.10
+    d0_resolution: tuple[float, float] = (0.0012, 0.0075)
+    dz_resolution: tuple[float, float] = (0.0030, 0.0090)
+    chi2: tuple[float, float] = (0.95, 0.15)
     confusion: tuple[float, float] = (0.008, 0.6)
 
 
@@ -119,8 +129,9 @@ def efficiency(
         float64 (n,).
     """
     found = np.array(numbers.by_layers)[np.minimum(layers, len(numbers.by_layers) - 1)]
-    found = found * np.array(numbers.by_pixels)[np.minimum(pixels, len(numbers.by_pixels) - 1)]
-    found = found * np.where(first_radius > numbers.outer_radius, numbers.outer_seed, 1.0)
+    displaced = np.array(numbers.by_pixels)[np.minimum(pixels, len(numbers.by_pixels) - 1)]
+    displaced = displaced * np.where(first_radius > numbers.outer_radius, numbers.outer_seed, 1.0)
+    found = found * (1 - (1 - displaced) * np.exp(-pt / numbers.displaced_scale))
     loss, scale = numbers.soft_loss
     return found * (1 - loss * np.exp(-pt / scale))
 
@@ -153,9 +164,9 @@ def measure(
     layers, pixels = hit.sum(1), (hit & _PIXEL).sum(1)
     radius = np.where(hit, found.radius, np.inf).min(1)
     lever = np.where(hit, found.radius, 0.0).max(1) - np.where(np.isfinite(radius), radius, 0.0)
-    chance = efficiency(layers, pixels, radius, pt, numbers) * np.where(
-        np.abs(chosen.pdg_id) == 11, numbers.electron_efficiency, 1.0
-    )
+    chance = efficiency(layers, pixels, radius, pt, numbers)
+    chance *= np.where(np.abs(chosen.pdg_id) == 11, numbers.electron_efficiency, 1.0)
+    chance *= np.where(chosen.process == CONVERSION, numbers.conversion_efficiency, 1.0)
     back = closest_approach(chosen.charge, chosen.momentum, chosen.vertex)
     place, momentum = along(chosen.charge, chosen.momentum, chosen.vertex, back)
     _, eta, phi = pt_eta_phi(momentum)
@@ -174,7 +185,9 @@ def measure(
     wide = _tail(rng, count, numbers)
     # A hit that belongs to something else moves all parameters and makes the fit worse.
     degrees = np.maximum(layers + pixels - 3, 2)
-    chi2 = rng.chisquare(degrees) / degrees * np.where(wide > 1.2, 1 + 0.25 * wide, 1.0)
+    mean, spread = numbers.chi2
+    chi2 = mean * np.exp(spread * rng.standard_normal(count)) * rng.chisquare(degrees) / degrees
+    chi2 *= np.where(wide > 1.2, 1 + 0.25 * wide, 1.0)
     noise = rng.standard_normal((5, count)) * wide
     stated = 1 + numbers.error_spread * rng.standard_normal((2, count))
     stated = np.clip(stated, 0.6, 1.6)
@@ -217,9 +230,9 @@ def _resolutions(
     pt_spread = np.where(electron, pt_spread * detector.electron_pt_resolution_factor, pt_spread)
     cosh = np.cosh(eta)
     grown = further**numbers.floor_growth, further**numbers.scattering_growth
-    floor, scattering = detector.d0_resolution_cm
+    floor, scattering = numbers.d0_resolution
     d0_spread = floor * grown[0] + scattering * np.sqrt(cosh) / pt * grown[1]
-    floor, scattering = detector.dz_resolution_cm
+    floor, scattering = numbers.dz_resolution
     dz_spread = floor * grown[0] + scattering * cosh / pt * grown[1]
     return np.minimum(pt_spread, 0.7), d0_spread, dz_spread
 

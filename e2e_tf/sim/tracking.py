@@ -10,7 +10,7 @@ from e2e_tf.data.grid import delta_phi
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.helix import Impact, propagate
 from e2e_tf.sim.kinematics import four_momentum
-from e2e_tf.sim.measurement import Measured
+from e2e_tf.sim.measurement import TRACKING, Measured
 from e2e_tf.sim.table import Table, joined
 from e2e_tf.sim.vertices import VERTEXING, Vertexing, Vertices, nearest_vertex, reconstruct_vertices
 
@@ -35,8 +35,8 @@ class Fakes:
         chi2: mean per degree of freedom.
     """
 
-    share: tuple[float, float] = (0.01, 0.06)
-    pt_power: float = 2.2
+    share: tuple[float, float] = (0.012, 0.07)
+    pt_power: float = 1.6
     max_pt: float = 50.0
     dense: float = 0.5
     beside: float = 0.05
@@ -156,7 +156,7 @@ def fake_tracks(
         rng: random numbers.
         tracks: true ones.
         events: number of events.
-        detector: its acceptance, luminous region and resolutions.
+        detector: its acceptance.
         numbers: of the fakes.
 
     Returns:
@@ -182,10 +182,10 @@ def fake_tracks(
     pixels = rng.choice(len(numbers.pixel_hits), count, p=numbers.pixel_hits)
     scale = np.array(numbers.d0)[pixels]
     d0 = rng.choice([-1.0, 1.0], count) * scale * rng.standard_exponential(count)
-    floor, scattering = detector.d0_resolution_cm
+    floor, scattering = TRACKING.d0_resolution
     grown = np.array([6.0, 2.5, 1.5, 1.0])[pixels]
     d0_error = floor * grown**2 + scattering * np.sqrt(np.cosh(eta)) / pt * grown
-    floor, scattering = detector.dz_resolution_cm
+    floor, scattering = TRACKING.dz_resolution
     dz_error = floor * grown**2 + scattering * np.cosh(eta) / pt * grown
     fewest, more = numbers.hits
     return Measured(

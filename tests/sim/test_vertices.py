@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.sim.measurement import Measured
-from e2e_tf.sim.vertices import VERTEXING, Vertices, nearest_vertex, reconstruct_vertices
+from e2e_tf.sim.vertices import VERTEXING, Vertexing, Vertices, nearest_vertex, reconstruct_vertices
 
 
 def tracks_of(event: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray, pt: float, rng) -> Measured:
@@ -36,10 +36,13 @@ def test_the_fit_finds_the_point_with_the_expected_resolution():
     event = np.repeat(np.arange(events), each)
     place = np.array([0.002, -0.003, 1.0])
     tracks = tracks_of(event, *np.tile(place[:, None], len(event)), 1.0, rng)
-    vertices = reconstruct_vertices(rng, tracks, event, np.arange(events), np.full(events, 0.01), events)
+    free = Vertexing(beam_width=10.0)
+    vertices = reconstruct_vertices(
+        rng, tracks, event, np.arange(events), np.full(events, 0.01), events, free
+    )
     assert len(vertices) == events
     assert vertices.n_tracks.mean() == pytest.approx(each, rel=0.02)
-    # Each track measures one of two directions: σ / sqrt(n / 2), and a fifth of a per cent is left to the beam spot.
+    # Each track measures one of two directions: σ / sqrt(n / 2).
     expected = 0.005 / np.sqrt(each / 2)
     for found, true in ((vertices.x, 0.002), (vertices.y, -0.003)):
         assert found.mean() == pytest.approx(true, abs=2e-4)
@@ -47,6 +50,18 @@ def test_the_fit_finds_the_point_with_the_expected_resolution():
     assert vertices.xy_error.mean() == pytest.approx(expected, rel=0.1)
     assert (vertices.z - 1.0).std() == pytest.approx(0.010 / np.sqrt(each), rel=0.08)
     assert vertices.z_error.mean() == pytest.approx(0.010 / np.sqrt(each), rel=0.05)
+
+
+def test_the_beam_constrains_vertices_of_few_tracks():
+    rng = np.random.default_rng(0)
+    events, each = 2000, 4
+    event = np.repeat(np.arange(events), each)
+    tracks = tracks_of(event, *np.zeros((3, len(event))), 1.0, rng)
+    vertices = reconstruct_vertices(rng, tracks, event, np.arange(events), np.zeros(events), events)
+    # 10 µm of the beam and 50 µm / sqrt(4 / 2) of the tracks.
+    expected = (1 / 0.0010**2 + 2 / 0.005**2) ** -0.5
+    assert vertices.x.std() == pytest.approx(expected, rel=0.06)
+    assert np.median(vertices.xy_error) == pytest.approx(expected, rel=0.03)
 
 
 def test_displaced_tracks_do_not_pull_the_vertex():
