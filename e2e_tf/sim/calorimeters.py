@@ -10,7 +10,7 @@ from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.helix import Impact, propagate
 from e2e_tf.sim.particles import Particles
 
-__all__ = ["Deposits", "hadron_response", "impact_on_calorimeters"]
+__all__ = ["Deposits", "calibrated_hadrons", "hadron_response", "impact_on_calorimeters"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ def hadron_response(energy: np.ndarray, detector: Detector = CMS) -> np.ndarray:
     """
     loss = detector.response_loss * np.maximum(energy, 0.1) ** -detector.response_power
     return np.maximum(1 - loss, detector.response_min)
+
+
+def calibrated_hadrons(measured: np.ndarray, detector: Detector = CMS) -> np.ndarray:
+    """Energies of hadrons from what the calorimeters measure: the mean response at the energy it leads to is undone.
+
+    Args:
+        measured: float (n,), in both calorimeters [GeV].
+        detector: its numbers.
+
+    Returns:
+        float64 (n,) [GeV]; two steps are close enough.
+    """
+    first = measured / hadron_response(np.maximum(measured, 0.1), detector)
+    return measured / hadron_response(first, detector)
 
 
 def impact_on_calorimeters(

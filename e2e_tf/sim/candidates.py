@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import PITCH
-from e2e_tf.sim.calorimeters import Deposits, hadron_response
+from e2e_tf.sim.calorimeters import Deposits, calibrated_hadrons
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
@@ -19,9 +19,9 @@ from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.table import Table, joined
 from e2e_tf.sim.tracker import Tracks
 
-__all__ = ["Candidates", "reconstruct"]
+__all__ = ["MASSES", "Candidates", "neutral_candidates", "reconstruct"]
 
-_MASSES = {211: 0.13957, 11: 0.000511, 13: 0.10566}
+MASSES = {211: 0.13957, 11: 0.000511, 13: 0.10566}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def reconstruct(
 def _charged(particles: Particles, tracks: Tracks, kind: np.ndarray) -> Candidates:
     rows = np.flatnonzero(tracks.found)
     label = np.where(np.isin(kind, (11, 13)), kind, 211)[rows].astype(np.int16)
-    mass = np.select([label == 11, label == 13], [_MASSES[11], _MASSES[13]], _MASSES[211])
+    mass = np.select([label == 11, label == 13], [MASSES[11], MASSES[13]], MASSES[211])
     return Candidates(
         particles.event[rows],
         label,
@@ -99,7 +99,14 @@ def _charged(particles: Particles, tracks: Tracks, kind: np.ndarray) -> Candidat
     )
 
 
-def _neutral(event: np.ndarray, kind: int, momentum: np.ndarray) -> Candidates:
+def neutral_candidates(event: np.ndarray, kind: int, momentum: np.ndarray) -> Candidates:
+    """Candidates without a track.
+
+    Args:
+        event: int64 (n,).
+        kind: 22 or 130.
+        momentum: float64 (n, 4), px, py, pz, E [GeV].
+    """
     count = len(event)
     zero = np.zeros(count)
     return Candidates(
@@ -138,7 +145,7 @@ def _photons(
     phi = phi + spread * rng.standard_normal(len(total))
     pt = total / np.cosh(eta)
     found = pt > detector.photon_min_pt
-    return _neutral(event[found], 22, four_momentum(pt[found], eta[found], phi[found], 0.0))
+    return neutral_candidates(event[found], 22, four_momentum(pt[found], eta[found], phi[found], 0.0))
 
 
 def _neutral_hadrons(
@@ -151,10 +158,7 @@ def _neutral_hadrons(
 ) -> Candidates:
     chosen = particles.take(rows)
     measured = deposit[rows]
-    # Calibration: undo the mean response at the energy it leads to (two steps are close enough).
-    energy = measured / hadron_response(
-        measured / hadron_response(np.maximum(measured, 0.1), detector), detector
-    )
+    energy = calibrated_hadrons(measured, detector)
     face = propagate(
         chosen.charge, chosen.momentum, chosen.vertex, detector.ecal_radius, detector.ecal_half_length
     )
@@ -165,4 +169,4 @@ def _neutral_hadrons(
     phi = phi + detector.neutral_direction_resolution * rng.standard_normal(len(rows))
     found = face.reached & (measured > detector.neutral_min_deposit)
     momentum = four_momentum(energy / np.cosh(eta), eta, phi, 0.0)
-    return _neutral(chosen.event[found], 130, momentum[found])
+    return neutral_candidates(chosen.event[found], 130, momentum[found])

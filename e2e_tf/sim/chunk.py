@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from e2e_tf.data.grid import delta_phi, window_corner
+from e2e_tf.data.grid import window_corner
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
 from e2e_tf.sim import egamma
 from e2e_tf.sim.calorimeters import impact_on_calorimeters
-from e2e_tf.sim.candidates import Candidates, reconstruct
+from e2e_tf.sim.candidates import reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, match_taus
 from e2e_tf.sim.detector import DETECTORS, Detector
 from e2e_tf.sim.event_objects import detector_objects
 from e2e_tf.sim.hits import jet_hits
-from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges
+from e2e_tf.sim.jet_objects import candidates_of_jets
+from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.particles import collision_points, visible_particles
 from e2e_tf.sim.pileup import (
     POOL_EVENTS,
@@ -29,7 +30,6 @@ from e2e_tf.sim.pileup import (
     minimum_bias,
     overlay,
 )
-from e2e_tf.sim.precision import round_mantissa
 from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Events, Process, Source
 from e2e_tf.sim.selection import select_jets
 from e2e_tf.sim.table import joined
@@ -311,7 +311,7 @@ def simulate_events(
         weight=weight.astype(np.float32),
         truth=truth,
         hits=hits,
-        candidates=_jet_candidates(candidates, jets, process.candidate_radius, origin),
+        candidates=candidates_of_jets(candidates, jets, process.candidate_radius, origin),
         objects=objects,
     )
 
@@ -325,31 +325,3 @@ def _without_pileup(jets: ReconstructedJets, rho: np.ndarray, radius: float) -> 
 def _as_objects(jets: ReconstructedJets) -> HadronicTaus:
     momentum = four_momentum(jets.pt, jets.eta, jets.phi, jets.mass)
     return HadronicTaus(jets.event, momentum, np.zeros(len(jets), np.int8))
-
-
-def _jet_candidates(
-    candidates: Candidates, jets: ReconstructedJets, radius: float, origin: np.ndarray | None
-) -> Ragged:
-    """Candidates around each jet axis, by falling pT."""
-    first = np.searchsorted(candidates.event, jets.event)
-    counts = np.searchsorted(candidates.event, jets.event, side="right") - first
-    jet = np.repeat(np.arange(len(jets)), counts)
-    row = ranges(first, counts)
-    pt, eta, phi = pt_eta_phi(candidates.momentum[row])
-    deta = eta - jets.eta[jet]
-    dphi = delta_phi(phi, jets.phi[jet])
-    near = np.flatnonzero(np.hypot(deta, dphi) < radius)
-    order = near[np.lexsort((-pt[near], jet[near]))]
-    row = row[order]
-    energies = {
-        "pt": pt[order],
-        "deta": deta[order],
-        "dphi": dphi[order],
-        "energy": candidates.momentum[row, 3],
-    }
-    impact = {name: getattr(candidates, name)[row] for name in ("d0", "dz", "d0_error", "dz_error")}
-    columns = {name: round_mantissa(column) for name, column in (energies | impact).items()}
-    columns |= {"pdg_id": candidates.pdg_id[row], "charge": candidates.charge[row]}
-    if origin is not None:
-        columns["from_pv"] = origin[row]
-    return Ragged.from_counts(columns, np.bincount(jet[order], minlength=len(jets)))

@@ -11,7 +11,10 @@ Sources, by their short names:
   Eur. Phys. J. C 60 (2009) 359;
 - *timing paper*: Time reconstruction and performance of the CMS electromagnetic calorimeter, JINST 5 (2010)
   T03011;
-- *pixel paper*: The CMS Phase-1 pixel detector upgrade, JINST 16 (2021) P02027;
+- *muon paper*: Performance of the CMS muon detector and muon reconstruction with proton-proton collisions at
+  √s = 13 TeV, JINST 13 (2018) P06015;
+- *electron paper*: Electron and photon reconstruction and identification with the CMS experiment at the CERN LHC,
+  JINST 16 (2021) P05014;
 - *HCAL report*: CMS technical design report for the Phase 1 upgrade of the hadron calorimeter,
   CERN-LHCC-2012-015 (2012).
 
@@ -22,7 +25,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["CMS", "CMS_2012", "DETECTORS", "READOUT", "TIMING", "Detector", "Readout", "Timing"]
+__all__ = [
+    "CMS",
+    "CMS_2012",
+    "DETECTORS",
+    "PARTICLE_FLOW",
+    "READOUT",
+    "TIMING",
+    "Detector",
+    "ParticleFlow",
+    "Readout",
+    "Timing",
+]
 
 
 @dataclass(frozen=True)
@@ -141,9 +155,9 @@ class Readout:
 
     Attributes:
         radius: objects up to this ΔR from the jet axis are kept.
-        pixel_radii: of the first layers of the barrel (pixel paper).
-        pixel_half_length: of these layers (pixel paper).
-        pixel_efficiency: of a layer (pixel paper: above 99 % but for the innermost at high rate).
+        pixel_radii: of the layers of the barrel (detector paper).
+        pixel_half_length: of these layers (detector paper).
+        pixel_efficiency: of a layer (tracking paper: above 99 %).
         hits_eta, hits: layers that a track from the beam crosses, by |η| (chosen, near the detector paper's three
             pixel and ten or more strip layers).
         hit_efficiency: of a layer (tracking paper: above 99 % for good modules; chosen, dead ones included).
@@ -158,8 +172,8 @@ class Readout:
     """
 
     radius: float = 0.5
-    pixel_radii: tuple[float, ...] = (0.029, 0.068, 0.109)
-    pixel_half_length: float = 0.274
+    pixel_radii: tuple[float, ...] = (0.044, 0.073, 0.102)
+    pixel_half_length: float = 0.265
     pixel_efficiency: float = 0.99
     hits_eta: tuple[float, ...] = (0.0, 0.9, 1.6, 2.5)
     hits: tuple[float, ...] = (13.0, 15.0, 16.0, 12.0)
@@ -172,3 +186,60 @@ class Readout:
 
 
 READOUT = Readout()
+
+
+@dataclass(frozen=True)
+class ParticleFlow:
+    """Clustering, links and identification of the particle-flow reconstruction with mistakes.
+
+    Attributes:
+        ecal_seed, hcal_seed: least energy of a seed in barrel and endcap [GeV], particle-flow paper, table 2.
+        ecal_seed_et: least transverse energy of a seed in the ECAL's endcap [GeV], the same table.
+        ecal_width, hcal_width: σ of the Gaussian shower that shares cells among clusters: 1.5 cm and 10 cm in the
+            same table, here in crystals of 2.2 cm and towers of 16.6 cm.
+        iterations: of sharing (chosen; the paper iterates until positions stay).
+        ecal_calibration: of clusters in barrel and endcap, which lose what cells below threshold hold:
+            E' = E + min(a √E, b) [GeV] (fitted to single photons of this simulation, as the paper's are to its own).
+        hcal_calibration: a and b of the HCAL's clusters (fitted to single neutral hadrons).
+        excess: significance of a calorimeter excess, a (1 + exp(−E / b)): a = 1 and b = 100 GeV in CMS's public
+            software (PFAlgo).
+        muon_deposit: what a muon is taken to leave in ECAL and HCAL [GeV], particle-flow paper.
+        muon_pt, muon_efficiency: efficiency to identify a muon's track by its pT, up to each limit [GeV]: none below
+            3 GeV, which do not reach the muon chambers, above 0.95 from 10 GeV on (muon paper).
+        muon_fake: probability that a hadron's track is called a muon, decays in flight included (muon paper: 0.1 to
+            0.5 per cent).
+        electron_pt, electron_efficiency: the same of electrons, for those that have a cluster; falls to low pT as in
+            the electron paper, sizes chosen for electrons in jets.
+        electron_fake: probability that a hadron's track with the calorimeter signature of an electron is called one
+            (chosen: some tenths of a per cent of all pions, as in the particle-flow paper).
+        electron_ratio: range of ECAL energy over momentum in which a track can be an electron (chosen).
+        electron_leakage: largest share of the energy in the HCAL of what can be an electron (chosen).
+        brems_window: largest distance in η, and in φ beyond the ends below, of clusters that an electron and its
+            bremsstrahlung make (chosen).
+        brems_reach: they lie between the direction at the vertex and this many times the way in φ to the place at
+            the ECAL, as an electron that radiates bends more (chosen).
+    """
+
+    ecal_seed: tuple[float, float] = (0.23, 0.60)
+    ecal_seed_et: float = 0.15
+    hcal_seed: tuple[float, float] = (0.80, 1.10)
+    ecal_width: float = 0.68
+    hcal_width: float = 0.60
+    iterations: int = 10
+    ecal_calibration: tuple[tuple[float, float], tuple[float, float]] = ((0.147, 0.42), (0.262, 1.27))
+    hcal_calibration: tuple[float, float] = (0.85, 3.0)
+    excess: tuple[float, float] = (1.0, 100.0)
+    muon_deposit: tuple[float, float] = (0.5, 3.0)
+    muon_pt: tuple[float, ...] = (3.0, 5.0, 10.0)
+    muon_efficiency: tuple[float, ...] = (0.0, 0.70, 0.90, 0.97)
+    muon_fake: float = 0.002
+    electron_pt: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0)
+    electron_efficiency: tuple[float, ...] = (0.0, 0.60, 0.75, 0.85, 0.92)
+    electron_fake: float = 0.05
+    electron_ratio: tuple[float, float] = (0.7, 1.3)
+    electron_leakage: float = 0.10
+    brems_window: tuple[float, float] = (0.02, 0.02)
+    brems_reach: float = 1.5
+
+
+PARTICLE_FLOW = ParticleFlow()

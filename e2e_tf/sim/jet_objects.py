@@ -7,12 +7,13 @@ import numpy as np
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.data.objects import OBJECTS
+from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.cluster import ReconstructedJets
-from e2e_tf.sim.kinematics import ranges
+from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects, VertexObjects
 from e2e_tf.sim.precision import round_mantissa
 
-__all__ = ["around", "objects_of_jets", "pairs_of_jets"]
+__all__ = ["around", "candidates_of_jets", "objects_of_jets", "pairs_of_jets"]
 
 
 def pairs_of_jets(event: np.ndarray, jets: ReconstructedJets) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +54,41 @@ def around(
     for eta, phi in places:
         near |= np.hypot(eta[row] - jets.eta[jet], delta_phi(phi[row], jets.phi[jet])) < radius
     return jet[near], row[near]
+
+
+def candidates_of_jets(
+    candidates: Candidates, jets: ReconstructedJets, radius: float, origin: np.ndarray | None
+) -> Ragged:
+    """Candidates around each jet axis, by falling pT.
+
+    Args:
+        candidates: by rising event.
+        jets: the jets.
+        radius: largest ΔR from the axis.
+        origin: int8 (candidates,), the column ``from_pv``; None leaves it out.
+    """
+    first = np.searchsorted(candidates.event, jets.event)
+    counts = np.searchsorted(candidates.event, jets.event, side="right") - first
+    jet = np.repeat(np.arange(len(jets)), counts)
+    row = ranges(first, counts)
+    pt, eta, phi = pt_eta_phi(candidates.momentum[row])
+    deta = eta - jets.eta[jet]
+    dphi = delta_phi(phi, jets.phi[jet])
+    near = np.flatnonzero(np.hypot(deta, dphi) < radius)
+    order = near[np.lexsort((-pt[near], jet[near]))]
+    row = row[order]
+    energies = {
+        "pt": pt[order],
+        "deta": deta[order],
+        "dphi": dphi[order],
+        "energy": candidates.momentum[row, 3],
+    }
+    impact = {name: getattr(candidates, name)[row] for name in ("d0", "dz", "d0_error", "dz_error")}
+    columns = {name: round_mantissa(column) for name, column in (energies | impact).items()}
+    columns |= {"pdg_id": candidates.pdg_id[row], "charge": candidates.charge[row]}
+    if origin is not None:
+        columns["from_pv"] = origin[row]
+    return Ragged.from_counts(columns, np.bincount(jet[order], minlength=len(jets)))
 
 
 def objects_of_jets(

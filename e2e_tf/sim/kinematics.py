@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["four_momentum", "pt_eta_phi", "ranges"]
+__all__ = ["four_momentum", "pt_eta_phi", "ranges", "sums"]
 
 
 def pt_eta_phi(momentum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,3 +47,14 @@ def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """
     before = np.cumsum(counts) - counts
     return np.arange(counts.sum()) + np.repeat(starts - before, counts)
+
+
+def sums(index: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """float64 (count,): sums of the values of each index; ``np.bincount`` gives integers where there are none.
+
+    Args:
+        index: int (n,), below ``count``.
+        values: float (n,).
+        count: of the sums.
+    """
+    return np.bincount(index, values, minlength=count).astype(np.float64, copy=False)

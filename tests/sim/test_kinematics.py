@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges
+from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi, ranges, sums
 
 
 def test_momentum_by_hand():
@@ -23,3 +23,8 @@ def test_there_and_back():
 def test_ranges():
     np.testing.assert_array_equal(ranges(np.array([5, 0, 2]), np.array([2, 0, 3])), [5, 6, 2, 3, 4])
     assert len(ranges(np.array([], int), np.array([], int))) == 0
+
+
+def test_sums_by_index():
+    np.testing.assert_array_equal(sums(np.array([2, 0, 2]), np.array([1.0, 2.0, 3.0]), 4), [2, 0, 4, 0])
+    assert sums(np.zeros(0, np.int64), np.zeros(0), 2).dtype == np.float64

@@ -21,9 +21,9 @@ def test_a_straight_track_crosses_three_layers():
     np.testing.assert_array_equal(found.layer, [1, 2, 3])
     np.testing.assert_allclose(found.eta, 0.8, atol=1e-4)
     np.testing.assert_allclose(found.phi, 0.5, atol=1e-4)
-    # From the middle of the detector the first layer (29 mm) is seen under sinh η = sinh 0.8 + 50 / 29.
+    # From the middle of the detector the first layer (44 mm) is seen under sinh η = sinh 0.8 + 50 / 44.
     found = unused_clusters(np.random.default_rng(0), pions, np.zeros(1, bool), np.zeros(1), SURE)
-    assert found.eta[0] == pytest.approx(np.arcsinh(np.sinh(0.8) + 50 / 29), abs=1e-4)
+    assert found.eta[0] == pytest.approx(np.arcsinh(np.sinh(0.8) + 50 / 44), abs=1e-4)
 
 
 def test_a_soft_track_bends():
@@ -43,7 +43,7 @@ def test_only_charged_unused_and_inside():
     assert sorted(zip(found.event.tolist(), found.layer.tolist(), strict=True)) == [
         (0, 1), (0, 2), (0, 3), (2, 2), (2, 3),
     ]  # fmt: skip
-    # η = 3: z = 29 mm · sinh 3 = 0.291 m is behind the end of the barrel.
+    # η = 3: z = 44 mm · sinh 3 = 0.441 m is behind the end of the barrel.
     forward = beam(1, 211, 1.0, 5.0, eta=3.0)
     assert not len(unused_clusters(np.random.default_rng(0), forward, np.zeros(1, bool), np.zeros(1), SURE))
 
