@@ -177,7 +177,6 @@ ELSEWHERE = {
     "e2e_tf.version": ("test_packaging.py", "one number, compared with the installed package's"),
     "e2e_tf.deploy": (None, "a docstring"),
     "e2e_tf.deploy.lowering": (None, "public names of the package"),
-    "e2e_tf.sim.objects": ("sim/test_jet_objects.py", "tables that the modules of objects fill"),
     "studies": (None, "a docstring"),
     "studies.quark_gluon": (None, "a docstring"),
     "studies.tau": (None, "a docstring"),

@@ -8,7 +8,7 @@ A file of jets is HDF5 with flat arrays and offsets::
     /truth/           decay_mode, visible_pt [GeV], visible_eta, visible_phi [rad], visible_mass [GeV]
     /hits/<channel>/  offset (n + 1), cell, value        channel: track [GeV pT], ecal [GeV], hcal [GeV]
     /candidates/      offset (n + 1), pt [GeV], deta, dphi [rad] (relative to the jet), energy [GeV], ...
-    /objects/<kind>/  offset (n + 1), columns of :data:`e2e_tf.data.objects.OBJECTS`: track, ecal, hcal, pixel, vertex
+    /objects/<kind>/  offset (n + 1), columns of :data:`e2e_tf.data.objects.OBJECTS`: track, ecal, hcal, ...
 
 Rows ``offset[i]:offset[i + 1]`` belong to jet ``i``. Every group but ``/jets`` and ``/event`` is optional.
 """
@@ -126,7 +126,7 @@ class Jets(Sample):
             the jet axis, and more by name.
         attributes: settings and provenance (JSON values).
         objects: what the detector measured around the jet, by kind (``track``, ``ecal``, ``hcal``, ``pixel``,
-            ``vertex``), with the columns of :data:`e2e_tf.data.objects.OBJECTS`.
+            ``vertex``), and ``candidate``, what particle flow makes of it, with the columns of :data:`e2e_tf.data.objects.OBJECTS`.
     """
 
     ONE: ClassVar[str] = "jet"

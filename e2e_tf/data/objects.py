@@ -91,10 +91,22 @@ OBJECTS: dict[str, tuple[ObjectColumn, ...]] = {
         ObjectColumn("sum_pt2", "GeV²", "sum of the squared pT of its tracks", negative=False),
         ObjectColumn("n_tracks", "", "tracks of the vertex", "uint16", negative=False),
     ),
+    "candidate": (
+        ObjectColumn("pt", "GeV", "transverse momentum", needed=True, negative=False),
+        *_place("candidate"),
+        _energy("candidate"),
+        ObjectColumn("d0", "cm", "transverse impact parameter of its track, else 0"),
+        ObjectColumn("dz", "cm", "longitudinal impact parameter of its track, else 0"),
+        ObjectColumn("d0_error", "cm", "uncertainty of d0", negative=False),
+        ObjectColumn("dz_error", "cm", "uncertainty of dz", negative=False),
+        ObjectColumn("pdg_id", "", "kind that particle flow takes it for", "int16"),
+        ObjectColumn("charge", "e", "electric charge", "int8"),
+        ObjectColumn("from_pv", "", "that of its track, −1 without one", "int8"),
+    ),
 }
 """The columns of each kind. Objects of a jet are those within ΔR < 0.5 of its axis (tracks: by their direction at the
 vertex or their place at the face); ``pixel`` holds clusters that no track uses, ``vertex`` all vertices of the event
-with the chosen one first."""
+with the chosen one first, ``candidate`` what particle flow reconstructs of tracks, ``ecal`` and ``hcal``."""
 
 
 def check_objects(objects: Mapping[str, Set[str]]) -> None:

@@ -106,6 +106,9 @@ def neutral_candidates(event: np.ndarray, kind: int, momentum: np.ndarray) -> Ca
         event: int64 (n,).
         kind: 22 or 130.
         momentum: float64 (n, 4), px, py, pz, E [GeV].
+
+    Returns:
+        The same number of candidates, charge and impact parameters 0.
     """
     count = len(event)
     zero = np.zeros(count)

@@ -14,14 +14,14 @@ from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.candidates import reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, match_taus
 from e2e_tf.sim.detector import DETECTORS, Detector
-from e2e_tf.sim.event_objects import detector_objects
+from e2e_tf.sim.event_objects import ObjectMaker, detector_objects
+from e2e_tf.sim.flown import FlownPool, flown_pool
 from e2e_tf.sim.hits import jet_hits
 from e2e_tf.sim.jet_objects import candidates_of_jets
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.particles import collision_points, visible_particles
 from e2e_tf.sim.pileup import (
     POOL_EVENTS,
-    CollisionPoints,
     Pool,
     density,
     from_primary_vertex,
@@ -145,12 +145,13 @@ def plan(
     return sorted(chunks, key=lambda chunk: (chunk.number, chunk.source))
 
 
-def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
+def simulate_chunk(chunk: Chunk, pool: Pool | None = None, flown: FlownPool | None = None) -> Jets:
     """All jets of a chunk, in the order of their events and falling pT.
 
     Args:
         chunk: which jets.
         pool: minimum-bias events for pileup; by default they are made.
+        flown: the pool behind the tracker, for objects; by default it is made.
 
     Returns:
         ``chunk.jets`` jets.
@@ -165,15 +166,18 @@ def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
     key = (zlib.crc32(chunk.process.encode()), chunk.source, chunk.number)
     sequence = np.random.SeedSequence(chunk.seed, spawn_key=key)
     rng = np.random.default_rng(sequence)
+    detector = DETECTORS[chunk.detector]
     pileup = None
     if chunk.pileup:
         own = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 1)))
         pileup = Pileup(own, pool or minimum_bias(chunk.seed, POOL_EVENTS), chunk.pileup)
-    objects_rng = None
+    maker = None
     if chunk.objects:
-        objects_rng = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 2)))
+        own = np.random.default_rng(np.random.SeedSequence(chunk.seed, spawn_key=(*key, 2)))
+        if pileup is not None:
+            flown = flown or flown_pool(chunk.seed, pileup.pool, detector)
+        maker = ObjectMaker(own, flown)
     generator = EventGenerator(source.cards, int(sequence.generate_state(1)[0]))
-    detector = DETECTORS[chunk.detector]
     parts: list[Jets] = []
     first = chunk.index * _EVENTS_PER_CHUNK
     made = 0
@@ -183,7 +187,7 @@ def simulate_chunk(chunk: Chunk, pool: Pool | None = None) -> Jets:
                 f"{made} events gave only {sum(map(len, parts))} of {chunk.jets} jets of {source.name}"
             )
         events = generator.next(BATCH_EVENTS)
-        batch = simulate_events(rng, process, source, events, first + made, detector, pileup, objects_rng)
+        batch = simulate_events(rng, process, source, events, first + made, detector, pileup, maker)
         made += BATCH_EVENTS
         if len(batch):
             parts.append(batch)
@@ -198,7 +202,7 @@ def simulate_events(
     first_event: int,
     detector: Detector,
     pileup: Pileup | None = None,
-    objects_rng: np.random.Generator | None = None,
+    maker: ObjectMaker | None = None,
 ) -> Jets:
     """The selected jets of some events.
 
@@ -210,7 +214,7 @@ def simulate_events(
         first_event: number of the first event.
         detector: its numbers.
         pileup: what is laid over the events.
-        objects_rng: random numbers of detector objects; None makes none.
+        maker: of detector objects; None makes none.
 
     Returns:
         The jets with hits, candidates and truth.
@@ -221,11 +225,9 @@ def simulate_events(
     tracks = measure_tracks(rng, particles, vertex_z, detector)
     behind = pass_material(rng, particles, detector)
     deposits = impact_on_calorimeters(rng, behind, detector)
-    collisions, collision_of = CollisionPoints(np.arange(len(events)), vertex_z), particles.event
+    collisions = None
     if pileup is not None:
-        soft, soft_collisions, soft_collision_of = overlay(
-            pileup.rng, pileup.pool, len(events), pileup.mean, detector
-        )
+        soft, collisions = overlay(pileup.rng, pileup.pool, len(events), pileup.mean, detector)
         soft_tracks = measure_tracks(pileup.rng, soft, vertex_z, detector)
         soft_deposits = impact_on_calorimeters(
             pileup.rng, pass_material(pileup.rng, soft, detector), detector
@@ -234,8 +236,6 @@ def simulate_events(
         particles = join_particles(particles, soft, shift)
         tracks = joined([tracks, soft_tracks])
         deposits = join_deposits(deposits, soft_deposits, shift)
-        collisions = joined([collisions, CollisionPoints(soft_collisions.event, soft_collisions.z)])
-        collision_of = np.concatenate([collision_of, soft_collision_of + len(events)])
         behind = deposits.particles
     candidates = reconstruct(rng, particles, tracks, deposits, vertex_z, detector)
 
@@ -255,15 +255,13 @@ def simulate_events(
             jets = _without_pileup(jets, rho, process.radius)
     in_range = (jets.pt > low) & (jets.pt < high) & (np.abs(jets.eta) < process.max_eta)
     kept, truth = select_jets(process, source, events, jets)
-    if pileup is not None:
+    if collisions is not None:
         generated = generated_jets(hard, len(events), process.radius, GENERATED_SHARE * low)
         near = match_taus(jets, _as_objects(generated), process.match)
         if process.truth == "tau" and not source.label and process.subtract_pileup:
             kept &= near >= 0
         truth |= {
-            "n_pileup": np.bincount(soft_collisions.event, minlength=len(events))[jets.event].astype(
-                np.int16
-            ),
+            "n_pileup": np.bincount(collisions.event, minlength=len(events))[jets.event].astype(np.int16),
             "generated_pt": np.append(generated.pt, 0.0)[near].astype(np.float32),
         }
     rows = np.flatnonzero(in_range & kept)
@@ -289,17 +287,8 @@ def simulate_events(
     ieta, iphi = window_corner(kinematics["eta"], kinematics["phi"])
     hits = jet_hits(rng, len(events), jets, (ieta, iphi), track_columns, deposits, detector)  # type: ignore[arg-type]
     objects: dict[str, Ragged] = {}
-    if objects_rng is not None:
-        objects = detector_objects(
-            objects_rng,
-            jets,
-            joined([particles, legs]),
-            joined([tracks, leg_tracks]),
-            deposits,
-            collisions,
-            np.concatenate([collision_of, collision_of[legs.origin]]),
-            detector,
-        )
+    if maker is not None:
+        objects = detector_objects(maker, jets, particles, deposits, vertex_z, collisions, detector)
     if rho is not None:
         kinematics["rho"] = rho[jets.event].astype(np.float32)
     count = len(jets)

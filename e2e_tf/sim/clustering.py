@@ -76,6 +76,9 @@ def cluster_cells(
         width: σ of the Gaussian shower [cells].
         corners: whether a seed must also be above the neighbours at its corners.
         iterations: of sharing.
+
+    Returns:
+        One cluster for each seed, in the order of the seeds' keys, and the clusters of the cells.
     """
     beside = np.stack([_neighbours(grid, keys, *step) for step in (*_SIDES, *_CORNERS)])
     rivals = beside if corners else beside[: len(_SIDES)]

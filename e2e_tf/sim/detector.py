@@ -155,14 +155,11 @@ class Readout:
 
     Attributes:
         radius: objects up to this ΔR from the jet axis are kept.
+        reach: cells up to this distance in η and φ from an axis are read out, so that clusters are whole (chosen).
+        latest_ns: what reaches the ECAL later than this is not seen: one more bunch crossing (chosen).
         pixel_radii: of the layers of the barrel (detector paper).
         pixel_half_length: of these layers (detector paper).
         pixel_efficiency: of a layer (tracking paper: above 99 %).
-        hits_eta, hits: layers that a track from the beam crosses, by |η| (chosen, near the detector paper's three
-            pixel and ten or more strip layers).
-        hit_efficiency: of a layer (tracking paper: above 99 % for good modules; chosen, dead ones included).
-        vertex_resolution_cm: along the beam, a / √(number of tracks) (chosen: 20 µm for 50 tracks, near the
-            tracking paper's figures).
         depth_edges: ends of the depth segments of HCAL towers in interaction lengths from its face, the last
             open; near the segmentation of the HCAL report (layers 1, 2 to 4, 5 to 9, 10 to 17).
         depth_threshold: lowest energy of a segment [GeV], as CMS's particle flow takes them in Run 3.
@@ -172,13 +169,11 @@ class Readout:
     """
 
     radius: float = 0.5
+    reach: float = 0.75
+    latest_ns: float = 25.0
     pixel_radii: tuple[float, ...] = (0.044, 0.073, 0.102)
     pixel_half_length: float = 0.265
     pixel_efficiency: float = 0.99
-    hits_eta: tuple[float, ...] = (0.0, 0.9, 1.6, 2.5)
-    hits: tuple[float, ...] = (13.0, 15.0, 16.0, 12.0)
-    hit_efficiency: float = 0.97
-    vertex_resolution_cm: float = 0.014
     depth_edges: tuple[float, ...] = (0.4, 1.4, 3.1)
     depth_threshold: tuple[float, ...] = (0.1, 0.2, 0.3, 0.3)
     shower_depth: tuple[float, float] = (1.5, 0.40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from e2e_tf.sim.measurement import Measured, measure
 from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pileup import Collisions, Pool, placed_rows, turned
 
-__all__ = ["FlownPool", "fly_pool", "place_arriving", "place_tracks"]
+__all__ = ["FlownPool", "flown_pool", "fly_pool", "place_arriving", "place_tracks"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,21 @@ def fly_pool(rng: np.random.Generator, pool: Pool, detector: Detector = CMS) -> 
         tracks,
         np.searchsorted(tracks.event, numbers),
     )
+
+
+def flown_pool(seed: int, pool: Pool, detector: Detector = CMS) -> FlownPool:
+    """The pool of a sample behind the tracker; the same seed and pool give the same.
+
+    Args:
+        seed: of the sample.
+        pool: its minimum-bias events.
+        detector: its numbers.
+
+    Returns:
+        As :func:`fly_pool`.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"pool behind the tracker"),))
+    return fly_pool(np.random.default_rng(sequence), pool, detector)
 
 
 def place_arriving(collisions: Collisions, flown: FlownPool) -> Particles:

@@ -97,13 +97,20 @@ CRYSTAL_GRID = Grid(1)
 TOWER_GRID = Grid(TOWER)
 
 
-def near_windows(event: np.ndarray, eta: np.ndarray, phi: np.ndarray, jets: ReconstructedJets) -> np.ndarray:
+def near_windows(
+    event: np.ndarray,
+    eta: np.ndarray,
+    phi: np.ndarray,
+    jets: ReconstructedJets,
+    reach: float = _WINDOW_REACH,
+) -> np.ndarray:
     """bool (n,): points in or near the window of any jet of their event.
 
     Args:
         event: int64 (n,), of the points.
         eta, phi: float64 (n,), their directions [rad].
         jets: by rising event.
+        reach: largest distance in η and in φ from the axis [rad].
 
     Returns:
         bool (n,).
@@ -112,9 +119,8 @@ def near_windows(event: np.ndarray, eta: np.ndarray, phi: np.ndarray, jets: Reco
     counts = np.searchsorted(jets.event, event, side="right") - first
     point = np.repeat(np.arange(len(event)), counts)
     jet = ranges(first, counts)
-    close = (np.abs(eta[point] - jets.eta[jet]) < _WINDOW_REACH) & (
-        np.abs(delta_phi(phi[point], jets.phi[jet])) < _WINDOW_REACH
-    )
+    close = np.abs(eta[point] - jets.eta[jet]) < reach
+    close &= np.abs(delta_phi(phi[point], jets.phi[jet])) < reach
     return np.bincount(point[close], minlength=len(event)) > 0
 
 

@@ -10,8 +10,9 @@ from e2e_tf.data.objects import OBJECTS
 from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
-from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects, VertexObjects
+from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects
 from e2e_tf.sim.precision import round_mantissa
+from e2e_tf.sim.vertices import Vertices
 
 __all__ = ["around", "candidates_of_jets", "objects_of_jets", "pairs_of_jets"]
 
@@ -66,6 +67,9 @@ def candidates_of_jets(
         jets: the jets.
         radius: largest ΔR from the axis.
         origin: int8 (candidates,), the column ``from_pv``; None leaves it out.
+
+    Returns:
+        The columns of a file.
     """
     first = np.searchsorted(candidates.event, jets.event)
     counts = np.searchsorted(candidates.event, jets.event, side="right") - first
@@ -97,14 +101,15 @@ def objects_of_jets(
     crystals: Crystals,
     segments: Segments,
     pixels: PixelClusters,
-    vertices: VertexObjects,
+    vertices: Vertices,
     radius: float,
 ) -> dict[str, Ragged]:
     """The columns of every kind; tracks and calorimeters by falling transverse momentum.
 
     Args:
         jets: the jets, by rising event.
-        tracks, crystals, segments, pixels, vertices: of all their events.
+        tracks, crystals, segments, pixels: of all their events.
+        vertices: of the events from 0 on, the chosen one of each first.
         radius: objects up to this ΔR from the axis are kept; of a track its direction or its place at the ECAL
             counts. A jet has all vertices of its event.
 
@@ -167,8 +172,9 @@ def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row
     return _ragged("pixel", columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet)), len(jets))
 
 
-def _vertices(vertices: VertexObjects, jets: ReconstructedJets) -> Ragged:
+def _vertices(vertices: Vertices, jets: ReconstructedJets) -> Ragged:
     jet, row = pairs_of_jets(vertices.event, jets)
     own = vertices.take(row)
-    columns = {"z": own.z, "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}
+    chosen = vertices.z[vertices.chosen]  # one of every event
+    columns = {"z": own.z - chosen[own.event], "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}
     return _ragged("vertex", columns, jet, np.arange(len(jet)), len(jets))

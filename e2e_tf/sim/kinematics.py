@@ -50,11 +50,14 @@ def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def sums(index: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """float64 (count,): sums of the values of each index; ``np.bincount`` gives integers where there are none.
+    """Sums of the values of each index.
 
     Args:
         index: int (n,), below ``count``.
         values: float (n,).
         count: of the sums.
+
+    Returns:
+        float64 (count,), also where there is nothing to add, of which ``np.bincount`` makes integers.
     """
     return np.bincount(index, values, minlength=count).astype(np.float64, copy=False)

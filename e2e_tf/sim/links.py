@@ -52,6 +52,9 @@ def link_tracks(
         vertex_z: float64 (events,), z of the chosen vertices [m].
         detector: size of the HCAL.
         numbers: how far from the track bremsstrahlung may be.
+
+    Returns:
+        The nearest partners of both sides.
     """
     start = np.zeros((len(tracks), 3))
     start[:, 2] = np.clip(vertex_z[tracks.event] + tracks.dz / 100, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Detector objects of whole events: tracks, crystals, towers, pixel clusters and vertices, before jets are known."""
+"""Detector objects of whole events, before jets are known: tracks, crystals, towers and pixel clusters."""
 
 from __future__ import annotations
 
@@ -6,64 +6,58 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2e_tf.sim.table import Table
+from e2e_tf.sim.detector import CMS, Detector
+from e2e_tf.sim.flight import CONVERSION, PRIMARY, RADIATION
+from e2e_tf.sim.particles import Particles
+from e2e_tf.sim.table import Table, columns_of
+from e2e_tf.sim.tracking import RecoTracks, face_of_tracks
+from e2e_tf.sim.vertices import Vertices
 
-__all__ = ["Crystals", "PixelClusters", "Segments", "TrackObjects", "VertexObjects"]
+__all__ = ["Crystals", "PixelClusters", "Segments", "TrackObjects", "track_objects"]
 
 
 @dataclass(frozen=True)
-class TrackObjects(Table):
-    """Reconstructed tracks of several events.
+class TrackObjects(RecoTracks):
+    """Reconstructed tracks with what the calorimeters and identification ask of them.
 
     Attributes:
-        event: int64 (n,).
-        pt, eta, phi: float64 (n,) at the point of closest approach [GeV, rad].
-        charge: int8 (n,), in units of e.
-        d0, dz: float64 (n,), impact parameters to the chosen vertex [cm], CMS signs (d0 = (−x py + y px) / pT).
-        d0_error, dz_error: float64 (n,) [cm].
-        chi2: float64 (n,), of the fit, per degree of freedom.
-        n_hits, n_pixel_hits: int8 (n,), all hits of the track, and those in the pixel detector.
-        from_pv: int8 (n,), 1 where the chosen vertex is the nearest of the event's along the beam, else 0.
         eta_face, phi_face: float64 (n,), where the track's helix meets the ECAL, seen from the detector's centre
             [rad]; the direction itself where it does not.
-        origin: int64 (n,), row of the particle that left most of the hits; −1 for a fake track.
-        pdg_id: int32 (n,), of that particle, 0 for a fake track.
+        pdg_id: int32 (n,), of the particle that left the hits, 0 for a fake track.
     """
 
-    event: np.ndarray
-    pt: np.ndarray
-    eta: np.ndarray
-    phi: np.ndarray
-    charge: np.ndarray
-    d0: np.ndarray
-    dz: np.ndarray
-    d0_error: np.ndarray
-    dz_error: np.ndarray
-    chi2: np.ndarray
-    n_hits: np.ndarray
-    n_pixel_hits: np.ndarray
-    from_pv: np.ndarray
     eta_face: np.ndarray
     phi_face: np.ndarray
-    origin: np.ndarray
     pdg_id: np.ndarray
 
 
-@dataclass(frozen=True)
-class VertexObjects(Table):
-    """Reconstructed vertices of several events, by rising event, the chosen one of each event first.
+def track_objects(
+    tracks: RecoTracks, vertices: Vertices, particles: Particles, detector: Detector = CMS
+) -> TrackObjects:
+    """Tracks with their place at the ECAL and the kind of particle behind them.
 
-    Attributes:
-        event: int64 (n,).
-        z: float64 (n,), along the beam, relative to the event's chosen vertex [cm].
-        sum_pt2: float64 (n,), of its tracks [GeV²].
-        n_tracks: int16 (n,).
+    Args:
+        tracks: of several events; ``origin`` points to rows of ``particles``.
+        vertices: of the same events.
+        particles: generated ones.
+        detector: size of the ECAL.
+
+    Returns:
+        The same tracks. What a conversion makes is an electron; what decays and nuclear interactions make counts as a
+        hadron.
     """
-
-    event: np.ndarray
-    z: np.ndarray
-    sum_pt2: np.ndarray
-    n_tracks: np.ndarray
+    face = face_of_tracks(tracks, vertices, detector)
+    generated = np.append(particles.pdg_id, 0)[tracks.origin]
+    electron = np.isin(tracks.process, (CONVERSION, RADIATION))
+    kind = np.select(
+        [tracks.origin < 0, tracks.process == PRIMARY, electron], [0, generated, 11], 211
+    ).astype(np.int32)
+    return TrackObjects(
+        **columns_of(tracks),
+        eta_face=np.where(face.reached, face.eta, tracks.eta),
+        phi_face=np.where(face.reached, face.phi, tracks.phi),
+        pdg_id=kind,
+    )
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,15 @@ def particle_flow(
 def cluster_calorimeters(
     crystals: Crystals, segments: Segments, detector: Detector = CMS, numbers: ParticleFlow = PARTICLE_FLOW
 ) -> tuple[Clustered, Clustered]:
-    """Clusters of the ECAL, and of the towers of the HCAL, all depths together; energies make up for thresholds.
+    """Clusters of the calorimeters, with energies that make up for the cells' thresholds.
 
     Args:
         crystals, segments: of several events.
         detector: where the endcaps begin.
         numbers: seeds and widths.
+
+    Returns:
+        Those of the ECAL, and those of the HCAL's towers, all depths together.
     """
     endcap = np.abs(crystals.eta) > detector.ecal_barrel_eta
     in_energy = np.where(endcap, numbers.ecal_seed[1], numbers.ecal_seed[0])
@@ -123,7 +126,7 @@ def identify(
     links: Links,
     numbers: ParticleFlow = PARTICLE_FLOW,
 ) -> np.ndarray:
-    """int16 (tracks,): 13, 11 or 211, with the efficiencies and mistakes of muon and electron identification.
+    """Kinds of tracks, with the efficiencies and mistakes of muon and electron identification.
 
     Args:
         rng: random numbers of the objects.
@@ -131,6 +134,9 @@ def identify(
         ecal, hcal: clusters.
         links: of the tracks to them.
         numbers: efficiencies and probabilities of mistakes.
+
+    Returns:
+        int16 (tracks,), 13, 11 or 211.
     """
     truth = np.abs(tracks.pdg_id)
     chance = rng.random(len(tracks))

@@ -20,7 +20,6 @@ from e2e_tf.sim.table import Table, columns_of, joined
 
 __all__ = [
     "POOL_EVENTS",
-    "CollisionPoints",
     "Collisions",
     "Pool",
     "density",
@@ -58,19 +57,6 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
-
-
-@dataclass(frozen=True)
-class CollisionPoints(Table):
-    """Where collisions happen.
-
-    Attributes:
-        event: int64 (n,).
-        z: float64 (n,), along the beam [m].
-    """
-
-    event: np.ndarray
-    z: np.ndarray
 
 
 @lru_cache(maxsize=1)
@@ -226,7 +212,7 @@ def place(collisions: Collisions, pool: Pool) -> Particles:
 
 def overlay(
     rng: np.random.Generator, pool: Pool, events: int, mean: float, detector: Detector = CMS
-) -> tuple[Particles, Collisions, np.ndarray]:
+) -> tuple[Particles, Collisions]:
     """Pileup particles of some events.
 
     Args:
@@ -237,12 +223,10 @@ def overlay(
         detector: its luminous region.
 
     Returns:
-        The particles, each collision at its own z; the collisions, by rising event; and int64 (particles,) the
-        collision that each particle comes from.
+        The particles, each collision at its own z, and the collisions.
     """
     collisions = draw_collisions(rng, pool, events, mean, detector)
-    _, of = placed_rows(collisions, pool.offsets)
-    return place(collisions, pool), collisions, of
+    return place(collisions, pool), collisions
 
 
 def join_particles(first: Particles, second: Particles, shift: int) -> Particles:

@@ -9,10 +9,14 @@ from typing import Any
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import BATCH_EVENTS, CHUNK_JETS, GENERATED_SHARE
-from e2e_tf.sim.detector import DETECTORS, READOUT
+from e2e_tf.sim.detector import DETECTORS, PARTICLE_FLOW, READOUT
+from e2e_tf.sim.interactions import NUCLEAR
+from e2e_tf.sim.measurement import TRACKING
 from e2e_tf.sim.pileup import MAX_DZ_CM, POOL_EVENTS
 from e2e_tf.sim.precision import MANTISSA_BITS
 from e2e_tf.sim.pythia import PROCESSES, Process, Source
+from e2e_tf.sim.tracking import FAKES
+from e2e_tf.sim.vertices import VERTEXING
 from e2e_tf.version import __version__
 
 __all__ = ["EXTRA", "sample_provenance"]
@@ -63,7 +67,9 @@ def sample_provenance(
             "generated_share": GENERATED_SHARE,
         }
     if objects:
-        settings["objects"] = _plain(asdict(READOUT))
+        numbers = {"readout": READOUT, "particle_flow": PARTICLE_FLOW, "tracking": TRACKING, "fakes": FAKES}
+        numbers |= {"vertexing": VERTEXING, "nuclear": NUCLEAR}
+        settings["objects"] = {name: _plain(asdict(values)) for name, values in numbers.items()}
     libraries = ("numpy", "scipy", "h5py") if gun else (*EXTRA, "numpy", "scipy", "h5py")
     return {
         "process": process,

@@ -44,6 +44,7 @@ def read_crystals(
     deposits: Deposits,
     arrival: np.ndarray,
     detector: Detector,
+    readout: Readout = READOUT,
 ) -> Crystals:
     """Crystals above threshold around jets: energies summed over all showers, times weighted by energy.
 
@@ -52,13 +53,15 @@ def read_crystals(
         events: number of events.
         jets: by rising event; what is far from all of them is left out.
         deposits: of all particles.
-        arrival: float64 (n,), when each particle arrives [ns].
+        arrival: float64 (n,), when each particle arrives [ns]; what comes too late is not seen.
         detector: its numbers.
+        readout: numbers of the objects.
 
     Returns:
         The crystals of all events.
     """
-    rows = _near(deposits.ecal, 0.02, deposits, deposits.ecal_face.eta, deposits.ecal_face.phi, jets)
+    in_time = np.where(arrival < readout.latest_ns, deposits.ecal, 0.0)
+    rows = _near(in_time, 0.02, deposits, deposits.ecal_face.eta, deposits.ecal_face.phi, jets, readout)
     electromagnetic = np.isin(np.abs(deposits.particles.pdg_id[rows]), (11, 13, 22))
     keys, energy, moments = collect(
         CRYSTAL_GRID,
@@ -109,7 +112,7 @@ def read_towers(
     Returns:
         The segments of all events.
     """
-    rows = _near(deposits.hcal, 0.05, deposits, deposits.hcal_face.eta, deposits.hcal_face.phi, jets)
+    rows = _near(deposits.hcal, 0.05, deposits, deposits.hcal_face.eta, deposits.hcal_face.phi, jets, readout)
     muon = np.abs(deposits.particles.pdg_id[rows]) == 13
     shares = depth_shares(rng, deposits.ecal[rows], deposits.hcal[rows], muon, readout)
     keys, energy, moments = collect(
@@ -180,9 +183,10 @@ def _near(
     eta: np.ndarray,
     phi: np.ndarray,
     jets: ReconstructedJets,
+    readout: Readout,
 ) -> np.ndarray:
     rows = np.flatnonzero(energy > least)
-    return rows[near_windows(deposits.particles.event[rows], eta[rows], phi[rows], jets)]
+    return rows[near_windows(deposits.particles.event[rows], eta[rows], phi[rows], jets, readout.reach)]
 
 
 def _mean(keys: np.ndarray, energy: np.ndarray, moment: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import Chunk, plan, simulate_chunk
 from e2e_tf.sim.detector import DETECTORS
+from e2e_tf.sim.flown import FlownPool, flown_pool
 from e2e_tf.sim.order import alternating, in_random_pairs, renumbered
 from e2e_tf.sim.pieces import load_columns, pack, save_columns, unpack
 from e2e_tf.sim.pileup import POOL_EVENTS, Pool, minimum_bias, pool_columns, pool_of_columns
@@ -164,7 +165,9 @@ def _make(chunk: Chunk, folder: Path) -> None:
             chunk.seed, chunk.source, chunk.number, chunk.jets, DETECTORS[chunk.detector]
         )
     else:
-        columns = pack(simulate_chunk(chunk, _pool(folder / _POOL, chunk.seed) if chunk.pileup else None))
+        pool = _pool(folder / _POOL, chunk.seed) if chunk.pileup else None
+        flown = _flown(folder / _POOL, chunk.seed, chunk.detector) if pool and chunk.objects else None
+        columns = pack(simulate_chunk(chunk, pool, flown))
     with new_file(_part_of(folder, chunk), force=True) as part:
         save_columns(part, columns)
 
@@ -173,3 +176,9 @@ def _make(chunk: Chunk, folder: Path) -> None:
 def _pool(path: Path, seed: int) -> Pool:
     """The kept pool; the seed tells pools of one path apart."""
     return pool_of_columns(load_columns(path))
+
+
+@lru_cache(maxsize=1)
+def _flown(path: Path, seed: int, detector: str) -> FlownPool:
+    """The kept pool behind the tracker."""
+    return flown_pool(seed, _pool(path, seed), DETECTORS[detector])

@@ -15,7 +15,7 @@ from e2e_tf.errors import InputError
 
 
 def test_the_schema_is_complete():
-    assert list(OBJECTS) == ["track", "ecal", "hcal", "pixel", "vertex"]
+    assert list(OBJECTS) == ["track", "ecal", "hcal", "pixel", "vertex", "candidate"]
     track = [column.name for column in OBJECTS["track"]]
     assert track[:6] == ["pt", "deta", "dphi", "deta_face", "dphi_face", "charge"]
     assert track[6:10] == ["d0", "dz", "d0_error", "dz_error"]
@@ -40,7 +40,7 @@ def test_columns_that_only_some_have_may_be_absent(make_jets, tmp_path):
 
 def test_an_unknown_kind_is_refused(make_jets):
     jets = make_jets(5)
-    message = "objects must be of the kinds track, ecal, hcal, pixel, vertex, not 'muon'"
+    message = "objects must be of the kinds track, ecal, hcal, pixel, vertex, candidate, not 'muon'"
     with pytest.raises(InputError, match=re.escape(message)):
         replace(jets, objects={"muon": jets.objects["track"]})
 

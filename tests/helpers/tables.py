@@ -19,7 +19,7 @@ Cell = tuple[int, int, int, float]
 
 def nothing(table: type[Rows]) -> Rows:
     """A table without rows."""
-    whole = {"event", "key", "origin", "charge", "pdg_id", "from_pv", "depth", "layer", "n_tracks"}
+    whole = {"event", "key", "origin", "charge", "pdg_id", "from_pv", "depth", "layer", "process"}
     columns = {
         field.name: np.zeros(0, np.int64 if field.name in whole else np.float64) for field in fields(table)
     }  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def pool() -> Pool:
 
 def test_collisions_are_poisson_turned_and_mirrored(pool: Pool):
     events, mean = 4000, 6.0
-    particles, collisions, _ = overlay(np.random.default_rng(0), pool, events, mean)
+    particles, collisions = overlay(np.random.default_rng(0), pool, events, mean)
     number = np.bincount(collisions.event, minlength=events)
     assert number.mean() == pytest.approx(mean, abs=0.12)
     assert number.var() == pytest.approx(mean, abs=0.5)
@@ -57,7 +57,8 @@ def test_collisions_are_poisson_turned_and_mirrored(pool: Pool):
 
 
 def test_particles_of_a_collision_share_a_vertex(pool: Pool):
-    particles, collisions, collision = overlay(np.random.default_rng(1), pool, 50, 1.0)
+    particles, collisions = overlay(np.random.default_rng(1), pool, 50, 1.0)
+    _, collision = placed_rows(collisions, pool.offsets)
     z = particles.vertex[:, 2]
     np.testing.assert_array_equal(collisions.event[collision], particles.event)
     assert (np.diff(collisions.event) >= 0).all()

@@ -106,8 +106,8 @@ def test_a_file_with_pileup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     assert_same_jets(read_jets(path), jets)
     assert [p.name for p in tmp_path.iterdir()] == ["pileup.h5"]
     assert jets.attributes["command"].endswith("--seed 5 --pileup 3 --detector cms2012 --objects -o tau.h5")
-    assert jets.attributes["settings"]["objects"]["radius"] == 0.5
-    assert list(jets.objects) == ["track", "ecal", "hcal", "pixel", "vertex"]
+    assert jets.attributes["settings"]["objects"]["readout"]["radius"] == 0.5
+    assert list(jets.objects) == ["track", "ecal", "hcal", "pixel", "vertex", "candidate"]
     assert jets.attributes["settings"]["pileup"]["pool_events"] == 6
     assert jets.attributes["settings"]["detector"]["mip_probability"] == 0.40
     assert jets.label.reshape(-1, 2).sum(1).tolist() == [1, 1]
