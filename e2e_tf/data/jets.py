@@ -126,7 +126,8 @@ class Jets(Sample):
             the jet axis, and more by name.
         attributes: settings and provenance (JSON values).
         objects: what the detector measured around the jet, by kind (``track``, ``ecal``, ``hcal``, ``pixel``,
-            ``vertex``), and ``candidate``, what particle flow makes of it, with the columns of :data:`e2e_tf.data.objects.OBJECTS`.
+            ``vertex``), and ``candidate``, what particle flow makes of it, with the columns of
+            :data:`e2e_tf.data.objects.OBJECTS`.
     """
 
     ONE: ClassVar[str] = "jet"
