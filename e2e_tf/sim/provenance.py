@@ -67,7 +67,12 @@ def sample_provenance(
             "generated_share": GENERATED_SHARE,
         }
     if objects:
-        numbers = {"readout": READOUT, "particle_flow": PARTICLE_FLOW, "tracking": TRACKING, "fakes": FAKES}
+        numbers: dict[str, Any] = {
+            "readout": READOUT,
+            "particle_flow": PARTICLE_FLOW,
+            "tracking": TRACKING,
+            "fakes": FAKES,
+        }
         numbers |= {"vertexing": VERTEXING, "nuclear": NUCLEAR}
         settings["objects"] = {name: _plain(asdict(values)) for name, values in numbers.items()}
     libraries = ("numpy", "scipy", "h5py") if gun else (*EXTRA, "numpy", "scipy", "h5py")
