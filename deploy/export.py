@@ -185,7 +185,7 @@ def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) 
         if graphs
         else None,
         "limits": {
-            "max_nodes": preprocess.max_nodes or None,
+            "max_nodes": preprocess.limit or None,
             "repeated_edges": exported.interface == "edges" and target.opset >= 16,
         },
         "inputs": [info.to_dict() for info in exported.inputs],

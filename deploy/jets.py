@@ -13,18 +13,21 @@ from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.errors import InputError
-from e2e_tf.graph import WRAPPED, GraphBatch, build_edges, edges_per_graph
+from e2e_tf.graph import KINDS, WRAPPED, GraphBatch, build_edges, edges_per_graph
 
 __all__ = ["adversarial_batches", "adversarial_jets", "link", "random_batch"]
 
 
-def link(preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def link(
+    preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray, kind: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The edges of a bundle's graph, built from what its ``padded`` interface is fed.
 
     Args:
         preprocess: of the bundle.
         points: float32 (n, D), the columns named by ``preprocess.space.columns``.
         n_node: int32 (B,), nodes of each graph.
+        kind: integers (n,), the kind of each detector object, for rules that look at it.
 
     Returns:
         ``(senders, receivers)``, int32 (n_edges,), sorted by receiver, then sender.
@@ -41,7 +44,7 @@ def link(preprocess: Preprocess, points: np.ndarray, n_node: np.ndarray) -> tupl
             raise InputError(f"the rule {rule} needs {wanted} as coordinates, not {', '.join(space.columns)}")
     if space.on_lattice:
         return build_edges(preprocess.spec, n_node, lattice=points.astype(np.int32))
-    return build_edges(preprocess.spec, n_node, points=points, period=space.periods(space.columns))
+    return build_edges(preprocess.spec, n_node, points=points, period=space.periods(space.columns), kind=kind)
 
 
 def random_batch(
@@ -73,7 +76,8 @@ def random_batch(
     where = [_points(preprocess, int(n), rng, points) for n in n_node]
     dimensions = len(preprocess.space.columns)
     position = np.concatenate([*where, np.zeros((0, dimensions), np.float32)]).astype(np.float32)
-    senders, receivers = link(preprocess, position, n_node)
+    kind = rng.integers(0, len(KINDS), len(position)) if preprocess.spec.between else None
+    senders, receivers = link(preprocess, position, n_node, kind)
     jet = preprocess.jet_features
     graphs = GraphBatch(
         x=_features(preprocess.node_features, int(n_node.sum()), rng, features),
@@ -142,7 +146,7 @@ def adversarial_batches(preprocess: Preprocess, rng: np.random.Generator) -> Ite
     Yields:
         Pairs of a name and a :class:`JetBatch`.
     """
-    limit, k = preprocess.max_nodes or 120, max(1, preprocess.spec.k)
+    limit, k = preprocess.limit or 120, max(1, preprocess.spec.k)
     sizes = {
         "no nodes": [0],
         "only empty jets": [0, 0, 0],
@@ -183,7 +187,7 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
         ``min(real, len(jets)) + 35`` jets.
     """
     k = max(1, preprocess.spec.k)
-    limit = preprocess.max_nodes or 120
+    limit = preprocess.limit or 120
     kinds = ("ordinary", "one place", "no energy", "no numbers", "not wrapped")
     sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(kinds))
     kind = np.repeat(kinds, len(sizes) // len(kinds))

@@ -51,7 +51,7 @@ def padded_rules(preprocess: Preprocess) -> list[tuple[str, float]]:
             f"the padded interface builds {', '.join(PADDED_RULES)} inside; the graph {preprocess.edges} of "
             f"{preprocess.nodes} also needs {', '.join(outside)}, use the edges interface"
         )
-    if preprocess.max_nodes < 1:
+    if preprocess.limit < 1:
         raise InputError(
             "the padded interface needs a limit on the nodes of a jet; train with graph.max_nodes, for example 50"
         )
@@ -248,7 +248,7 @@ def padded_preprocess(preprocess: Preprocess) -> dict[str, Any]:
         What can be written as JSON, by name.
     """
     document = preprocess.to_dict()
-    limits = {"min_length": 1, "max_length": preprocess.max_nodes}
+    limits = {"min_length": 1, "max_length": preprocess.limit}
     points: dict[str, Any] = {}
     names = preprocess.space.columns
     for name, bound in zip(names, preprocess.space.bounds(names), strict=True):

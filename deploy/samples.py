@@ -62,7 +62,7 @@ def graph_batches(
     rng = np.random.default_rng(seed)
     for _, batch in adversarial_batches(preprocess, rng):
         yield batch
-    limit = preprocess.max_nodes or MAX_NODES
+    limit = preprocess.limit or MAX_NODES
     done = 0
     while done < jets:
         count = min(int(rng.choice([1, 7, 64])), jets - done)
@@ -85,7 +85,7 @@ def sized_batches(preprocess: Preprocess, sizes: Sequence[Sequence[int]], seed: 
         One batch for each entry of ``sizes``.
     """
     rng = np.random.default_rng(seed)
-    limit = preprocess.max_nodes or MAX_NODES
+    limit = preprocess.limit or MAX_NODES
     return [random_batch(preprocess, np.minimum(np.array(n), limit), rng) for n in sizes]
 
 

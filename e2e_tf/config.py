@@ -6,7 +6,7 @@ import os
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -82,12 +82,12 @@ class DataConfig(_Section):
 class GraphConfig(_Section):
     """How a jet becomes a graph; see :class:`e2e_tf.data.graphs.GraphRecipe`."""
 
-    nodes: Literal["hits", "candidates", "pixels"] = "hits"
+    nodes: Literal["hits", "candidates", "detector", "pixels"] = "hits"
     edges: str = "knn:8+delaunay"
     node_features: tuple[str, ...] = ()
     jet_features: tuple[str, ...] = ("pt", "mass")
     coordinates: tuple[str, ...] = ()
-    max_nodes: int = Field(0, ge=0)
+    max_nodes: Annotated[int, Field(ge=0)] | dict[str, int] = 0
 
     @cached_property
     def recipe(self) -> GraphRecipe:

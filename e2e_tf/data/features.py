@@ -31,9 +31,11 @@ __all__ = [
     "PlacedNodes",
     "Quantity",
     "feature_names",
+    "fraction_of_jet",
     "from_axis",
     "pixel_table",
     "select_features",
+    "significance",
     "transformed",
 ]
 
@@ -123,13 +125,28 @@ class Quantity:
 # --- candidates
 
 
-def _fraction(pt: np.ndarray, jet_pt: np.ndarray) -> np.ndarray:
-    """pT over the jet's pT, which counts as at least 1e-6 GeV."""
+def fraction_of_jet(pt: np.ndarray, jet_pt: np.ndarray) -> np.ndarray:
+    """pT over the jet's pT, which counts as at least 1e-6 GeV.
+
+    Args:
+        pt: float32 (n,) [GeV].
+        jet_pt: float32 (n,) [GeV], of the jet of each.
+
+    Returns:
+        float32 (n,).
+    """
     return pt / np.maximum(jet_pt, np.float32(1e-6))
 
 
-def _significance(value: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """``value / error``, 0 where there is no positive uncertainty."""
+def significance(value: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """``value / error``, 0 where there is no positive uncertainty.
+
+    Args:
+        value, error: float32 (n,), in one unit.
+
+    Returns:
+        float32 (n,).
+    """
     with np.errstate(invalid="ignore"):  # infinite over infinite is not known
         found = value / np.where(error > 0, error, np.float32(1))
     return np.where(error > 0, found, np.float32(0))
@@ -151,14 +168,17 @@ def _impact_significance(name: str) -> Quantity:
     feature = Feature(
         f"{name}_significance", "", f"{name} over its uncertainty, 0 for neutrals", "signed_log1p"
     )
-    return Quantity(feature, _significance, (name, f"{name}_error"), uses_up=(f"{name}_error",))
+    return Quantity(feature, significance, (name, f"{name}_error"), uses_up=(f"{name}_error",))
 
 
 CANDIDATES: tuple[Quantity, ...] = (
     Quantity(Feature("pt", "GeV", "transverse momentum", "log")),
     Quantity(Feature("energy", "GeV", "energy", "log")),
     Quantity(
-        Feature("pt_fraction", "", "pT over the jet's pT", "log"), _fraction, ("pt",), jet_sources=("pt",)
+        Feature("pt_fraction", "", "pT over the jet's pT", "log"),
+        fraction_of_jet,
+        ("pt",),
+        jet_sources=("pt",),
     ),
     Quantity(Feature("deta", "rad", "η relative to the jet axis")),
     Quantity(Feature("dphi", "rad", "φ relative to the jet axis, wrapped")),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from e2e_tf.data.detector_features import DETECTOR_FEATURES, detector_quantities, node_kinds
 from e2e_tf.data.features import (
     CANDIDATE_FEATURES,
     HIT_ENERGIES,
@@ -22,7 +23,7 @@ from e2e_tf.data.features import (
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.preprocess import Normalisation, Preprocess, check_limits, node_limit
 from e2e_tf.data.quantities import (
     candidate_momenta,
     candidate_quantities,
@@ -57,14 +58,16 @@ class GraphRecipe:
     """How jets become graphs.
 
     Attributes:
-        nodes: ``hits`` (one node per crystal with a signal), ``candidates``, or ``pixels`` of images that are
-            not on the detector grid.
+        nodes: ``hits`` (one node per crystal with a signal), ``candidates``, ``detector`` (one node per track,
+            crystal, tower and cluster of pixels), or ``pixels`` of images that are not on the detector grid.
         edges: the graph, such as ``knn:8+delaunay`` (see :meth:`e2e_tf.graph.GraphSpec.parse`).
         node_features: raw names of the node features in order; empty for all that the sample has.
         jet_features: raw names of the graph-level inputs in order; may be empty.
         coordinates: raw node quantities to build the graph in; empty for the position in η and φ, of hits and
             pixels as row and column. Those called ``phi`` or ``dphi`` wrap at 2π.
-        max_nodes: keep this many leading nodes (energy of hits, pT of candidates) of a jet; 0 keeps all.
+        max_nodes: keep this many leading nodes (energy of hits, pT of candidates) of a jet; 0 keeps all. Of detector
+            objects also a table, ``{"track": 32, "ecal": 64}``: only the kinds in it become nodes, each with its own
+            limit. :attr:`limit` is that of a whole jet.
     """
 
     nodes: str = "hits"
@@ -72,14 +75,18 @@ class GraphRecipe:
     node_features: tuple[str, ...] = ()
     jet_features: tuple[str, ...] = ("pt", "mass")
     coordinates: tuple[str, ...] = ()
-    max_nodes: int = 0
+    max_nodes: int | Mapping[str, int] = 0
 
     def __post_init__(self) -> None:
-        if self.nodes not in ("hits", "candidates", "pixels"):
-            raise InputError(f"nodes must be 'hits', 'candidates' or 'pixels', not {self.nodes!r}")
-        if self.max_nodes < 0:
-            raise InputError(f"max_nodes must not be negative, it is {self.max_nodes}")
-        _ = self.spec  # refuses what cannot be read
+        if self.nodes not in ("hits", "candidates", "detector", "pixels"):
+            raise InputError(
+                f"nodes must be 'hits', 'candidates', 'detector' or 'pixels', not {self.nodes!r}"
+            )
+        check_limits(self.max_nodes, self.nodes)
+        if self.spec.between and self.nodes != "detector":  # refuses what cannot be read, too
+            raise InputError(
+                f"the rule {self.spec.between[0]} links kinds of detector objects; nodes are {self.nodes!r}"
+            )
 
     @cached_property
     def spec(self) -> GraphSpec:
@@ -90,6 +97,11 @@ class GraphRecipe:
     def space(self) -> NodeSpace:
         """The coordinates in which the nodes are compared."""
         return NodeSpace(self.nodes, self.coordinates)
+
+    @property
+    def limit(self) -> int:
+        """Nodes of a jet at the most, all kinds together; 0 for no limit."""
+        return node_limit(self.max_nodes)
 
     @classmethod
     def of(cls, preprocess: Preprocess) -> GraphRecipe:
@@ -248,7 +260,11 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     """
     lattice = p4 = None
     if (recipe.nodes == "pixels") == isinstance(jets, Jets):
-        have = "jets, whose nodes are hits or candidates" if isinstance(jets, Jets) else "images of pixels"
+        have = (
+            "jets, whose nodes are hits, candidates or detector"
+            if isinstance(jets, Jets)
+            else "images of pixels"
+        )
         raise InputError(f"nodes are {recipe.nodes!r}, but this sample has {have}")
     if not isinstance(jets, Jets):
         quantities, n_node, lattice = pixel_quantities(jets)
@@ -260,12 +276,18 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
         track, ecal, hcal = (quantities[name] for name in HIT_ENERGIES)
         weight = track + ecal + hcal
         p4 = hit_momenta(jets, quantities, n_node)
+    elif recipe.nodes == "detector":
+        limits = None if isinstance(recipe.max_nodes, int) else recipe.max_nodes
+        quantities, n_node = detector_quantities(jets, limits)
+        known = DETECTOR_FEATURES
+        weight = quantities.get("pt")
+        p4 = candidate_momenta(jets, quantities, n_node)
     else:
         quantities, n_node = candidate_quantities(jets)
         known = CANDIDATE_FEATURES
         weight = quantities.get("pt", quantities.get("ptrel"))
         p4 = candidate_momenta(jets, quantities, n_node)
-    if recipe.max_nodes and n_node.max(initial=0) > recipe.max_nodes:
+    if isinstance(recipe.max_nodes, int) and 0 < recipe.max_nodes < n_node.max(initial=0):
         if weight is None:
             raise InputError("max_nodes needs candidates with a column 'pt' to tell the leading ones")
         keep = _leading(weight, n_node, recipe.max_nodes)
@@ -324,7 +346,7 @@ def _linked(
     """Senders and receivers of the recipe's graph, in as many coordinates as the recipe names."""
     space = recipe.space
     names = space.measured
-    needs_points = {"radius"} if space.on_lattice else {"knn", "radius", "delaunay"}
+    needs_points = {"radius"} if space.on_lattice else {"knn", "radius", "delaunay", *recipe.spec.between}
     points = period = None
     if needs_points & set(recipe.spec.names):
         missing = [name for name in names if name not in quantities]
@@ -335,8 +357,15 @@ def _linked(
             )
         points = space.bounded(np.stack([quantities[name] for name in names], axis=1), names)
         period = space.periods(names)
+    kind = node_kinds(quantities) if recipe.nodes == "detector" else None
     return build_edges(
-        recipe.spec, n_node, points=points, period=period, lattice=lattice, on_lattice=space.on_lattice
+        recipe.spec,
+        n_node,
+        points=points,
+        period=period,
+        lattice=lattice,
+        on_lattice=space.on_lattice,
+        kind=kind,
     )
 
 

@@ -21,9 +21,9 @@ import numpy as np
 from e2e_tf.data.features import TRANSFORMS, Feature, feature_names
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
-from e2e_tf.graph import GraphSpec, NodeSpace
+from e2e_tf.graph import KINDS, GraphSpec, NodeSpace
 
-__all__ = ["Normalisation", "Preprocess", "read_preprocess"]
+__all__ = ["Normalisation", "Preprocess", "check_limits", "node_limit", "read_preprocess"]
 
 _HUGE = np.float32(1e32)  # beyond it a value counts as infinite, as in CMSSW's producers
 _CLAMP = 5.0
@@ -156,10 +156,11 @@ class Preprocess:
     """All that turns raw jets into a model's inputs.
 
     Attributes:
-        nodes: what a node is, ``hits``, ``candidates`` or ``pixels``.
+        nodes: what a node is, ``hits``, ``candidates``, ``detector`` or ``pixels``.
         edges: the graph, such as ``knn:8+delaunay``.
         coordinates: raw node quantities that the graph is built in; empty for the position in η and φ.
-        max_nodes: the leading nodes (by energy or pT) kept in a jet; 0 keeps all.
+        max_nodes: the leading nodes (by energy or pT) kept in a jet; 0 keeps all. Of detector objects also a number for
+            each kind that becomes nodes.
         node_features, jet_features: normalisation of the node and of the jet quantities (or None).
     """
 
@@ -168,7 +169,7 @@ class Preprocess:
     node_features: Normalisation
     jet_features: Normalisation | None = None
     coordinates: tuple[str, ...] = ()
-    max_nodes: int = 0
+    max_nodes: int | Mapping[str, int] = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -181,6 +182,11 @@ class Preprocess:
         """The coordinates in which the nodes are compared."""
         return NodeSpace(self.nodes, self.coordinates)
 
+    @property
+    def limit(self) -> int:
+        """Nodes of a jet at the most, all kinds together; 0 for no limit."""
+        return node_limit(self.max_nodes)
+
     def to_dict(self) -> dict[str, Any]:
         """The document of ``preprocess.json``.
 
@@ -188,7 +194,7 @@ class Preprocess:
             JSON values.
         """
         groups: dict[str, Any] = {
-            "x": {**self.node_features.to_dict(), "min_length": 0, "max_length": self.max_nodes}
+            "x": {**self.node_features.to_dict(), "min_length": 0, "max_length": self.limit}
         }
         if self.jet_features is not None:
             groups["u"] = {**self.jet_features.to_dict(), "var_length": 1}
@@ -200,7 +206,7 @@ class Preprocess:
                 "nodes": self.nodes,
                 "edges": self.edges,
                 "coordinates": list(self.coordinates),
-                "max_nodes": self.max_nodes,
+                "max_nodes": self.max_nodes if isinstance(self.max_nodes, int) else dict(self.max_nodes),
             },
             **({"extra": dict(self.extra)} if self.extra else {}),
         }
@@ -220,11 +226,14 @@ class Preprocess:
             KeyError: an entry is missing.
         """
         graph = document["graph"]
+        limits = graph["max_nodes"]
         return cls(
             nodes=graph["nodes"],
             edges=graph["edges"],
             coordinates=tuple(graph["coordinates"]),
-            max_nodes=int(graph["max_nodes"]),
+            max_nodes={kind: int(n) for kind, n in limits.items()}
+            if isinstance(limits, dict)
+            else int(limits),
             node_features=Normalisation.from_dict(document["x"]),
             jet_features=Normalisation.from_dict(document["u"]) if "u" in document else None,
             extra=document.get("extra", {}),
@@ -241,6 +250,49 @@ class Preprocess:
             InputError: ``path`` exists and ``force`` is false.
         """
         write_json(Path(path), self.to_dict(), force=force)
+
+
+def check_limits(max_nodes: int | Mapping[str, int], nodes: str) -> None:
+    """That ``max_nodes`` of a recipe is a number, or of detector objects a table of kinds and numbers.
+
+    Args:
+        max_nodes: as the configuration has it.
+        nodes: what a node is.
+
+    Raises:
+        InputError: it is not, or a number is negative.
+    """
+    if isinstance(max_nodes, int):
+        if max_nodes < 0:
+            raise InputError(f"max_nodes must not be negative, it is {max_nodes}")
+        return
+    if nodes != "detector":
+        raise InputError(
+            f"max_nodes must be a number where nodes are {nodes!r}, only detector objects have one for each kind; "
+            f"it is {dict(max_nodes)}"
+        )
+    wrong = [kind for kind in max_nodes if kind not in KINDS]
+    if wrong or not max_nodes:
+        raise InputError(f"max_nodes takes the kinds {', '.join(KINDS)}, not {', '.join(wrong) or 'none'}")
+    for kind, number in max_nodes.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise InputError(
+                f"max_nodes.{kind} must be a number of at least 0 (0 keeps all), it is {number!r}"
+            )
+
+
+def node_limit(max_nodes: int | Mapping[str, int]) -> int:
+    """Nodes of a jet at the most, all kinds together.
+
+    Args:
+        max_nodes: of a recipe.
+
+    Returns:
+        The number, 0 for no limit.
+    """
+    if isinstance(max_nodes, int):
+        return max_nodes
+    return sum(max_nodes.values()) if all(max_nodes.values()) else 0
 
 
 def read_preprocess(path: str | os.PathLike[str]) -> Preprocess:

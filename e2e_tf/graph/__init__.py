@@ -17,13 +17,14 @@ from e2e_tf.graph.knn import knn
 from e2e_tf.graph.laplacian import scaled_laplacian, scaled_laplacian_dense
 from e2e_tf.graph.parents import parent_daughter
 from e2e_tf.graph.radius import radius
-from e2e_tf.graph.spec import GraphSpec
+from e2e_tf.graph.spec import KINDS, GraphSpec
 from e2e_tf.graph.spektral import from_spektral_graphs
 from e2e_tf.graph.union import sort_edges, union
 
 __all__ = [
     "DELAUNAY_RESOLUTION",
     "HIT_CHANNELS",
+    "KINDS",
     "WRAPPED",
     "GraphBatch",
     "GraphSpec",

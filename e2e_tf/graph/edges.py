@@ -14,14 +14,19 @@ from e2e_tf.graph.full import full
 from e2e_tf.graph.grid import grid8
 from e2e_tf.graph.knn import knn
 from e2e_tf.graph.radius import radius
-from e2e_tf.graph.spec import GraphSpec
+from e2e_tf.graph.spec import KINDS, GraphSpec, kinds_of
 from e2e_tf.graph.union import union
 
 __all__ = ["WRAPPED", "NodeSpace", "build_edges"]
 
-_ANGLES = {"hits": ("deta", "dphi"), "candidates": ("deta", "dphi"), "pixels": ("drow", "dcolumn")}
+_ANGLES = {
+    "hits": ("deta", "dphi"),
+    "candidates": ("deta", "dphi"),
+    "detector": ("deta_face", "dphi_face"),  # where tracks and the energy that they leave are in one place
+    "pixels": ("drow", "dcolumn"),
+}
 _ON_LATTICE = ("hits", "pixels")
-WRAPPED = ("phi", "dphi")
+WRAPPED = ("phi", "dphi", "dphi_face")
 """Names of the quantities that wrap at 2π."""
 _BOUND = 1e6  # of a coordinate that does not wrap: far beyond any position, its square far from infinite
 _HUGE = np.float32(1e32)  # beyond it a value counts as infinite, as in CMSSW's producers
@@ -37,7 +42,7 @@ class NodeSpace:
     and four jets in five get other edges.
 
     Attributes:
-        nodes: ``hits``, ``candidates`` or ``pixels``.
+        nodes: ``hits``, ``candidates``, ``detector`` or ``pixels``.
         coordinates: raw names of the quantities of the nodes that are compared; empty for those of ``nodes``.
     """
 
@@ -67,7 +72,7 @@ class NodeSpace:
             names: raw names, such as those of :attr:`measured`.
 
         Returns:
-            2π for ``phi`` and ``dphi``, None for others.
+            2π for ``phi``, ``dphi`` and ``dphi_face``, None for others.
         """
         return [2 * np.pi if name in WRAPPED else None for name in names]
 
@@ -113,10 +118,11 @@ def build_edges(
     period: Period = None,
     lattice: Any = None,
     on_lattice: bool | None = None,
+    kind: Any = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Link the nodes of every graph by the rules of ``spec``, without loops.
 
-    The C++ builder (``deploy/cpp/include/e2e_tf/graph.hpp``) finds the same edges.
+    The C++ builder (``deploy/cpp/include/e2e_tf/graph.hpp``) finds the same edges, but for those between kinds.
 
     Args:
         spec: the rules; the graph is the union of their edges.
@@ -127,22 +133,26 @@ def build_edges(
             it. A radius is never measured on it.
         on_lattice: True if ``knn`` and ``delaunay`` measure on ``lattice``; None for wherever there is one. See
             :class:`NodeSpace`.
+        kind: integers (n,), the kind of each node, an index of :data:`e2e_tf.graph.KINDS`. Rules between kinds, such
+            as ``track-calo``, need it; they measure in ``points``.
 
     Returns:
         ``(senders, receivers)``, int32 (n_edges,), absolute node indices sorted by receiver, then sender.
 
     Raises:
-        InputError: a rule lacks the points or the lattice that it needs, or an argument has the wrong shape or
-            type.
+        InputError: a rule lacks the points, the lattice or the kinds that it needs, or an argument has the wrong
+            shape or type.
     """
     counts = as_counts(n_node)
     if on_lattice is None:
         on_lattice = lattice is not None
     if lattice is not None:
         lattice = _cells(lattice, int(counts.sum()))
+    if kind is not None:
+        kind = _kinds(kind, int(counts.sum()))
 
     def place(rule: str) -> tuple[Any, Period]:
-        if on_lattice and rule != "radius":
+        if on_lattice and rule != "radius" and "-" not in rule:
             if lattice is None:
                 raise InputError(f"{rule} on the lattice needs lattice, the row and column of each node")
             return lattice, None
@@ -165,10 +175,37 @@ def build_edges(
             return knn(where, counts, number, period=wrap)
         if rule == "radius":
             return radius(where, counts, number, period=wrap)
+        if "-" in rule:
+            if kind is None:
+                raise InputError(f"{rule} needs the kind of each node; only detector objects have one")
+            return _between(kind, kinds_of(rule), *radius(where, counts, number, period=wrap))
         return delaunay(where, counts, period=wrap)
 
     sets = [edges(rule, number) for rule, number in spec.parts]
     return sets[0] if len(sets) == 1 else union(sets, counts)
+
+
+def _between(
+    kind: np.ndarray,
+    ends: tuple[tuple[int, ...], tuple[int, ...]],
+    senders: np.ndarray,
+    receivers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the edges that join a node of the one kinds and a node of the others, in either direction."""
+    first, second = (np.isin(kind, kinds) for kinds in ends)
+    keep = (first[senders] & second[receivers]) | (second[senders] & first[receivers])
+    return senders[keep], receivers[keep]
+
+
+def _kinds(kind: Any, rows: int) -> np.ndarray:
+    array = np.asarray(kind)
+    if array.shape != (rows,) or array.dtype.kind not in "iu":
+        raise InputError(
+            f"kind must be integers of shape ({rows},), got {array.dtype} with shape {array.shape}"
+        )
+    if array.size and (array.min() < 0 or array.max() >= len(KINDS)):
+        raise InputError(f"kind must be from 0 to {len(KINDS) - 1}, got {array.min()} to {array.max()}")
+    return array
 
 
 def _cells(lattice: Any, rows: int) -> np.ndarray:

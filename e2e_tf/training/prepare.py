@@ -278,7 +278,7 @@ def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:
     """
     recipe = config.graph.recipe
     if kind == "dense":
-        if not recipe.max_nodes:
+        if not recipe.limit:
             raise InputError(
                 f"{config.model_name} takes the features of a jet's nodes as one row; graph.max_nodes must say how "
                 f"many nodes that are, not 0"
@@ -299,7 +299,7 @@ def _split(
 ) -> Split:
     rows: dict[str, np.ndarray] = {}
     if kind == "dense":
-        rows = {"x": padded_rows(graphs.batch, recipe.max_nodes)}
+        rows = {"x": padded_rows(graphs.batch, recipe.limit)}
     elif kind == "image" and isinstance(jets, Images):
         rows = {"image": jets.images}
     return Split(cast("Jets", jets), graphs, weight, targets, rows)

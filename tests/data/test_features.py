@@ -99,7 +99,10 @@ def test_a_feature_is_made_in_one_file_of_each_language():
     files = [
         path
         for path in [*(root / "e2e_tf" / "data").glob("*.py"), *(root / "deploy").rglob("*.*")]
-        if path.suffix in endings and "build" not in path.parts
+        if path.suffix in endings
+        and "build" not in path.parts
+        and path.name
+        != "detector_features.py"  # a table of its own, of objects of which some share these names
     ]
     names = [q.feature.raw for q in CANDIDATES if q.formula is not None] + [*HIT_ENERGIES]
     names += [

@@ -15,6 +15,7 @@ N_NODE = [0, 20, 1, 0, 12, 0]
 LATTICE = np.random.default_rng(0).integers(0, 8, (33, 2)).astype(np.int32)
 POINTS = (LATTICE * 0.0174 + 3.1).astype(np.float32)
 WRAP = (None, 2 * np.pi)
+KIND = np.random.default_rng(1).integers(0, 4, 33)
 
 
 def edges(text: str, **places):
@@ -65,6 +66,24 @@ def test_in_other_coordinates_only_grid8_looks_at_the_lattice(text, expected):
         np.testing.assert_array_equal(edges(text, points=POINTS, period=WRAP), expected())
 
 
+@pytest.mark.parametrize(
+    ("rule", "first", "second"),
+    [("track-calo", [0], [1, 2]), ("calo-track", [0], [1, 2]), ("ecal-ecal", [1], [1])],
+)
+def test_between_kinds_pairs_within_the_radius_are_linked_both_ways(rule, first, second):
+    found = edges(f"{rule}:0.05", points=POINTS, kind=KIND, period=WRAP)
+    senders, receivers = radius(POINTS, N_NODE, 0.05, period=WRAP)
+    expected = [
+        (s, r)
+        for s, r in zip(senders.tolist(), receivers.tolist(), strict=True)
+        if (KIND[s] in first and KIND[r] in second) or (KIND[r] in first and KIND[s] in second)
+    ]
+    assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+    assert len(expected) >= 2
+    joined = edges(f"knn:1+{rule}:0.05", points=POINTS, kind=KIND, period=WRAP)
+    np.testing.assert_array_equal(joined, union([edges("knn:1", points=POINTS, period=WRAP), found], N_NODE))
+
+
 def test_integer_points_are_measured_in_their_own_unit():
     """Of :func:`delaunay`, integers are places on a lattice; of the builder, only ``lattice`` is."""
     whole = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -83,6 +102,14 @@ def test_integer_points_are_measured_in_their_own_unit():
         ("delaunay", {"lattice": LATTICE[:3]}, r"lattice must have shape \(33, 2\).*got \(3, 2\)"),
         ("knn:2", {"points": POINTS[:5]}, "n_node must add up to the rows of points, 5"),
         ("delaunay", {"points": POINTS[:, :1]}, r"points must have shape \(n, 2\)"),
+        (
+            "track-calo:0.1",
+            {"points": POINTS},
+            "track-calo needs the kind of each node; only detector objects",
+        ),
+        ("track-calo:0.1", {"kind": KIND, "lattice": LATTICE}, "track-calo needs points"),
+        ("track-calo:0.1", {"points": POINTS, "kind": KIND[:3]}, r"kind must be integers of shape \(33,\)"),
+        ("track-calo:0.1", {"points": POINTS, "kind": KIND + 1}, "kind must be from 0 to 3, got 1 to 4"),
     ],
 )
 def test_what_a_rule_lacks_is_named(text, places, message):
@@ -96,6 +123,13 @@ def test_what_a_rule_lacks_is_named(text, places, message):
         (NodeSpace("hits"), True, ("row", "column"), ("deta", "dphi"), [None, 2 * np.pi]),
         (NodeSpace("pixels"), True, ("row", "column"), ("drow", "dcolumn"), [None, None]),
         (NodeSpace("candidates"), False, ("deta", "dphi"), ("deta", "dphi"), [None, 2 * np.pi]),
+        (
+            NodeSpace("detector"),
+            False,
+            ("deta_face", "dphi_face"),
+            ("deta_face", "dphi_face"),
+            [None, 2 * np.pi],
+        ),
         (NodeSpace("hits", ("phi", "z")), False, ("phi", "z"), ("phi", "z"), [2 * np.pi, None]),
     ],
 )

@@ -6,10 +6,20 @@ from hypothesis import strategies as st
 
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphSpec
+from e2e_tf.graph.spec import kinds_of
 
 
 @pytest.mark.parametrize(
-    "text", ["knn:8", "knn:8+delaunay", "radius:0.2", "full", "grid8", "delaunay+radius:1e-05+knn:1"]
+    "text",
+    [
+        "knn:8",
+        "knn:8+delaunay",
+        "radius:0.2",
+        "full",
+        "grid8",
+        "delaunay+radius:1e-05+knn:1",
+        "knn:8+track-calo:0.05",
+    ],
 )
 def test_round_trip(text):
     assert str(GraphSpec.parse(text)) == text
@@ -51,6 +61,9 @@ def test_round_trip_of_numbers(k, r):
         ("knn:8+voronoi", "knn:<k>, radius:<r>.*unknown part 'voronoi' in 'knn:8[+]voronoi'"),
         ("knn:8+", "unknown part '' in 'knn:8[+]'"),
         ("knn:8+knn:4", "each rule once"),
+        ("track-calo", "track-calo needs a positive number, such as track-calo:0.2, got 'track-calo'"),
+        ("track-calo:0.1+track-calo:0.2", "each rule once"),
+        ("track-muon:0.1", "needs two of track, ecal, hcal, pixel, calo, got 'muon' in 'track-muon'"),
     ],
 )
 def test_bad_text(text, message):
@@ -68,3 +81,12 @@ def test_bad_text(text, message):
 )
 def test_names_and_k(text, names, k):
     assert (GraphSpec.parse(text).names, GraphSpec.parse(text).k) == (names, k)
+
+
+def test_rules_between_kinds():
+    spec = GraphSpec.parse("knn:8 + track-calo:0.05 + pixel-track:0.1")
+    assert spec.between == ("track-calo", "pixel-track")
+    assert spec.k == 8
+    assert kinds_of("track-calo") == ((0,), (1, 2))
+    assert kinds_of("pixel-ecal") == ((3,), (1,))
+    assert GraphSpec.parse("knn:8+full").between == ()
