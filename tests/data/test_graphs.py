@@ -244,7 +244,7 @@ def test_pixels_of_images_by_hand(make_jets):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"nodes": "towers"}, "nodes must be 'hits', 'candidates' or 'pixels', not 'towers'"),
+        ({"nodes": "towers"}, "nodes must be 'hits', 'candidates', 'detector' or 'pixels', not 'towers'"),
         ({"max_nodes": -1}, "max_nodes must not be negative, it is -1"),
         ({"edges": "ring:3"}, "ring:3"),
     ],
