@@ -6,7 +6,7 @@ import os
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -87,7 +87,7 @@ class GraphConfig(_Section):
     node_features: tuple[str, ...] = ()
     jet_features: tuple[str, ...] = ("pt", "mass")
     coordinates: tuple[str, ...] = ()
-    max_nodes: Annotated[int, Field(ge=0)] | dict[str, int] = 0
+    max_nodes: int | dict[str, int] = 0
 
     @cached_property
     def recipe(self) -> GraphRecipe:

@@ -60,8 +60,11 @@ def test_a_preset_counts_where_the_document_says_nothing():
         ({"graph": {"edges": "knn"}}, "knn needs a positive integer, such as knn:8, got 'knn'"),
         (
             {"graph": {"nodes": "towers"}},
-            "graph.nodes: input should be 'hits', 'candidates' or 'pixels', not 'towers'",
+            "graph.nodes: input should be 'hits', 'candidates', 'detector' or 'pixels', not 'towers'",
         ),
+        ({"graph": {"max_nodes": -1}}, "max_nodes must not be negative, it is -1"),
+        ({"graph": {"max_nodes": {"track": 3}}}, "max_nodes must be a number where nodes are 'hits'"),
+        ({"graph": {"max_nodes": "few"}}, "graph.max_nodes.*input should be a valid integer"),
         ({"model": {"name": "resnet"}}, "model.name must be one of .*gat_cheb.*, not 'resnet'"),
         (
             {"model": {"name": "gat_cheb", "head": 2}},
