@@ -12,6 +12,7 @@ from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv
 from e2e_tf.layers.edge_conv import EdgeConv
 from e2e_tf.layers.edge_score import EdgeScore
 from e2e_tf.layers.embedding import Embedding
+from e2e_tf.layers.face_relations import FaceRelations
 from e2e_tf.layers.feature_momenta import FeatureMomenta
 from e2e_tf.layers.gat_conv import GATConv
 from e2e_tf.layers.gcn_conv import GCNConv
@@ -24,9 +25,12 @@ from e2e_tf.layers.global_sum_pool import GlobalSumPool
 from e2e_tf.layers.gradient_reversal import GradientReversal
 from e2e_tf.layers.graph_sage_conv import GraphSageConv
 from e2e_tf.layers.gravnet_conv import GravNetConv
+from e2e_tf.layers.interaction_conv import InteractionConv
+from e2e_tf.layers.kind_dense import KindDense
 from e2e_tf.layers.normalized_adjacency import NormalizedAdjacency
 from e2e_tf.layers.pair_features import PairFeatures
 from e2e_tf.layers.particle_attention import ParticleAttention
+from e2e_tf.layers.raw_features import RawFeatures
 from e2e_tf.layers.scaled_laplacian import ScaledLaplacian
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "EdgeConv",
     "EdgeScore",
     "Embedding",
+    "FaceRelations",
     "FeatureMomenta",
     "GATConv",
     "GCNConv",
@@ -49,8 +54,11 @@ __all__ = [
     "GradientReversal",
     "GraphSageConv",
     "GravNetConv",
+    "InteractionConv",
+    "KindDense",
     "NormalizedAdjacency",
     "PairFeatures",
     "ParticleAttention",
+    "RawFeatures",
     "ScaledLaplacian",
 ]

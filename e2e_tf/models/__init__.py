@@ -7,12 +7,13 @@ layer called ``blocks``, where an export can cut.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.models.deep_sets import DeepSets, deep_sets
+from e2e_tf.models.detector_net import COLUMNS, DetectorNet, detector_net
 from e2e_tf.models.egamma_hybrid import EGammaHybrid, egamma_hybrid
 from e2e_tf.models.event_images import EventImages, event_images
 from e2e_tf.models.fcn import FCN, fcn
@@ -33,6 +34,7 @@ __all__ = [
     "RUNS",
     "TRAINING",
     "DeepSets",
+    "DetectorNet",
     "EGammaHybrid",
     "EventImages",
     "GATCheb",
@@ -48,6 +50,7 @@ __all__ = [
     "build_model",
     "check_inputs",
     "deep_sets",
+    "detector_net",
     "egamma_hybrid",
     "event_images",
     "fcn",
@@ -103,6 +106,9 @@ MODELS: dict[str, ModelEntry] = {
         141391,
     ),
     "deep_sets": ModelEntry(DeepSets, deep_sets, "graph", "a sum over nodes, without edges", (17, 2), 83957),
+    "detector_net": ModelEntry(
+        DetectorNet, detector_net, "graph", "interaction networks on tracks and deposits", (24, 2), 64609
+    ),
     "graph_net": ModelEntry(GraphNet, graph_net, "graph", "graph network of ErUm-Data", (7, 0), 805377),
     "gcn_belle": ModelEntry(GCNBelle, gcn_belle, "graph", "decay trees of Belle II", (9, 0), 138729),
     "fcn": ModelEntry(FCN, fcn, "dense", "dense layers of ErUm-Data", (400, 0), 826625),
@@ -155,7 +161,8 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
     """Settings with what follows from a training's inputs filled in.
 
     That is where ``particle_attention`` with ``pairs = "features"`` finds pT, Δη and Δφ among its features and how
-    their normalisation is undone. What is given already stays, and so does every other model's settings.
+    their normalisation is undone, and ``detector_net`` on detector objects the places, energies and kinds. What is
+    given already stays, and so does every other model's settings.
 
     Args:
         name: of the model.
@@ -169,22 +176,29 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
         InputError: a feature that is needed is not among them, or has another transform.
     """
     filled = dict(settings)
-    if name != "particle_attention" or filled.get("pairs") != "features" or filled.get("pair_columns"):
-        return filled
+    if name == "particle_attention" and filled.get("pairs") == "features" and not filled.get("pair_columns"):
+        wanted, what = (("pt", "log"), ("deta", "identity"), ("dphi", "identity")), "pairs = 'features'"
+        filled |= _undone(preprocess, wanted, what, ("pair_columns", "pair_median", "pair_norm"))
+    if name == "detector_net" and preprocess.nodes == "detector" and not filled.get("columns"):
+        filled |= _undone(preprocess, COLUMNS, "detector_net", ("columns", "median", "norm_factor"))
+    return filled
+
+
+def _undone(
+    preprocess: Preprocess, wanted: Sequence[tuple[str, str]], what: str, keys: tuple[str, str, str]
+) -> dict[str, list[float]]:
+    """Columns of features (raw name and transform), their medians and factors, under these keys."""
     norm = preprocess.node_features
     known = [(feature.raw, feature.transform) for feature in norm.features]
-    wanted = (("pt", "log"), ("deta", "identity"), ("dphi", "identity"))
     missing = [f"{raw}:{transform}" for raw, transform in wanted if (raw, transform) not in known]
     if missing:
         raise InputError(
-            f"pairs = 'features' needs the node features {', '.join(missing)}; there are "
+            f"{what} needs the node features {', '.join(missing)}; there are "
             f"{', '.join(f'{raw}:{transform}' for raw, transform in known)}"
         )
     columns = [known.index(entry) for entry in wanted]
-    filled["pair_columns"] = columns
-    filled["pair_median"] = [float(norm.median[column]) for column in columns]
-    filled["pair_norm"] = [float(norm.norm_factor[column]) for column in columns]
-    return filled
+    values = columns, *([float(v[c]) for c in columns] for v in (norm.median, norm.norm_factor))
+    return dict(zip(keys, values, strict=True))
 
 
 def build_model(

@@ -166,6 +166,49 @@ def deep_sets(run: Pass, s: Any, batch: Batch) -> Array:
     return sigmoid(run.dense("score", h))
 
 
+def detector_net(run: Pass, s: Any, batch: Batch) -> Array:
+    """1908.05318, section 2, with kinds of nodes and edges, node by node and edge by edge."""
+    x = batch["x"].astype(float)
+    raw = x[:, list(s.columns)] / np.array(s.norm_factor) + np.array(s.median)  # η, φ, ln E, four flags
+    kind = (raw[:, 3:] > 0.5).astype(float)
+    tracks, deposits = kind[:, 0], kind[:, 1] + kind[:, 2]
+
+    def edge(i: int, j: int) -> list[float]:
+        deta, dphi = (raw[j, :2] - raw[i, :2]) / 0.1
+        ratio = tracks[i] * deposits[j] * (raw[j, 2] - raw[i, 2])
+        ratio += deposits[i] * tracks[j] * (raw[i, 2] - raw[j, 2])
+        return [deta, dphi, 0.5 * math.log(deta**2 + dphi**2 + 0.05**2), ratio]
+
+    *kernels, bias = run.weights("embed_1")
+    x = relu(sum(kind[:, k : k + 1] * (x @ kernel + bias[k]) for k, kernel in enumerate(kernels)))
+    for i in range(2, len(s.embed) + 2):
+        x = relu(run.dense(f"embed_{i}", x))
+    states, senders = [x], neighbours(_graph(batch, x), "keep")
+    for block in range(1, s.blocks + 1):
+        of_kinds, *rest = run.weights(f"interaction_{block}")
+        messages, updates = rest[: 2 * len(s.message)], rest[2 * len(s.message) :]
+        new = []
+        for i, js in enumerate(senders):
+            rows = np.zeros((len(js), s.message[-1]))
+            for row, j in enumerate(js):
+                h = np.concatenate([x[i], x[j], edge(i, j)])
+                for layer in range(len(s.message)):
+                    h = h @ messages[2 * layer] + messages[2 * layer + 1]
+                    h = relu(h + (of_kinds[kind[i].argmax(), kind[j].argmax()] if layer == 0 else 0))
+                rows[row] = h
+            h = np.concatenate([x[i], POOLS[s.aggregate](rows)])
+            for layer in range(len(updates) // 2):
+                h = h @ updates[2 * layer] + updates[2 * layer + 1]
+                h = relu(h) if layer < len(s.update) else h
+            new.append(x[i] + h)
+        x = run.layer_norm(f"norm_{block}", np.array(new))
+        states.append(x)
+    h = relu(run.dense("phi", np.concatenate(states, axis=1)))
+    h = np.concatenate([h * kind[:, k : k + 1] for k in range(4)], axis=1)
+    pooled = _pooled(batch, h, lambda nodes: 0.1 * nodes.sum(axis=0))
+    return sigmoid(run.dense("score", run.dense_stack(pooled, len(s.dense), s.dropout)))
+
+
 def graph_net(run: Pass, s: Any, batch: Batch) -> Array:
     """2107.00656, section 4: PReLU(BN(ReLU((A + 1)(X W + b))))."""
 
@@ -375,6 +418,7 @@ MODELS: dict[str, Callable[[Pass, Any, Batch], Array]] = {
     "particle_net_lite": particle_net,
     "particle_attention": particle_attention,
     "deep_sets": deep_sets,
+    "detector_net": detector_net,
     "graph_net": graph_net,
     "gcn_belle": gcn_belle,
     "fcn": fcn,

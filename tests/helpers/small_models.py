@@ -16,12 +16,26 @@ FEATURES = {
     "pair_median": [0.2, 0.0, 0.1],
     "pair_norm": [2.0, 5.0, 4.0],
 }
+OBJECTS = {
+    "columns": [0, 1, 2, 3, 4, 5, 0],
+    "median": [0.0, 0.01, 0.5, 0.5, 0.3, 0.2, 0.4],
+    "norm_factor": [10.0, 8.0, 1.5, 1.0, 1.0, 2.0, 1.0],
+}
 SMALL: dict[str, dict[str, Any]] = {
     "gat_cheb": {"channels": [4, 8], "heads": [1, 2], "cheb_channels": [8], "dense": [8]},
     "particle_net": {"k": 3, "channels": [[8, 8], [8]], "dense": [8]},
     "particle_net_lite": {"k": 3, "channels": [[8, 8], [8]], "dense": [8]},
     "particle_attention": {"width": 8, "heads": 2, "blocks": 1, "embed": [8], "dense": [8]},
     "deep_sets": {"phi": [8, 8], "dense": [8]},
+    "detector_net": {
+        "width": 8,
+        "embed": [8],
+        "message": [8, 6],
+        "update": [8],
+        "phi": 8,
+        "dense": [8],
+        **OBJECTS,
+    },
     "graph_net": {"units": 8, "node_layers": 1, "convolutions": 2, "dense_layers": 2},
     "gcn_belle": {"units": 8, "kinds": 5, "embedding": 3},
 }
@@ -38,6 +52,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "particle_attention",
         {"variant": "published", "class_blocks": 0},
     ),
+    "detector_net on edges": ("detector_net", {"layout": "edges", "aggregate": "max"}),
+    "detector_net without kinds": ("detector_net", {key: [] for key in OBJECTS}),
     "deep_sets with max": ("deep_sets", {"pool": "max"}),
 }
 ALL = {name: (name, {}) for name in SMALL} | VARIANTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from e2e_tf.config import make_config
-from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.jets import Ragged, read_jets, write_jets
+from e2e_tf.data.objects import OBJECTS as OBJECT_COLUMNS
 from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS, build_model
@@ -52,6 +54,16 @@ ATTENTION = {
     "feed_forward": 1,
 }
 SETS = {"name": "deep_sets", "phi": [4], "dense": [4]}
+DETECTOR = {
+    "name": "detector_net",
+    "width": 4,
+    "embed": [4],
+    "message": [4],
+    "update": [4],
+    "phi": 4,
+    "dense": [4],
+}
+OBJECTS = {"nodes": "detector", "edges": "knn:2+track-calo:0.1", "max_nodes": {"track": 4, "ecal": 6}}
 GRAPH_NET = {"name": "graph_net", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1}
 BELLE = {"name": "gcn_belle", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1, "kinds": 4}
 FCN = {"name": "fcn", "layers": 1, "units": 4}
@@ -77,6 +89,8 @@ CASES = {
     "deep_sets": (SETS, {}, {}, {}, {"u"}),
     "deep_sets, hits": (SETS, {"nodes": "hits", "node_features": []}, {}, {}, {"u"}),
     "deep_sets, one regression": (SETS, {}, {}, {"visible": THREE["visible"]}, {"u"}),
+    "detector_net": (DETECTOR, OBJECTS | {"node_features": []}, {"sample": "objects.h5"}, {}, {"u"}),
+    "detector_net, candidates": (DETECTOR, {}, {}, {}, {"u"}),
     "graph_net": (GRAPH_NET, {}, {}, {}, {"u"}),
     "gcn_belle": (BELLE, {}, {}, {}, {"u"}),
     "fcn": (FCN, {"max_nodes": 8}, {}, {}, {"u"}),
@@ -95,6 +109,7 @@ QUICK = (
     "particle_attention, features",
     "deep_sets, one regression",
     "deep_sets, pixels",
+    "detector_net",
     "fcn",
     "quark_gluon_cnn",
 )
@@ -114,10 +129,26 @@ def images(path, side, count=48):
     pq.write_table(pa.table({"X_jets": values.tolist()} | columns), path, row_group_size=count)
 
 
+def objects(count):
+    """Some tracks and crystals around each jet."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for kind in ("track", "ecal"):
+        counts = rng.integers(0, 9, count)
+        columns = {}
+        for column in OBJECT_COLUMNS[kind]:
+            values = rng.normal(0, 0.1, counts.sum()) if column.negative else rng.exponential(2, counts.sum())
+            columns[column.name] = values.astype(column.dtype)
+        found[kind] = Ragged.from_counts(columns, counts)
+    return found
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("every")
-    write_jets(folder / "jets.h5", read_jets(sample_path("tau")).take(np.arange(96)))
+    jets = read_jets(sample_path("tau")).take(np.arange(96))
+    write_jets(folder / "jets.h5", jets)
+    write_jets(folder / "objects.h5", replace(jets, objects=objects(len(jets))))
     for side in (12, 32):
         images(folder / f"qg{side}.parquet", side)
     return folder
