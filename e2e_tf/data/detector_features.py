@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.features import Feature, fraction_of_jet, significance
+from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
-from e2e_tf.graph import KINDS
+from e2e_tf.graph import KINDS, WRAPPED
 
 __all__ = ["DETECTOR", "DETECTOR_FEATURES", "DetectorQuantity", "Source", "detector_quantities", "node_kinds"]
 
@@ -202,7 +203,8 @@ def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
             continue
         of_object = (objects[column].astype(np.float32) for column in source.columns)
         of_jet = (jets[column][owner].astype(np.float32) for column in source.jet_columns)
-        out[name] = source.formula(*of_object, *of_jet).astype(np.float32)
+        values = source.formula(*of_object, *of_jet).astype(np.float32)
+        out[name] = wrapped_angle(values) if name in WRAPPED else values
     return out
 
 

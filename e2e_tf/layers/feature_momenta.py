@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,13 @@ import keras
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.adjacency import number
+from e2e_tf.layers.raw_features import RawFeatures
 
 __all__ = ["FeatureMomenta"]
 
 
 @keras.saving.register_keras_serializable(package="e2e_tf")
-class FeatureMomenta(keras.layers.Layer):
+class FeatureMomenta(RawFeatures):
     r"""Massless momenta of nodes from three of their features, whose normalisation is undone.
 
     .. math::
@@ -42,41 +41,17 @@ class FeatureMomenta(keras.layers.Layer):
     """
 
     def __init__(
-        self,
-        columns: Sequence[int],
-        median: Sequence[float],
-        norm_factor: Sequence[float],
-        **kwargs: Any,
+        self, columns: Sequence[int], median: Sequence[float], norm_factor: Sequence[float], **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        # Momenta must not pass through float16: 70 TeV is its largest number, 0.05 % its resolution.
-        self.autocast = False
-        self.columns = tuple(int(column) for column in columns)
-        self.median = tuple(number("median", value, -math.inf) for value in median)
-        self.norm_factor = tuple(number("norm_factor", value) for value in norm_factor)
-        for name in ("columns", "median", "norm_factor"):
-            if len(getattr(self, name)) != 3:
-                raise InputError(f"{name} must be three numbers, of pT, Δη and Δφ, got {getattr(self, name)}")
-        if min(self.columns) < 0:
-            raise InputError(f"columns must not be negative, got {self.columns}")
-        if 0 in self.norm_factor:
-            raise InputError(f"norm_factor must not be 0, got {self.norm_factor}")
-
-    def build(self, input_shape: Any) -> None:
-        if input_shape[-1] is not None and max(self.columns) >= input_shape[-1]:
-            raise InputError(f"columns must be of x, 0 to {input_shape[-1] - 1}, got {self.columns}")
-        self.built = True
+        for name, values in (("columns", columns), ("median", median), ("norm_factor", norm_factor)):
+            if len(values) != 3:
+                raise InputError(f"{name} must be three numbers, of pT, Δη and Δφ, got {tuple(values)}")
+        super().__init__(columns, median, norm_factor, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        x = tf.cast(inputs, tf.float64 if self.compute_dtype == "float64" else tf.float32)
-        parts = zip(self.columns, self.median, self.norm_factor, strict=True)
-        log_pt, deta, dphi = (x[..., column] / norm + middle for column, middle, norm in parts)
+        log_pt, deta, dphi = tf.unstack(self.raw(inputs), axis=-1)
         momenta = tf.stack([tf.exp(log_pt), deta, dphi, tf.zeros_like(deta)], axis=-1)
         return tf.cast(momenta, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], 4)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"columns": self.columns, "median": self.median, "norm_factor": self.norm_factor}
-        return {**super().get_config(), **own}

@@ -63,10 +63,20 @@ class RawFeatures(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
+        return tf.cast(self.raw(inputs), self.compute_dtype)
+
+    def raw(self, inputs: Any) -> Any:
+        """The columns (..., C) without normalisation, in float32 at least.
+
+        Args:
+            inputs: (..., F).
+
+        Returns:
+            (..., C), float32 or float64.
+        """
         x = tf.cast(inputs, tf.float64 if self.compute_dtype == "float64" else tf.float32)
-        chosen = tf.gather(x, tf.constant(self.columns), axis=-1)
-        raw = chosen / tf.constant(self.norm_factor, x.dtype) + tf.constant(self.median, x.dtype)
-        return tf.cast(raw, self.compute_dtype)
+        parts = zip(self.columns, self.median, self.norm_factor, strict=True)
+        return tf.stack([x[..., column] / norm + middle for column, middle, norm in parts], axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], len(self.columns))

@@ -84,6 +84,13 @@ def test_quantities_by_hand():
     assert all(values.dtype == np.float32 for values in found.values())
 
 
+def test_azimuths_of_any_range_are_wrapped():
+    turned = {name: values.copy() for name, values in JET.objects["ecal"].columns.items()}
+    turned["dphi"] += np.float32(2 * np.pi)
+    found, _ = detector_quantities(replace(JET, objects={"ecal": Ragged(turned, np.array([0, 1]))}))
+    np.testing.assert_allclose([found["dphi"], found["dphi_face"]], 0.06, atol=1e-6)
+
+
 def test_edges_by_hand():
     def edges(text: str) -> set[tuple[int, int]]:
         batch = build_graphs(JET, GraphRecipe("detector", text, jet_features=("pt",))).batch

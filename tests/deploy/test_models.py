@@ -52,7 +52,7 @@ CASES: dict[str, tuple[str, str, int, dict[str, Any], Any]] = {
     "deep_sets": ("edges", "13_1", 0, {"phi": (4,), "dense": (4,), "pool": "max"}, 2),
     "detector_net": (
         "edges",
-        "12_4",
+        "13_1",
         2,
         {
             "width": 6,
