@@ -186,7 +186,7 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
 
 def _undone(
     preprocess: Preprocess, wanted: Sequence[tuple[str, str]], what: str, keys: tuple[str, str, str]
-) -> dict[str, list[float]]:
+) -> dict[str, Any]:
     """Columns of features (raw name and transform), their medians and factors, under these keys."""
     norm = preprocess.node_features
     known = [(feature.raw, feature.transform) for feature in norm.features]
@@ -197,8 +197,8 @@ def _undone(
             f"{', '.join(f'{raw}:{transform}' for raw, transform in known)}"
         )
     columns = [known.index(entry) for entry in wanted]
-    values = columns, *([float(v[c]) for c in columns] for v in (norm.median, norm.norm_factor))
-    return dict(zip(keys, values, strict=True))
+    medians, factors = ([float(values[c]) for c in columns] for values in (norm.median, norm.norm_factor))
+    return {keys[0]: columns, keys[1]: medians, keys[2]: factors}
 
 
 def build_model(

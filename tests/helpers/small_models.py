@@ -52,7 +52,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "particle_attention",
         {"variant": "published", "class_blocks": 0},
     ),
-    "detector_net on edges": ("detector_net", {"layout": "edges", "aggregate": "max"}),
+    "detector_net in blocks": ("detector_net", {"layout": "blocks", "aggregate": "max"}),
     "detector_net without kinds": ("detector_net", {key: [] for key in OBJECTS}),
     "deep_sets with max": ("deep_sets", {"pool": "max"}),
 }

@@ -31,8 +31,8 @@ def test_dropout(batch: Any) -> None:
 
 
 def test_the_layouts_are_one_model(batch: Any) -> None:
-    blocks = build_model("detector_net", F, 2, SMALL["detector_net"])
-    edges = build_model("detector_net", F, 2, SMALL["detector_net"] | {"layout": "edges"})
+    blocks = build_model("detector_net", F, 2, SMALL["detector_net"] | {"layout": "blocks"})
+    edges = build_model("detector_net", F, 2, SMALL["detector_net"])
     assert [w.shape for w in edges.weights] == [w.shape for w in blocks.weights]
     edges.set_weights(blocks.get_weights())
     whole = batch([5, 0, 1, 9])
