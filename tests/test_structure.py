@@ -190,6 +190,7 @@ ELSEWHERE = {
 
 OF_NO_MODULE = {
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
+    "deploy/test_compiler_cache.py": "tests/helpers/compiler_cache.py, which compiles the same C++ once",
     "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
     "deploy/test_neighbours.py": "nearest neighbours inside of exported models, of graphs and of layers",
     "deploy/test_models.py": "every registered model through export and all runtimes",
