@@ -55,13 +55,21 @@ def test_another_backend_that_keras_runs_on_is_refused_with_the_fix(monkeypatch)
 def test_a_model_reloads_with_import_e2e_tf_alone(trained):
     """In a fresh process, in safe mode, without custom objects, with Keras imported first.
 
-    The other order is that of every other test that reloads a model in a fresh process.
+    The other order is that of every other test that reloads a model in a fresh process. TensorFlow has started when it
+    has opened its devices, which importing it does not.
     """
     code = (
         "import keras, e2e_tf\n"
+        "from e2e_tf.compat import tensorflow_has_started\n"
+        "import tensorflow as tf\n"
+        "print(tensorflow_has_started())\n"
+        "tf.constant(1.0)\n"
+        "print(tensorflow_has_started())\n"
         f"model = keras.models.load_model({str(trained / 'model.keras')!r}, safe_mode=True)\n"
         "print(model.name, sorted(t.name for t in model.inputs))"
     )
     done = python(code)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "gat_cheb ['n_node', 'receivers', 'senders', 'u', 'x']"
+    *started, last = done.stdout.splitlines()
+    assert started == ["False", "True"]
+    assert last == "gat_cheb ['n_node', 'receivers', 'senders', 'u', 'x']"

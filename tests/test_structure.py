@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -17,7 +18,13 @@ from sources import FOLDERS, Source, circles, imports, read_sources, shared_logi
 ROOT = Path(__file__).parents[1]
 MODULES = read_sources(ROOT)
 STUDIES = read_sources(ROOT, {"studies": "studies"})
-IMPORTS = imports(MODULES)
+
+
+@cache
+def needed() -> dict[str, dict[str, int]]:
+    """What each module imports; read when a test asks, as every process of pytest-xdist collects this file."""
+    return imports(MODULES)
+
 
 # --- circles and direction
 
@@ -64,12 +71,12 @@ def test_every_part_of_the_package_has_a_place_in_the_order():
 
 
 def test_there_are_no_import_circles():
-    assert circles(IMPORTS) == []
+    assert circles(needed()) == []
     assert circles(imports(STUDIES)) == []
 
 
 def test_imports_go_one_way():
-    assert upward(IMPORTS) == set()
+    assert upward(needed()) == set()
 
 
 def source(text: str, package: bool = False) -> Source:

@@ -78,10 +78,11 @@ def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytes
 
     folder = tmp_path_factory.mktemp("cmssw")
     run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))
-    bundle = with_points(export(run, folder / "plain", proof=0), folder / "bundle")
+    formats = ("onnx", "pb")
+    bundle = with_points(export(run, folder / "plain", formats=formats, proof=0), folder / "bundle")
     base = folder / "src"
     package = cmssw_package(bundle, base, package=PACKAGE)
-    edges = export(run, folder / "edges", interface="edges", formats=("onnx", "pb"), proof=0)
+    edges = export(run, folder / "edges", interface="edges", formats=formats, proof=0)
     shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
 
     objects, compiler = folder / "objects", os.environ.get("CXX", "c++")

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-KEPT = 60  # objects, those that were used last; a few MB each
+KEPT = 30  # objects, those that were used last; up to 10 MB each
 
 # Options whose value says where something lies, not what it is.
 PLACES = ("-I", "-isystem", "-o")
