@@ -13,17 +13,20 @@ UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
 
+# Two processes test on two cores: threads beside them would spend their time waiting for one another.
+PYTEST = cd "$(ROOT)" && OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(1) -m pytest -n 2 --dist loadfile
+
 .PHONY: demo test quick lint minimums old-runtimes cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
 
 test: $(VENV)/.installed-dev
-	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(call PYTEST,$(BIN)/python) $(TESTS)
 
 # All but the tests that train, export or build something for several seconds.
 quick: $(VENV)/.installed-dev
-	cd "$(ROOT)" && $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(TESTS)
+	$(call PYTEST,$(BIN)/python) -m "not slow" $(TESTS)
 
 # mypy reads folders and does not follow the mapping of an editable install: build/types shows it the installed layout.
 TYPES := $(ROOT)/build/types/e2e_tf
@@ -56,7 +59,7 @@ minimums: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/python -m pip install --quiet uv
 	cd "$(ROOT)" && $(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-minimums
 	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-minimums/bin/python --resolution lowest-direct -e '.[dev]'
-	cd "$(ROOT)" && .venv-minimums/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(call PYTEST,.venv-minimums/bin/python) $(TESTS)
 
 # The runtimes of CMSSW releases, in environments of their own; OLD_PYTHON is one that they have wheels for.
 old-runtimes: $(VENV)/.installed
