@@ -17,6 +17,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     What was compiled is kept on disk for the next process. Where neither the installation nor the user's cache folder
     (or ``NUMBA_CACHE_DIR``) can be written, as in containers and batch jobs, every process compiles for itself.
 
+    Kernels assign to elements and not to slices: a slice would take numba seconds more to compile, most of them for
+    the message of shapes that differ.
+
     Args:
         function: of arrays and numbers, in a module of this folder.
 

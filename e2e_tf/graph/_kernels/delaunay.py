@@ -157,7 +157,8 @@ def _root(parent, t):
 @kernel
 def _grow(array, used, needed):
     larger = np.empty(max(2 * len(array), needed), array.dtype)
-    larger[:used] = array[:used]
+    for i in range(used):
+        larger[i] = array[i]
     return larger
 
 
@@ -165,7 +166,7 @@ def _grow(array, used, needed):
 def _sort_unique(values, count):
     """Sort the first count values in place and drop repetitions; the number left."""
     if count > 32:
-        values[:count] = np.sort(values[:count])
+        values[:count].sort()
     else:
         for a in range(1, count):
             value = values[a]
@@ -233,7 +234,7 @@ def delaunay(lattice, offsets):
         # Lexicographic order: 16 bits of x, 16 bits of y, 31 bits of index.
         for i in range(n):
             key[i] = ((lattice[base + i, 0] - low_x) << 47) | ((lattice[base + i, 1] - low_y) << 31) | i
-        key[:n] = np.sort(key[:n])
+        key[:n].sort()
         distinct = 0
         previous = np.int64(-1)
         for s in range(n):

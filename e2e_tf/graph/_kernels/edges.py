@@ -54,7 +54,14 @@ def take_rows(values, old, new, index, out):
     for g in range(len(index)):
         start = old[index[g]]
         rows = new[g + 1] - new[g]
-        out[new[g] : new[g + 1]] = values[start : start + rows]
+        _copied(values[start : start + rows], out[new[g] : new[g + 1]])
+
+
+@kernel
+def _copied(values, out):
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = values[i, j]
 
 
 @kernel

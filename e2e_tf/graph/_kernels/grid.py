@@ -52,5 +52,6 @@ def grid8(cells, offsets):
 @kernel
 def _grow(array, used):
     larger = np.empty(2 * len(array), array.dtype)
-    larger[:used] = array[:used]
+    for i in range(used):
+        larger[i] = array[i]
     return larger

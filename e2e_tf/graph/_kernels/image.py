@@ -29,7 +29,9 @@ def occupied(images, threshold, by_channel):
                     finite = False
                 if used + channels > len(found):
                     larger = np.empty((2 * len(found) + channels, 4), np.int32)
-                    larger[:used] = found[:used]
+                    for i in range(used):
+                        for j in range(4):
+                            larger[i, j] = found[i, j]
                     found = larger
                 for channel in range(channels if by_channel else 1):
                     if by_channel and not abs(np.float64(images[image, row, column, channel])) > threshold:
@@ -141,7 +143,7 @@ def hits(track, ecal, hcal, crystals, tower):
                     seen[node] = True
                     nodes[count] = node
                     count += 1
-        nodes[:count] = np.sort(nodes[:count])
+        nodes[:count].sort()
         for i in range(count):
             row, column = nodes[i] // crystals, nodes[i] % crystals
             cells[used, 0], cells[used, 1] = row, column

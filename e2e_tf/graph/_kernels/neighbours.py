@@ -312,5 +312,6 @@ def radius(points, offsets, r, period, loops):
 @kernel
 def _grow(array, used, needed):
     larger = np.empty(max(2 * len(array), needed), array.dtype)
-    larger[:used] = array[:used]
+    for i in range(used):
+        larger[i] = array[i]
     return larger
