@@ -249,6 +249,10 @@ def run_epochs(
     """
     from e2e_tf.training.callbacks import EndIfDiverged, LoaderEpoch
 
+    if model.built and not model.optimizer.built:
+        # Made within the first step, the optimizer's variables would have TensorFlow trace that step twice.
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
     history = model.fit(
         train.dataset(),
         validation_data=None if validation is None else validation.dataset(),

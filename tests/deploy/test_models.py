@@ -122,20 +122,8 @@ def write_model(folder: Path, name: str) -> Path:
     return folder / "mine.keras"
 
 
-@pytest.fixture
-def _small_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """EfficientNet with two of its seven kinds of blocks, once each: the same operations in a tenth of the time."""
-    import keras
-    from keras.src.applications.efficientnet import DEFAULT_BLOCKS_ARGS, EfficientNet
-
-    def small(**options: Any) -> Any:
-        return EfficientNet(0.3, 0.1, 32, blocks_args=DEFAULT_BLOCKS_ARGS[:2], **options)
-
-    monkeypatch.setattr(keras.applications, "EfficientNetB2", small)
-
-
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.usefixtures("_small_backbone")
+@pytest.mark.usefixtures("small_backbone")
 def test_every_model_is_exported_and_agrees_with_keras(name: str, tmp_path: Path) -> None:
     interface, release, _, _, outputs = CASES[name]
     chosen = "" if interface == "tensors" else interface

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from e2e_tf.config import make_config
 from e2e_tf.data.jets import Ragged, read_jets, write_jets
@@ -24,6 +26,7 @@ from e2e_tf.training.loop import (
     logged,
     monitor,
     new_model,
+    run_epochs,
     steps_per_epoch,
     train_model,
 )
@@ -69,7 +72,7 @@ BELLE = {"name": "gcn_belle", "units": 4, "node_layers": 1, "convolutions": 1, "
 FCN = {"name": "fcn", "layers": 1, "units": 4}
 CNN = {"name": "quark_gluon_cnn", "size": [12, 12], "filters": [4], "depth": 1, "kernel": 3, "dense": [4]}
 HYBRID = {"name": "egamma_hybrid", "filters": 2, "dense": 4}
-EVENTS = {"name": "event_images", "backbone": "mobilenetv2", "size": [32, 32], "dense": 4}
+EVENTS = {"name": "event_images", "backbone": "efficientnetb2", "size": [32, 32], "dense": 4}
 
 # By name: the model, the sections [graph] and [data] beyond the usual ones, the outputs, the inputs that it must have.
 CASES = {
@@ -177,6 +180,7 @@ def test_every_model_is_in_the_grid():
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
 )
+@pytest.mark.usefixtures("small_backbone")
 def test_every_model_trains_in_fit_and_in_a_search(name, place, tmp_path):
     """The same training: the curves of a trial with the configuration's own values are those of fit."""
     model, graph, data, outputs, inputs = CASES[name]
@@ -332,3 +336,16 @@ def test_a_training_goes_on_with_the_order_that_it_would_have_had(place):
         curves.append(losses)
     assert curves[0] == pytest.approx(curves[1], rel=1e-6)
     assert curves[0][0] != curves[0][1]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "muon"])
+def test_a_step_is_traced_once(optimizer, monkeypatch):
+    """And not a second time because it made the optimizer's variables, half of the time to the first step."""
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
+    compile_model(model, make_config({"training": {"optimizer": optimizer}}).training, steps=2)
+    traced, step = [], model.train_step
+    monkeypatch.setattr(model, "train_step", lambda data: traced.append(1) or step(data))
+    batches = tf.data.Dataset.from_tensor_slices((np.ones((8, 2), "f4"), np.ones((8, 1), "f4"))).batch(4)
+    run_epochs(model, SimpleNamespace(epoch=0, dataset=lambda: batches), epochs=1)
+    assert len(traced) == 1
+    assert model.optimizer.iterations == 2
