@@ -26,7 +26,8 @@ for line in sys.stdin:
         if job["signature"]:
             output = tf.saved_model.load(job["model"]).signatures[job["signature"]](**tensors)
         else:
-            output = keras.models.load_model(job["model"])(list(tensors.values()))
+            model = keras.models.load_model(job["model"])
+            output = model(tensors if job["named"] else list(tensors.values()))
         flat = keras.tree.flatten(output)
         np.savez(job["outputs"], **{f"out{i}": np.asarray(part) for i, part in enumerate(flat)})
         print("@ok", flush=True)
@@ -51,20 +52,25 @@ class FreshProcess:
             )
         atexit.register(self.close)
 
-    def run(self, model: Path, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs of a Keras file on given inputs, loaded bare and in safe mode."""
+    def run(self, model: Path, inputs: list[np.ndarray] | dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of a Keras file on given inputs, in a list or by name, loaded bare and in safe mode."""
+        if isinstance(inputs, dict):
+            return self._ask(model, inputs, "", named=True)
         return self._ask(model, {f"in{i}": part for i, part in enumerate(inputs)}, "")
 
     def serve(self, model: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs of the default signature of a SavedModel on inputs by name."""
         return self._ask(model, inputs, "serving_default")
 
-    def _ask(self, model: Path, inputs: dict[str, np.ndarray], signature: str) -> list[np.ndarray]:
+    def _ask(
+        self, model: Path, inputs: dict[str, np.ndarray], signature: str, named: bool = False
+    ) -> list[np.ndarray]:
         folder = Path(self.folder.name)
         np.savez(folder / "inputs.npz", **inputs)
         job = {
             "model": str(model),
             "signature": signature,
+            "named": named,
             "inputs": str(folder / "inputs.npz"),
             "outputs": str(folder / "outputs.npz"),
         }

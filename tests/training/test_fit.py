@@ -46,10 +46,26 @@ def test_what_a_run_holds(trained):
     assert read_preprocess(trained / "preprocess.json").edges == "knn:8+delaunay"
 
 
-def test_the_same_seed_gives_the_same_model(trained, tau_folder, tmp_path):
-    again = fit(tau_folder / "tiny.toml", tmp_path / "again").folder
-    for a, b in zip(weights(trained), weights(again), strict=True):
+@pytest.fixture(scope="module")
+def again(trained, tau_folder, tmp_path_factory):
+    """The same training once more, in a folder where an earlier version had begun it: with old names of keys in
+    its config.json, and without those that are new."""
+    stored = json.loads((trained / "config.json").read_text())
+    data = stored["config"]["data"]
+    data["judge_pt_bins"] = data.pop("evaluate_pt_bins")
+    del data["split_seed"]
+    folder = tmp_path_factory.mktemp("again")
+    (folder / "config.json").write_text(json.dumps(stored))
+    return fit(tau_folder / "tiny.toml", folder)
+
+
+def test_the_same_seed_gives_the_same_model(trained, again):
+    for a, b in zip(weights(trained), weights(again.folder), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_an_unfinished_run_of_an_earlier_version_goes_on(trained, again):
+    assert again.config == open_run(trained).config
 
 
 def test_a_killed_training_continues_as_if_nothing_had_happened(tau_folder, tmp_path):
@@ -88,19 +104,6 @@ def test_an_unfinished_run_of_another_configuration_is_refused(trained, tau_fold
     with pytest.raises(InputError, match="holds an unfinished run of another configuration"):
         fit(config, folder, base=tau_folder)
     assert [p.name for p in folder.iterdir()] == ["config.json"]
-
-
-def test_an_unfinished_run_of_an_earlier_version_goes_on(trained, tau_folder, tmp_path):
-    """Its config.json has old names of keys, and lacks those that are new."""
-    stored = json.loads((trained / "config.json").read_text())
-    data = stored["config"]["data"]
-    data["judge_pt_bins"] = data.pop("evaluate_pt_bins")
-    del data["split_seed"]
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(stored))
-    run = fit(tau_folder / "tiny.toml", folder)
-    assert run.config == open_run(trained).config
 
 
 def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
