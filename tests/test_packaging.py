@@ -52,6 +52,15 @@ export(run, "bundle", formats=("onnx", "pb"), proof=0)
 here = [one for one in validate("bundle", jets=5) if not one.missing]
 print(list(found["classifiers"]), len(here), all(one.passed for one in here))
 """
+# Plain asserts: rewriting them is half of the time that collecting takes.
+TESTS = """
+import sys
+import pytest
+print("of the tests", flush=True)
+source, few = sys.argv[1:]
+options = ("-q", "--assert=plain", "-p", "no:cacheprovider", "--rootdir", source, "-k", few)
+sys.exit(pytest.main([*options, "-c", f"{source}/pyproject.toml", f"{source}/tests"]))
+"""
 CONFIG = """
 [data]
 sample = "tau.h5"
@@ -79,7 +88,7 @@ def run(*command: object, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
@@ -138,13 +147,21 @@ def python(wheel) -> Path:
     return python
 
 
-@pytest.fixture
-def crowded(tmp_path) -> Path:
-    """A user's folder with files of the names of this library's folders."""
-    (tmp_path / "deploy.py").write_text("raise ImportError('this is not e2e_tf.deploy')\n")
-    (tmp_path / "tuning").mkdir()
-    (tmp_path / "tuning" / "__init__.py").write_text("raise ImportError('this is not e2e_tf.tuning')\n")
-    return tmp_path
+@pytest.fixture(scope="module")
+def printed(source, python, tmp_path_factory) -> tuple[str, str]:
+    """What a small demo and then pytest print, in a user's folder with files of the names of this library's folders.
+
+    Both in one process: loading TensorFlow and the library is most of the time of either.
+    """
+    crowded = tmp_path_factory.mktemp("crowded")
+    (crowded / "deploy.py").write_text("raise ImportError('this is not e2e_tf.deploy')\n")
+    (crowded / "tuning").mkdir()
+    (crowded / "tuning" / "__init__.py").write_text("raise ImportError('this is not e2e_tf.tuning')\n")
+    (crowded / "tiny.toml").write_text(CONFIG)
+    code = "from e2e_tf.tuning import tune, SearchSpace\n" + DEMO + TESTS
+    few = "test_files.py or test_rows.py or test_the_commands_exist or test_make_goals_exist"
+    demo, _, tests = run(python, "-c", code, source, few, folder=crowded).partition("of the tests\n")
+    return demo, tests
 
 
 def test_the_installed_version_is_the_package_s():
@@ -205,22 +222,15 @@ def test_the_installed_packages_are_found_in_an_empty_folder(python, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_small_demo_runs_beside_files_of_the_same_names(python, crowded):
+def test_a_small_demo_runs_beside_files_of_the_same_names(printed):
     """Fit, evaluate, export and validate, with a deploy.py and a folder tuning/ where it runs."""
-    (crowded / "tiny.toml").write_text(CONFIG)
-    code = "from e2e_tf.tuning import tune, SearchSpace\n" + DEMO
-    last = run(python, "-c", code, folder=crowded).splitlines()[-1]
-    assert re.fullmatch(r"\['deep_sets'\] [2-9] True", last)
+    demo, _ = printed
+    assert re.fullmatch(r"\['deep_sets'\] [2-9] True", demo.splitlines()[-1])
 
 
 @pytest.mark.slow
-def test_the_tests_of_the_source_distribution_run_with_the_wheel(source, python, tmp_path):
+def test_the_tests_of_the_source_distribution_run_with_the_wheel(printed):
     """All are collected, those of a few modules run, one that needs a file beside the packages among them."""
-    few = "test_files or test_rows or test_the_commands_exist or test_make_goals_exist"
-    # Plain asserts: rewriting them is half of the time that collecting takes.
-    options = ("-q", "--assert=plain", "-p", "no:cacheprovider", "--rootdir", source, "-k", few)
-    out = run(
-        python, "-m", "pytest", *options, "-c", source / "pyproject.toml", source / "tests", folder=tmp_path
-    )
-    assert " passed, " in out
-    assert "error" not in out
+    _, tests = printed
+    assert " passed, " in tests
+    assert "error" not in tests
