@@ -68,9 +68,10 @@ def test_impact_parameters_are_those_to_the_chosen_vertex(reconstructed: tuple[R
     soft = tracks.take((tracks.collision >= 0) & (tracks.collision % 2 == 1))
     assert np.median(hard.dz) == pytest.approx(0.0, abs=5e-4)
     assert np.median(soft.dz) == pytest.approx(0.15, abs=2e-3)
-    # The vertex of 30 tracks of 35 µm adds little to them, and is drawn to each of them.
+    # The vertex of 30 tracks and the beam adds little to them, and is drawn to each of them; the core of the pulls is
+    # 0.92, and a seventh is wider.
     pull = hard.d0 / hard.d0_error
-    assert np.subtract(*np.percentile(pull, [84, 16])) / 2 == pytest.approx(1.05, abs=0.1)
+    assert np.subtract(*np.percentile(pull, [84, 16])) / 2 == pytest.approx(0.97, abs=0.07)
     assert 0.0003 < vertices.x[vertices.chosen].std() < 0.0015
 
 
