@@ -62,33 +62,27 @@ def check_modes(layer: Any, form: Form, tolerance: float = 2e-6) -> None:
         for one, other in pairs:
             np.testing.assert_allclose(one, other, atol=atol, rtol=1e-4, err_msg=f"{form.name}: {mode}")
 
-    # Traced once, for all that is taken of a function; as Keras trains, without AutoGraph.
-    spec = tf.TensorSpec.from_tensor(x)
-    traced, total = tf.function(loss, input_signature=[spec], autograph=False), [tf.reduce_sum(expected[0])]
+    traced, total = tf.function(loss), [tf.reduce_sum(expected[0])]
     check("a tape outside of a function", gradients(traced), expected)
     check("gradients of gradients outside of a function", second(traced), twice)
-    check("forward mode over a function", [_forward(traced, x)], total)
+    check("forward mode over a function", [_forward(tf.function(loss), x)], total)
     if any(hasattr(part, "fast") for part in layer._flatten_layers()):
         check("eager", gradients(loss), expected)
-        check("a tape inside of a function", _inside(lambda: gradients(loss)), expected)
+        check("a tape inside of a function", tf.function(lambda: gradients(loss))(), expected)
         check("gradients of gradients", second(loss), twice)
-        check("a loop", _inside(lambda: gradients(lambda x: _looped(loss, x))), expected)
+        check("a loop", tf.function(lambda: gradients(lambda x: _looped(loss, x)))(), expected)
         check("a loop over a function", gradients(lambda x: _looped(traced, x)), expected)
         check("rows of a Jacobian", [row[1] for row in _jacobian(loss, x, weights)], expected)
         check("forward mode", [_forward(loss, x)], total)
     with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
-        module.layer, module.loss = layer, traced
+        module.layer, module.loss = layer, tf.function(loss, input_signature=[tf.TensorSpec.from_tensor(x)])
         tf.saved_model.save(module, folder)
         saved = tf.saved_model.load(folder)
         with tf.GradientTape() as tape:
             tape.watch(x)
             value = saved.loss(x)
         check("a saved model", [tape.gradient(value, x)], expected[:1])
-
-
-def _inside(function: Callable[[], list[Any]]) -> list[Any]:
-    return tf.function(function, autograph=False)()
 
 
 def _looped(function: Function, x: Any) -> Any:
