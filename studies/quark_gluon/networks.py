@@ -90,6 +90,8 @@ def train(model: Any, graphs: GraphData, weight: np.ndarray, rate: float, epochs
         loss="binary_crossentropy",
         jit_compile=False,
     )
+    # Made within the first step, the optimizer's variables would have TensorFlow trace that step twice.
+    model.optimizer.build(model.trainable_variables)
     run_epochs(model, loader, epochs=epochs)
 
 
