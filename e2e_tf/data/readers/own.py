@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
 from e2e_tf.data.readers.arrays import hdf5_length
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import OnError, PathLike, Report, check_on_error, row_range
 from e2e_tf.data.readers.registry import reader
+from e2e_tf.errors import InputError
 
 __all__ = ["count_own", "read_own"]
+
+_CANDIDATES = ("perfect", "particle_flow")
 
 
 def count_own(path: PathLike) -> int:
@@ -36,6 +41,7 @@ def read_own(
     *,
     start: int = 0,
     stop: int | None = None,
+    candidates: str = "perfect",
     on_error: OnError = "stop",
     report: Report | None = None,
 ) -> Jets:
@@ -44,6 +50,8 @@ def read_own(
     Args:
         path: a file that `e2e_tf.data.jets.write_jets` wrote.
         start, stop: range of jets.
+        candidates: ``perfect``, those of ``/candidates``, or ``particle_flow``, those of ``/objects/candidate`` that
+            the simulation reconstructs from detector objects; they take the others' place.
         on_error: what is written is checked when it is written, so that nothing is left out: a damaged file
             stops the reading in any case.
         report: counts the jets.
@@ -52,10 +60,20 @@ def read_own(
         The jets of the range.
 
     Raises:
-        InputError: the file is missing, damaged or of another format, or the range is not one.
+        InputError: the file is missing, damaged or of another format, the range is not one, or it lacks the
+            candidates.
     """
     check_on_error(on_error)
+    if candidates not in _CANDIDATES:
+        raise InputError(f"candidates must be {' or '.join(map(repr, _CANDIDATES))}, got {candidates!r}")
     jets = read_jets(path, *row_range(count_own(path), start, stop))
+    if candidates == "particle_flow":
+        if "candidate" not in jets.objects:
+            raise InputError(
+                f"{path} has no candidates of particle flow (/objects/candidate); e2e-tf simulate --objects "
+                f"writes them"
+            )
+        jets = replace(jets, candidates=jets.objects["candidate"])
     if report is not None:
         report.read += len(jets)
     return jets
