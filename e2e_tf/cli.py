@@ -60,7 +60,7 @@ def demo(
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
     process: Annotated[
-        str, typer.Option(help="What to simulate: tau, wtau, z_jet, dijet, top or egamma.")
+        str, typer.Option(help="What to simulate: tau, wtau, wtau_all, z_jet, dijet, top or egamma.")
     ] = "tau",
     jets: Annotated[int, typer.Option(help="Number of jets, half of them signal.")] = 8000,
     seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same file.")] = 1,

@@ -84,7 +84,8 @@ class Chunk:
     @property
     def index(self) -> int:
         """Unique among all chunks of a sample."""
-        return self.number * 2 + self.source
+        sources = len(egamma.LABELS if self.process == egamma.PROCESS else PROCESSES[self.process].sources)
+        return self.number * sources + self.source
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def plan(
     detector: str = "cms",
     objects: bool = False,
 ) -> list[Chunk]:
-    """The chunks of a sample; classes are balanced, signal gets the odd jet.
+    """The chunks of a sample; classes are balanced, signal gets the odd jet, backgrounds share theirs.
 
     Args:
         process: a name in ``PROCESS_NAMES``.
@@ -135,10 +136,17 @@ def plan(
     Returns:
         The chunks of both classes, in the order of their jets in the file.
     """
-    labels = egamma.LABELS if process == egamma.PROCESS else [s.label for s in PROCESSES[process].sources]
+    if process == egamma.PROCESS:
+        labels = dict(enumerate(egamma.LABELS))
+    else:  # without pileup there are no jets of it
+        sources = enumerate(PROCESSES[process].sources)
+        labels = {i: source.label for i, source in sources if pileup or source.background != "pileup"}
     chunks = []
-    for index, label in enumerate(labels):
-        wanted = jets // 2 + (jets % 2 if label else 0)
+    for index, label in labels.items():
+        # Sources of one label share its jets, the first of them get those that are left over.
+        same = [other for other in labels if labels[other] == label]
+        whole = jets // 2 + (jets % 2 if label else 0)
+        wanted = whole // len(same) + (same.index(index) < whole % len(same))
         for number, start in enumerate(range(0, wanted, CHUNK_JETS)):
             size = min(CHUNK_JETS, wanted - start)
             chunks.append(Chunk(process, seed, index, number, size, pileup, detector, objects))
@@ -258,7 +266,9 @@ def simulate_events(
     if collisions is not None:
         generated = generated_jets(hard, len(events), process.radius, GENERATED_SHARE * low)
         near = match_taus(jets, _as_objects(generated), process.match)
-        if process.truth == "tau" and not source.label and process.subtract_pileup:
+        if source.background == "pileup":
+            kept &= match_taus(jets, _as_objects(generated), process.radius) < 0
+        elif process.truth == "tau" and not source.label and process.subtract_pileup:
             kept &= near >= 0
         truth |= {
             "n_pileup": np.bincount(collisions.event, minlength=len(events))[jets.event].astype(np.int16),

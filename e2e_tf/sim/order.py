@@ -9,7 +9,7 @@ import numpy as np
 
 from e2e_tf.data.jets import Jets
 
-__all__ = ["alternating", "in_random_pairs", "renumbered"]
+__all__ = ["alternating", "in_random_pairs", "mixed", "renumbered"]
 
 
 def alternating(label: np.ndarray) -> np.ndarray:
@@ -48,6 +48,20 @@ def in_random_pairs(label: np.ndarray, seed: int) -> np.ndarray:
         pair = np.arange(len(rows))
         rank[rows] = 2 * pair + (first[pair] != kind)
     return np.argsort(rank, kind="stable")
+
+
+def mixed(count: int, seed: int) -> np.ndarray:
+    """Places in random order, so that the backgrounds of one class do not come in blocks.
+
+    Args:
+        count: of the entries.
+        seed: of the sample.
+
+    Returns:
+        int64 (n,).
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(b"kinds"),))
+    return np.random.default_rng(sequence).permutation(count)
 
 
 def renumbered(sample: Jets) -> Jets:

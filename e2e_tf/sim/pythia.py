@@ -11,7 +11,16 @@ import numpy as np
 
 from e2e_tf.errors import InputError
 
-__all__ = ["MINIMUM_BIAS", "PROCESSES", "EventGenerator", "Events", "Process", "Source", "import_extra"]
+__all__ = [
+    "BACKGROUNDS",
+    "MINIMUM_BIAS",
+    "PROCESSES",
+    "EventGenerator",
+    "Events",
+    "Process",
+    "Source",
+    "import_extra",
+]
 
 _MAX_SEED = 900_000_000  # Pythia's own limit
 
@@ -26,6 +35,10 @@ _COMMON = (
 )
 
 
+BACKGROUNDS = ("signal", "qcd", "electron", "muon", "pileup", "z_jet")
+"""What the truth column ``background`` counts, where a process has several backgrounds: 0 for signal, and so on."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One class of jets of a process.
@@ -35,12 +48,14 @@ class Source:
         label: 1 for signal, 0 for background.
         cards: Pythia settings on top of the common ones.
         flavours: what a jet's flavour must be among; empty where flavour does not matter.
+        background: which of :data:`BACKGROUNDS` a jet must be, where a process has several.
     """
 
     name: str
     label: int
     cards: tuple[str, ...]
     flavours: tuple[int, ...] = ()
+    background: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Process:
     """A choice of signal and background.
 
     Attributes:
-        sources: one per label.
+        sources: at least one per label, which share the jets of their label.
         jet_pt: range of the reconstructed jet pT [GeV], the same for every label.
         visible_pt: range of the visible tau pT [GeV] of signal jets.
         max_eta: limit on |η| of the jet and of the visible tau.
@@ -118,6 +133,20 @@ _REFERENCE_TOP = (
     "PhaseSpace:pTHatMin = 500",
     "PhaseSpace:pTHatMax = 750",
 )
+# Biased less than to be flat, so that weights, which give a physical spectrum back, keep at least a third of the
+# statistical power (Σw)² / (N Σw²); Z + jet, which falls less steeply, even less.
+_FROM_5_GEV = (
+    "PhaseSpace:pTHatMin = 5",
+    "PhaseSpace:pTHatMax = 80",
+    "PhaseSpace:bias2Selection = on",
+    "PhaseSpace:bias2SelectionRef = 10",
+)
+_DRELL_YAN = ("WeakSingleBoson:ffbar2gmZ = on", "PhaseSpace:mHatMin = 12", "23:onMode = off")
+_TAUS_OF_W = Source(
+    "W -> tau nu, the tau to hadrons",
+    1,
+    ("WeakSingleBoson:ffbar2W = on", "24:onMode = off", "24:onIfAny = 15", *_HADRONIC_TAUS),
+)
 _QUARKS = (1, 2, 3, 4, 5)
 _GLUON = (21,)
 
@@ -160,13 +189,39 @@ PROCESSES = {
     ),
     "wtau": _soft_taus(
         sources=(
-            Source(
-                "W -> tau nu, the tau to hadrons",
-                1,
-                ("WeakSingleBoson:ffbar2W = on", "24:onMode = off", "24:onIfAny = 15", *_HADRONIC_TAUS),
-            ),
+            _TAUS_OF_W,
             _SOFT_QCD_JETS,
         ),
+    ),
+    "wtau_all": _soft_taus(
+        sources=(
+            _TAUS_OF_W,
+            Source(
+                "QCD jets",
+                0,
+                ("HardQCD:all = on", *_FROM_5_GEV, "PhaseSpace:bias2SelectionPow = 2.25"),
+                background="qcd",
+            ),
+            Source("Z/gamma* -> e e", 0, (*_DRELL_YAN, "23:onIfAny = 11"), background="electron"),
+            Source("Z/gamma* -> mu mu", 0, (*_DRELL_YAN, "23:onIfAny = 13"), background="muon"),
+            Source(
+                "pileup beside Z/gamma* -> mu mu", 0, (*_DRELL_YAN, "23:onIfAny = 13"), background="pileup"
+            ),
+            Source(
+                "Z -> mu mu with a jet",
+                0,
+                (
+                    "WeakBosonAndParton:qg2gmZq = on",
+                    "WeakBosonAndParton:qqbar2gmZg = on",
+                    *_Z_TO_MUONS,
+                    *_FROM_5_GEV,
+                    "PhaseSpace:bias2SelectionPow = 1",
+                ),
+                background="z_jet",
+            ),
+        ),
+        jet_pt=(5.0, 50.0),
+        visible_pt=(5.0, 50.0),
     ),
     "z_jet": _flavoured_jets(
         sources=(

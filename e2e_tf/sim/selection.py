@@ -6,10 +6,12 @@ import numpy as np
 
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, hadronic_taus, match_taus
 from e2e_tf.sim.kinematics import pt_eta_phi
-from e2e_tf.sim.pythia import Events, Process, Source
-from e2e_tf.sim.truth import hadronic_tops, hard_partons, heavy_flavour, near_prompt_muons, top_of_jets
+from e2e_tf.sim.pythia import BACKGROUNDS, Events, Process, Source
+from e2e_tf.sim.truth import hadronic_tops, hard_partons, heavy_flavour, near_prompt, top_of_jets
 
 __all__ = ["select_jets"]
+
+_LEPTONS = {"electron": 11, "muon": 13}
 
 Selected = tuple[np.ndarray, dict[str, np.ndarray]]
 
@@ -19,7 +21,22 @@ def _tau_truth(process: Process, source: Source, events: Events, jets: Reconstru
     taus = hadronic_taus(events)
     matched = match_taus(jets, taus, process.match)
     kept = _good_tau(process, taus)[matched] & (matched >= 0) if source.label else matched < 0
-    return kept, _truth(taus, matched)
+    truth = _truth(taus, matched)
+    if any(other.background for other in process.sources):
+        kept &= _is_background(process, source, events, jets)
+        code = BACKGROUNDS.index(source.background or "signal")
+        truth["background"] = np.full(len(jets), code, np.int8)
+    return kept, truth
+
+
+def _is_background(process: Process, source: Source, events: Events, jets: ReconstructedJets) -> np.ndarray:
+    """bool (jets,): jets that are what the source stands for; whether one is of pileup is not told here."""
+    if source.background in _LEPTONS:
+        return near_prompt(events, jets, process.match, _LEPTONS[source.background], process.visible_pt[0])
+    muons = near_prompt(events, jets, process.radius)
+    if source.background == "z_jet":
+        return (hard_partons(events).match(jets, process.match) >= 0) & ~muons
+    return ~muons if source.background == "pileup" else np.ones(len(jets), bool)
 
 
 def _flavour_truth(process: Process, source: Source, events: Events, jets: ReconstructedJets) -> Selected:
@@ -32,7 +49,7 @@ def _flavour_truth(process: Process, source: Source, events: Events, jets: Recon
     flavour = np.where(heavy > 0, heavy, parton)
     # A gluon that splits to heavy quarks is neither: only quarks from the hard scatter are labelled as such.
     wanted = np.isin(flavour, source.flavours) & np.isin(parton, source.flavours)
-    kept = found & wanted & ~near_prompt_muons(events, jets, process.radius)
+    kept = found & wanted & ~near_prompt(events, jets, process.radius)
     pt = np.append(np.hypot(partons.momentum[:, 0], partons.momentum[:, 1]), 0.0)[matched]
     truth = {"flavour": flavour.astype(np.int8), "parton": parton.astype(np.int8)}
     truth |= {"parton_pt": pt.astype(np.float32), "is_uds": np.isin(flavour, (1, 2, 3)).astype(np.int8)}

@@ -18,7 +18,7 @@ from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import Chunk, plan, simulate_chunk
 from e2e_tf.sim.detector import DETECTORS
 from e2e_tf.sim.flown import FlownPool, flown_pool
-from e2e_tf.sim.order import alternating, in_random_pairs, renumbered
+from e2e_tf.sim.order import alternating, in_random_pairs, mixed, renumbered
 from e2e_tf.sim.pieces import load_columns, pack, save_columns, unpack
 from e2e_tf.sim.pileup import POOL_EVENTS, Pool, minimum_bias, pool_columns, pool_of_columns
 from e2e_tf.sim.provenance import EXTRA, sample_provenance
@@ -55,6 +55,9 @@ def simulate(
 
     - ``tau``: hadronic taus of Z/γ* → ττ against QCD; ``wtau``: of W → τν. R = 0.4, 10 < pT < 50 GeV,
       |η| < 2.3; signal also has a visible tau within these limits and ΔR < 0.2 of the jet;
+    - ``wtau_all``: taus of W → τν from 5 GeV on, against QCD jets, electrons, muons, jets of pileup (with ``pileup``)
+      and jets beside a Z in equal parts, told apart by the truth column ``background``
+      (:data:`e2e_tf.sim.pythia.BACKGROUNDS`). Weights hold within each;
     - ``z_jet``: the quark against the gluon beside Z → μμ; ``dijet``: quarks against gluons of dijets. R = 0.4,
       30 < pT < 200 GeV, |η| < 2;
     - ``top``: tops that decay to three quarks against QCD. R = 0.8, 550 < pT < 650 GeV, |η| < 2, 14 TeV;
@@ -106,6 +109,8 @@ def simulate(
         if process == egamma.PROCESS:
             return egamma.write(part, arrays, provenance, seed)
         sample = concatenate_jets([unpack(columns) for columns in arrays], attributes=provenance)
+        if "background" in sample.truth:
+            sample = sample.take(mixed(len(sample), seed))
         label = sample.label
         assert label is not None  # every chunk has one
         if _is_first_format(process, pileup, detector):

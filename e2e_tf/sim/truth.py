@@ -19,13 +19,13 @@ __all__ = [
     "hadronic_tops",
     "hard_partons",
     "heavy_flavour",
-    "near_prompt_muons",
+    "near_prompt",
     "top_of_jets",
 ]
 
 _HARD_OUTGOING = -23  # Pythia's status of what leaves the hardest scatter
 _HEAVY_HADRON_PT = 5.0  # GeV; softer heavy hadrons do not name a jet
-_MUON_PT = 5.0
+_PROMPT_PT = 5.0
 
 
 @dataclass(frozen=True)
@@ -163,20 +163,24 @@ def top_of_jets(jets: ReconstructedJets, tops: HadronicTops, distance: float) ->
     return result
 
 
-def near_prompt_muons(events: Events, jets: ReconstructedJets, distance: float) -> np.ndarray:
-    """bool (jets,): jets within ΔR ``distance`` of a muon above 5 GeV from the collision point itself.
+def near_prompt(
+    events: Events, jets: ReconstructedJets, distance: float, kind: int = 13, min_pt: float = _PROMPT_PT
+) -> np.ndarray:
+    """Jets within ΔR ``distance`` of a muon, or another particle, from the collision point itself.
 
     Args:
         events: the generator's record.
         jets: the jets.
         distance: largest ΔR.
+        kind: of the particle, |PDG id|.
+        min_pt: what it must have at least [GeV].
 
     Returns:
         bool (jets,).
     """
     pt = np.hypot(events.momentum[:, 0], events.momentum[:, 1])
     prompt = (np.abs(events.vertex) < 1e-9).all(1)
-    rows = np.flatnonzero((np.abs(events.pdg_id) == 13) & (events.status > 0) & prompt & (pt > _MUON_PT))
+    rows = np.flatnonzero((np.abs(events.pdg_id) == kind) & (events.status > 0) & prompt & (pt > min_pt))
     return _objects(events, rows).match(jets, distance) >= 0
 
 

@@ -14,7 +14,7 @@ from e2e_tf.sim.chunk import CHUNK_JETS, Chunk, chunk_of_event, plan, simulate_c
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pileup import Pool
-from e2e_tf.sim.pythia import PROCESSES
+from e2e_tf.sim.pythia import BACKGROUNDS, PROCESSES
 
 sim = pytest.mark.skipif(
     any(
@@ -33,6 +33,44 @@ def test_plan_is_balanced_and_numbered():
         (1, 1, 50),
     ]
     assert [c.index for c in chunks] == [0, 1, 2, 3]
+
+
+def test_backgrounds_share_the_jets_of_their_label():
+    names = [source.background for source in PROCESSES["wtau_all"].sources]
+    for pileup, backgrounds in ((20.0, names[1:]), (0.0, [name for name in names[1:] if name != "pileup"])):
+        chunks = plan("wtau_all", 2 * CHUNK_JETS + 7, 3, pileup)
+        assert len({chunk.index for chunk in chunks}) == len(chunks)
+        made = {name: sum(c.jets for c in chunks if names[c.source] == name) for name in ("", *backgrounds)}
+        assert made[""] == CHUNK_JETS + 4
+        shares = [made[name] for name in backgrounds]
+        assert sum(shares) == CHUNK_JETS + 3
+        assert max(shares) - min(shares) <= 1
+        assert sum(chunk.jets for chunk in chunks) == 2 * CHUNK_JETS + 7
+    # The index of a chunk tells it apart from those of all sources.
+    assert Chunk("wtau_all", 3, 5, 2, 10).index == 17
+    assert Chunk("tau", 3, 1, 2, 10).index == 5
+
+
+@sim
+def test_weights_keep_a_third_of_the_statistical_power():
+    # (Σw)² / (N Σw²) of QCD jets from 5 GeV on, whose weights give the physical spectrum back.
+    jets = simulate_chunk(Chunk("wtau_all", 7, 1, 0, 150))
+    weight = jets.weight.astype(np.float64)
+    assert weight.sum() ** 2 / (len(weight) * (weight**2).sum()) > 1 / 3
+    assert jets["pt"].min() < 6
+    assert jets["pt"].max() > 15
+    assert set(jets.truth["background"]) == {BACKGROUNDS.index("qcd")}
+    low, high = jets["pt"] < 10, jets["pt"] > 15
+    assert weight[low].mean() > 2 * weight[high].mean()
+
+
+@sim
+def test_jets_of_pileup_are_none_of_the_hard_scatter(pool: Pool):
+    jets = simulate_chunk(Chunk("wtau_all", 7, 4, 0, 12, pileup=20.0), pool)
+    assert (jets.truth["background"] == BACKGROUNDS.index("pileup")).all()
+    assert (jets.truth["generated_pt"] == 0).all()
+    assert (jets.label == 0).all()
+    assert (jets.weight == 1).all()
 
 
 @sim

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from e2e_tf.data.jets import Jets
-from e2e_tf.sim.order import alternating, in_random_pairs, renumbered
+from e2e_tf.sim.order import alternating, in_random_pairs, mixed, renumbered
 
 
 def test_events_are_numbered_as_they_appear():
@@ -28,3 +28,12 @@ def test_events_are_numbered_as_they_appear():
 def test_classes_take_turns_signal_first():
     label = np.array([0, 0, 1, 0, 1, 1, 1], np.int8)
     np.testing.assert_array_equal(alternating(label), [2, 0, 4, 1, 5, 3, 6])
+
+
+def test_backgrounds_do_not_come_in_blocks():
+    places = mixed(3000, 4)
+    np.testing.assert_array_equal(np.sort(places), np.arange(3000))
+    kind = np.repeat([1, 2, 3], 1000)[places]
+    # Of three kinds in equal parts a neighbour is of another kind in two of three cases: 2000 ± 26.
+    assert abs((np.diff(kind) != 0).sum() - 2000) < 100
+    assert not np.array_equal(places, mixed(3000, 5))

@@ -29,7 +29,7 @@ sim = pytest.mark.skipif(
     [
         (
             ("higgs", 10, 1),
-            "process must be one of tau, wtau, z_jet, dijet, top, egamma, got 'higgs'",
+            "process must be one of tau, wtau, wtau_all, z_jet, dijet, top, egamma, got 'higgs'",
         ),
         (("tau", 1, 1), "jets must be an integer of at least 2, got 1"),
         (("tau", 10.5, 1), "jets must be an integer of at least 2, got 10.5"),

@@ -5,7 +5,7 @@ import pytest
 from events import record
 
 from e2e_tf.sim.cluster import ReconstructedJets
-from e2e_tf.sim.truth import hadronic_tops, hard_partons, heavy_flavour, near_prompt_muons, top_of_jets
+from e2e_tf.sim.truth import hadronic_tops, hard_partons, heavy_flavour, near_prompt, top_of_jets
 
 
 def jets_at(*eta: float) -> ReconstructedJets:
@@ -77,5 +77,5 @@ def test_prompt_muons_are_no_jets():
     )
     events.vertex[2] = (0.3, 0.1, 0.4)  # from a decay in flight
     np.testing.assert_array_equal(
-        near_prompt_muons(events, jets_at(0.2, 1.0, 2.0, -1.0), 0.4), [True, False, False, False]
+        near_prompt(events, jets_at(0.2, 1.0, 2.0, -1.0), 0.4), [True, False, False, False]
     )
