@@ -26,6 +26,7 @@ from e2e_tf.data.readers import READERS
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import BATCH_EVENTS, Chunk, Pileup, simulate_chunk, simulate_events
 from e2e_tf.sim.detector import DETECTORS
+from e2e_tf.sim.flown import flown_pool
 from e2e_tf.sim.pileup import POOL_EVENTS, minimum_bias
 from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Process, Source
 from e2e_tf.sim.simulate import PROCESS_NAMES
@@ -106,11 +107,13 @@ def speed(jets: int, processes: list[str] | None) -> None:
         "| process | ms per jet: signal | background | jets/s on one core, both classes | CPU s for 200,000 jets |"
     )
     print("|---|---|---|---|---|")
-    cases = [(name, 0.0) for name in processes or PROCESS_NAMES]
+    cases = [(name, 0.0, False) for name in processes or PROCESS_NAMES]
+    flown = None
     if processes is None:
-        minimum_bias(1, POOL_EVENTS)  # made once, not for every chunk
-        cases.append(("tau", 20.0))
-    for name, pileup in cases:
+        # Made once, not for every chunk.
+        flown = flown_pool(1, minimum_bias(1, POOL_EVENTS))
+        cases += [("tau", 20.0, False), ("tau", 0.0, True), ("tau", 20.0, True)]
+    for name, pileup, objects in cases:
         cost = {}
         for source in (0, 1):
             label = source if name == egamma.PROCESS else PROCESSES[name].sources[source].label
@@ -118,10 +121,11 @@ def speed(jets: int, processes: list[str] | None) -> None:
             if name == egamma.PROCESS:
                 egamma.simulate_chunk(1, source, 0, 250)
             else:
-                simulate_chunk(Chunk(name, 1, source, 0, 250, pileup))
+                simulate_chunk(Chunk(name, 1, source, 0, 250, pileup, objects=objects), flown=flown)
             cost[label] = (time.process_time() - start) / 250
         mean = (cost[0] + cost[1]) / 2
         title = f"{name}, pileup {pileup:g}" if pileup else name
+        title += ", objects" if objects else ""
         print(f"| {title} | {1e3 * cost[1]:.1f} | {1e3 * cost[0]:.1f} | {1 / mean:.0f} | {2e5 * mean:.0f} |")
 
     if processes is not None:

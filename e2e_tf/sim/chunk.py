@@ -13,7 +13,7 @@ from e2e_tf.sim import egamma
 from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.candidates import reconstruct
 from e2e_tf.sim.cluster import HadronicTaus, ReconstructedJets, cluster_jets, match_taus
-from e2e_tf.sim.detector import DETECTORS, Detector
+from e2e_tf.sim.detector import DETECTORS, READOUT, Detector
 from e2e_tf.sim.event_objects import ObjectMaker, detector_objects
 from e2e_tf.sim.flown import FlownPool, flown_pool
 from e2e_tf.sim.hits import jet_hits
@@ -298,7 +298,8 @@ def simulate_events(
     hits = jet_hits(rng, len(events), jets, (ieta, iphi), track_columns, deposits, detector)  # type: ignore[arg-type]
     objects: dict[str, Ragged] = {}
     if maker is not None:
-        objects = detector_objects(maker, jets, particles, deposits, vertex_z, collisions, detector)
+        readout = replace(READOUT, radius=process.candidate_radius)
+        objects = detector_objects(maker, jets, particles, deposits, vertex_z, collisions, detector, readout)
     if rho is not None:
         kinematics["rho"] = rho[jets.event].astype(np.float32)
     count = len(jets)

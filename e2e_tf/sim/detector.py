@@ -155,7 +155,7 @@ class Readout:
 
     Attributes:
         radius: objects up to this ΔR from the jet axis are kept.
-        reach: cells up to this distance in η and φ from an axis are read out, so that clusters are whole (chosen).
+        margin: cells so much further from the axis in η and φ are read out, so that clusters are whole (chosen).
         latest_ns: what reaches the ECAL later than this is not seen: one more bunch crossing (chosen).
         pixel_radii: of the layers of the barrel (detector paper).
         pixel_half_length: of these layers (detector paper).
@@ -169,7 +169,7 @@ class Readout:
     """
 
     radius: float = 0.5
-    reach: float = 0.75
+    margin: float = 0.25
     latest_ns: float = 25.0
     pixel_radii: tuple[float, ...] = (0.044, 0.073, 0.102)
     pixel_half_length: float = 0.265
@@ -178,6 +178,11 @@ class Readout:
     depth_threshold: tuple[float, ...] = (0.1, 0.2, 0.3, 0.3)
     shower_depth: tuple[float, float] = (1.5, 0.40)
     shower_growth: float = 0.06
+
+    @property
+    def reach(self) -> float:
+        """Largest distance in η and φ from an axis at which cells are read out."""
+        return self.radius + self.margin
 
 
 READOUT = Readout()

@@ -27,7 +27,7 @@ from e2e_tf.sim.tracking import RecoTracks, reconstruct_tracks
 __all__ = ["ObjectMaker", "detector_objects"]
 
 
-_AROUND = READOUT.reach + 0.25
+_DISPLACED = 0.25  # largest change of η by the place along the beam
 _CURLS = 0.75  # GeV; softer charged particles may not reach the ECAL's barrel
 _ENDCAP_JETS = 0.7  # |η|, from which cells around a jet are in an endcap
 
@@ -108,7 +108,7 @@ def detector_objects(
     chosen_z = vertices.z[vertices.chosen] / 100
 
     flying, used = _flying(particles, behind, tracks)
-    behind = behind.take(_towards(behind, jets, events))
+    behind = behind.take(_towards(behind, jets, events, readout.reach + _DISPLACED))
     new = _same_hadrons(impact_on_calorimeters(rng, behind, detector), old, old_origin)
     time = TIMING.collision_spread_ns * rng.standard_normal(len(z))
     source = of[behind.origin]
@@ -122,11 +122,10 @@ def detector_objects(
     return objects | {"candidate": candidates_of_jets(candidates, jets, readout.radius, origin)}
 
 
-def _towards(behind: Particles, jets: ReconstructedJets, events: int) -> np.ndarray:
+def _towards(behind: Particles, jets: ReconstructedJets, events: int, around: float) -> np.ndarray:
     """bool (n,): particles that can reach the calorimeters around a jet of their event.
 
-    The place along the beam moves η by less than 0.25; what curls up and drifts to an endcap may come from anywhere on
-    its side.
+    That is within ``around`` in η; what curls up and drifts to an endcap may come from anywhere on its side.
     """
     low, high = np.full(events, np.inf), np.full(events, -np.inf)
     np.minimum.at(low, jets.event, jets.eta)
@@ -135,7 +134,7 @@ def _towards(behind: Particles, jets: ReconstructedJets, events: int) -> np.ndar
     low, high = low[behind.event], high[behind.event]
     curls = (behind.charge != 0) & (pt < _CURLS)
     curls &= np.where(eta > 0, high > _ENDCAP_JETS, low < -_ENDCAP_JETS)
-    return ((eta > low - _AROUND) & (eta < high + _AROUND)) | curls
+    return ((eta > low - around) & (eta < high + around)) | curls
 
 
 def _same_hadrons(new: Deposits, old: Deposits, old_origin: np.ndarray) -> Deposits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from e2e_tf.data.grid import CRYSTALS, PITCH, TOWER
@@ -68,7 +68,7 @@ def sample_provenance(
         }
     if objects:
         numbers: dict[str, Any] = {
-            "readout": READOUT,
+            "readout": replace(READOUT, radius=PROCESSES[process].candidate_radius),
             "particle_flow": PARTICLE_FLOW,
             "tracking": TRACKING,
             "fakes": FAKES,

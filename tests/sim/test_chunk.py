@@ -170,7 +170,7 @@ def check_objects_of(jets: Jets) -> None:
     ("process", "source", "label"), [("wtau", 0, 1), ("z_jet", 0, 1), ("dijet", 1, 0), ("top", 0, 1)]
 )
 def test_other_processes(process: str, source: int, label: int):
-    jets = simulate_chunk(Chunk(process, 2, source, 0, 4))
+    jets = simulate_chunk(Chunk(process, 2, source, 0, 4, objects=True))
     chosen = PROCESSES[process]
     np.testing.assert_array_equal(jets.label, label)
     low, high = chosen.jet_pt
@@ -181,6 +181,9 @@ def test_other_processes(process: str, source: int, label: int):
     assert jets.candidates is not None
     away = np.hypot(jets.candidates["deta"], jets.candidates["dphi"])
     assert away.max() <= chosen.candidate_radius * (1 + 2**-10)
+    for kind in ("ecal", "candidate"):
+        away = np.hypot(jets.objects[kind]["deta"], jets.objects[kind]["dphi"])
+        assert 0.5 * chosen.candidate_radius < away.max() <= chosen.candidate_radius * (1 + 2**-10)
     truth = jets.truth
     if process == "wtau":
         assert (truth["decay_mode"] >= 0).all()

@@ -39,3 +39,17 @@ def test_the_gun_needs_no_generator():
     found = sample_provenance("egamma", 10, 1, 0.0, "cms")
     assert set(found["versions"]) == {"e2e-tf", "numpy", "scipy", "h5py"}
     assert found["settings"]["process"]["pt"] == 50.0
+
+
+def test_objects_tell_their_numbers():
+    pytest.importorskip("pythia8mc", reason="needs the extra 'sim'")
+    plain = sample_provenance("wtau", 10, 1, 20.0, "cms")
+    objects = sample_provenance("wtau", 10, 1, 20.0, "cms", objects=True)
+    assert objects["command"] == plain["command"].replace(" -o", " --objects -o")
+    numbers = objects["settings"].pop("objects")
+    assert objects["settings"] == plain["settings"]
+    assert set(numbers) == {"readout", "particle_flow", "tracking", "fakes", "vertexing", "nuclear"}
+    assert numbers["readout"]["radius"] == 0.5
+    assert numbers["particle_flow"]["hcal_seed"] == [0.8, 1.1]
+    top = sample_provenance("top", 10, 1, 0.0, "cms", objects=True)
+    assert top["settings"]["objects"]["readout"]["radius"] == 0.8
