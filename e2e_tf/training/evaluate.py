@@ -110,6 +110,7 @@ def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
     from e2e_tf.training.baseline import (
         baseline_score,
         candidate_features,
+        detector_features,
         hit_features,
         summary_features,
         train_baseline,
@@ -123,6 +124,8 @@ def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
         known = {"energy", "deta", "dphi", "charge", "pdg_id", "d0"} <= set(train.jets.candidates.columns)
         features = candidate_features if known else summary_features
         kinds.append(("candidates", lambda jets: features(with_candidate_quantities(jets))))
+    if train.jets.objects:
+        kinds.append(("detector", detector_features))
     scores = {}
     for what, inputs in kinds:
         with status(f"Training boosted trees on {what}"):
