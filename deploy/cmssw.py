@@ -184,6 +184,10 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
 
 def _check(preprocess: Preprocess) -> None:
     """That MiniAOD and the builder give what the model needs."""
+    if preprocess.nodes == "detector":
+        raise InputError(
+            "detector graphs cannot be packaged for CMSSW yet; a package takes a bundle whose nodes are candidates"
+        )
     if preprocess.nodes != "candidates":
         raise InputError(
             f"a CMSSW package takes a bundle whose nodes are candidates; nodes of this one are {preprocess.nodes}, "

@@ -581,6 +581,10 @@ def test_bad_input_leaves_nothing(
     shutil.copytree(bundles["padded"], rules)
     change_json(rules / "preprocess.json", lambda d: d["graph"].update(edges="knn:3+grid8"))
     rehash(rules)
+    detector = tmp_path / "detector"
+    shutil.copytree(bundles["padded"], detector)
+    change_json(detector / "preprocess.json", lambda d: d["graph"].update(nodes="detector"))
+    rehash(detector)
     saved = tmp_path / "saved"
     shutil.copytree(bundles["padded"], saved)
     change_json(
@@ -595,6 +599,7 @@ def test_bad_input_leaves_nothing(
     refused(bundles["padded"], "not 'Reco/../x'", "--package", "Reco/../x")
     refused(bundles["padded"], "exists already", out="damaged")
     refused(bundles["edges"], "nodes of this one are hits, which MiniAOD does not hold")
+    refused(detector, "detector graphs cannot be packaged for CMSSW yet")
     refused(damaged, "model.onnx has changed")
     refused(variables, "MiniAOD does not give d0_error of a candidate, area of a jet; a model may use pt, ")
     refused(rules, "links candidates by knn, radius, delaunay, full; this bundle needs grid8")
