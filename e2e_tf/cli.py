@@ -230,7 +230,7 @@ def convert(
     output: Annotated[Path, typer.Option("-o", "--output", help="New graph store (HDF5).")],
     graph: Annotated[str, typer.Option(help="The graph, such as knn:8+delaunay; empty chooses one.")] = "",
     nodes: Annotated[
-        str, typer.Option(help="hits, candidates or pixels; empty takes what the input has.")
+        str, typer.Option(help="hits, candidates, detector or pixels; empty takes what the input has.")
     ] = "",
     max_nodes: Annotated[int, typer.Option(help="Keep this many leading nodes; 0 keeps all.")] = 0,
     reader: Annotated[str, typer.Option(help="Format of the files; empty recognises it.")] = "",

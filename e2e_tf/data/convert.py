@@ -136,7 +136,7 @@ def recipe_for(
     Args:
         inputs: files.
         edges: rules of the edges, such as ``"knn:8"``; empty takes the default.
-        nodes: ``hits``, ``candidates`` or ``pixels``; empty takes what the input has.
+        nodes: ``hits``, ``candidates``, ``detector`` or ``pixels``; empty takes what the input has.
         max_nodes: nodes of a graph at the most, 0 for no limit.
         reader: a name in ``READERS``; empty recognises each file.
         options: more arguments of the reader.
@@ -228,7 +228,8 @@ def _default_recipe(path: Path, reader: str, options: Mapping[str, Any]) -> Grap
     if not isinstance(sample, Jets):
         return GraphRecipe(nodes="pixels", edges="grid8", jet_features=())
     known = tuple(name for name in ("pt", "mass") if name in sample.columns)
-    return GraphRecipe(nodes="hits" if sample.hits else "candidates", jet_features=known)
+    nodes = "hits" if sample.hits else "candidates" if sample.candidates is not None else "detector"
+    return GraphRecipe(nodes=nodes, jet_features=known)
 
 
 def _in_order(parts: list[Part], missing: list[Part], made: Iterator[int]) -> Generator[Part, None, None]:

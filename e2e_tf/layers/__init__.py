@@ -15,6 +15,7 @@ from e2e_tf.layers.embedding import Embedding
 from e2e_tf.layers.face_relations import FaceRelations
 from e2e_tf.layers.feature_momenta import FeatureMomenta
 from e2e_tf.layers.gat_conv import GATConv
+from e2e_tf.layers.gat_v2_conv import GATv2Conv
 from e2e_tf.layers.gcn_conv import GCNConv
 from e2e_tf.layers.gin_conv import GINConv
 from e2e_tf.layers.global_attention_pool import GlobalAttentionPool
@@ -44,6 +45,7 @@ __all__ = [
     "FaceRelations",
     "FeatureMomenta",
     "GATConv",
+    "GATv2Conv",
     "GCNConv",
     "GINConv",
     "GlobalAttentionPool",

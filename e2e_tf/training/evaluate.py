@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.detector_features import node_kinds
 from e2e_tf.data.features import HIT_ENERGIES
+from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
+from e2e_tf.graph import KINDS
 from e2e_tf.terminal import status, track
 from e2e_tf.training.metrics import evaluate_score
 from e2e_tf.training.output_metrics import evaluate_outputs
@@ -156,7 +161,7 @@ def _draw(
         folder / "efficiency.png",
         bins=run.config.data.pt_bins,
     )
-    if run.preprocess.nodes == "hits":
+    if run.preprocess.nodes in ("hits", "detector"):
         _draw_events(run, prepared, scores[name], folder)
 
 
@@ -175,7 +180,6 @@ def _main_history(run: Run) -> dict[str, list[float]]:
 
 def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) -> None:
     """The jet of median score of each class, among those with a graph worth drawing."""
-    from e2e_tf.data.graphs import GraphRecipe, build_graphs
     from e2e_tf.training.event_display import plot_event_display
 
     test = prepared.test
@@ -186,15 +190,33 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
         row = rows[np.argsort(score[rows], kind="stable")[len(rows) // 2]]
         jet = test.jets.take(np.array([row]))
         graphs = build_graphs(jet, GraphRecipe.of(run.preprocess))
-        raw = [feature.raw for feature in graphs.node_features]
-        energy = np.expm1(graphs.batch.x[:, [raw.index(n) for n in HIT_ENERGIES]])
+        places, energy, start = _drawn_nodes(jet, run.preprocess, graphs)
         pt = float(jet["pt"][0])
         plot_event_display(
             folder / file,
-            graphs.positions[:, 0],
-            graphs.positions[:, 1],
+            places[:, 0],
+            places[:, 1],
             energy,
             graphs.batch.senders,
             graphs.batch.receivers,
+            from_vertex=start,
             title=f"{what}, $p_T$ = {pt:.0f} GeV, score {score[row]:.2f}",
         )
+
+
+def _drawn_nodes(
+    jet: Jets, preprocess: Preprocess, graphs: GraphData
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Places and energies of the nodes of one jet, and, of detector objects, their places at the vertex."""
+    if preprocess.nodes == "hits":
+        raw = [feature.raw for feature in graphs.node_features]
+        energy = np.expm1(graphs.batch.x[:, [raw.index(name) for name in HIT_ENERGIES]])
+        return graphs.positions, energy, None
+    names = ("deta_face", "dphi_face", "deta", "dphi", "pt", *(f"is_{kind}" for kind in KINDS))
+    recipe = replace(
+        GraphRecipe.of(preprocess), node_features=tuple(f"{name}:identity" for name in names), edges="knn:1"
+    )
+    x = build_graphs(jet, recipe).batch.x
+    kind = node_kinds(dict(zip(names, x.T, strict=True)))
+    pt = np.where(kind[:, None] == np.arange(3), x[:, 4:5], 0.0)  # tracks, crystals, towers
+    return x[:, :2], pt, x[:, 2:4]

@@ -1,4 +1,4 @@
-"""One jet as a picture: its hits and the edges of its graph."""
+"""One jet as a picture: its hits or detector objects, and the edges of its graph."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = ["plot_event_display"]
 
 _CHANNEL_COLOURS = {"track": "#e42536", "ecal": "#f89c20", "hcal": "#5790fc"}
 _CHANNEL_NAMES = {"track": r"Tracks ($p_\mathrm{T}$)", "ecal": "ECAL", "hcal": "HCAL"}
+_REACH = 0.6  # rad, of a picture of detector objects, which are those within 0.5
 
 
 def plot_event_display(
@@ -25,12 +26,16 @@ def plot_event_display(
     senders: np.ndarray,
     receivers: np.ndarray,
     *,
+    from_vertex: np.ndarray | None = None,
     title: str = "",
     text: str = TEXT,
     energy: str = ENERGY,
     force: bool = False,
 ) -> None:
     """One jet as the network sees it: hits as circles whose area grows with energy, and the graph's edges.
+
+    Of detector objects, with ``from_vertex``, tracks are arrows from their direction at the vertex to where they meet
+    the calorimeter, crystals and towers squares, and clusters of pixels, which have no energy, crosses.
 
     Args:
         path: the PNG to write.
@@ -39,6 +44,7 @@ def plot_event_display(
         energy_per_channel: float (n, 3), track pT, ECAL and HCAL energy of each node [GeV].
         senders: int (number of edges,), node where an edge starts.
         receivers: int (number of edges,), node where it ends.
+        from_vertex: float (n, 2), Δη and Δφ [rad] of each node at the vertex, where nodes are detector objects.
         title: printed inside the frame.
         text: printed above the frame, left.
         energy: printed above the frame, right.
@@ -78,6 +84,20 @@ def plot_event_display(
         largest = values.max(initial=0.0)
         area_per_gev = 1800 / largest if largest > 0 else 0.0
         # Larger circles below: HCAL under ECAL under tracks.
+        if from_vertex is not None:
+            start = np.asarray(from_vertex, np.float64)
+            for row in np.flatnonzero(values[:, CHANNELS.index("track")] > 0):
+                arrow = axes.annotate(
+                    "",
+                    xy=points[row],
+                    xytext=start[row],
+                    arrowprops={"arrowstyle": "->", "color": _CHANNEL_COLOURS["track"], "linewidth": 1.5},
+                    zorder=8,
+                )
+                assert arrow.arrow_patch is not None
+                arrow.arrow_patch.set_clip_box(axes.bbox)
+            bare = values.sum(axis=1) == 0
+            axes.scatter(deta[bare], dphi[bare], s=40, marker="x", color="0.2", linewidths=1.2, zorder=3)
         for zorder, channel in enumerate(reversed(CHANNELS), start=2):
             value = values[:, CHANNELS.index(channel)]
             hit = np.flatnonzero(value > 0)
@@ -85,6 +105,7 @@ def plot_event_display(
             axes.scatter(
                 deta[hit],
                 dphi[hit],
+                marker="o" if from_vertex is None or channel == "track" else "s",
                 s=np.maximum(value[hit] * area_per_gev, 6),
                 color=_CHANNEL_COLOURS[channel],
                 edgecolors="black",
@@ -93,6 +114,8 @@ def plot_event_display(
                 zorder=zorder,
             )
         reach = 1.02 * max(0.1, float(np.abs(points).max(initial=0.0)))
+        if from_vertex is not None:  # a soft track may meet the calorimeter radians away
+            reach = min(reach, _REACH)
         # Equal spans on both axes, with room for the legends above and the title below.
         axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
         axes.set_xlabel(r"$\Delta\eta$ to jet axis")

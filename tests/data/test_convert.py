@@ -284,6 +284,13 @@ def test_the_recipe_follows_the_sample(inputs, make_jets, tmp_path):
     convert([tmp_path / "c.h5"], tmp_path / "candidates.h5")
     with GraphStore(tmp_path / "candidates.h5") as store:
         assert store.recipe.nodes == "candidates"
+    write_jets(tmp_path / "o.h5", replace(make_jets(5), hits={}, candidates=None))
+    limits = {"track": 2, "ecal": 3}
+    assert recipe_for([tmp_path / "o.h5"]).nodes == "detector"
+    recipe = GraphRecipe("detector", "track-calo:0.3", jet_features=(), max_nodes=limits)
+    convert([tmp_path / "o.h5"], tmp_path / "objects.h5", recipe)
+    with GraphStore(tmp_path / "objects.h5") as store:
+        assert (store.recipe, store.recipe.limit) == (recipe, 5)
 
 
 def test_inputs_with_other_columns_are_refused(inputs, make_jets, tmp_path):

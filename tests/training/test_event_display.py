@@ -28,6 +28,26 @@ def test_event_display(tmp_path, drawn):
     assert legend(axes) == ["0.5 GeV", "5 GeV"]
 
 
+def test_event_display_of_detector_objects(tmp_path, drawn):
+    """A track from its direction at the vertex to the face, a crystal, a cluster of pixels; one track far away."""
+    deta, dphi = np.array([0.0, 0.05, -0.3, 4.0]), np.array([0.2, 0.2, 0.4, 0.0])
+    energies = np.array([[8.0, 0, 0], [0, 4.0, 0], [0, 0, 0], [1.0, 0, 0]])
+    start = np.array([[0.0, 0.1], [0.05, 0.2], [-0.3, 0.4], [0.4, 0.0]])
+    edge = np.array([0, 1]), np.array([1, 0])
+    plot_event_display(tmp_path / "jet.png", deta, dphi, energies, *edge, from_vertex=start)
+    check_png(tmp_path / "jet.png")
+    (axes,) = drawn[0].axes
+    arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
+    assert [(tuple(arrow.xyann), tuple(arrow.xy)) for arrow in arrows] == [
+        ((0.0, 0.1), (0.0, 0.2)),
+        ((0.4, 0.0), (4.0, 0.0)),
+    ]
+    _, bare, _, ecal, track = axes.collections
+    np.testing.assert_allclose(bare.get_offsets(), [[-0.3, 0.4]])
+    assert len(ecal.get_paths()[0]) < len(track.get_paths()[0])  # a square and a circle
+    assert max(axes.get_xlim()) < 1
+
+
 def test_event_display_without_hits_or_edges(tmp_path, drawn):
     none = np.array([], int)
     plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none)
@@ -44,7 +64,7 @@ def test_event_display_without_hits_or_edges(tmp_path, drawn):
             ([], []),
             r"needs dphi \(2,\) and energies \(2, 3\), received \(2,\) and \(2, 2\)",
         ),
-        (np.zeros((2, 3)), ([0], [2]), "one of 2 nodes"),
+        (np.zeros((2, 3)), ([0], [2]), "node indices from 0 to 1, received 1 and 1 from 0 to 2"),
     ],
 )
 def test_unusable_input_leaves_no_file(energies, ends, message, tmp_path):
