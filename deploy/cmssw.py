@@ -184,16 +184,12 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
 
 def _check(preprocess: Preprocess) -> None:
     """That MiniAOD and the builder give what the model needs."""
-    if preprocess.nodes == "detector":
-        raise InputError(
-            "detector graphs cannot be packaged for CMSSW yet; a package takes a bundle whose nodes are candidates"
-        )
     if preprocess.nodes != "candidates":
-        raise InputError(
-            f"a CMSSW package takes a bundle whose nodes are candidates; nodes of this one are {preprocess.nodes}, "
-            "which MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window "
-            "around each jet, on the grid of the training"
-        )
+        why = "MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window around "
+        why += "each jet, on the grid of the training"
+        why = why if preprocess.nodes == "hits" else "cannot be packaged for CMSSW yet"
+        takes = "a CMSSW package takes a bundle whose nodes are candidates"
+        raise InputError(f"{takes}; nodes of this one are {preprocess.nodes}, which {why}")
     unknown = [name for name in preprocess.spec.names if name not in _RULES]
     if unknown:
         raise InputError(
