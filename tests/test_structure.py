@@ -192,6 +192,7 @@ ELSEWHERE = {
         "joins runs with `ensemble`, `evaluate` and `export`; what it made is shipped and tested",
     ),
     "studies.tau.scores": ("studies/tau/test_fresh.py", "where scores are written and read"),
+    "e2e_tf.training.baseline": (None, "public names of the package"),
 }
 """Modules without a test file of their own: the file (in tests/) that tests them, or None, and the reason."""
 
