@@ -2,8 +2,9 @@
 
 usage: python -m benchmarks.tracks --data ../shared/data --out tracks_out
 
-Jets of up, down and strange quarks of 20 to 50 GeV. Prints the Markdown that stands in docs/simulation.md and writes
-the picture ``simulation_tracks.png`` to ``--out``; simulated tracks that are there already are not made again.
+Jets of up, down and strange quarks of 20 to 50 GeV, or with ``--gluons`` of gluons, on which nothing was tuned. Prints
+the Markdown that stands in docs/simulation.md and writes the picture ``simulation_tracks.png`` to ``--out``; simulated
+tracks that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -91,27 +92,29 @@ def main() -> None:
         "--events", type=int, default=2500, help="generated events of z_jet and of dijet each"
     )
     parser.add_argument("--passes", type=int, default=4, help="how often each goes through the detector")
+    parser.add_argument("--gluons", action="store_true", help="jets of gluons, on which nothing was tuned")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True)
-    full = full_simulation(options.data / FULL)
+    full = full_simulation(options.data / FULL, options.gluons)
     spectrum = np.histogram(full.pop("jet_pt"), PT_STEPS)[0]
     count = int(spectrum.sum())
     sides = {"full": Side(full, np.ones(count))}
-    for name, columns in simulated(options.out, options.events, options.passes).items():
+    for name, columns in simulated(options.out, options.events, options.passes, options.gluons).items():
         jet_pt = columns.pop("jet_pt")
         step = np.clip(np.digitize(jet_pt, PT_STEPS) - 1, 0, len(spectrum) - 1)
         made = np.bincount(step, minlength=len(spectrum))
         sides[name] = Side(columns, (spectrum / count * len(jet_pt) / np.maximum(made, 1))[step])
     table(sides)
-    anchors()
-    picture(sides, options.out / "simulation_tracks.png")
+    if not options.gluons:
+        anchors()
+    picture(sides, options.out / f"simulation_tracks{'_gluons' if options.gluons else ''}.png")
 
 
-def full_simulation(path: Path) -> dict[str, np.ndarray]:
+def full_simulation(path: Path, gluons: bool) -> dict[str, np.ndarray]:
     """Columns of the tracks that are nearest to the chosen vertex along the beam, and ``jet_pt``."""
     with h5py.File(path) as file:
         jet_pt = 10 ** file["globalvars"][:, 0].astype(np.float64)
-        chosen = (jet_pt > JET_PT[0]) & (jet_pt < JET_PT[1]) & (file["is_gluon"][:] == 0)
+        chosen = (jet_pt > JET_PT[0]) & (jet_pt < JET_PT[1]) & (file["is_gluon"][:] == gluons)
         tracks, jet_pt = file["cpf"][:][chosen].astype(np.float64), jet_pt[chosen]
     jet, slot = np.nonzero((tracks != 0).any(2) & (tracks[:, :, 13] >= 2))
     found = tracks[jet, slot]
@@ -129,16 +132,16 @@ def full_simulation(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def simulated(out: Path, events: int, passes: int) -> dict[str, dict[str, np.ndarray]]:
+def simulated(out: Path, events: int, passes: int, gluons: bool) -> dict[str, dict[str, np.ndarray]]:
     """The same columns of simulated jets: with the tracks of detector objects and with those of candidates."""
-    path = out / f"tracks_{events}_{passes}.npz"
+    path = out / f"tracks_{events}_{passes}{'_gluons' if gluons else ''}.npz"
     if not path.exists():
         rng = np.random.default_rng(2016)
         pool = minimum_bias(2016, 1000)
         flown = fly_pool(rng, pool)
         parts: dict[str, list[np.ndarray]] = {"new": [], "old": [], "jet_pt": []}
         spent, made, jets = 0.0, 0, 0
-        for process, batch in generated(events):
+        for process, batch in generated(events, int(gluons)):
             for _ in range(passes):
                 tracks, seconds = jets_of(rng, process, batch, pool, flown)
                 spent, made = spent + seconds, made + len(batch)
@@ -156,11 +159,11 @@ def simulated(out: Path, events: int, passes: int) -> dict[str, dict[str, np.nda
         }
 
 
-def generated(events: int) -> Iterator[tuple[Process, Events]]:
-    """Batches of events with quark jets."""
+def generated(events: int, source: int) -> Iterator[tuple[Process, Events]]:
+    """Batches of events with quark jets (source 0) or gluon jets (1)."""
     for name in ("z_jet", "dijet"):
-        process = replace(PROCESSES[name], jet_pt=JET_PT)
-        generator = EventGenerator((*process.sources[0].cards, *SOFT), 2016)
+        process = replace(PROCESSES[name], sources=(PROCESSES[name].sources[source],), jet_pt=JET_PT)
+        generator = EventGenerator((*process.sources[0].cards, *SOFT), 77)
         for _ in range(events // BATCH):
             yield process, generator.next(BATCH)
 
@@ -190,7 +193,7 @@ def jets_of(
     kept, truth = select_jets(process, process.sources[0], events, jets)
     first = vertices.take(vertices.chosen)
     # As the full simulation's jets do, these have their vertex.
-    kept &= (truth["is_uds"] == 1) & (first.collision == np.arange(count))[jets.event]
+    kept &= (truth["is_uds"] + truth["is_gluon"] == 1) & (first.collision == np.arange(count))[jets.event]
     kept &= (jets.pt < JET_PT[1]) & (np.abs(jets.eta) < MAX_ETA)
     jets = jets.take(np.flatnonzero(kept))
 

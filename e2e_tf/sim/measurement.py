@@ -66,12 +66,12 @@ class Tracking:
     by_layers: tuple[float, ...] = (0.0, 0.0, 0.0, 0.1, 0.5, 0.8, 0.93, 0.97, 0.988, 0.992)
     by_pixels: tuple[float, ...] = (0.30, 0.60, 0.95, 1.0)
     outer_radius: float = 0.45
-    outer_seed: float = 0.25
+    outer_seed: float = 0.45
     displaced_scale: float = 6.0
     soft_loss: tuple[float, float] = (0.25, 0.30)
     floor_growth: float = 1.7
     scattering_growth: float = 1.0
-    tails: tuple[tuple[float, float], ...] = ((0.85, 0.92), (0.115, 1.6), (0.035, 3.0))
+    tails: tuple[tuple[float, float], ...] = ((0.845, 0.92), (0.115, 1.6), (0.04, 3.2))
     error_spread: float = 0.10
     pt_resolution: tuple[float, float, float] = (0.007, 0.004, 2.0e-4)
     d0_resolution: tuple[float, float] = (0.0012, 0.0075)
@@ -203,6 +203,8 @@ def measure(
     chi2 = mean * np.exp(spread * rng.standard_normal(count)) * rng.chisquare(degrees) / degrees
     chi2 *= np.where(wide > 1.2, 1 + 0.25 * wide, 1.0)
     noise = rng.standard_normal((5, count)) * wide
+    # Hits are wrong in one direction more often than in both.
+    noise[4] *= _tail(rng, count, numbers) / wide
     stated = 1 + numbers.error_spread * rng.standard_normal((2, count))
     stated = np.clip(stated, 0.6, 1.6)
     tracks = Measured(
