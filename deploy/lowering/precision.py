@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,34 +57,89 @@ def float16_weights(model: Any) -> Any:
 
 
 def int8_weights(model: Any) -> Any:
-    """The model with dynamic int8 quantisation of its products with weights, float32 in and out.
+    r"""The model with its products with weights in int8, float32 in and out.
+
+    Weights have a scale per column, inputs one per row, which is a node or a jet: what a jet gets does not depend on
+    the other jets of its batch. ONNX Runtime's own dynamic quantisation has one scale for a whole batch.
+
+    .. math::
+        x_{ij} w_{jk} \approx s_i t_k \, \mathrm{round}(x_{ij} / s_i)\, \mathrm{round}(w_{jk} / t_k), \quad
+        s_i = \max_j |x_{ij}| / 127, \quad t_k = \max_j |w_{jk}| / 127
 
     Args:
         model: ``onnx.ModelProto``, float32.
-
-    Returns:
-        Another ``onnx.ModelProto``.
     """
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnx import numpy_helper
 
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(model.SerializeToString())
-        # The quantiser advises on the root logger to run a preprocessing that has been done here already.
-        logging.disable(logging.WARNING)
-        try:
-            # Only products with weights: attention and adjacency products would be quantised per call.
-            options = {"MatMulConstBOnly": True}
-            quantize_dynamic(source, target, weight_type=QuantType.QInt8, extra_options=options)
-        finally:
-            logging.disable(logging.NOTSET)
-        small = onnx.load(target)
-    small.ir_version = model.ir_version
-    del small.opset_import[:]
-    small.opset_import.extend(model.opset_import)
-    onnx.checker.check_model(small, full_check=True)
-    return small
+    out = onnx.ModelProto()
+    out.CopyFrom(model)
+    opset = next(o.version for o in out.opset_import if o.domain in ("", "ai.onnx"))
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in out.graph.initializer}
+    made: dict[str, np.ndarray] = {}
+    nodes: list[Any] = []
+    for node in out.graph.node:
+        weight = held.get(node.input[1]) if node.op_type in ("MatMul", "Gemm") else None
+        if weight is None or weight.dtype != np.float32 or weight.ndim != 2 or weight.size <= _SMALL:
+            nodes.append(node)
+            continue
+        options = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if options.pop("transB", 0):
+            weight = weight.T
+        if any(value not in (0, 1.0) for value in options.values()) or options.get("transA"):
+            nodes.append(node)
+            continue
+        nodes += _int8_product(node, weight, opset, made)
+    del out.graph.node[:]
+    out.graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in out.graph.initializer if tensor.name in used]
+    del out.graph.initializer[:], out.graph.value_info[:]
+    out.graph.initializer.extend(kept)
+    out.graph.initializer.extend(numpy_helper.from_array(values, name) for name, values in made.items())
+    onnx.checker.check_model(out, full_check=True)
+    return out
+
+
+def _int8_product(node: Any, weight: np.ndarray, opset: int, made: dict[str, np.ndarray]) -> list[Any]:
+    """The nodes in the place of one product with weights (F, C); constants go into ``made``."""
+    import onnx
+
+    x, name = node.input[0], f"{node.output[0]}_int8"
+    scale = np.maximum(np.abs(weight).max(axis=0), np.float32(1e-30)) / np.float32(127)
+    # Unsigned on both sides: with signed weights, processors without VNNI add pairs of products in 16 bits, which
+    # saturate, and ONNX Runtime 1.7 does not multiply two signed ones.
+    made[f"{name}/weight"] = (np.clip(np.rint(weight / scale), -127, 127) + 128).astype(np.uint8)
+    made[f"{name}/column"] = scale.astype(np.float32)
+    for constant, value in (("least", 1e-30), ("steps", 127.0), ("middle", 128.0)):
+        made[f"int8/{constant}"] = np.array(value, np.float32)
+    made["int8/zero"] = np.array(128, np.uint8)
+    nodes: list[Any] = []
+
+    def add(op: str, inputs: list[str], stem: str, **attributes: Any) -> str:
+        output = stem if stem == node.output[0] else f"{name}/{stem}"
+        nodes.append(onnx.helper.make_node(op, inputs, [output], name=f"{name}/{stem}_node", **attributes))
+        return output
+
+    size = add("Abs", [x], "size")
+    if opset >= 18:
+        made["int8/last"] = np.array([-1], np.int64)
+        largest = add("ReduceMax", [size, "int8/last"], "largest", keepdims=1)
+    else:
+        largest = add("ReduceMax", [size], "largest", axes=[-1], keepdims=1)
+    row = add("Div", [add("Max", [largest, "int8/least"], "some"), "int8/steps"], "row")
+    steps = add("Round", [add("Div", [x, row], "ratio")], "steps")
+    unsigned = add(
+        "Cast", [add("Add", [steps, "int8/middle"], "shifted")], "unsigned", to=onnx.TensorProto.UINT8
+    )
+    product = add("MatMulInteger", [unsigned, f"{name}/weight", "int8/zero", "int8/zero"], "product")
+    wide = add("Cast", [product], "wide", to=onnx.TensorProto.FLOAT)
+    scaled = add("Mul", [wide, row], "scaled")
+    biased = node.op_type == "Gemm" and len(node.input) > 2 and node.input[2]
+    last = add("Mul", [scaled, f"{name}/column"], "float" if biased else node.output[0])
+    if biased:
+        add("Add", [last, node.input[2]], node.output[0])
+    return nodes
 
 
 def cost(model: Any, smaller: Any, samples: Sequence[Feeds]) -> dict[str, float]:

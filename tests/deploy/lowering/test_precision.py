@@ -58,6 +58,34 @@ def test_int8_quantises_products_with_weights(
     assert 1e-5 < difference < 0.5
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_int8_of_a_row_does_not_depend_on_its_company(
+    make_model: Callable[..., Any], blocks: Callable[..., Any], transposed: bool
+) -> None:
+    """To the bit, beside rows a thousand times as large too; a row of zeros gives the bias."""
+    model, weight = product(make_model)
+    if transposed:
+        rows = np.array([-1, 32])
+        nodes = [
+            helper.make_node("Reshape", ["x", "rows"], ["flat"], name="flat"),
+            helper.make_node("Gemm", ["flat", "w", "b"], ["p"], name="product", transB=1),
+            helper.make_node("Reshape", ["p", "back"], ["y"], name="back"),
+        ]
+        constants = {"rows": rows, "back": np.array([2, 5, 3]), "w": weight.T, "b": np.ones(3, np.float32)}
+        model = make_model(nodes, constants, (32, 3))
+    small = int8_weights(model)
+    assert "MatMulInteger" in {node.op_type for node in small.graph.node}
+    (feeds,) = blocks((2, 5), width=32)
+    x = feeds["x"]
+    x[0, 3] = 0
+    alone = run_model(small, {"x": x})
+    np.testing.assert_allclose(alone, x @ weight + 1, rtol=0, atol=0.3)
+    np.testing.assert_array_equal(alone[0, 3], 1)
+    x = x.copy()
+    x[1] *= 1000
+    np.testing.assert_array_equal(run_model(small, {"x": x})[0], alone[0])
+
+
 def test_the_cost_counts_differences_and_pairs_in_another_order(make_model: Callable[..., Any]) -> None:
     def scaled(*factors: float) -> Any:
         nodes = [helper.make_node("Mul", ["x", "f"], ["y"], name="scale")]
