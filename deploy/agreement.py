@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SMALLER", "TOLERANCE", "Agreement", "compare", "not_run"]
+from e2e_tf.deploy.tolerance import TOLERANCE, Tolerance
 
-TOLERANCE = 1e-5
+__all__ = ["SMALLER", "Agreement", "compare", "not_run"]
+
 # Weights of fewer bits cannot keep it. Within what they are expected to stay; they are reported and fail nothing.
 SMALLER = {"onnx_float16": 1e-2, "onnx_int8": 0.2}
 
@@ -27,6 +28,7 @@ class Agreement:
         tolerance: what the difference may be.
         required: the validation fails where this runtime differs by more.
         missing: why nothing was run; empty where something was.
+        column: of the score with this difference.
     """
 
     runtime: str
@@ -36,6 +38,7 @@ class Agreement:
     tolerance: float = TOLERANCE
     required: bool = True
     missing: str = ""
+    column: int = 0
 
     @property
     def passed(self) -> bool:
@@ -75,6 +78,7 @@ def compare(
     scores: Sequence[np.ndarray],
     where: np.ndarray,
     form: str = "",
+    tolerance: Tolerance | None = None,
 ) -> Agreement:
     """The agreement of the scores of some batches.
 
@@ -84,17 +88,32 @@ def compare(
         scores: what the runtime gives, as many values for each batch.
         where: integers (n_jets,): what is reported of the jet with the largest difference.
         form: key of the form in the manifest; those of :data:`SMALLER` have tolerances of their own.
+        tolerance: of each column; 1e-5 for all without one.
 
     Returns:
-        Its difference is the largest absolute one of any column.
+        Its difference and tolerance are those of the score that comes nearest to what it may differ by, or goes
+        farthest beyond. NaN and infinities agree with themselves only.
     """
     wanted = np.concatenate([values.reshape(-1, values.shape[-1]) for values in expected])
     found = np.concatenate([a.reshape(-1, b.shape[-1]) for a, b in zip(scores, expected, strict=True)])
-    difference = np.abs(found - wanted).max(axis=1)
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0, np.abs(found - wanted))
     difference = np.where(np.isfinite(difference), difference, np.inf)
-    at = int(difference.argmax())
-    tolerance, required = SMALLER.get(form, TOLERANCE), form not in SMALLER
-    return Agreement(name, len(wanted), float(difference[at]), int(where[at]), tolerance, required)
+    tolerance = tolerance or Tolerance()
+    if form in SMALLER:
+        tolerance = tolerance.times(SMALLER[form] / TOLERANCE)
+    allowed = tolerance.allowed(wanted)
+    jet, column = np.unravel_index(int((difference / allowed).argmax()), difference.shape)
+    return Agreement(
+        name,
+        len(wanted),
+        float(difference[jet, column]),
+        int(where[jet]),
+        float(allowed[jet, column]),
+        form not in SMALLER,
+        column=int(column),
+    )
 
 
 def not_run(name: str, why: str) -> Agreement:

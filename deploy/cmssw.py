@@ -21,12 +21,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
+from e2e_tf.deploy.cmssw_parity import write_parity_text
 from e2e_tf.deploy.manifest import check_manifest
+from e2e_tf.deploy.meaning import relative_columns
 from e2e_tf.deploy.profiles import release
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_subfolder, read_json
@@ -83,7 +83,6 @@ _SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache i
 _BACKENDS = {"onnx": "ONNX", "frozen_graph": "TF"}
 _RUNTIMES = {"onnx": "PhysicsTools/ONNXRuntime", "frozen_graph": "PhysicsTools/TensorFlow"}
 _HEADERS = {"onnx": "OnnxBackend", "frozen_graph": "TensorFlowBackend"}
-_PARITY_NUMBERS = 20_000  # in the text file of parity vectors
 _TEMPLATES = (".cc", ".h", ".in", ".md", ".xml")
 
 
@@ -123,7 +122,7 @@ def cmssw_package(
             f"{manifest['interface']} with {len(manifest['outputs'])}"
         )
     preprocess = read_bundle_preprocess(bundle)
-    _check(preprocess)
+    _check(preprocess, relative_columns(manifest))
     backends = _backends(manifest)
     subsystem, name = package.split("/")
     label = _label(name)
@@ -160,7 +159,7 @@ def cmssw_package(
             *(manifest["formats"][key]["file"] for key in backends),
         ):
             shutil.copyfile(bundle / file, target / "data" / file)
-        _write_parity(bundle, manifest, target / "test" / "parity.txt")
+        write_parity_text(bundle, manifest, target / "test" / "parity.txt")
     return folder / subsystem / name
 
 
@@ -182,7 +181,7 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
     return f"holds {extra[0]}, which 'e2e-tf cmssw' has not written" if extra else ""
 
 
-def _check(preprocess: Preprocess) -> None:
+def _check(preprocess: Preprocess, relative: list[str]) -> None:
     """That MiniAOD and the builder give what the model needs."""
     if preprocess.nodes != "candidates":
         why = "MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window around "
@@ -202,6 +201,7 @@ def _check(preprocess: Preprocess) -> None:
         missing += [
             f"{f.raw} of a jet" for f in preprocess.jet_features.features if f.raw not in JET_QUANTITIES
         ]
+    missing += [f"{raw} of a jet" for raw in dict.fromkeys(relative) if raw and raw not in JET_QUANTITIES]
     if missing:
         raise InputError(
             f"MiniAOD does not give {', '.join(missing)}; a model may use {', '.join(known)} of candidates and "
@@ -271,7 +271,12 @@ def _model_values(manifest: dict[str, Any], backends: list[str]) -> dict[str, st
     """What the C++ needs to know of the model's files."""
     names = [info["name"] for info in manifest["inputs"]]
     (output,) = (info["name"] for info in manifest["outputs"])
-    values = {"INPUT_NAMES": _strings(names), "SCORE_NAMES": _strings(_scores(manifest))}
+    relative = relative_columns(manifest)
+    values = {
+        "INPUT_NAMES": _strings(names),
+        "SCORE_NAMES": _strings(_scores(manifest)),
+        "RELATIVE_TO": _strings(relative) if any(relative) else "",
+    }
     for key in backends:
         info, prefix = manifest["formats"][key], _BACKENDS[key]
         values |= {
@@ -301,6 +306,22 @@ def _scores_by_head(manifest: dict[str, Any]) -> dict[str, list[str]]:
             f"the outputs of the model must have different names in letters and digits, not {', '.join(heads)}"
         )
     return scores
+
+
+def _contents(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each score and what it is."""
+    meaning = manifest["outputs"][0].get("meaning", {})
+    found = []
+    for head, names in _scores_by_head(manifest).items():
+        says = meaning.get(head, {})
+        for i, name in enumerate(names):
+            what = "one value per jet"
+            if says.get("kind") == "multiclass":
+                what += f": probability of {says['column']} = {says['classes'][i]}"
+            elif says.get("kind") == "regression":
+                what += f": {says['column']}" + (f" [{says['unit']}]" if "unit" in says else "")
+            found.append((name, what))
+    return found
 
 
 def _score_of(point: dict[str, Any], manifest: dict[str, Any]) -> str:
@@ -340,7 +361,7 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
         "EDGES": manifest["graph"]["edges"],
         "PLUGINS": " and ".join(f"`{name}{_BACKENDS[key]}Producer`" for key in backends),
         "PRODUCTS": "\n".join(
-            f"| `edm::ValueMap<float>`, `{s}` | one value per jet |" for s in _scores(manifest)
+            f"| `edm::ValueMap<float>`, `{s}` | {what} |" for s, what in _contents(manifest)
         ),
         "WORKING_POINTS": "".join(
             f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{_score_of(point, manifest)}"), '
@@ -360,41 +381,3 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
             f"    good = agrees<{namespace}::{_HEADERS[key]}>(batches) && good;" for key in backends
         ),
     }
-
-
-def _write_parity(bundle: Path, manifest: dict[str, Any], path: Path) -> None:
-    """The bundle's parity vectors as text, which the unit test reads without a library."""
-    names = [info["name"] for info in manifest["inputs"]]
-    output = manifest["outputs"][0]["name"]
-    lines = []
-    with np.load(bundle / "inputs.npz") as inputs, np.load(bundle / "outputs.npz") as outputs:
-        batches = _few(inputs, names)
-        lines.append(str(len(batches)))
-        for batch in batches:
-            lines.append(str(len(names)))
-            for name in names:
-                values = inputs[f"{batch}/{name}"]
-                lines.append(" ".join([name, str(values.ndim), *map(str, values.shape)]))
-                lines.append(" ".join(map(_number, values.ravel())))
-            scores = outputs[f"{batch}/{output}"].ravel()
-            lines += [str(scores.size), " ".join(map(_number, scores))]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def _few(inputs: Any, names: list[str]) -> list[int]:
-    """Batches with at least one node and not too many numbers together, the first ones."""
-    sizes: dict[int, int] = {}
-    for key in inputs.files:
-        batch = int(key.split("/")[0])
-        sizes[batch] = sizes.get(batch, 0) + inputs[key].size
-    found: list[int] = []
-    for batch in sorted(sizes):
-        empty = any(inputs[f"{batch}/{name}"].size == 0 for name in names[:2])
-        if not empty and sum(sizes[b] for b in found) + sizes[batch] <= _PARITY_NUMBERS:
-            found.append(batch)
-    return found
-
-
-def _number(value: np.float32) -> str:
-    """The shortest text that gives the same float32."""
-    return np.format_float_scientific(value, unique=True, trim="0") if value else "0"

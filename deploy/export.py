@@ -7,17 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
+from e2e_tf.deploy.exportable import exportable, in_float32
 from e2e_tf.deploy.exported import Export, exported_function, freeze
 from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms
-from e2e_tf.deploy.interface import INTERFACES, joined_outputs
+from e2e_tf.deploy.interface import INTERFACES
 from e2e_tf.deploy.keras_file import save_keras
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
+from e2e_tf.deploy.meaning import output_meaning
+from e2e_tf.deploy.outputs import joined_outputs
 from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.sources import ModelFile, open_source
+from e2e_tf.deploy.tolerance import measured_tolerance
 from e2e_tf.deploy.validate import validate
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
@@ -30,7 +35,7 @@ __all__ = ["default_interface", "export"]
 
 
 def export(
-    run: Run | str | os.PathLike[str],
+    run: Any,
     folder: str | os.PathLike[str],
     *,
     force: bool = False,
@@ -41,6 +46,8 @@ def export(
     int8: bool = False,
     fixed: tuple[int, int] | None = None,
     proof: int = 1000,
+    features: Preprocess | str | os.PathLike[str] | None = None,
+    imports: Sequence[str] = (),
 ) -> Path:
     """Write a bundle, and validate it.
 
@@ -61,8 +68,9 @@ def export(
     The folder appears complete or not at all.
 
     Args:
-        run: a finished run or its folder, or a Keras model in a ``.keras`` file; a model on graphs needs the
-            ``preprocess.json`` of its inputs beside it. Outputs of graphs are joined into one ``score``.
+        run: a finished run or its folder, a Keras model, or one in a ``.keras`` or ``.h5`` file; a model on graphs in
+            a file needs the ``preprocess.json`` of its inputs beside it, or ``features``. Outputs of graphs are joined
+            into one ``score``.
         folder: new folder.
         force: replace an existing bundle; any other folder stays.
         cmssw: the oldest release series that must run it, such as ``14_1``.
@@ -75,6 +83,9 @@ def export(
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
         proof: random jets of the validation (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the
             manifest; 0 leaves it to ``validate(..., write=True)``.
+        features: inputs of a model on graphs that is no run: the :class:`~e2e_tf.data.preprocess.Preprocess` or its
+            file.
+        imports: modules, or Python files, that register the model's own layers.
 
     Returns:
         The path of the bundle.
@@ -84,7 +95,7 @@ def export(
             unknown, ``folder`` exists and ``force`` is false or it holds what no export has written, or a runtime
             does not agree with Keras.
     """
-    run = run if isinstance(run, Run) else open_source(run)
+    run = open_source(run, features, imports)
     target = release(cmssw)
     formats = _formats(formats)
     interface = interface or default_interface(run)
@@ -94,13 +105,15 @@ def export(
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
     with new_folder(folder, force, not_a_bundle) as part, quiet_tensorflow():
         with status("Freezing the model"):
-            model, columns = joined_outputs(run.model())
+            user, policy = in_float32(run.model())
             # Before models of its parts are made, which share its layers.
-            save_keras(model, part / "model.keras")
-            exported = exported_function(run, model, interface, target)
-            graph, names = freeze(exported.function)
+            save_keras(user, part / "model.keras")
+            model, columns = joined_outputs(user)
+            with exportable(model):
+                exported = exported_function(run, model, interface, target)
+                graph, names = freeze(exported.function)
             check_tensorflow((node.op for node in graph.node), target)
-        job = Export(run, model, target, exported, graph, names, part)
+        job = Export(run, user, model, target, exported, graph, names, part)
         entries = write_forms(job, formats, smaller)
         if fixed is not None:
             with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):
@@ -111,9 +124,12 @@ def export(
             run.preprocess.write(part / "preprocess.json")
         if smaller and not isinstance(run, ModelFile):
             add_auc_cost(job, entries, columns)
-        write_parity(job)
+        tolerance = measured_tolerance(write_parity(job), columns)
         (part / "repeat.py").write_bytes((Path(__file__).parent / "repeat.py").read_bytes())
-        manifest = _manifest(job, entries, columns)
+        manifest = _manifest(job, entries, columns, policy)
+        manifest["outputs"][0]["tolerance"] = tolerance
+        if meaning := output_meaning(run, columns):
+            manifest["outputs"][0]["meaning"] = meaning
         check_manifest(manifest)
         write_json(part / "manifest.json", manifest)
         if proof:
@@ -163,13 +179,23 @@ def _check_interface(run: Run, interface: str, fixed: tuple[int, int] | None) ->
 def _validate(part: Path, jets: int) -> None:
     wrong = [found for found in validate(part, jets=jets, write=True) if found.failed]
     if wrong:
+        first = wrong[0]
         raise InputError(
-            f"{wrong[0].runtime} differs from Keras by {wrong[0].difference:.1e} on a jet of {wrong[0].where} nodes, "
-            f"{wrong[0].tolerance:g} is allowed; nothing was written"
+            f"{first.runtime} differs from Keras by {first.difference:.1e} in {_column(part, first.column)} on a jet "
+            f"of {first.where} nodes, {first.tolerance:g} is allowed; nothing was written"
         )
 
 
-def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) -> dict[str, Any]:
+def _column(part: Path, index: int) -> str:
+    """The output that a column of the score belongs to."""
+    columns = read_json(part / "manifest.json")["outputs"][0]["columns"]
+    names = [name for name, width in columns.items() for _ in range(width)]
+    return f"the output {names[index]}"
+
+
+def _manifest(
+    export: Export, entries: dict[str, Any], columns: dict[str, int], policy: str
+) -> dict[str, Any]:
     run, folder, exported, target = export.run, export.folder, export.exported, export.release
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     graphs, loose = exported.interface != "tensors", isinstance(run, ModelFile)
@@ -180,7 +206,8 @@ def _manifest(export: Export, entries: dict[str, Any], columns: dict[str, int]) 
         "format_version": MANIFEST_VERSION,
         "interface": exported.interface,
         "release": target.to_dict(),
-        "model": {"name": run.config.model_name, "settings": run.config.model_settings},
+        "model": {"name": run.config.model_name, "settings": run.config.model_settings}
+        | ({"policy": policy} if policy else {}),
         "graph": {"nodes": preprocess.nodes, "edges": preprocess.edges, "k": preprocess.spec.k or None}
         if graphs
         else None,

@@ -16,12 +16,11 @@ from e2e_tf.deploy.interface import (
     edges_feeds,
     edges_function,
     edges_tensors,
-    tensors_function,
-    tensors_infos,
 )
 from e2e_tf.deploy.padded import padded_feeds, padded_function, padded_tensors
 from e2e_tf.deploy.profiles import Release
 from e2e_tf.deploy.samples import sized_batches, tensor_batch
+from e2e_tf.deploy.tensors import tensors_function, tensors_infos
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run
 
@@ -52,6 +51,7 @@ class Export:
 
     Attributes:
         run: whose model it is.
+        user: the model as its author made it, the reference of the validation.
         model: of one output, (B, C).
         release: the oldest series that must run it.
         exported: the function.
@@ -61,6 +61,7 @@ class Export:
     """
 
     run: Run
+    user: Any
     model: Any
     release: Release
     exported: ExportedFunction
@@ -136,6 +137,25 @@ def exported_function(run: Run, model: Any, interface: str, target: Release) -> 
     )
 
 
+_LOOPS = ("While", "StatelessWhile", "If", "StatelessIf", "Enter", "Switch", "TensorListReserve", "Case")
+
+
+def _traced(function: Any) -> Any:
+    """The concrete function; what Keras or TensorFlow say while it is traced becomes one sentence."""
+    import tensorflow as tf
+
+    try:
+        return function.get_concrete_function()
+    except InputError:
+        raise
+    except (tf.errors.OpError, TypeError, ValueError, NotImplementedError, AttributeError, KeyError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        where = next((line for line in lines if line.startswith("Exception encountered")), "")
+        told = [line for line in lines if not line.startswith(("Exception", "in user code"))]
+        first = told[0] if told else type(error).__name__
+        raise InputError(f"the model cannot be traced: {where} {first}".replace("  ", " ")) from error
+
+
 def freeze(function: Any) -> tuple[Any, list[str]]:
     """The frozen ``GraphDef`` of a ``tf.function``, its inputs and output named as the interface names them.
 
@@ -150,11 +170,20 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
     Raises:
         InputError: the function holds control flow or objects that cannot be frozen.
     """
-    frozen = constant_graph(function.get_concrete_function())
+    frozen = constant_graph(_traced(function))
     graph = frozen.graph.as_graph_def()
+    loops = sorted({node.name for node in graph.node if node.op in _LOOPS})
+    if loops:
+        raise InputError(
+            f"the model holds a loop or a branch in {loops[0]}, which cannot be exported; a recurrent layer needs "
+            "an input whose number of steps is fixed, as in keras.Input((10, 6))"
+        )
     if graph.library.function:
         found = ", ".join(sorted(f.signature.name for f in graph.library.function))
-        raise InputError(f"the model holds control flow or custom objects that cannot be frozen: {found}")
+        raise InputError(
+            f"the model holds control flow or custom objects that cannot be frozen: {found}; write the layer with "
+            "keras.ops of fixed shapes"
+        )
     names = [tensor.op.name for tensor in frozen.inputs]
     (output,) = frozen.outputs
     node = graph.node.add()

@@ -40,15 +40,13 @@ __all__ = [
     "OUTPUT",
     "JetBatch",
     "TensorInfo",
+    "check_inputs",
     "check_tensors",
     "edges_feeds",
     "edges_function",
     "edges_inputs",
     "edges_tensors",
     "is_graph_model",
-    "joined_outputs",
-    "tensors_function",
-    "tensors_infos",
 ]
 
 INTERFACES = ("edges", "padded", "tensors")
@@ -59,19 +57,27 @@ _DISJOINT = ("x", "senders", "receivers", "n_node", "u")
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Name, dtype and shape of a tensor; a string in the shape is a free dimension."""
+    """Name, dtype and shape of a tensor; a string in the shape is a free dimension.
+
+    Attributes:
+        keras: what the input is called in the Keras model, where runtimes do not take that name.
+        below: its values are integers from 0 to one less than this number; 0 where they may be any.
+    """
 
     name: str
     shape: tuple[int | str, ...]
     dtype: str = "float32"
+    keras: str = ""
+    below: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The entry of the manifest.
 
         Returns:
-            JSON values: name, dtype and shape.
+            JSON values: name, dtype and shape, and ``keras`` and ``below`` where there are any.
         """
-        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        more = {key: value for key, value in (("keras", self.keras), ("below", self.below)) if value}
+        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape), **more}
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def check_tensors(model: Any) -> None:
     Raises:
         InputError: naming the tensor that is not.
     """
-    _check_inputs(model)
+    check_inputs(model)
     outputs = model.output_shape
     if not isinstance(outputs, tuple) or len(outputs) != 2:
         raise InputError(f"a model must have one output of shape (B, C), this one has {outputs}")
@@ -134,7 +140,15 @@ def check_tensors(model: Any) -> None:
         raise InputError(f"the output must be float32, that of this model is {model.output.dtype}")
 
 
-def _check_inputs(model: Any) -> None:
+def check_inputs(model: Any) -> None:
+    """Check that inputs can be passed as float32.
+
+    Args:
+        model: a Keras model.
+
+    Raises:
+        InputError: naming the tensor that cannot.
+    """
     for tensor in model.inputs:
         if getattr(tensor, "sparse", False):
             raise InputError(f"inputs must be dense tensors; {tensor.name} of this model is sparse")
@@ -151,71 +165,9 @@ def is_graph_model(model: Any) -> bool:
     Returns:
         Whether ``senders``, ``receivers`` and ``n_node`` are among its inputs.
     """
-    return {"senders", "receivers", "n_node"} <= {tensor.name for tensor in model.inputs}
-
-
-def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
-    """A model of one output, and how many columns of it each output of ``model`` has.
-
-    Args:
-        model: a Keras model of one or several outputs.
-
-    Returns:
-        The model with its outputs side by side (B, C), and the columns of each output by name: its key where the
-        model has a dictionary of outputs, else its layer's name, with its place in the list where a layer gives
-        several.
-
-    Raises:
-        InputError: an output is not (B, C), two outputs get the same name, or an input cannot be passed.
-    """
-    import keras
-
-    _check_inputs(model)
-    outputs = dict(zip(_output_names(model), model.outputs, strict=True))
-    for name, tensor in outputs.items():
-        if len(tensor.shape) != 2 or tensor.shape[-1] is None:
-            raise InputError(f"an output must have shape (B, C), {name} of this model has {tensor.shape}")
-    if is_graph_model(model):
-        # Rows of nodes and of edges look like those of graphs until there are some: 3 nodes, 1 edge, 2 graphs.
-        rows = {"senders": 1, "receivers": 1, "n_node": 2, "u": 2}
-        tried = {t.name: np.zeros((rows.get(t.name, 3), *t.shape[1:]), t.dtype) for t in model.inputs}
-        tried["n_node"] += np.array([1, 2], tried["n_node"].dtype)
-        for name, values in zip(outputs, keras.tree.flatten(model(tried, training=False)), strict=True):
-            if values.shape[0] != 2:
-                raise InputError(
-                    f"an output must be one of graphs; {name} of this model is one of nodes or edges"
-                )
-    columns = {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
-    if isinstance(model.output, keras.KerasTensor):
-        return model, columns
-    (score, *others) = outputs.values()
-    if others:
-        name, taken = OUTPUT, {layer.name for layer in model.layers}
-        while name in taken:  # as a head may be called
-            name += "_"
-        score = keras.layers.Concatenate(name=name, dtype="float32")([score, *others])
-    return keras.Model(model.input, score, name=model.name), columns
-
-
-def _output_names(model: Any) -> list[str]:
-    """Names of the outputs of a model in the order of ``model.outputs``, no two the same."""
-    import keras
-
-    paths = [path for path, _ in keras.tree.flatten_with_path(model.output)]
-    places = ["_".join(map(str, path)) for path in paths]
-    by_key = [any(isinstance(part, str) for part in path) for path in paths]
-    layers = model.output_names
-    names = [
-        place if keyed else f"{layer}_{place}" if layers.count(layer) > 1 else layer
-        for place, keyed, layer in zip(places, by_key, layers, strict=True)
-    ]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise InputError(
-                f"the outputs of a model must have different names; those of {layers[names.index(name)]} and "
-                f"{layers[i]} are both called {name}"
-            )
-    return names
+    return {"senders", "receivers", "n_node"} <= {
+        tensor.name for tensor in getattr(model, "inputs", None) or ()
+    }
 
 
 def edges_tensors(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
@@ -343,51 +295,3 @@ def tensor_specs(infos: list[TensorInfo]) -> list[Any]:
         tf.TensorSpec([d if isinstance(d, int) else None for d in info.shape], tf.float32, info.name)
         for info in infos
     ]
-
-
-def tensors_infos(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
-    """The inputs and the output of the ``tensors`` interface.
-
-    Args:
-        model: a Keras model on images or other tensors.
-
-    Returns:
-        The model's own inputs (B, ...), and the output ``score`` (B, C).
-
-    Raises:
-        InputError: an input has no fixed shape behind the batch, or cannot be passed as float32.
-    """
-    check_tensors(model)
-    for tensor in model.inputs:
-        if None in tensor.shape[1:] or len(tensor.shape) < 2:
-            raise InputError(
-                f"the tensors interface takes inputs (B, ...) of fixed shape; {tensor.name} of this model has "
-                f"{tensor.shape}"
-            )
-    infos = [TensorInfo(tensor.name, ("B", *tensor.shape[1:])) for tensor in model.inputs]
-    return infos, TensorInfo(OUTPUT, ("B", model.output_shape[-1]))
-
-
-def tensors_function(model: Any) -> Any:
-    """A ``tf.function`` with the ``tensors`` interface around a Keras model.
-
-    Args:
-        model: a Keras model on images or other tensors.
-
-    Returns:
-        The function; it takes float32 tensors in the order of the model's inputs and gives (B, C).
-
-    Raises:
-        InputError: the model does not fit the interface.
-    """
-    import tensorflow as tf
-
-    kinds = {tensor.name: tensor.dtype for tensor in model.inputs}
-
-    @tf.function(input_signature=tensor_specs(tensors_infos(model)[0]), autograph=False)
-    def score(*tensors: Any) -> Any:
-        inputs = [tf.cast(t, kind) for t, kind in zip(tensors, kinds.values(), strict=True)]
-        # A model of one input takes the tensor itself.
-        return model(dict(zip(kinds, inputs, strict=True)) if len(inputs) > 1 else inputs[0], training=False)
-
-    return score

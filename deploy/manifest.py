@@ -70,8 +70,39 @@ class Tensor(_Entry):
     name: str
     dtype: Literal["float32"]
     shape: list[int | str] = Field(min_length=1)
+    keras: str = Field(
+        _MAY_BE_ABSENT, description="of an input: its name in Keras, where runtimes do not take that"
+    )
+    below: int = Field(_MAY_BE_ABSENT, description="of an input: its values are integers from 0 to below - 1")
     columns: dict[str, int] = Field(
         _MAY_BE_ABSENT, description="of an output: what its columns are, in order, and how many of each"
+    )
+    meaning: dict[str, Meaning] = Field(
+        _MAY_BE_ABSENT, description="of an output: what its columns mean, by their names"
+    )
+    tolerance: dict[str, ColumnTolerance] = Field(
+        _MAY_BE_ABSENT, description="of an output: what its columns may differ by, by their names"
+    )
+
+
+class ColumnTolerance(_Closed):
+    """What a score may differ from Keras' by: ``absolute + relative * |score of Keras|``."""
+
+    absolute: float
+    relative: float
+
+
+class Meaning(_Closed):
+    """What an output is."""
+
+    kind: Literal["binary", "multiclass", "regression"]
+    column: str = Field(description="of the sample, that it was trained for")
+    unit: str = _MAY_BE_ABSENT
+    classes: list[int] = Field(
+        _MAY_BE_ABSENT, description="values of the column that the columns of the score are, in their order"
+    )
+    relative_to: str = Field(
+        _MAY_BE_ABSENT, description="quantity of the jet that the score is multiplied by, to be in the unit"
     )
 
 

@@ -12,15 +12,18 @@ from e2e_tf.deploy.reference import keras_call, keras_scores
 __all__ = ["write_parity"]
 
 
-def write_parity(export: Export) -> None:
+def write_parity(export: Export) -> list[np.ndarray]:
     """Write ``inputs.npz`` and ``outputs.npz``: tensors of batches, ``<batch>/<tensor>``, and Keras' scores.
 
     Batches are the adversarial ones of the validation; of a model that takes no graphs, random ones.
 
     Args:
         export: whose folder gets the two files.
+
+    Returns:
+        Keras' scores of each batch.
     """
-    exported, model = export.exported, export.model
+    exported, model = export.exported, export.user
     if exported.interface == "tensors":
         feeds = export.samples([range(n) for n in (1, 2, 5)], 4)
         scores = [np.asarray(keras_call(model, values)) for values in feeds]
@@ -34,3 +37,4 @@ def write_parity(export: Export) -> None:
     outputs = {f"{i}/{OUTPUT}": score for i, score in enumerate(scores)}
     np.savez_compressed(export.folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
     np.savez_compressed(export.folder / "outputs.npz", **outputs)  # type: ignore[arg-type]
+    return scores

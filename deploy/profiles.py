@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from e2e_tf.deploy.kernels import check_kernels
 from e2e_tf.errors import InputError
 
 __all__ = ["DEFAULT_CMSSW", "RELEASES", "Release", "check_onnx", "check_tensorflow", "release"]
@@ -157,6 +158,7 @@ def check_onnx(model: Any, target: Release) -> None:
                 f"CMSSW_{target.name} (ONNX Runtime {target.onnxruntime}, opset {target.max_opset}) cannot run "
                 f"this model: {problem}"
             )
+    check_kernels(model, target.onnxruntime, f"CMSSW_{target.name} (ONNX Runtime {target.onnxruntime})")
     for value in [*model.graph.input, *model.graph.output]:
         kind = value.type.tensor_type
         if kind.elem_type != onnx.TensorProto.FLOAT or not kind.shape.dim:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.deploy.interface import JetBatch
+from e2e_tf.deploy.model_inputs import call_model, joined, tensor_names
+from e2e_tf.deploy.sources import read_model
 from e2e_tf.graph import GraphBatch
 from e2e_tf.graph.batch import concatenate
 
@@ -25,12 +27,11 @@ def load_model(folder: Path) -> Any:
 
     Returns:
         The Keras model.
+
+    Raises:
+        InputError: layers of its own are not registered.
     """
-    import keras
-
-    import e2e_tf.layers  # noqa: F401  # registers the layers
-
-    return keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    return read_model(folder / "model.keras")
 
 
 def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
@@ -53,7 +54,7 @@ def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
 
     def flush() -> None:
         inputs = model_inputs(concatenate(together) if len(together) > 1 else together[0])
-        found = np.asarray(model({k: v for k, v in inputs.items() if k in wanted}, training=False))
+        found = np.asarray(joined(model({k: v for k, v in inputs.items() if k in wanted}, training=False)))
         scores.extend(np.split(found, np.cumsum([graphs.n_graph for graphs in together])[:-1]))
         together.clear()
 
@@ -81,7 +82,7 @@ def traced_scores(model: Any) -> Callable[[GraphBatch], np.ndarray]:
     from e2e_tf.data.loader import model_inputs
 
     signature = {t.name: tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in model.inputs}
-    call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
+    call = tf.function(lambda inputs: joined(model(inputs, training=False)), input_signature=[signature])
 
     def score(graphs: GraphBatch) -> np.ndarray:
         inputs = model_inputs(graphs)
@@ -100,11 +101,7 @@ def keras_call(model: Any, feeds: Mapping[str, Any]) -> Any:
     Returns:
         float32 (B, C).
     """
-    import tensorflow as tf
-
-    inputs = {tensor.name: tf.cast(feeds[tensor.name], tensor.dtype) for tensor in model.inputs}
-    # A model of one input takes the tensor itself.
-    return model(inputs if len(inputs) > 1 else next(iter(inputs.values())), training=False)
+    return call_model(model, feeds)
 
 
 def traced_call(model: Any) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
@@ -118,6 +115,7 @@ def traced_call(model: Any) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
     """
     import tensorflow as tf
 
-    signature = {t.name: tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in model.inputs}
+    known = tensor_names(model)
+    signature = {name: tf.TensorSpec((None, *t.shape[1:]), tf.float32) for name, t in known.items()}
     call = tf.function(lambda feeds: keras_call(model, feeds), input_signature=[signature])
     return lambda feeds: np.asarray(call(dict(feeds)))

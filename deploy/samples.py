@@ -141,10 +141,11 @@ def tensor_batch(
     """Tensors float32 (B, ...) by name.
 
     Args:
-        inputs: of the manifest: name and shape of each, the first dimension the batch.
+        inputs: of the manifest: name and shape of each, the first dimension the batch, and ``below`` of integers.
         size: B.
         rng: source of everything random.
-        kind: ``uniform`` in [0, 1), ``normal``, ``zeros``, or ``large`` (up to 255, as pixels are).
+        kind: ``uniform`` in [0, 1), ``normal``, ``zeros``, or ``large`` (images up to
+            255, as pixels are, others up to 10).
 
     Returns:
         float32 (B, ...) by name.
@@ -153,7 +154,10 @@ def tensor_batch(
     for info in inputs:
         shape = (size, *info["shape"][1:])
         values = rng.normal(size=shape) if kind == "normal" else rng.random(shape)
-        scale = {"zeros": 0.0, "large": 255.0}.get(kind, 1.0)
+        # Pixels go up to 255; other inputs are normalised, or should be.
+        scale = {"zeros": 0.0, "large": 255.0 if len(shape) > 3 else 10.0}.get(kind, 1.0)
+        if info.get("below"):
+            values, scale = rng.integers(0, info["below"], shape).astype(np.float64), min(scale, 1.0)
         feeds[info["name"]] = (scale * values).astype(np.float32)
     return feeds
 

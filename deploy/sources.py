@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,9 @@ from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.finite import check_finite
 from e2e_tf.training.run import Run, open_run
 
-__all__ = ["ModelFile", "open_source"]
+__all__ = ["ModelFile", "import_modules", "open_source", "read_model"]
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -24,70 +30,142 @@ class ModelFile(Run):
     """A Keras model in the place of a run; there is no configuration and no evaluation.
 
     Attributes:
-        file: ``.keras``.
-        loaded: the model, where it has been read already.
+        file: that it was read from; None where it was given.
+        loaded: the model.
+        imports: modules that register its own layers.
     """
 
-    file: Path = Path()
+    file: Path | None = None
     loaded: Any = None
+    imports: tuple[str, ...] = ()
 
     def model(self) -> Any:
-        """The Keras model, loaded in safe mode.
+        """The Keras model.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            InputError: the file is damaged, holds objects that are not registered, or its parameters are not finite.
+            InputError: one of its parameters is not finite.
         """
-        if self.loaded is not None:
-            return self.loaded
-        load_tensorflow()
-
-        import keras
-
-        import e2e_tf.layers  # noqa: F401  # registers the layers
-
-        try:
-            model = keras.models.load_model(self.file, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            first = str(error).strip().split("\n")[0]
-            raise InputError(
-                f"{self.file} must be a Keras model whose layers are registered by what is imported: {first}"
-            ) from error
-        return check_finite(model, self.file)
+        return check_finite(self.loaded, self.file or self.loaded.name)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What the manifest says of the data: the name of the file and its SHA-256."""
+        """What the manifest says of the data: the name of the model, and of a file its SHA-256."""
+        if self.file is None:
+            return {"data": {"model": self.loaded.name}}
         return {"data": {"model": self.file.name, "sha256": sha256(self.file)}}
 
 
-def open_source(path: str | os.PathLike[str]) -> Run:
-    """A finished run from its folder, or a ``.keras`` file.
+def open_source(
+    source: Any, features: Preprocess | str | os.PathLike[str] | None = None, imports: Sequence[str] = ()
+) -> Run:
+    """A finished run, a file with a Keras model, or a Keras model.
 
     Args:
-        path: of either; a model on graphs needs the ``preprocess.json`` of its inputs beside it.
-
-    Returns:
-        The run, or a model in the place of one.
+        source: a run or its folder, a ``.keras`` or ``.h5`` file, or a model.
+        features: inputs of a model on graphs, or their ``preprocess.json``; None takes the one beside the file.
+        imports: modules, or Python files, that register the model's own layers.
 
     Raises:
-        InputError: it is neither, or ``preprocess.json`` is missing.
+        InputError: it is none of these, ``preprocess.json`` is missing, or ``features`` does not fit.
     """
-    path = Path(path)
-    if path.suffix != ".keras":
-        return open_run(path)
-    if not path.is_file():
-        raise InputError(f"there is no model {path}")
-    config = RunConfig(model={"name": path.stem})
-    none = Preprocess("candidates", "full", None)  # type: ignore[arg-type]  # of a model without graphs
-    model = ModelFile(path.parent, config, path.parent, none, path).model()
-    if not is_graph_model(model):
-        return ModelFile(path.parent, config, path.parent, none, path, model)
-    beside = path.parent / "preprocess.json"
-    if not beside.is_file():
+    import_modules(imports)
+    if isinstance(source, Run):
+        return _without_features(source, features)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.suffix not in _SUFFIXES:
+            return _without_features(open_run(path), features)
+        if not path.is_file():
+            raise InputError(f"there is no model {path}")
+        model, name, folder = check_finite(read_model(path), path), path.stem, path.parent
+        beside: Path | None = folder / "preprocess.json"
+    elif hasattr(source, "get_config") and hasattr(source, "layers"):
+        path, model, name, folder, beside = None, source, source.name, Path(), None
+    else:
         raise InputError(
-            f"a model on graphs needs the preprocess.json of its inputs beside it; there is no {beside}"
+            f"what is exported must be a run, a file {' or '.join(_SUFFIXES)} or a Keras model, "
+            f"not {type(source).__name__}"
         )
-    return ModelFile(path.parent, config, path.parent, read_preprocess(beside), path, model)
+    config = RunConfig(model={"name": name})
+    rest: dict[str, Any] = {"file": path, "loaded": model, "imports": tuple(imports)}
+    if not is_graph_model(model):
+        none = Preprocess("candidates", "full", None)  # type: ignore[arg-type]  # of a model without graphs
+        return _without_features(ModelFile(folder, config, folder, none, **rest), features)
+    if features is None:
+        if beside is None:
+            raise InputError(
+                "a model on graphs needs features, the Preprocess of its inputs or its preprocess.json"
+            )
+        if not beside.is_file():
+            raise InputError(
+                f"a model on graphs needs the preprocess.json of its inputs beside it; there is no {beside}"
+            )
+        features = beside
+    preprocess = features if isinstance(features, Preprocess) else read_preprocess(features)
+    return ModelFile(folder, config, folder, preprocess, **rest)
+
+
+def _without_features(run: Run, features: Any) -> Run:
+    if features is not None:
+        raise InputError(
+            "features are for models on graphs without a run; a run and a model on tensors have their own"
+        )
+    return run
+
+
+def read_model(path: Path) -> Any:
+    """The Keras model in a file, loaded in safe mode.
+
+    Args:
+        path: ``.keras`` or ``.h5``.
+
+    Raises:
+        InputError: the file is damaged, or holds layers that are not registered.
+    """
+    load_tensorflow()
+
+    import keras
+
+    import e2e_tf.layers  # noqa: F401  # registers the layers
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"{path} must be a Keras model whose layers are registered by what is imported (--import names the module "
+            f"of your own ones): {first}"
+        ) from error
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules that register layers.
+
+    Args:
+        names: of modules, which may stand in the working folder, or paths of Python files.
+
+    Raises:
+        InputError: one is missing or fails.
+    """
+    for name in names:
+        try:
+            if name.endswith(".py"):
+                spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+                assert spec is not None
+                assert spec.loader is not None
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+                sys.modules.setdefault(Path(name).stem, module)
+            elif name not in sys.modules:
+                sys.path.insert(0, str(Path.cwd()))
+                try:
+                    importlib.import_module(name)
+                finally:
+                    sys.path.remove(str(Path.cwd()))
+        except Exception as error:  # whatever the user's module raises
+            raise InputError(
+                f"the module {name} cannot be imported: {type(error).__name__}: {error}"
+            ) from error

@@ -14,11 +14,14 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.agreement import Agreement, compare, not_run
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess, record
 from e2e_tf.deploy.cpp_runner import CppRun, cpp_runs, score_jets
+from e2e_tf.deploy.meaning import in_units_of_jets
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.reference import keras_call, keras_scores, load_model, traced_call, traced_scores
 from e2e_tf.deploy.runners import NAMES, Runner, frozen_graph_runner, runners, tensorflow_version
 from e2e_tf.deploy.samples import feeds_of, fixed_batches, graph_batches, raw_jets, tensor_batches
+from e2e_tf.deploy.sources import import_modules
+from e2e_tf.deploy.tolerance import Tolerance, column_tolerance
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import status
 
@@ -33,15 +36,17 @@ class _Cases:
         feeds: float32 tensors by name, of each batch.
         expected: scores of each batch in the shape of the interface, float32.
         where: integers (n_jets,): what is reported of the jet with the largest difference.
+        tolerance: of each column.
     """
 
     feeds: Sequence[dict[str, np.ndarray]]
     expected: Sequence[np.ndarray]
     where: np.ndarray
+    tolerance: Tolerance
 
     def compare(self, name: str, scores: Sequence[np.ndarray], form: str = "") -> Agreement:
         """As :func:`e2e_tf.deploy.agreement.compare`, with what Keras gives."""
-        return compare(name, self.expected, scores, self.where, form)
+        return compare(name, self.expected, scores, self.where, form, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def validate(
     seed: int = 0,
     runner: str | os.PathLike[str] | None = None,
     write: bool = False,
+    imports: Sequence[str] = (),
 ) -> list[Agreement]:
     """Score random, real and adversarial jets with every runtime and compare with Keras.
 
@@ -89,6 +95,7 @@ def validate(
         seed: of all jets.
         runner: ``e2e_tf_run``; None takes the one of ``make cpp`` where it has been built, and says so where not.
         write: write the result into the manifest.
+        imports: modules, or Python files, that register the model's own layers.
 
     Returns:
         One entry for every runtime, also for those that could not be run.
@@ -103,6 +110,7 @@ def validate(
     if runner is not None and not Path(runner).is_file():
         raise InputError(f"there is no runner {runner}; 'make cpp' builds it")
     manifest = open_bundle(folder)
+    import_modules(imports)
     with quiet_tensorflow():
         subject = _Subject(folder, manifest, load_model(folder), runners(folder, manifest), runner)
     scored = _tensors if manifest["interface"] == "tensors" else _graphs
@@ -120,8 +128,9 @@ def _graphs(subject: _Subject, jets: int, seed: int) -> list[Agreement]:
     with status(f"Validating on {len(n_node)} jets"):
         scores = keras_scores(model, batches)
         feeds = [feeds_of(batch, manifest, extra=i % 4) for i, batch in enumerate(batches)]
+        tolerance = column_tolerance(manifest)
         leading_one = manifest["interface"] == "edges"
-        cases = _Cases(feeds, [score[None] if leading_one else score for score in scores], n_node)
+        cases = _Cases(feeds, [score[None] if leading_one else score for score in scores], n_node, tolerance)
         traced = traced_scores(model)
         agreements = [cases.compare(_traced_name(), [traced(batch.graphs) for batch in batches])]
         agreements += _runtimes(subject.runners, cases)
@@ -138,7 +147,7 @@ def _tensors(subject: _Subject, entries: int, seed: int) -> list[Agreement]:
     with status(f"Validating on {entries} entries"):
         expected = [np.asarray(keras_call(model, feeds)) for feeds in batches]
         sizes = [len(wanted) for wanted in expected]
-        cases = _Cases(batches, expected, np.repeat(sizes, sizes))
+        cases = _Cases(batches, expected, np.repeat(sizes, sizes), column_tolerance(subject.manifest))
         traced = traced_call(model)
         agreements = [cases.compare(_traced_name(), [traced(feeds) for feeds in batches])]
         agreements += _runtimes(subject.runners, cases)
@@ -172,7 +181,8 @@ def _fixed(subject: _Subject, preprocess: Preprocess, seed: int) -> Agreement:
     scores = [run(padded_feeds(batch, info["nodes"])) for batch in batches]
     name = f"{NAMES['fixed']}, {info['batch']} jets of {info['nodes']} ({tensorflow_version()})"
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
-    return compare(name, keras_scores(subject.model, batches), scores, n_node)
+    expected, tolerance = keras_scores(subject.model, batches), column_tolerance(subject.manifest)
+    return compare(name, expected, scores, n_node, tolerance=tolerance)
 
 
 def _cpp(subject: _Subject, cases: _Cases) -> Iterator[tuple[Agreement, CppRun | None]]:
@@ -199,4 +209,5 @@ def _cpp_graphs(subject: _Subject, preprocess: Preprocess, cases: _Cases, seed: 
         jets, batch = raw
         scores = score_jets(run, subject.folder, jets, expected[0].size)
         name = f"{run.name} from raw jets ({run.version})"
-        yield compare(name, expected, [scores], batch.graphs.n_node)
+        wanted = [in_units_of_jets(expected[0], subject.manifest, jets)]
+        yield compare(name, wanted, [scores], batch.graphs.n_node, tolerance=cases.tolerance)

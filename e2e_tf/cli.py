@@ -24,6 +24,12 @@ app = typer.Typer(
 )
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+Imports = Annotated[
+    list[str],
+    typer.Option(
+        "--import", help="Module or Python file that registers the model's own layers; may be repeated."
+    ),
+]
 ForceOwn = Annotated[
     bool, typer.Option("--force", help="Replace what this command has written there; all else stays.")
 ]
@@ -135,7 +141,7 @@ def predict(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a Keras model (.keras).")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a Keras model (.keras, .h5).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the bundle.")],
     cmssw: Annotated[
         str, typer.Option(help="Oldest release series that must run it, such as 14_1.")
@@ -157,6 +163,7 @@ def export(
     proof: Annotated[
         int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
+    imports: Imports = [],  # noqa: B006  # as typer takes lists
     force: ForceOwn = False,
 ) -> None:
     """Write a bundle: frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, validated."""
@@ -174,6 +181,7 @@ def export(
         int8=int8,
         fixed=fixed,
         proof=proof,
+        imports=imports,
     )
     say(f"Bundle in {done}")
 
@@ -188,12 +196,15 @@ def validate(
         typer.Option(help="e2e_tf_run for the validation in C++; by default the one of 'make cpp'."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
+    imports: Imports = [],  # noqa: B006
 ) -> None:
     """Check that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
     from e2e_tf.deploy.report import agreement_table
     from e2e_tf.deploy.validate import validate as run_validation
 
-    if not agreement_table(run_validation(bundle, jets=jets, seed=seed, runner=runner, write=record)):
+    if not agreement_table(
+        run_validation(bundle, jets=jets, seed=seed, runner=runner, write=record, imports=imports)
+    ):
         raise typer.Exit(1)
 
 

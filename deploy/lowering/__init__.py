@@ -6,6 +6,7 @@ changed, ``precision`` stores the result in fewer bits.
 
 from __future__ import annotations
 
+from e2e_tf.deploy.lowering import rules  # noqa: F401  # registers them
 from e2e_tf.deploy.lowering.operations import convert
 from e2e_tf.deploy.lowering.optimiser import optimise
 from e2e_tf.deploy.lowering.precision import cost, float16_weights, int8_weights

@@ -105,7 +105,11 @@ def convert(graph: Any, inputs: Sequence[str], output: str, opset: int, ir_versi
     known = {n.op_type for n in model.graph.node if onnx.defs.has(n.op_type)}
     unknown = sorted({n.op_type for n in model.graph.node} - known | set(foreign))
     if unknown:
-        raise InputError(f"ONNX opset {opset} has no operation for {', '.join(unknown)} of this model")
+        where = next((node.name for node in graph.node if node.op in unknown), "")
+        raise InputError(
+            f"ONNX opset {opset} has no operation for {', '.join(unknown)} of this model, in {where or 'its graph'}; "
+            "the table in docs/export.md lists layers and operations that work"
+        )
     model.ir_version = ir_version
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", opset))

@@ -27,6 +27,7 @@ __all__ = [
     "JET_FEATURES",
     "PARTICLE_KINDS",
     "TRANSFORMS",
+    "UNITS",
     "Feature",
     "PlacedNodes",
     "Quantity",
@@ -294,6 +295,17 @@ JET_FEATURES: tuple[Feature, ...] = (
     Feature("mass", "GeV", "mass of the jet", "log1p"),
     Feature("eta", "", "pseudorapidity of the jet"),
 )
+
+
+UNITS: Mapping[str, str] = {feature.raw: feature.unit for feature in (*HIT_FEATURES, *JET_FEATURES)} | {
+    "phi": "rad",
+    "visible_pt": "GeV",
+    "visible_mass": "GeV",
+    "visible_phi": "rad",
+    **{f"truth_visible_{name}": unit for name, unit in (("pt", "GeV"), ("mass", "GeV"), ("phi", "rad"))},
+    **dict.fromkeys(("d0", "d0_error", "dz", "dz_error"), "cm"),
+}
+"""Units of columns of jets, truth, hits and candidates by name; a column that is not listed is a number."""
 
 
 def feature_names(features: Sequence[Feature]) -> tuple[str, ...]:

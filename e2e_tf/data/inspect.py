@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.features import HIT_FEATURES, JET_FEATURES
+from e2e_tf.data.features import UNITS
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
 from e2e_tf.data.objects import OBJECTS
@@ -21,15 +21,6 @@ from e2e_tf.files import new_file
 from e2e_tf.terminal import output
 
 __all__ = ["Summary", "inspect", "plot_summary", "print_summary"]
-
-_UNITS = {feature.raw: feature.unit for feature in (*HIT_FEATURES, *JET_FEATURES)} | {
-    "phi": "rad",
-    "visible_pt": "GeV",
-    "visible_mass": "GeV",
-    "visible_phi": "rad",
-    **{f"truth_visible_{name}": unit for name, unit in (("pt", "GeV"), ("mass", "GeV"), ("phi", "rad"))},
-    **dict.fromkeys(("d0", "d0_error", "dz", "dz_error"), "cm"),
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +128,7 @@ def _of_store(path: Path, store: GraphStore) -> Summary:
         f"u/{f.name}": (f.transform, f.unit, f.description) for f in store.jet_features
     }
     columns |= {
-        f"jets/{name}": (str(values.dtype), _UNITS.get(name, ""), "") for name, values in store.jets.items()
+        f"jets/{name}": (str(values.dtype), UNITS.get(name, ""), "") for name, values in store.jets.items()
     }
     recipe = {"nodes": store.recipe.nodes, "edges": store.recipe.edges}
     summary = _summary(
@@ -150,14 +141,14 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
     columns = {}
     for group, found in (("jets", jets.columns), ("truth", jets.truth)):
         for name in sorted(found):
-            columns[f"{group}/{name}"] = (str(found[name].dtype), _UNITS.get(name, ""), "")
+            columns[f"{group}/{name}"] = (str(found[name].dtype), UNITS.get(name, ""), "")
     counts = {}
     for channel, hits in jets.hits.items():
         columns[f"hits/{channel}"] = (str(hits["value"].dtype), "GeV", "cell and value")
         counts[f"{channel} hits"] = hits.counts
     if jets.candidates is not None:
         for name, values in sorted(jets.candidates.columns.items()):
-            unit = "GeV" if name in ("pt", "energy") else _UNITS.get(name, "")
+            unit = "GeV" if name in ("pt", "energy") else UNITS.get(name, "")
             columns[f"candidates/{name}"] = (str(values.dtype), unit, "")
         counts["candidates"] = jets.candidates.counts
     for group, objects in jets.objects.items():
@@ -214,7 +205,7 @@ def print_summary(summary: Summary) -> None:
     for name, counts in summary.counts.items():
         table.add_row(name, *distribution(counts), f"{int(np.count_nonzero(counts == 0)):,}")
     for name, values in summary.values.items():
-        table.add_row(f"{name} [{_UNITS[name]}]" if _UNITS.get(name) else name, *distribution(values), "")
+        table.add_row(f"{name} [{UNITS[name]}]" if UNITS.get(name) else name, *distribution(values), "")
     console.print(table)
 
 
@@ -249,7 +240,7 @@ def plot_summary(summary: Summary, path: str | os.PathLike[str], force: bool = F
 
     path = Path(path)
     drawn = {name: (values, "") for name, values in summary.counts.items()}
-    drawn |= {name: (values, _UNITS.get(name, "")) for name, values in summary.values.items()}
+    drawn |= {name: (values, UNITS.get(name, "")) for name, values in summary.values.items()}
     if not drawn or not summary.entries:
         raise InputError(f"{summary.path} has nothing to draw: no entries or no columns of jets")
     kind = path.suffix.lstrip(".")

@@ -1,7 +1,8 @@
 """Normalisation, fitted on the training split and stored as ``preprocess.json``.
 
 The file follows the ParticleNet convention that CMSSW producers read: ``input_names``, and per input
-``var_names``, ``var_length`` or ``min_length`` and ``max_length``, and ``var_infos`` with ``median``,
+``var_names``, ``min_length`` and ``max_length`` (of jet quantities 1 and 1: CMSSW refuses a file with lengths in two
+forms), and ``var_infos`` with ``median``,
 ``norm_factor``, ``replace_inf_value``, ``lower_bound``, ``upper_bound``, ``pad``. Each variable also names
 its ``raw`` quantity, ``unit`` and ``transform``, and ``graph`` says how the graph is built.
 """
@@ -197,7 +198,7 @@ class Preprocess:
             "x": {**self.node_features.to_dict(), "min_length": 0, "max_length": self.limit}
         }
         if self.jet_features is not None:
-            groups["u"] = {**self.jet_features.to_dict(), "var_length": 1}
+            groups["u"] = {**self.jet_features.to_dict(), "min_length": 1, "max_length": 1}
         return {
             "input_names": list(groups),
             "output_names": ["score"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from e2e_tf.deploy.agreement import SMALLER, TOLERANCE, Agreement, compare, not_run
+from e2e_tf.deploy.agreement import SMALLER, Agreement, compare, not_run
+from e2e_tf.deploy.tolerance import TOLERANCE
 
 
 def test_not_a_number_never_passes() -> None:

@@ -17,13 +17,14 @@ from e2e_tf.data.jets import read_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.quantities import hit_quantities
 from e2e_tf.data.samples import sample_path
-from e2e_tf.deploy.agreement import SMALLER, TOLERANCE
+from e2e_tf.deploy.agreement import SMALLER
 from e2e_tf.deploy.cost import auc_cost, points_of
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.deploy.jets import link
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.reference import keras_scores
+from e2e_tf.deploy.tolerance import TOLERANCE
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, sha256, write_json
 from e2e_tf.training.metrics import roc_auc

@@ -488,6 +488,30 @@ def test_scores_are_those_of_keras(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
+def test_scores_of_raw_jets_are_in_the_units_of_their_quantities(
+    toolchain: Any, runner: Path, bundles: dict[str, Path], runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """A score that was learned relative to the jet's pT is multiplied by it, as predict does."""
+    from e2e_tf.training.predict import predict
+
+    folder = Path(shutil.copytree(bundles["padded"], tmp_path / "copy"))
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    meaning = {"kind": "regression", "column": "visible_pt", "unit": "GeV", "relative_to": "pt"}
+    manifest["outputs"][0]["meaning"] = {"score": meaning}
+    write_json(folder / "manifest.json", manifest, force=True)
+    jets = random_jets(20, 18)
+    write_candidates(tmp_path / "jets.bin", jets)
+    command = [runner, "--backend", "onnx", "--batch", "7", "--scores", tmp_path / "scores.bin"]
+    done = subprocess.run([*command, folder, tmp_path / "jets.bin"], capture_output=True, text=True)
+    if "built without" in done.stderr:
+        pytest.skip(toolchain.missing)
+    assert done.returncode == 0, done.stderr
+    run = open_run(runs["padded"])
+    expected = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0] * jets["pt"]
+    found = np.fromfile(tmp_path / "scores.bin", "<f4")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_validate_includes_the_runner(runner: Path, bundles: dict[str, Path], tmp_path: Path) -> None:
     from e2e_tf.deploy.validate import validate
 

@@ -14,7 +14,6 @@ from e2e_tf.deploy.interface import (
     edges_function,
     edges_inputs,
     edges_tensors,
-    joined_outputs,
     widths,
 )
 from e2e_tf.errors import InputError
@@ -74,68 +73,6 @@ def only_u(inputs: dict[str, Any]) -> Any:
             return keras.KerasTensor(inputs["u"].shape, inputs["u"].dtype)
 
     return Only()(inputs)
-
-
-def several(kind: str) -> Any:
-    """A model of x (B, 6) with outputs of 1, 1 and 2 columns, the first two of one layer."""
-    import keras
-
-    x, inner = keras.Input((6,), name="x"), keras.Input((6,))
-
-    def dense(name: str, size: int = 1) -> Any:
-        return keras.layers.Dense(size, activation="sigmoid", name=name, bias_initializer="random_normal")
-
-    parts = keras.Model(inner, [dense("one")(inner), dense("two")(inner)], name="inner")
-    shared = dense("shared")
-    first, second = parts(x) if kind == "inner" else (shared(x), shared(keras.layers.ReLU()(x)))
-    outputs = {
-        "dictionary": {"tau": first, "muon": second, "kind": dense("t", 2)(x)},
-        "nested": {"first": {"b": first, "a": second}, "b": dense("t", 2)(x)},
-        "clash": [first, second, dense("shared_1", 2)(x)],
-        "one": {"pt": first},
-        "list of one": [second],
-        "called score": {"score": dense("score")(x), "tau": first},
-        "key clash": {"a": {"b": first}, "a_b": second},
-    }
-    return keras.Model(x, outputs.get(kind, [first, second, dense("t", 2)(x)]))
-
-
-@pytest.mark.parametrize(
-    ("kind", "columns"),
-    [
-        ("inner", {"inner_0": 1, "inner_1": 1, "t": 2}),
-        ("shared", {"shared_0": 1, "shared_1": 1, "t": 2}),
-        ("dictionary", {"kind": 2, "muon": 1, "tau": 1}),
-        ("nested", {"b": 2, "first_a": 1, "first_b": 1}),
-        ("one", {"pt": 1}),
-        ("list of one", {"shared": 1}),
-        ("called score", {"score": 1, "tau": 1}),
-    ],
-)
-def test_every_output_keeps_its_columns(kind: str, columns: dict[str, int]) -> None:
-    import keras
-
-    model = several(kind)
-    joined, found = joined_outputs(model)
-    assert list(found.items()) == list(columns.items())
-    x = np.random.default_rng(1).normal(0, 1, (5, 6)).astype(np.float32)
-    wanted = np.concatenate([np.array(part) for part in keras.tree.flatten(model(x))], axis=1)
-    assert wanted.shape == (5, sum(columns.values()))
-    assert isinstance(joined.output, keras.KerasTensor)
-    assert len(np.unique(wanted)) == wanted.size
-    np.testing.assert_array_equal(np.array(joined(x)), wanted)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("clash", "shared and shared_1 are both called shared_1"),
-        ("key clash", "shared and shared are both called a_b"),
-    ],
-)
-def test_outputs_of_one_name_are_refused(kind: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        joined_outputs(several(kind))
 
 
 @pytest.mark.parametrize(

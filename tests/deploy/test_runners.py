@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from e2e_tf.deploy.agreement import TOLERANCE
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.reference import keras_scores, load_model
 from e2e_tf.deploy.runners import onnx_runner, runners
 from e2e_tf.deploy.samples import feeds_of
+from e2e_tf.deploy.tolerance import TOLERANCE
 from e2e_tf.errors import InputError
 
 

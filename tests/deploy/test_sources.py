@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e2e_tf.deploy.sources import ModelFile, open_source
+from e2e_tf.deploy.sources import ModelFile, import_modules, open_source
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.run import Run
@@ -65,3 +65,55 @@ def test_a_model_whose_parameters_are_not_finite_is_refused(tmp_path: Path) -> N
     model.save(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"every parameter of .*m\.keras must be finite, 1 of 2 arrays"):
         open_source(tmp_path / "m.keras")
+
+
+def test_a_model_in_memory_needs_no_file(runs: dict[str, Path]) -> None:
+    import keras
+
+    x = keras.Input((4,), name="values")
+    source = open_source(keras.Model(x, keras.layers.Dense(1)(x), name="mine"))
+    assert (source.config.model_name, source.provenance) == ("mine", {"data": {"model": "mine"}})
+    model = open_source(runs["padded"]).model()
+    with pytest.raises(
+        InputError, match="needs features, the Preprocess of its inputs or its preprocess.json"
+    ):
+        open_source(model)
+    assert open_source(model, runs["padded"] / "preprocess.json").preprocess.edges == "knn:3"
+    assert open_source(model, open_source(runs["padded"]).preprocess).preprocess.max_nodes == 20
+    with pytest.raises(InputError, match="a run and a model on tensors have their own"):
+        open_source(runs["padded"], runs["padded"] / "preprocess.json")
+    with pytest.raises(
+        InputError, match=r"must be a run, a file \.keras or \.h5 or \.hdf5 or a Keras model, not int"
+    ):
+        open_source(3)
+
+
+def test_an_h5_file_and_layers_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    (tmp_path / "own_layers_of_a_test.py").write_text(
+        "import keras\n\n"
+        "@keras.saving.register_keras_serializable(package='own')\n"
+        "class Doubled(keras.layers.Layer):\n"
+        "    def call(self, x):\n"
+        "        return 2 * x\n",
+        "utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    import_modules(["own_layers_of_a_test"])
+    (made,) = (kind for name, kind in keras.saving.get_custom_objects().items() if name == "own>Doubled")
+    x = keras.Input((4,), name="values")
+    model = keras.Model(x, keras.layers.Dense(1)(made()(x)))
+    for name in ("mine.h5", "mine.keras"):
+        model.save(tmp_path / name)
+    keras.saving.get_custom_objects().pop("own>Doubled")
+    with pytest.raises(
+        InputError, match=r"mine\.keras must be .* \(--import names the module of your own ones\)"
+    ):
+        open_source(tmp_path / "mine.keras")
+    values = np.arange(8, dtype=np.float32).reshape(2, 4)
+    for name in ("mine.h5", "mine.keras"):  # once by its path
+        source = open_source(tmp_path / name, imports=[str(tmp_path / "own_layers_of_a_test.py")])
+        np.testing.assert_allclose(source.model()(values), model(values), rtol=1e-6)
+    with pytest.raises(InputError, match="the module nowhere_at_all cannot be imported: ModuleNotFoundError"):
+        import_modules(["nowhere_at_all"])

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 import e2e_tf.deploy.validate
 from e2e_tf.cli import app
-from e2e_tf.deploy.agreement import TOLERANCE, Agreement
+from e2e_tf.deploy.agreement import Agreement
 from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.manifest import check_manifest
+from e2e_tf.deploy.tolerance import TOLERANCE
 from e2e_tf.deploy.validate import validate
 from e2e_tf.errors import InputError
 

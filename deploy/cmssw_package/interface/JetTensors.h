@@ -31,6 +31,10 @@ namespace @NAMESPACE@ {
     // Whether the model wants the event's pileup density.
     bool needsRho() const;
 
+    // Whether jets have a quantity of this name, and its value.
+    static bool gives(const std::string& name);
+    static float quantity(const std::string& name, const reco::Candidate& jet, double rho);
+
     // Tensors of jets first to last - 1. Jets are pat::Jet (AK4 or AK8) or pat::Tau of MiniAOD; rho [GeV per unit area]
     // counts where it is needed.
     Tensors operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last, double rho) const;

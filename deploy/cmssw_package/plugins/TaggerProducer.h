@@ -36,12 +36,19 @@ namespace @NAMESPACE@ {
           inputs_(config.getParameter<std::vector<std::string>>("model_inputs")),
           output_(config.getParameter<std::string>("model_output")),
           scores_(config.getParameter<std::vector<std::string>>("score_names")),
+          relative_(config.getParameter<std::vector<std::string>>("relative_to")),
           batch_(config.getParameter<unsigned>("batch_size")) {
       if (names_.size() != inputs_.size())
         throw cms::Exception("Configuration") << "input_names and model_inputs must have the same length, not "
                                               << names_.size() << " and " << inputs_.size();
       if (batch_ == 0 || scores_.empty())
         throw cms::Exception("Configuration") << "batch_size must be positive and score_names must not be empty";
+      if (!relative_.empty() && relative_.size() != scores_.size())
+        throw cms::Exception("Configuration") << "relative_to must have one entry per score, or none, not "
+                                              << relative_.size() << " for " << scores_.size();
+      for (const auto& name : relative_)
+        if (!name.empty() && !JetTensors::gives(name))
+          throw cms::Exception("Configuration") << "relative_to: jets of MiniAOD have no " << name;
       for (const auto& point : config.getParameter<std::vector<edm::ParameterSet>>("workingPoints")) {
         const auto name = point.getParameter<std::string>("score");
         const auto found = std::find(scores_.begin(), scores_.end(), name);
@@ -76,6 +83,8 @@ namespace @NAMESPACE@ {
       desc.add<std::vector<std::string>>("model_inputs", Backend::inputs())->setComment("their names in the model");
       desc.add<std::string>("model_output", Backend::output);
       desc.add<std::vector<std::string>>("score_names", {@SCORE_NAMES@})->setComment("columns of the output");
+      desc.add<std::vector<std::string>>("relative_to", {@RELATIVE_TO@})
+          ->setComment("quantity of the jet that each score is multiplied by, empty for none");
       desc.add<unsigned>("batch_size", 16)->setComment("most jets in one call of the model");
       edm::ParameterSetDescription point;
       point.add<std::string>("name", "");
@@ -101,7 +110,7 @@ namespace @NAMESPACE@ {
           throw cms::Exception("LogicError") << "The model gives " << found.size() << " scores for " << last - first
                                              << " jets; score_names has " << width;
         for (std::size_t i = 0; i < found.size(); ++i)
-          columns[i % width].push_back(found[i]);
+          columns[i % width].push_back(inUnits(found[i], i % width, (*jets)[first + i / width], rho));
       }
       for (std::size_t i = 0; i < width; ++i)
         put(event, jets, columns[i], scores_[i]);
@@ -116,6 +125,13 @@ namespace @NAMESPACE@ {
     }
 
   private:
+    // A score in the unit of its quantity, as 'e2e-tf predict' gives it.
+    float inUnits(float score, std::size_t column, const reco::Candidate& jet, double rho) const {
+      if (relative_.empty() || relative_[column].empty())
+        return score;
+      return static_cast<float>(static_cast<double>(score) * JetTensors::quantity(relative_[column], jet, rho));
+    }
+
     template <typename T>
     static void put(edm::Event& event,
                     const edm::Handle<edm::View<reco::Candidate>>& jets,
@@ -133,7 +149,7 @@ namespace @NAMESPACE@ {
     edm::EDGetTokenT<double> rho_;
     const std::vector<std::string> names_, inputs_;
     const std::string output_;
-    const std::vector<std::string> scores_;
+    const std::vector<std::string> scores_, relative_;
     const unsigned batch_;
     std::vector<std::pair<std::size_t, float>> points_;  // index of the score, threshold
   };

@@ -154,6 +154,12 @@ namespace @NAMESPACE@ {
 
   JetTensors::~JetTensors() = default;
 
+  bool JetTensors::gives(const std::string& name) { return find(jetQuantities, name) != std::end(jetQuantities); }
+
+  float JetTensors::quantity(const std::string& name, const reco::Candidate& jet, double rho) {
+    return static_cast<float>(find(jetQuantities, name)->get(jet, rho));
+  }
+
   bool JetTensors::needsRho() const {
     const auto& chosen = implementation_->ofJet;
     return std::any_of(

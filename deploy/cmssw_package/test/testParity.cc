@@ -19,7 +19,7 @@ namespace {
 
   struct Batch {
     Tensors tensors;
-    std::vector<float> scores;
+    std::vector<float> scores, allowed;  // allowed: what each score may differ by
   };
 
   std::vector<float> numbers(std::ifstream& file, std::size_t count) {
@@ -33,7 +33,7 @@ namespace {
   }
 
   // parity.txt: the number of batches; of each the number of tensors, for each name, rank, sizes and values, then
-  // the number of scores and the scores.
+  // the number of scores, the scores, and what each of them may differ by.
   std::vector<Batch> readBatches(const std::string& path) {
     std::ifstream file(path);
     std::size_t batches = 0, tensors = 0, rank = 0, scores = 0;
@@ -56,6 +56,7 @@ namespace {
       }
       file >> scores;
       batch.scores = numbers(file, scores);
+      batch.allowed = numbers(file, scores);
     }
     if (!file || out.empty())
       throw cms::Exception("FileReadError") << path << " is missing or damaged";
@@ -65,7 +66,7 @@ namespace {
   template <typename Backend>
   bool agrees(const std::vector<Batch>& batches) {
     const auto cache = Backend::load(edm::FileInPath(Backend::model).fullPath());
-    double largest = 0;
+    double largest = 0, farthest = 0;  // difference, and in units of what is allowed
     for (const auto& batch : batches) {
       auto tensors = batch.tensors;
       const auto found = Backend::run(cache.get(), tensors, Backend::inputs(), Backend::output);
@@ -73,13 +74,17 @@ namespace {
         throw cms::Exception("LogicError") << Backend::label << " gives " << found.size() << " scores, not "
                                            << batch.scores.size();
       for (std::size_t i = 0; i < found.size(); ++i) {
-        const double difference = std::fabs(static_cast<double>(found[i]) - batch.scores[i]);
+        const bool same = found[i] == batch.scores[i] || (std::isnan(found[i]) && std::isnan(batch.scores[i]));
+        const double difference = same ? 0. : std::fabs(static_cast<double>(found[i]) - batch.scores[i]);
         if (!(difference <= largest))  // NaN too
           largest = difference;
+        if (!(difference / batch.allowed[i] <= farthest))
+          farthest = difference / batch.allowed[i];
       }
     }
-    const bool good = largest <= 1e-5;
-    std::cout << Backend::label << ": largest difference of a score " << largest << (good ? "" : ", above 1e-5") << "\n";
+    const bool good = farthest <= 1;
+    std::cout << Backend::label << ": largest difference of a score " << largest
+              << (good ? "" : ", above what the manifest allows") << "\n";
     return good;
   }
 

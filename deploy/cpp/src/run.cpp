@@ -93,6 +93,20 @@ std::unique_ptr<e2e_tf::Backend> open(const Options& options) {
   throw e2e_tf::Error("this e2e_tf_run was built without the backend " + options.backend);
 }
 
+// The column of jets that each column of the score is relative to, empty where there is none; by the manifest.
+std::vector<std::string> relative_columns(const std::string& bundle) {
+  std::ifstream file(bundle + "/manifest.json");
+  const auto output = nlohmann::ordered_json::parse(file).at("outputs").at(0);  // columns are in order
+  std::vector<std::string> out;
+  if (!output.contains("columns")) return out;
+  for (const auto& [name, width] : output.at("columns").items()) {
+    const auto meaning = output.value("meaning", nlohmann::ordered_json::object());
+    const std::string by = meaning.contains(name) ? meaning.at(name).value("relative_to", "") : "";
+    out.insert(out.end(), width.get<std::size_t>(), by);
+  }
+  return out;
+}
+
 long resident_kib() {
   std::ifstream file("/proc/self/statm");
   long pages = 0, resident = 0;
@@ -104,21 +118,41 @@ long resident_kib() {
 struct Source {
   std::size_t batches = 0, jets = 0;
   std::function<std::vector<e2e_tf::Tensor>(std::size_t)> tensors;
+  // Scores of a batch of raw jets in the units of their quantities, as `e2e-tf predict` gives them.
+  std::function<void(std::size_t, std::vector<float>&)> to_units = [](std::size_t, std::vector<float>&) {};
 };
 
 Source open_source(const Options& options) {
   if (options.input == "tensors") {
     auto stored =
         std::make_shared<const std::vector<std::vector<e2e_tf::Tensor>>>(e2e_tf::read_tensors(options.candidates));
-    return {stored->size(), 0, [stored](std::size_t i) { return (*stored)[i]; }};
+    Source out;
+    out.batches = stored->size();
+    out.tensors = [stored](std::size_t i) { return (*stored)[i]; };
+    return out;
   }
   auto builder =
       std::make_shared<const e2e_tf::Builder>(e2e_tf::Builder::from_file(options.bundle + "/preprocess.json"));
   auto jets = std::make_shared<const e2e_tf::Jets>(e2e_tf::read_jets(options.candidates));
   const std::size_t size = options.batch;
-  return {(jets->count + size - 1) / size, jets->count, [=](std::size_t i) {
-            return (*builder)(*jets, i * size, std::min<std::size_t>((i + 1) * size, jets->count));
-          }};
+  Source out;
+  out.batches = (jets->count + size - 1) / size;
+  out.jets = jets->count;
+  out.tensors = [=](std::size_t i) {
+    return (*builder)(*jets, i * size, std::min<std::size_t>((i + 1) * size, jets->count));
+  };
+  const auto relative = relative_columns(options.bundle);
+  for (const auto& name : relative)
+    if (!name.empty() && !jets->columns.count(name)) throw e2e_tf::Error("jets lack the quantity " + name);
+  out.to_units = [=](std::size_t i, std::vector<float>& scores) {
+    for (std::size_t k = 0; k < scores.size() && !relative.empty(); ++k) {
+      const auto& name = relative[k % relative.size()];
+      if (!name.empty())
+        scores[k] = static_cast<float>(static_cast<double>(scores[k]) *
+                                       jets->columns.at(name)[i * size + k / relative.size()]);
+    }
+  };
+  return out;
 }
 
 // The scores of every batch; `scores` keeps its memory from one pass to the next.
@@ -130,7 +164,10 @@ void score(const Source& source, const e2e_tf::Backend& backend, std::size_t thr
   std::exception_ptr failure;
   const auto work = [&] {
     try {
-      for (std::size_t i = next++; i < source.batches; i = next++) scores[i] = backend.run(source.tensors(i));
+      for (std::size_t i = next++; i < source.batches; i = next++) {
+        scores[i] = backend.run(source.tensors(i));
+        source.to_units(i, scores[i]);
+      }
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       failure = std::current_exception();

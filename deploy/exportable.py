@@ -1,0 +1,135 @@
+"""Layers in a form that every runtime has: no loops, no grouped convolutions, no half precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from e2e_tf.deploy.model_inputs import all_layers
+from e2e_tf.errors import InputError
+
+__all__ = ["exportable", "in_float32"]
+
+_HALVES = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+
+
+@contextmanager
+def exportable(model: Any) -> Iterator[None]:
+    """Within, recurrent layers are unrolled and convolutions in groups are one convolution for each group.
+
+    TensorFlow runs the first as a loop, which ONNX's rules of the converter do not know, and the second as a
+    function of XLA. The numbers are the same but for rounding.
+
+    Args:
+        model: a Keras model.
+
+    Yields:
+        Nothing; what is traced within the block has neither.
+    """
+    import keras
+
+    unrolled = [
+        layer for layer in all_layers(model) if isinstance(layer, keras.layers.RNN) and not layer.unroll
+    ]
+    grouped = [
+        layer for layer in all_layers(model) if getattr(layer, "groups", 1) > 1 and hasattr(layer, "filters")
+    ]
+    for layer in unrolled:
+        layer.unroll = True
+    for layer in grouped:
+        layer.call = _by_groups(layer)
+    try:
+        yield
+    finally:
+        for layer in unrolled:
+            layer.unroll = False
+        for layer in grouped:
+            del layer.call
+
+
+def _by_groups(layer: Any) -> Callable[[Any], Any]:
+    """The call of a convolution, one group of channels after the other."""
+    from keras import ops
+
+    def call(inputs: Any) -> Any:
+        padding = layer.padding
+        if padding == "causal":
+            inputs, padding = ops.pad(inputs, layer._compute_causal_padding(inputs)), "valid"
+        axis = -1 if layer.data_format == "channels_last" else 1
+        parts = zip(
+            ops.split(inputs, layer.groups, axis=axis),
+            ops.split(layer.kernel, layer.groups, axis=-1),
+            strict=True,
+        )
+        convolved = [
+            ops.conv(
+                part,
+                kernel,
+                strides=list(layer.strides),
+                padding=padding,
+                dilation_rate=layer.dilation_rate,
+                data_format=layer.data_format,
+            )
+            for part, kernel in parts
+        ]
+        outputs = ops.concatenate(convolved, axis=axis)
+        if layer.use_bias:
+            ones = (1,) * (layer.rank + 1)
+            shape = (*ones, layer.filters) if axis == -1 else (1, layer.filters, *ones[1:])
+            outputs = outputs + ops.reshape(layer.bias, shape)
+        return outputs if layer.activation is None else layer.activation(outputs)
+
+    return call
+
+
+def in_float32(model: Any) -> tuple[Any, str]:
+    """The same model with the policy float32, where it was built in half or mixed precision.
+
+    Parameters of mixed precision are float32 already; only what is computed with them changes.
+
+    Args:
+        model: a Keras model.
+
+    Returns:
+        The model, and the policy that it had; the model itself and an empty name where none of its layers has
+        half precision.
+
+    Raises:
+        InputError: a layer cannot be made again in float32.
+    """
+    import keras
+
+    policies = {layer.dtype_policy.name for layer in all_layers(model) if hasattr(layer, "dtype_policy")}
+    found = sorted(policies & set(_HALVES))
+    if not found:
+        return model, ""
+    config = _without_halves(keras.saving.serialize_keras_object(model))
+    try:
+        made = keras.saving.deserialize_keras_object(config)
+        made.set_weights([weight.numpy().astype(_single(weight.dtype)) for weight in model.weights])
+    except (TypeError, ValueError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"the model of policy {found[0]} cannot be made again in float32: {first}"
+        ) from error
+    return made, found[0]
+
+
+def _single(dtype: Any) -> str:
+    return "float32" if str(dtype) in _HALVES else str(dtype)
+
+
+def _without_halves(value: Any, key: str = "") -> Any:
+    """A configuration in which no data type or policy is half precision."""
+    if isinstance(value, dict):
+        if "Policy" in str(value.get("class_name")):
+            return {**value, "config": {**value["config"], "name": _full(value["config"]["name"])}}
+        return {name: _without_halves(part, str(name)) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_without_halves(part, key) for part in value)
+    return _full(value) if key in ("dtype", "output_dtype") else value
+
+
+def _full(name: Any) -> Any:
+    return "float32" if name in _HALVES else name
