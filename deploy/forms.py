@@ -16,6 +16,7 @@ from e2e_tf.compat import read_saved_model
 from e2e_tf.deploy import lowering
 from e2e_tf.deploy.agreement import SMALLER
 from e2e_tf.deploy.cost import auc_cost
+from e2e_tf.deploy.exportable import exportable
 from e2e_tf.deploy.exported import Export, freeze
 from e2e_tf.deploy.interface import OUTPUT
 from e2e_tf.deploy.padded import padded_feeds, padded_function
@@ -173,7 +174,8 @@ def write_fixed(export: Export, shape: tuple[int, int]) -> Entries:
     import tensorflow as tf
 
     function = padded_function(export.model, export.run.preprocess, shape)
-    graph, names = freeze(function)
+    with exportable(export.model):
+        graph, names = freeze(function)
     imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
     pruned = imported.prune([f"{name}:0" for name in names], f"{OUTPUT}:0")
     compiled = tf.function(lambda *values: pruned(*values), jit_compile=True, autograph=False)

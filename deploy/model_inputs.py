@@ -16,6 +16,9 @@ def all_layers(model: Any) -> list[Any]:
 
     Args:
         model: a Keras model.
+
+    Returns:
+        Keras layers, models among them.
     """
     found: list[Any] = model._flatten_layers(include_self=False, recursive=True)
     return found

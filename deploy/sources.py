@@ -68,6 +68,9 @@ def open_source(
         features: inputs of a model on graphs, or their ``preprocess.json``; None takes the one beside the file.
         imports: modules, or Python files, that register the model's own layers.
 
+    Returns:
+        The run, or the model in the place of one.
+
     Raises:
         InputError: it is none of these, ``preprocess.json`` is missing, or ``features`` does not fit.
     """
@@ -121,6 +124,9 @@ def read_model(path: Path) -> Any:
 
     Args:
         path: ``.keras`` or ``.h5``.
+
+    Returns:
+        The model.
 
     Raises:
         InputError: the file is damaged, or holds layers that are not registered.

@@ -68,6 +68,9 @@ def int8_weights(model: Any) -> Any:
 
     Args:
         model: ``onnx.ModelProto``, float32.
+
+    Returns:
+        The smaller model.
     """
     import onnx
     from onnx import numpy_helper

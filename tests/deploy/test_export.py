@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import e2e_tf.deploy.export
@@ -17,7 +17,6 @@ from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256, write_json
-from e2e_tf.training.run import open_run
 
 KINDS = ["padded", "edges"]
 
@@ -74,38 +73,6 @@ def test_working_points_name_the_output_that_was_evaluated(
     assert manifest["outputs"][0]["columns"] == columns
     assert manifest["working_points"] == [{**points[0], "output": evaluated}]
     assert manifest["auc"] == overall["auc"]
-
-
-def test_the_manifest_says_what_outputs_mean(make_run: Callable[..., Path], tmp_path: Path) -> None:
-    """Classes, units, the quantity that a score is relative to; raw jets then give what predict gives."""
-    from e2e_tf.data.jets import read_jets
-    from e2e_tf.data.samples import sample_path
-    from e2e_tf.deploy.meaning import in_units_of_jets, relative_columns
-    from e2e_tf.training.targets import in_units
-
-    outputs = {
-        "tau": {},
-        "mode": {"kind": "multiclass", "column": "decay_mode", "classes": [0, 1, 10]},
-        "pt": {"kind": "regression", "column": "visible_pt", "relative_to": "pt"},
-    }
-    run = make_run(tmp_path / "run", outputs=outputs)
-    manifest = read(export(run, tmp_path / "bundle", formats=("onnx",), proof=0))
-    assert manifest["outputs"][0]["columns"] == {"mode": 3, "pt": 1, "tau": 1}
-    assert manifest["outputs"][0]["meaning"] == {
-        "tau": {"kind": "binary", "column": "label", "classes": [1]},
-        "mode": {"kind": "multiclass", "column": "decay_mode", "classes": [0, 1, 10]},
-        "pt": {"kind": "regression", "column": "visible_pt", "unit": "GeV", "relative_to": "pt"},
-    }
-    assert relative_columns(manifest) == ["", "", "", "pt", ""]
-    jets = read_jets(sample_path("tau"), stop=5)
-    scores = np.random.default_rng(0).random((5, 5)).astype(np.float32)
-    found = in_units_of_jets(scores, manifest, jets)
-    parts = {"mode": scores[:, :3], "pt": scores[:, 3:4], "tau": scores[:, 4:]}
-    wanted = in_units(open_run(run).config, parts, jets)
-    np.testing.assert_array_equal(
-        found, np.concatenate([wanted[name] for name in ("mode", "pt", "tau")], axis=1)
-    )
-    np.testing.assert_allclose(found[:, 3], scores[:, 3] * jets["pt"], rtol=1e-6)
 
 
 def test_an_existing_folder_is_kept(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -204,3 +171,22 @@ def test_a_graph_that_cannot_be_inside_leaves_nothing(runs: dict[str, Path], tmp
 def test_a_run_that_is_not_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no run folder"):
         export(tmp_path / "none", tmp_path / "out")
+
+
+def test_the_example_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of one's own, from Python without a configuration; on fewer jets."""
+    guide = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for long, short in (
+        ("stop=600", "stop=80"),
+        ("features=features)", "features=features, formats=['onnx'], proof=9)"),
+    ):
+        assert code.count(long) == 1
+        code = code.replace(long, short)
+    exec(compile(code, "export.md", "exec"), {})
+    manifest = read(tmp_path / "bundle")
+    assert manifest["interface"] == "padded"
+    assert manifest["outputs"][0]["columns"] == {"tau": 1}
+    assert manifest["provenance"]["data"] == {"model": manifest["model"]["name"]}
+    assert all(found["largest_difference"] <= found["tolerance"] for found in manifest["tested"])
