@@ -55,7 +55,9 @@ def _by_groups(layer: Any) -> Callable[[Any], Any]:
     def call(inputs: Any) -> Any:
         padding = layer.padding
         if padding == "causal":
-            inputs, padding = ops.pad(inputs, layer._compute_causal_padding(inputs)), "valid"
+            before = [(layer.kernel_size[0] - 1) * layer.dilation_rate[0], 0]
+            steps = [before, [0, 0]] if layer.data_format == "channels_last" else [[0, 0], before]
+            inputs, padding = ops.pad(inputs, [[0, 0], *steps]), "valid"
         axis = -1 if layer.data_format == "channels_last" else 1
         parts = zip(
             ops.split(inputs, layer.groups, axis=axis),

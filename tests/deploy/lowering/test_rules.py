@@ -46,8 +46,11 @@ def functions() -> dict[str, Callable[[Any], Any]]:
 @pytest.mark.parametrize("name", ["erfc", "log1p", "expm1", "bucketize", "left", "right", "signbit"])
 def test_a_rule_gives_what_tensorflow_gives(name: str) -> None:
     """-0 has a sign, 0 / 0 is above all boundaries, and equal values are found on either side."""
+    import tensorflow as tf
+
     function = functions()[name]
-    np.testing.assert_allclose(lowered(function), np.asarray(function(VALUES)), rtol=1e-6, atol=2e-7)
+    expected = np.asarray(function(tf.constant(VALUES)))
+    np.testing.assert_allclose(lowered(function), expected, rtol=1e-6, atol=2e-7)
 
 
 def test_bits_are_lowered_for_a_sign_only() -> None:
