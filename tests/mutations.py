@@ -31,6 +31,9 @@ GAT = "models/test_gat_cheb.py::test_is_that_of_the_papers[{}]"
 PART = "models/test_particle_attention.py::test_is_that_of_the_paper_but_for_what_it_says"
 PUBLISHED = "parity/test_models.py::test_particle_transformer_of_weaver"
 SETS = "models/test_deep_sets.py::test_is_that_of_the_paper"
+DETECTOR = "models/test_detector_net.py::test_is_that_of_the_paper[edges-mean]"
+INTERACTION = "layers/test_interaction_conv.py::test_hand_computed"
+FACE = "layers/test_face_relations.py::test_hand_computed"
 GRAPH_NET = "models/test_graph_net.py::test_is_that_of_the_paper[{}]"
 CNN = "models/test_quark_gluon_cnn.py::test_is_that_of_the_docstring"
 
@@ -207,6 +210,20 @@ MUTATIONS = (
         SETS,
     ),
     bug(
+        "detector_net: the kinds are summed together",
+        "models/detector_net",
+        "[h * kind[..., k : k + 1] for k in range(len(KINDS))]",
+        "[h for k in range(len(KINDS))]",
+        DETECTOR,
+    ),
+    bug(
+        "detector_net: one embedding for all kinds",
+        "models/detector_net",
+        "([x, kind])\n        else",
+        "([x, kind[..., ::-1]])\n        else",
+        DETECTOR,
+    ),
+    bug(
         "graph_net: no loops",
         "models/graph_net",
         "summed if real is None else summed + h",
@@ -276,6 +293,48 @@ MUTATIONS = (
         "tf.transpose(self.attn_kernel_self,",
         "tf.transpose(self.attn_kernel_neighs,",
         "parity/test_layers.py",
+    ),
+    bug(
+        "InteractionConv: kinds of sender and receiver exchanged",
+        "layers/interaction_conv",
+        "(1, 0, 2))  # (sender, receiver, H)",
+        "(0, 1, 2))  # (sender, receiver, H)",
+        INTERACTION,
+    ),
+    bug(
+        "InteractionConv without the residual",
+        "layers/interaction_conv",
+        "x + h if self.residual else h",
+        "h",
+        INTERACTION,
+    ),
+    bug(
+        "FaceRelations: the receiver from the sender",
+        "layers/face_relations",
+        "send[..., :2] - receive[..., :2]",
+        "receive[..., :2] - send[..., :2]",
+        FACE,
+    ),
+    bug(
+        "FaceRelations: energy over momentum of any two nodes",
+        "layers/face_relations",
+        "sign * (send",
+        "(send",
+        FACE,
+    ),
+    bug(
+        "KindDense: one bias",
+        "layers/kind_dense",
+        "linear(kind, self.bias)",
+        "tf.cast(self.bias[0], x.dtype)",
+        "layers/test_kind_dense.py::test_hand_computed",
+    ),
+    bug(
+        "GATv2Conv: the scores of GATConv",
+        "layers/gat_v2_conv",
+        "linear(leaky_relu(h, _LEAK), kernel)",
+        "leaky_relu(linear(h, kernel), _LEAK)",
+        "layers/test_gat_v2_conv.py::test_each_node_may_rank_the_others_in_its_own_order",
     ),
     bug(
         "ChebConv: second polynomial without its constant",
@@ -440,6 +499,13 @@ MUTATIONS = (
         "losses/test_distance_correlation.py",
     ),
     # --- graph
+    bug(
+        "rules between kinds link one way only",
+        "graph/edges",
+        " | (second[senders] & first[receivers])",
+        "",
+        "graph/test_edges.py::test_between_kinds_pairs_within_the_radius_are_linked_both_ways",
+    ),
     bug(
         "knn: φ does not wrap",
         "graph/knn",

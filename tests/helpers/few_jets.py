@@ -6,6 +6,7 @@ import numpy as np
 
 from e2e_tf.data.grid import window_corner
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.objects import OBJECTS
 
 KINDS = ("charged_hadron", "neutral_hadron", "photon", "electron", "muon")
 
@@ -59,3 +60,17 @@ TAU = [  # pT 20 at η = 0: the signal cone is 3/20 cut down to 0.1
     ("photon", 0, 6.0, 0.0, 0.2, 0.0, 0.0),
     ("neutral_hadron", 0, 2.0, 0.3, 0.0, 0.0, 0.0),
 ]
+
+
+def objects(count, kinds=("track", "ecal"), most=9):
+    """Fewer than ``most`` objects of each of these kinds around each jet, all columns random."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for kind in kinds:
+        counts = rng.integers(0, most, count)
+        columns = {}
+        for column in OBJECTS[kind]:
+            values = rng.normal(0, 0.1, counts.sum()) if column.negative else rng.exponential(2, counts.sum())
+            columns[column.name] = values.astype(column.dtype)
+        found[kind] = Ragged.from_counts(columns, counts)
+    return found

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from few_jets import objects
 from PIL import Image
 
+from e2e_tf.config import make_config
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
+from e2e_tf.graph import KINDS
 from e2e_tf.training.evaluate import evaluate
+from e2e_tf.training.fit import fit
 from e2e_tf.training.metrics import roc_auc
 from e2e_tf.training.predict import predict, predict_file
 from e2e_tf.training.prepare import prepare
@@ -86,6 +92,39 @@ def test_a_score_does_not_depend_on_the_batch(trained, tau_folder):
     alone = np.concatenate([predict(model, graphs.take(np.array([i]))) for i in range(5)])
     np.testing.assert_allclose(together[:5], alone, atol=1e-6)
     np.testing.assert_allclose(predict(model, graphs, batch_size=7), together, atol=1e-6)
+
+
+def test_a_run_on_detector_objects(tmp_path):
+    """Trees on the same objects stand beside the network, and the pictures show them."""
+    jets = read_jets(sample_path("tau")).take(np.arange(120))
+    jets = replace(jets, hits={}, candidates=None, objects=objects(120, KINDS, 12))
+    write_jets(tmp_path / "jets.h5", jets)
+    graph = {
+        "nodes": "detector",
+        "edges": "knn:3+track-calo:0.05",
+        "max_nodes": {"track": 4, "ecal": 6, "pixel": 3},
+    }
+    model = {
+        "name": "detector_net",
+        "width": 4,
+        "embed": [4],
+        "message": [4],
+        "update": [4],
+        "phi": 4,
+        "dense": [4],
+    }
+    config = make_config(
+        {
+            "data": {"sample": "jets.h5", "reweight_pt": False},
+            "graph": graph,
+            "model": model,
+            "training": {"epochs": 1},
+        }
+    )
+    run = fit(config, tmp_path / "run", base=tmp_path)
+    metrics = evaluate(run, bootstraps=5)
+    assert list(metrics["classifiers"]) == ["detector_net", "boosted trees (detector)"]
+    assert {"event_tau.png", "event_qcd.png"} <= {path.name for path in run.folder.iterdir()}
 
 
 def test_jets_without_hits_and_with_one_are_scored(trained, tau_folder):

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from few_jets import objects
 
 from e2e_tf.config import make_config
-from e2e_tf.data.jets import Ragged, read_jets, write_jets
-from e2e_tf.data.objects import OBJECTS as OBJECT_COLUMNS
+from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS, build_model
@@ -130,20 +130,6 @@ def images(path, side, count=48):
         "y": np.arange(count) % 2.0,
     }
     pq.write_table(pa.table({"X_jets": values.tolist()} | columns), path, row_group_size=count)
-
-
-def objects(count):
-    """Some tracks and crystals around each jet."""
-    rng = np.random.default_rng(0)
-    found = {}
-    for kind in ("track", "ecal"):
-        counts = rng.integers(0, 9, count)
-        columns = {}
-        for column in OBJECT_COLUMNS[kind]:
-            values = rng.normal(0, 0.1, counts.sum()) if column.negative else rng.exponential(2, counts.sum())
-            columns[column.name] = values.astype(column.dtype)
-        found[kind] = Ragged.from_counts(columns, counts)
-    return found
 
 
 @pytest.fixture(scope="module")
