@@ -45,12 +45,6 @@ def string_input(inputs: dict[str, Any]) -> Any:
     return keras.layers.Dense(1)(inputs["u"])
 
 
-def half_output(inputs: dict[str, Any]) -> Any:
-    import keras
-
-    return keras.layers.Dense(1, dtype="float16")(inputs["u"])
-
-
 def integer_output(inputs: dict[str, Any]) -> Any:
     import keras
 
@@ -86,7 +80,6 @@ def _mean_in_python() -> Any:
     [
         (sparse_input, "inputs must be dense tensors; x of this model is sparse"),
         (string_input, "inputs must be numbers; x of this model is string"),
-        (half_output, "the output must be float32, that of this model is float16"),
         (integer_output, "the output must be float32, that of this model is int32"),
         (in_python, "PyFunc"),
     ],

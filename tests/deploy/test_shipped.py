@@ -39,6 +39,16 @@ def test_its_repeat_py_is_the_one_of_this_library(folder: Path) -> None:
     assert manifest["checksums"]["repeat.py"] == sha256(source)
 
 
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_lengths_have_one_form(folder: Path) -> None:
+    """CMSSW's ParticleNet producers end the job where a file has ``var_length`` beside ``min_length``."""
+    document = json.loads((folder / "preprocess.json").read_text("utf-8"))
+    assert len(document["input_names"]) == 4
+    for name in document["input_names"]:
+        assert {"min_length", "max_length"} <= document[name].keys()
+        assert "var_length" not in document[name]
+
+
 def test_the_tau_tagger_becomes_a_cmssw_package(tmp_path: Path) -> None:
     folder = SHIPPED[0]
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

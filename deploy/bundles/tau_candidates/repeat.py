@@ -3,9 +3,9 @@
     python repeat.py BUNDLE [onnx|tf|savedmodel]...
 
 Every batch of ``inputs.npz`` goes through the runtime and is compared with the scores of Keras in ``outputs.npz``.
-Without names, all forms are run whose runtime is installed. The status is 0 where every difference is at most 1e-5,
-1 where one is larger, 2 where nothing can be run. Python 3.8 or newer; it imports nothing of the library that made
-the bundle, and every bundle holds a copy.
+Without names, all forms are run whose runtime is installed. The status is 0 where every difference is at most what
+the manifest allows, 1 where one is larger, 2 where nothing can be run. Python 3.8 or newer; it imports nothing of the
+library that made the bundle, and every bundle holds a copy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-5  # where the manifest says nothing else
 KINDS = {"onnx": "onnx", "tf": "frozen_graph", "savedmodel": "saved_model"}
 NEEDS = {"onnx": "onnxruntime", "tf": "tensorflow", "savedmodel": "tensorflow"}
 
@@ -96,18 +96,36 @@ def changed(folder: Path, manifest: dict) -> list:
     return found
 
 
-def largest(folder: Path, run: Any) -> tuple:
-    """Largest difference of a score, in which batch, and how many jets.
+def tolerance(output: dict) -> tuple:
+    """Absolute and relative part of what each column of an output may differ by.
+
+    Args:
+        output: its entry in the manifest.
+
+    Returns:
+        Two arrays, or two numbers where the manifest says nothing.
+    """
+    entry = output.get("tolerance")
+    if entry is None:
+        return TOLERANCE, 0.0
+    names = [name for name, width in output["columns"].items() for _ in range(width)]
+    return tuple(np.array([entry[name][part] for name in names]) for part in ("absolute", "relative"))
+
+
+def largest(folder: Path, run: Any, output: dict) -> tuple:
+    """The score that is farthest from what it may be: its difference, the allowed one, its batch, and how many jets.
 
     Args:
         folder: the bundle.
-        run: from :func:`onnx` or :func:`tensorflow`.
+        run: from tensors to scores.
+        output: the entry of the scores in the manifest.
 
     Returns:
-        The difference (infinite if a score is not finite), the name of the batch and the number of jets.
+        Two numbers, the name of a batch, a number.
     """
     inputs, outputs = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
-    worst, where, jets = 0.0, "-", 0
+    absolute, relative = tolerance(output)
+    worst, allowed, where, jets = 0.0, TOLERANCE, "-", 0
     for name in outputs.files:
         batch = name.split("/")[0]
         feeds = {key.split("/")[1]: inputs[key] for key in inputs.files if key.split("/")[0] == batch}
@@ -116,11 +134,17 @@ def largest(folder: Path, run: Any) -> tuple:
             raise SystemExit(
                 f"repeat.py: error: batch {batch} gives {found.dtype} {found.shape}, not {expected.shape}"
             )
-        difference = float(np.abs(found - expected).max()) if np.isfinite(found).all() else float("inf")
-        if difference >= worst:
-            worst, where = difference, batch
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        with np.errstate(invalid="ignore"):
+            difference = np.where(same, 0.0, np.abs(found - expected))
+        difference = np.where(np.isfinite(difference), difference, np.inf).reshape(-1)
+        size = np.abs(np.where(np.isfinite(expected), expected, 0.0))
+        may = np.broadcast_to(absolute + relative * size, expected.shape).reshape(-1)
+        at = int((difference / may).argmax()) if difference.size else -1
+        if at >= 0 and difference[at] / may[at] >= worst / allowed:
+            worst, allowed, where = float(difference[at]), float(may[at]), batch
         jets += expected.reshape(-1, expected.shape[-1]).shape[0]
-    return worst, where, jets
+    return worst, allowed, where, jets
 
 
 def main(arguments: list) -> int:
@@ -157,8 +181,8 @@ def main(arguments: list) -> int:
             print(f"repeat.py: error: the bundle holds no {KINDS[kind]}", file=sys.stderr)
             return 2
         version, run = (onnx if kind == "onnx" else tensorflow)(folder, manifest["formats"][KINDS[kind]])
-        difference, batch, jets = largest(folder, run)
-        verdict = "agrees" if difference <= TOLERANCE else "DIFFERS"
+        difference, allowed, batch, jets = largest(folder, run, manifest["outputs"][0])
+        verdict = "agrees" if difference <= allowed else "DIFFERS"
         print(
             f"{kind:10} {version:22} {jets} jets, largest difference {difference:.1e} in batch {batch}: {verdict}"
         )
