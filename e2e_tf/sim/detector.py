@@ -160,6 +160,12 @@ class Readout:
         pixel_radii: of the layers of the barrel (detector paper).
         pixel_half_length: of these layers (detector paper).
         pixel_efficiency: of a layer (tracking paper: above 99 %).
+        hcal_noise, hcal_threshold: of a tower, all depths together [GeV]; lower than those of hits, as after the HCAL's
+            upgrade (HCAL report). Chosen so that particle flow finds as many neutral hadrons in jets as in the full
+            simulation of CMS.
+        fragment_share: beta distribution of the share of a hadron's energy in the HCAL that lies in a second cluster of
+            its shower, as showers are not smooth (chosen, as above).
+        fragment_distance: σ of its distance from the first in η and in φ (chosen, as above).
         depth_edges: ends of the depth segments of HCAL towers in interaction lengths from its face, the last
             open; near the segmentation of the HCAL report (layers 1, 2 to 4, 5 to 9, 10 to 17).
         depth_threshold: lowest energy of a segment [GeV], as CMS's particle flow takes them in Run 3.
@@ -174,6 +180,10 @@ class Readout:
     pixel_radii: tuple[float, ...] = (0.044, 0.073, 0.102)
     pixel_half_length: float = 0.265
     pixel_efficiency: float = 0.99
+    hcal_noise: float = 0.09
+    hcal_threshold: float = 0.35
+    fragment_share: tuple[float, float] = (1.5, 2.0)
+    fragment_distance: float = 0.15
     depth_edges: tuple[float, ...] = (0.4, 1.4, 3.1)
     depth_threshold: tuple[float, ...] = (0.1, 0.2, 0.3, 0.3)
     shower_depth: tuple[float, float] = (1.5, 0.40)
@@ -193,14 +203,16 @@ class ParticleFlow:
     """Clustering, links and identification of the particle-flow reconstruction with mistakes.
 
     Attributes:
-        ecal_seed, hcal_seed: least energy of a seed in barrel and endcap [GeV], particle-flow paper, table 2.
+        ecal_seed: least energy of a seed in barrel and endcap [GeV], particle-flow paper, table 2.
+        hcal_seed: the same in the HCAL; the table's 0.8 and 1.1 GeV are lowered as the towers' thresholds are (chosen).
         ecal_seed_et: least transverse energy of a seed in the ECAL's endcap [GeV], the same table.
         ecal_width, hcal_width: σ of the Gaussian shower that shares cells among clusters: 1.5 cm and 10 cm in the
             same table, here in crystals of 2.2 cm and towers of 16.6 cm.
         iterations: of sharing (chosen; the paper iterates until positions stay).
         ecal_calibration: of clusters in barrel and endcap, which lose what cells below threshold hold:
             E' = E + min(a √E, b) [GeV] (fitted to single photons of this simulation, as the paper's are to its own).
-        hcal_calibration: a and b of the HCAL's clusters (fitted to single neutral hadrons).
+        hcal_calibration: a and b of the HCAL's clusters (chosen: neutral hadrons have the share of jets' pT that they
+            have in the full simulation).
         excess: significance of a calorimeter excess, a (1 + exp(−E / b)): a = 1 and b = 100 GeV in CMS's public
             software (PFAlgo).
         muon_deposit: what a muon is taken to leave in ECAL and HCAL [GeV], particle-flow paper.
@@ -222,12 +234,12 @@ class ParticleFlow:
 
     ecal_seed: tuple[float, float] = (0.23, 0.60)
     ecal_seed_et: float = 0.15
-    hcal_seed: tuple[float, float] = (0.80, 1.10)
+    hcal_seed: tuple[float, float] = (0.35, 0.45)
     ecal_width: float = 0.68
     hcal_width: float = 0.60
     iterations: int = 10
     ecal_calibration: tuple[tuple[float, float], tuple[float, float]] = ((0.147, 0.42), (0.262, 1.27))
-    hcal_calibration: tuple[float, float] = (0.85, 3.0)
+    hcal_calibration: tuple[float, float] = (0.40, 2.0)
     excess: tuple[float, float] = (1.0, 100.0)
     muon_deposit: tuple[float, float] = (0.5, 3.0)
     muon_pt: tuple[float, ...] = (3.0, 5.0, 10.0)

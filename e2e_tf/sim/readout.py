@@ -115,22 +115,26 @@ def read_towers(
     rows = _near(deposits.hcal, 0.05, deposits, deposits.hcal_face.eta, deposits.hcal_face.phi, jets, readout)
     muon = np.abs(deposits.particles.pdg_id[rows]) == 13
     shares = depth_shares(rng, deposits.ecal[rows], deposits.hcal[rows], muon, readout)
+    # A hadron's shower is two: where it hits the calorimeter, and a smaller one beside.
+    beside = np.where(muon, 0.0, rng.beta(*readout.fragment_share, len(rows)))
+    away = readout.fragment_distance * rng.standard_normal((2, len(rows)))
+    face = deposits.hcal_face.eta[rows], deposits.hcal_face.phi[rows]
     keys, energy, moments = collect(
         TOWER_GRID,
-        deposits.particles.event[rows],
-        (deposits.hcal_face.eta[rows], deposits.hcal_face.phi[rows]),
-        deposits.hcal[rows],
-        np.broadcast_to(detector.hcal_profile, (len(rows), 3)),
+        np.tile(deposits.particles.event[rows], 2),
+        (np.append(face[0], face[0] + away[0]), np.append(face[1], face[1] + away[1])),
+        np.append(1 - beside, beside) * np.tile(deposits.hcal[rows], 2),
+        np.broadcast_to(detector.hcal_profile, (2 * len(rows), 3)),
         2,
-        tuple(shares.T),
+        tuple(np.tile(shares, (2, 1)).T),
     )
     found, measured = read_out(
         rng,
         TOWER_GRID,
         events,
         (keys, energy),
-        (detector.hcal_noise,) * 2,
-        (detector.hcal_threshold,) * 2,
+        (readout.hcal_noise,) * 2,
+        (readout.hcal_threshold,) * 2,
         detector,
     )
     fractions = np.stack([_mean(keys, energy, moment, found) for moment in moments], 1)

@@ -50,6 +50,6 @@ def test_objects_tell_their_numbers():
     assert objects["settings"] == plain["settings"]
     assert set(numbers) == {"readout", "particle_flow", "tracking", "fakes", "vertexing", "nuclear"}
     assert numbers["readout"]["radius"] == 0.5
-    assert numbers["particle_flow"]["hcal_seed"] == [0.8, 1.1]
+    assert numbers["particle_flow"]["ecal_seed"] == [0.23, 0.6]
     top = sample_provenance("top", 10, 1, 0.0, "cms", objects=True)
     assert top["settings"]["objects"]["readout"]["radius"] == 0.8
