@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import e2e_tf.deploy.export
@@ -130,8 +131,9 @@ def test_of_two_exports_to_one_name_one_wins(
 ) -> None:
     """The other one is done while this one still works."""
 
-    def meanwhile(job: Any) -> None:
+    def meanwhile(job: Any) -> list[np.ndarray]:
         shutil.copytree(copy, tmp_path / "out")
+        return [np.zeros((1, 1), np.float32)]
 
     monkeypatch.setattr(e2e_tf.deploy.export, "write_parity", meanwhile)
     with pytest.raises(InputError, match="out has been written by another process meanwhile"):
