@@ -68,7 +68,7 @@ def vectors() -> dict[str, Layer]:
 
 
 def sequences() -> dict[str, Layer]:
-    """Of x (B, 8, 6)."""
+    """Of x (B, 4, 6)."""
     from keras import layers
 
     return {
@@ -93,14 +93,14 @@ def sequences() -> dict[str, Layer]:
         "ZeroPadding1D": layers.ZeroPadding1D(1),
         "Cropping1D": layers.Cropping1D(1),
         "Permute, Reshape, Flatten": lambda x: layers.Flatten()(
-            layers.Reshape((4, 12))(layers.Permute((2, 1))(x))
+            layers.Reshape((3, 8))(layers.Permute((2, 1))(x))
         ),
         "MultiHeadAttention": lambda x: layers.MultiHeadAttention(2, 4)(x, x),
         "MultiHeadAttention causal": lambda x: layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True),
         "GroupedQueryAttention": lambda x: layers.GroupQueryAttention(4, 4, 2)(x, x),
         "Attention": lambda x: layers.Attention()([x, x]),
         "AdditiveAttention": lambda x: layers.AdditiveAttention()([x, x]),
-        "EinsumDense": layers.EinsumDense("abc,cd->abd", output_shape=(8, 5), bias_axes="d"),
+        "EinsumDense": layers.EinsumDense("abc,cd->abd", output_shape=(4, 5), bias_axes="d"),
         "LayerNormalization": layers.LayerNormalization(),
         "RMSNormalization": layers.RMSNormalization(),
         "GroupNormalization": layers.GroupNormalization(groups=3),
@@ -134,7 +134,7 @@ def images() -> dict[str, Layer]:
 
 GROUPS: dict[str, tuple[tuple[int, ...], Callable[[], dict[str, Layer]]]] = {
     "vectors": ((6,), vectors),
-    "sequences": ((8, 6), sequences),
+    "sequences": ((4, 6), sequences),
     "images": ((8, 8, 4), images),
 }
 
