@@ -102,7 +102,7 @@ def compare(
     difference = np.where(np.isfinite(difference), difference, np.inf)
     tolerance = tolerance or Tolerance()
     if form in SMALLER:
-        tolerance = tolerance.times(SMALLER[form] / TOLERANCE)
+        tolerance = Tolerance(SMALLER[form] * (tolerance.absolute / TOLERANCE))
     allowed = tolerance.allowed(wanted)
     jet, column = np.unravel_index(int((difference / allowed).argmax()), difference.shape)
     return Agreement(

@@ -43,17 +43,6 @@ class Tolerance:
         size = np.abs(np.where(np.isfinite(expected), expected, 0).astype(np.float64))
         return np.broadcast_to(self.absolute + self.relative * size, expected.shape)
 
-    def times(self, factor: float) -> Tolerance:
-        """A multiple of it.
-
-        Args:
-            factor: of both parts.
-
-        Returns:
-            The tolerance.
-        """
-        return Tolerance(factor * self.absolute, factor * self.relative)
-
 
 def measured_tolerance(
     scores: Sequence[np.ndarray], columns: Mapping[str, int]

@@ -106,7 +106,10 @@ def test_a_bundle_states_the_cost_and_the_validation_of_its_smaller_forms(run: R
     for name, entry in tested.items():
         exact = name not in ("ONNX, float16 weights", "ONNX, int8")
         assert entry["required"] == exact
-        assert entry["tolerance"] == (TOLERANCE if exact else SMALLER[f"onnx_{name.split()[1]}"])
+        if exact:  # an absolute and a relative part, of a probability
+            assert TOLERANCE <= entry["tolerance"] <= 2 * TOLERANCE
+        else:
+            assert entry["tolerance"] == SMALLER[f"onnx_{name.split()[1]}"]
         assert entry["largest_difference"] <= entry["tolerance"]
         assert entry["largest_difference"] > 0
     assert tested["frozen graph of fixed shape, 3 jets of 6"]["jets"] == 36
