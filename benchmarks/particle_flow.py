@@ -29,7 +29,7 @@ STEPS = np.arange(20.0, 51.0, 5.0)
 MAX_ETA, RADIUS, PILEUP, POOL = 2.0, 0.4, 20.0, 600
 SOFT = ("PhaseSpace:pTHatMin = 15", "PhaseSpace:pTHatMax = 80", "PhaseSpace:bias2SelectionRef = 30")
 LEAST = (0.0, 1.0, 2.0, 5.0)
-KINDS = ("charged", "photon", "neutral hadron")
+KINDS = ("charged candidate", "photon", "neutral hadron")
 
 
 @dataclass(frozen=True)
