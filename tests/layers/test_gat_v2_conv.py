@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layer_checks import check_layer
-from layer_graphs import BLOCKS, EDGES, STANDARD, Form, flat_rows, node_rows
+from layer_graphs import BLOCKS, EDGES, STANDARD, Form, flat_rows, node_rows, run
 from references import neighbours, softmax
 
 from e2e_tf import InputError
@@ -57,18 +57,25 @@ def reference(weights, graphs, heads, with_features, loops):
     return np.array(out)
 
 
-@pytest.mark.parametrize(("heads", "given", "loops"), [(3, True, True), (1, False, False)])
-def test_gat_v2_conv(heads, given, loops):
+def test_gat_v2_conv():
     layer = check_layer(
-        lambda: GATv2Conv(4, heads, loops, activation="tanh"),
-        WITH_FEATURES if given else [EDGES, BLOCKS],
+        lambda: GATv2Conv(4, 3, activation="tanh"),
+        WITH_FEATURES,
         "node",
-        reference=lambda w, g: reference(w, g, heads, given, loops),
+        reference=lambda w, g: reference(w, g, 3, True, True),
         half=32,
     )
-    wide = 4 * heads
-    shapes = [(5, wide)] * 2 + [(3, wide)] * given + [(wide,)] * 3 + [(heads, 4)]
+    shapes = [(5, 12), (5, 12), (3, 12), (12,), (12,), (12,), (3, 4)]
     assert [tuple(w.shape) for w in layer.weights] == shapes
+
+
+@pytest.mark.parametrize("form", [EDGES, BLOCKS], ids=lambda form: form.name)
+@pytest.mark.parametrize("loops", [True, False])
+def test_without_features_of_edges(form, loops):
+    layer = GATv2Conv(4, 2, loops, activation="tanh")
+    rows = run(layer, form, STANDARD, reset=True)
+    expected = reference([np.array(w) for w in layer.weights], STANDARD, 2, False, loops)
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_hand_computed():
