@@ -60,7 +60,7 @@ def test_batch_normalisation_leaves_out_empty_slots():
     received = np.array([combine(x[s], "sum", 5) for s in neighbours(STANDARD, "keep")])
     mean = ((x + received) @ before[0] + before[1]).mean(axis=0)
     np.testing.assert_allclose(moving, 0.99 * before[4] + 0.01 * mean, atol=1e-5)
-    with pytest.raises(InputError, match=r"need a mask, \[x, a, mask\]"):
+    with pytest.raises(InputError, match=r"need the inputs \[x, a, mask\], .*; got \[x, a\]"):
         layer(BLOCKS.feed(STANDARD))
 
 

@@ -22,5 +22,8 @@ def count_entries(where: Any, shape: Any, dtype: Any) -> Any:
         shape: int32 (rank,).
         dtype: of the counts.
     """
+    # The entry that is dropped lets a batch without edges pass where the layer alone is converted to ONNX.
+    where = tf.concat([where, tf.constant([-1], tf.int64)], axis=0)
+    counts = tf.concat([tf.ones(tf.shape(where)[:1] - 1, dtype), tf.zeros((1,), dtype)], axis=0)
     entries = tf.reduce_prod(tf.cast(shape, tf.int64))
-    return tf.reshape(tf.math.unsorted_segment_sum(tf.ones(tf.shape(where), dtype), where, entries), shape)
+    return tf.reshape(tf.math.unsorted_segment_sum(counts, where, entries), shape)
