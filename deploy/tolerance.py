@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.errors import InputError
+
 __all__ = ["TOLERANCE", "Tolerance", "column_tolerance", "measured_tolerance"]
 
 TOLERANCE = 1e-5
@@ -75,11 +77,19 @@ def column_tolerance(manifest: Mapping[str, Any]) -> Tolerance:
 
     Returns:
         One number per column and part.
+
+    Raises:
+        InputError: the entry is not of the output's columns.
     """
     output = manifest["outputs"][0]
     entry = output.get("tolerance")
     if entry is None:
         return Tolerance()
+    if set(entry) != set(output["columns"]):
+        raise InputError(
+            f"the manifest must give a tolerance of each of the columns {', '.join(output['columns'])}, and of no "
+            f"other; it gives those of {', '.join(entry)}"
+        )
     parts = [
         [entry[name][key] for name, n in output["columns"].items() for _ in range(n)]
         for key in ("absolute", "relative")

@@ -552,9 +552,9 @@ def change_json(path: Path, change: Callable[[Any], Any]) -> None:
     path.write_text(json.dumps(document))
 
 
-def rehash(bundle: Path) -> None:
-    digest = sha256(bundle / "preprocess.json")
-    change_json(bundle / "manifest.json", lambda d: d["checksums"].update({"preprocess.json": digest}))
+def rehash(bundle: Path, name: str = "preprocess.json") -> None:
+    digest = sha256(bundle / name)
+    change_json(bundle / "manifest.json", lambda d: d["checksums"].update({name: digest}))
 
 
 def test_bad_input_leaves_nothing(
@@ -623,10 +623,15 @@ def with_heads(bundle: Path, folder: Path, columns: dict[str, int], output: str 
 
     def change(manifest: dict[str, Any]) -> None:
         manifest["outputs"][0] |= {"columns": columns, "shape": ["B", sum(columns.values())]}
+        manifest["outputs"][0]["tolerance"] = {name: {"absolute": 1e-5, "relative": 1e-5} for name in columns}
         if output is not None:
             manifest["working_points"] = [{**point, "output": output} for point in POINTS]
 
     change_json(folder / "manifest.json", change)
+    with np.load(folder / "outputs.npz") as scores:
+        wide = {name: np.repeat(values, sum(columns.values()), axis=-1) for name, values in scores.items()}
+    np.savez(folder / "outputs.npz", **wide)
+    rehash(folder, "outputs.npz")
     return folder
 
 

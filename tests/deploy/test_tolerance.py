@@ -7,6 +7,7 @@ import pytest
 
 from e2e_tf.deploy.agreement import compare
 from e2e_tf.deploy.tolerance import TOLERANCE, Tolerance, column_tolerance, measured_tolerance
+from e2e_tf.errors import InputError
 
 
 def test_each_output_has_a_tolerance_of_its_own() -> None:
@@ -62,3 +63,11 @@ def test_nan_agrees_with_nan_and_infinity_with_itself() -> None:
         other[row] = value
         found = compare("ONNX", expected, [other], where)
         assert (found.failed, found.where, found.difference) == (True, row, np.inf)
+
+
+def test_a_tolerance_of_other_columns_is_refused() -> None:
+    one = {"absolute": 1e-5, "relative": 1e-5}
+    for entry in ({"a": one}, {"a": one, "b": one, "c": one}):
+        output = {"columns": {"a": 1, "b": 1}, "tolerance": entry}
+        with pytest.raises(InputError, match=r"each of the columns a, b, .*; it gives those of a"):
+            column_tolerance({"outputs": [output]})

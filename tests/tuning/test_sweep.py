@@ -78,7 +78,7 @@ def test_folders_that_are_no_sweep(tmp_path):
         open_sweep(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"it has no sweep\.json"):
         open_sweep(tmp_path)
-    with pytest.raises(InputError, match="its format is 'other'"):
+    with pytest.raises(InputError, match="its format must be 'e2e-tf sweep', it is 'other'"):
         open_sweep(written(tmp_path / "s", format="other"))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
