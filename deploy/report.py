@@ -31,7 +31,7 @@ def agreement_table(agreements: Sequence[Any]) -> bool:
     for a in agreements:
         found = ("-",) * 4
         if not a.missing:
-            found = (str(a.jets), f"{a.difference:.1e}", f"{a.tolerance:g}", str(a.where))
+            found = (str(a.jets), f"{a.difference:.1e}", f"{a.tolerance:.3g}", str(a.where))
         table.add_row(a.runtime, *found, a.verdict + ("" if a.required else " (reported only)"))
     output().print(table)
     return not any(a.failed for a in agreements)
