@@ -15,8 +15,7 @@ import argparse
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -138,21 +137,6 @@ def in_model(name: str) -> tuple[Any, dict[str, Work]]:
     return model, {"training": training, "inference": lambda: model(inputs, training=False)}
 
 
-@contextmanager
-def formula(model: Any, kind: str) -> Iterator[None]:
-    """Within, the layers of one kind compute their formula, and no others."""
-    parts = model._flatten_layers(include_self=True, recursive=True)
-    changed = [part for part in parts if type(part).__name__ == kind]
-    assert changed, f"{kind} is no layer of {model.name}"
-    for part in changed:
-        part.fast = False
-    try:
-        yield
-    finally:
-        for part in changed:
-            part.fast = True
-
-
 def measure(fast: Work, slow: Work, rounds: int) -> tuple[float, float, float]:
     """Seconds of the first, and the median of the second's over them with its error."""
     start = time.process_time()
@@ -180,6 +164,8 @@ def main() -> None:
     options = parser.parse_args()
     import tensorflow as tf
 
+    from e2e_tf.layers.plain import plain
+
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     rows: dict[str, list[str]] = {}
@@ -195,9 +181,11 @@ def main() -> None:
                     work()
                 models[name] = model, works, with_kernel
             model, works, with_kernel = models[name]
+            layers = model._flatten_layers(include_self=True, recursive=True)
+            assert kind in {type(layer).__name__ for layer in layers}, f"{kind} is no layer of {name}"
             for what, work in works.items():
                 slow = tf.function(work)
-                with formula(model, kind):
+                with plain(model, kind):
                     slow()
                 least, ratio, error = measure(with_kernel[what], slow, options.rounds)
                 row = (

@@ -10,7 +10,7 @@ __all__ = ["plain"]
 
 
 @contextmanager
-def plain(layer: Any) -> Iterator[None]:
+def plain(layer: Any, kind: str | None = None) -> Iterator[None]:
     """Within, a layer or the layers of a model leave their fast kernels and compute the formula of their file.
 
     What is traced inside holds common operations only, few of them, which every converter knows. The numbers
@@ -18,12 +18,13 @@ def plain(layer: Any) -> Iterator[None]:
 
     Args:
         layer: a Keras layer, or a model, those inside of it included.
+        kind: name of a class of layers; the others keep their kernels. None for all.
 
     Yields:
         Nothing; within the block the formulas count.
     """
     parts = layer._flatten_layers(include_self=True, recursive=True)
-    changed = [part for part in parts if getattr(part, "fast", False)]
+    changed = [part for part in parts if getattr(part, "fast", False) and kind in (None, type(part).__name__)]
     for part in changed:
         part.fast = False
     try:

@@ -12,7 +12,7 @@ from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.flight import fly
 from e2e_tf.sim.measurement import Measured, measure
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.pileup import Collisions, Pool, placed_rows, turned
+from e2e_tf.sim.pileup import Collisions, Pool, placed_particles, placed_rows
 
 __all__ = ["FlownPool", "flown_pool", "fly_pool", "place_arriving", "place_tracks"]
 
@@ -91,17 +91,8 @@ def place_arriving(collisions: Collisions, flown: FlownPool) -> Particles:
     Returns:
         The particles, by collision.
     """
-    rows, of = placed_rows(collisions, flown.arriving_offsets)
-    taken = flown.arriving.take(rows)
-    vertex = turned(taken.vertex, collisions, of)
-    vertex[:, 2] += collisions.z[of]
-    return replace(
-        taken,
-        event=collisions.event[of],
-        momentum=turned(taken.momentum, collisions, of),
-        vertex=vertex,
-        origin=_origin(taken.origin, collisions, of, flown),
-    )
+    placed, of = placed_particles(collisions, flown.arriving, flown.arriving_offsets)
+    return replace(placed, origin=_origin(placed.origin, collisions, of, flown))
 
 
 def place_tracks(collisions: Collisions, flown: FlownPool) -> tuple[Measured, np.ndarray]:

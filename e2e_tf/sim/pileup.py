@@ -30,6 +30,7 @@ __all__ = [
     "minimum_bias",
     "overlay",
     "place",
+    "placed_particles",
     "placed_rows",
     "pool_columns",
     "pool_of_columns",
@@ -186,6 +187,28 @@ def turned(vectors: np.ndarray, collisions: Collisions, of: np.ndarray) -> np.nd
     return result
 
 
+def placed_particles(
+    collisions: Collisions, particles: Particles, offsets: np.ndarray
+) -> tuple[Particles, np.ndarray]:
+    """Particles of the pool where the collisions have them, and int64 the collision of each.
+
+    Args:
+        collisions: of the events.
+        particles: of the pool.
+        offsets: int64 (pool events + 1), rows of each of its events.
+
+    Returns:
+        The particles, by collision, each collision at its own z, with ``origin`` as in the pool; and rows of
+        ``collisions``.
+    """
+    rows, of = placed_rows(collisions, offsets)
+    taken = particles.take(rows)
+    vertex = turned(taken.vertex, collisions, of)
+    vertex[:, 2] += collisions.z[of]
+    momentum = turned(taken.momentum, collisions, of)
+    return replace(taken, event=collisions.event[of], momentum=momentum, vertex=vertex), of
+
+
 def place(collisions: Collisions, pool: Pool) -> Particles:
     """The particles of pileup collisions, each collision at its own z; ``origin`` counts them.
 
@@ -196,18 +219,8 @@ def place(collisions: Collisions, pool: Pool) -> Particles:
     Returns:
         The particles, by collision.
     """
-    rows, of = placed_rows(collisions, pool.offsets)
-    taken = pool.particles.take(rows)
-    vertex = turned(taken.vertex, collisions, of)
-    vertex[:, 2] += collisions.z[of]
-    return Particles(
-        collisions.event[of],
-        taken.pdg_id,
-        taken.charge,
-        turned(taken.momentum, collisions, of),
-        vertex,
-        np.arange(len(taken)),
-    )
+    placed, _ = placed_particles(collisions, pool.particles, pool.offsets)
+    return replace(placed, origin=np.arange(len(placed)))
 
 
 def overlay(

@@ -32,6 +32,12 @@ def test_layers_of_models_in_models_are_plain_and_those_of_others_are_not():
         assert not layer.fast
         assert other.fast
     assert layer.fast
+    with plain(outer, "ChebConv"):
+        assert layer.fast
+    with plain(outer, "GATConv"):
+        assert not layer.fast
+        assert other.fast
+    assert layer.fast
 
 
 def test_what_is_traced_within_holds_no_sparse_matrix():
