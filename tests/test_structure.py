@@ -45,6 +45,7 @@ ORDER = (
     ("tuning",),  # a search may measure the latency of what it would export
     ("demo",),
     ("e2e_tf",),  # the public names, loaded on first use
+    ("cli_data",),  # commands on data, which the command line joins with its own
     ("cli", "__main__"),
 )
 """Top-level parts of e2e_tf, each importing only from lines above its own and from its own line."""
@@ -144,6 +145,7 @@ def test_long_files_say_why():
 
 ELSEWHERE = {
     "e2e_tf.__main__": ("test_cli.py", "one line that calls the command"),
+    "e2e_tf.cli_data": ("test_cli.py", "commands on data, as the user calls them"),
     "e2e_tf.data": (None, "a docstring"),
     "e2e_tf.data.readers": ("data/readers/test_registry.py", "finds the readers and exports their names"),
     "e2e_tf.data.samples": ("data/test_jets.py", "the path of a shipped file"),
