@@ -9,11 +9,21 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 
-__all__ = ["console", "fresh_console", "held_stderr", "output", "say", "status", "track", "with_error"]
+__all__ = [
+    "console",
+    "fresh_console",
+    "held_stderr",
+    "output",
+    "say",
+    "status",
+    "track",
+    "with_error",
+    "with_interval",
+]
 
 T = TypeVar("T")
 _WIDTH = 110  # of tables where standard output is not a terminal
@@ -151,3 +161,27 @@ def with_error(value: float, error: float | None, is_limit: bool = False) -> str
 
     digits = max(0, 1 - floor(log10(error)))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+FEW = 30
+"""Jets below which an interval of counts is shown with its two arms."""
+
+
+def with_interval(entry: Mapping[str, Any]) -> str:
+    """A rejection as text: 84 ± 11, with few jets 44 +16 −10, or > 120.
+
+    Args:
+        entry: of :func:`e2e_tf.training.metrics.evaluate_score`, also one of before, without ``low`` and ``high``.
+
+    Returns:
+        The number as text.
+    """
+    value, passing = entry["value"], entry.get("passing")
+    if entry["is_limit"] or passing is None or passing >= FEW:
+        return with_error(value, entry["error"], entry["is_limit"])
+    from math import floor, log10
+
+    down = value - entry["low"]
+    digits = max(0, 1 - floor(log10(down))) if down > 1e-6 else 0
+    up = "∞" if entry["high"] is None else f"{entry['high'] - value:.{digits}f}"
+    return f"{value:.{digits}f} +{up} −{down:.{digits}f}"

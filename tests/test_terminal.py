@@ -83,3 +83,18 @@ def test_standard_error_is_held_and_shown_only_after_a_failure(how, shown):
 )
 def test_a_value_shows_two_digits_of_its_error(value, error, is_limit, text):
     assert terminal.with_error(value, error, is_limit) == text
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"error": 11.0, "low": 75.0, "high": 97.0, "passing": 60.0}, "84 ± 11"),
+        ({"error": 11.0, "low": 68.0, "high": 111.0, "passing": 12.0}, "84 +27 −16"),
+        ({"error": 11.0, "low": 80.5, "high": 89.25, "passing": 12.0}, "84.0 +5.2 −3.5"),
+        ({"error": 80.0, "low": 24.0, "high": None, "passing": 1.0}, "84 +∞ −60"),
+        ({"error": None, "low": 84.0, "high": None, "passing": 0.0, "is_limit": True}, "> 84"),
+        ({"error": 11.0}, "84 ± 11"),  # of a metrics.json of before
+    ],
+)
+def test_few_jets_show_both_arms(entry, text):
+    assert terminal.with_interval({"value": 84.0, "is_limit": False} | entry) == text

@@ -1,7 +1,7 @@
 """Metrics of a score: area under the ROC curve, background rejection, working points, and their errors.
 
 Labels are 1 for signal and 0 for background, and a higher score means more like signal. A jet passes a
-threshold when its score is equal to it or above.
+threshold when its score is equal to it or above. Event weights may be negative.
 """
 
 from __future__ import annotations
@@ -14,14 +14,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.training.roc import (
-    Rejection,
-    Roc,
-    checked,
-    checked_efficiencies,
-    effective_count,
-    rejection_of,
-)
+from e2e_tf.training.rejection import Rejection, rejection_of
+from e2e_tf.training.roc import Roc, checked, checked_efficiencies, effective_count
 
 __all__ = [
     "Rejection",
@@ -44,7 +38,7 @@ class WorkingPoint:
         threshold: the tightest score cut (score >= threshold) that keeps at least ``target`` of the signal.
         signal_efficiency: the share of signal that passes; at least ``target``.
         background_efficiency: the share of background that passes.
-        rejection: 1/``background_efficiency``, a lower limit where less than one background jet passes.
+        rejection: 1/``background_efficiency`` with its interval, a lower limit where no background passes.
     """
 
     target: float
@@ -103,8 +97,9 @@ def background_rejection(
 ) -> Rejection:
     """1/ε_B at the signal efficiency ``efficiency``, with ε_B interpolated as `background_efficiency` does.
 
-    Where less than one (effective) background jet passes, 1/ε_B is not measured and the lower limit at 95 %
-    confidence comes instead: n/3.0 with n = (Σw)²/Σw² background jets.
+    Where no background jet passes, 1/ε_B is not measured and the lower limit at 95 % confidence comes instead:
+    n/3.0 with n = (Σw)²/Σw² background jets. Elsewhere it has the interval of the counts, see
+    :func:`e2e_tf.training.rejection.rejection_of`.
 
     Args:
         label: int (n,), 1 for signal and 0 for background.
@@ -113,14 +108,15 @@ def background_rejection(
         weight: float (n,), event weights; None means 1.
 
     Returns:
-        The rejection, and whether it is a lower limit.
+        The rejection.
 
     Raises:
         InputError: as `background_efficiency`.
     """
     label, score, weight = checked(label, score, weight)
-    passing = float(Roc(label, score, weight).background_at(checked_efficiencies(efficiency))[0])
-    return rejection_of(passing, effective_count(weight[label == 0]))
+    roc, targets = Roc(label, score, weight), checked_efficiencies(efficiency)
+    passing, variance = (float(roc.background_at(targets, of)[0]) for of in (roc.background, roc.variance))
+    return rejection_of(passing, variance, effective_count(weight[label == 0]))
 
 
 def working_points(
@@ -149,7 +145,7 @@ def working_points(
     label, score, weight = checked(label, score, weight)
     targets = checked_efficiencies(efficiencies)
     roc, n_background = Roc(label, score, weight), effective_count(weight[label == 0])
-    points = []
+    points, variance = [], roc.variance
     for target, i in zip(targets, roc.reaching(targets), strict=True):
         passing = float(roc.background[i])
         points.append(
@@ -158,7 +154,7 @@ def working_points(
                 threshold=float(roc.threshold[i]),
                 signal_efficiency=float(roc.signal[i]),
                 background_efficiency=passing,
-                rejection=rejection_of(passing, n_background),
+                rejection=rejection_of(passing, float(variance[i]), n_background),
             )
         )
     return points
@@ -213,9 +209,9 @@ def bootstrap(
     while len(values) < n:
         times = np.bincount(rng.integers(0, n_groups, n_groups), minlength=n_groups)
         replica = weight * times[group]
-        kept = replica > 0
-        n_signal = np.count_nonzero(label[kept])
-        if 0 < n_signal < np.count_nonzero(kept):
+        kept = replica != 0
+        sums = np.bincount(label, replica, 2)  # with negative weights, jets of a class do not suffice
+        if sums.min() > 0:
             values.append(np.asarray(metric(label[kept], score[kept], replica[kept]), np.float64))
     error = np.std(values, axis=0, ddof=1)
     return float(error) if np.ndim(error) == 0 else error
@@ -252,11 +248,13 @@ def evaluate_score(
 
             signal, background          numbers of jets
             auc                         {value, error}
-            rejection                   per efficiency {efficiency, value, error, is_limit}
+            rejection                   per efficiency {efficiency, value, error, is_limit, low, high, passing}
 
         and, for ``overall``, ``working_points``: thresholds with their signal and background efficiencies.
         Errors are standard errors of the bootstrap; that of a rejection is propagated from ε_B and is None
-        for a limit. A pT bin that lacks a class has ``auc`` and ``rejection`` None.
+        for a limit. ``low`` and ``high`` are the asymmetric interval of 68.3 %, in which a Poisson number of
+        ``passing`` = (Σw)²/Σw² background jets passes and the spread of the threshold is added; None is infinite.
+        A pT bin in which a class has no positive sum of weights has ``auc`` and ``rejection`` None.
 
     Raises:
         InputError: as `bootstrap`, or unusable pT values or edges.
@@ -286,6 +284,8 @@ def evaluate_score(
             "background_efficiency": point.background_efficiency,
             "rejection": point.rejection.value,
             "is_limit": point.rejection.is_limit,
+            "low": point.rejection.low,
+            "high": point.rejection.high if np.isfinite(point.rejection.high) else None,
         }
         for point in working_points(label, score, efficiencies, weight)
     ]
@@ -316,10 +316,11 @@ def _entry(
 
     value = values(label, score, weight)
     error = bootstrap(values, label, score, weight, bootstraps, seed, groups)
-    n_background = effective_count(weight[label == 0])
+    roc, n_background = Roc(label, score, weight), effective_count(weight[label == 0])
+    variances = roc.background_at(targets, roc.variance)
     rejections = []
-    for target, passing, spread in zip(targets, value[1:], error[1:], strict=True):
-        rejection = rejection_of(float(passing), n_background)
+    for target, passing, variance, spread in zip(targets, value[1:], variances, error[1:], strict=True):
+        rejection = rejection_of(float(passing), float(variance), n_background, float(spread))
         rejections.append(
             {
                 "efficiency": float(target),
@@ -327,6 +328,9 @@ def _entry(
                 # From the error of ε_B, as 1/ε_B is infinite in replicas where no background passes.
                 "error": None if rejection.is_limit else float(spread / passing**2),
                 "is_limit": rejection.is_limit,
+                "low": rejection.low,
+                "high": rejection.high if np.isfinite(rejection.high) else None,
+                "passing": 0.0 if rejection.is_limit else float(passing**2 / variance),
             }
         )
     return {**counts, "auc": {"value": float(value[0]), "error": float(error[0])}, "rejection": rejections}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e_tf.terminal import output, with_error
+from e2e_tf.terminal import output, with_error, with_interval
 
 __all__ = ["metrics_table"]
 
@@ -38,7 +38,7 @@ def metrics_table(metrics: dict[str, Any]) -> None:
             cells = ["-"] * (1 + len(first["overall"]["rejection"]))
             if part["auc"] is not None:
                 cells = [with_error(part["auc"]["value"], part["auc"]["error"])]
-                cells += [with_error(r["value"], r["error"], r["is_limit"]) for r in part["rejection"]]
+                cells += [with_interval(entry) for entry in part["rejection"]]
             table.add_row(name if i == 0 else "", where, *cells, end_section=i == len(rows) - 1)
     output().print(table)
 

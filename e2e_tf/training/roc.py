@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from e2e_tf.errors import InputError
 
-__all__ = ["Rejection", "Roc", "checked", "checked_efficiencies", "effective_count", "rejection_of"]
-
-# No background jet seen: at 95 % confidence fewer than -ln 0.05 were expected.
-_UPPER_LIMIT_OF_NONE = -math.log(0.05)
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Background rejection 1/ε_B at a signal efficiency.
-
-    Attributes:
-        value: 1/ε_B, or the lower limit at 95 % confidence.
-        is_limit: less than one background jet passes and ``value`` is that limit.
-    """
-
-    value: float
-    is_limit: bool
+__all__ = ["Roc", "checked", "checked_efficiencies", "effective_count"]
 
 
 class Roc:
@@ -37,26 +19,37 @@ class Roc:
         score: float64 (n,).
         weight: float64 (n,).
 
+    Weights may be negative, as those of simulations at next-to-leading order are: the curve then turns back here and
+    there, and the area is still the weighted share of the pairs that are in order.
+
     Attributes:
-        background, signal: float64 (points,), efficiencies from 0 to 1.
+        background, signal: float64 (points,), efficiencies from (0, 0) to (1, 1).
         threshold: float64 (points,), falling.
     """
 
     def __init__(self, label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> None:
-        import sklearn
-        from sklearn.metrics import roc_curve
-
-        with sklearn.config_context(assume_finite=True):  # the callers have looked
-            self.background, self.signal, self.threshold = roc_curve(
-                label, score, sample_weight=weight, drop_intermediate=False
-            )
+        counted = weight != 0
+        label, score, weight = label[counted], score[counted], weight[counted]
+        order = np.argsort(score, kind="stable")[::-1]
+        label, score, weight = label[order], score[order], weight[order]
+        last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of the jets that share a score
+        self.threshold = np.concatenate([[np.inf], score[last]])
+        self._weight, self._last = np.where(label == 0, weight, 0.0), last
+        self._passing = _cumulated(self._weight, last)
+        signal = _cumulated(np.where(label == 1, weight, 0.0), last)
+        self.background, self.signal = self._passing / self._passing[-1], signal / signal[-1]
+        self._highest = np.maximum.accumulate(self.signal)
 
     @property
     def auc(self) -> float:
         """The area under the curve."""
-        from sklearn.metrics import auc
+        middle = (self.signal[1:] + self.signal[:-1]) / 2
+        return float(np.sum(middle * np.diff(self.background)))
 
-        return float(auc(self.background, self.signal))
+    @property
+    def variance(self) -> np.ndarray:
+        """float64 (points,), Σw² of the background that passes over (Σw)² of all of it."""
+        return _cumulated(np.square(self._weight), self._last) / self._passing[-1] ** 2
 
     def reaching(self, targets: np.ndarray) -> np.ndarray:
         """Index of the first point whose signal efficiency is at least each target.
@@ -68,38 +61,28 @@ class Roc:
             int (k,).
         """
         # A weighted sum that should be the target exactly may miss it by rounding.
-        return np.minimum(np.searchsorted(self.signal, targets - 1e-12), len(self.signal) - 1)
+        return np.minimum(np.searchsorted(self._highest, targets - 1e-12), len(self.signal) - 1)
 
-    def background_at(self, targets: np.ndarray) -> np.ndarray:
+    def background_at(self, targets: np.ndarray, values: np.ndarray | None = None) -> np.ndarray:
         """Background efficiency at each signal efficiency, between points by a straight line.
 
         Args:
             targets: float64 (k,), signal efficiencies.
+            values: float64 (points,), what to look up instead of the background efficiency.
 
         Returns:
             float64 (k,).
         """
+        values = self.background if values is None else values
         after = self.reaching(targets)
         before = np.maximum(after - 1, 0)
         step = self.signal[after] - self.signal[before]
         share = np.divide(targets - self.signal[before], step, out=np.ones(len(targets)), where=step > 0)
-        rise = self.background[after] - self.background[before]
-        return self.background[before] + np.minimum(share, 1) * rise
+        return values[before] + np.clip(share, 0, 1) * (values[after] - values[before])
 
 
-def rejection_of(passing: float, n_background: float) -> Rejection:
-    """1/ε_B, or its lower limit where less than one background jet passes.
-
-    Args:
-        passing: background efficiency ε_B.
-        n_background: background jets, see :func:`effective_count`.
-
-    Returns:
-        The rejection, and whether it is a lower limit.
-    """
-    if passing * n_background < 1 - 1e-9:
-        return Rejection(n_background / _UPPER_LIMIT_OF_NONE, True)
-    return Rejection(1 / passing, False)
+def _cumulated(values: np.ndarray, last: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(values)[last]])
 
 
 def effective_count(weight: np.ndarray) -> float:
@@ -140,7 +123,7 @@ def checked(
     Args:
         label: int (n,), 1 for signal and 0 for background.
         score: float (n,), higher for signal.
-        weight: float (n,), not negative; None means 1.
+        weight: float (n,), of either sign; None means 1.
 
     Returns:
         The three arrays.
@@ -160,9 +143,14 @@ def checked(
     bad = int(np.count_nonzero(~np.isfinite(score)))
     if bad:
         raise InputError(f"every score must be finite, {bad} of {len(score)} are NaN or infinite")
-    if bad := int(np.count_nonzero(~(np.isfinite(weight) & (weight >= 0)))):
-        raise InputError(f"every weight must be finite and not negative, {bad} of {len(weight)} are not")
+    if bad := int(np.count_nonzero(~np.isfinite(weight))):
+        raise InputError(f"every weight must be finite, {bad} of {len(weight)} are not")
     for name, value in (("signal", 1), ("background", 0)):
-        if not weight[label == value].sum() > 0:
+        total = weight[label == value].sum()
+        if not np.any(weight[label == value]):
             raise InputError(f"a ROC curve needs signal and background, the sample holds no {name}")
+        if not total > 0:
+            raise InputError(
+                f"the weights of the {name} must have a positive sum to share out, received {total:g}"
+            )
     return label.astype(np.int8), score, weight

@@ -195,6 +195,24 @@ def test_evaluate_score_gives_limits_no_error():
         assert entry["value"] == pytest.approx(50 / -np.log(0.05))
 
 
+def test_negative_weights_are_evaluated():
+    """A third of jets of weight −1 cancels a third of weight 1 of the same scores: the rest is judged."""
+    label, score = gaussian(900)
+    label, score = np.concatenate([label, label[:600]]), np.concatenate([score, score[:600]])
+    weight = np.concatenate([np.ones(900), -np.ones(300), np.ones(300)])
+    pt = np.full(1500, 20.0)
+    found = evaluate_score(label, score, pt=pt, weight=weight, pt_bins=(10, 30), bootstraps=20)["overall"]
+    left = np.concatenate([np.arange(300, 900), np.arange(1200, 1500)])
+    alone = evaluate_score(label[left], score[left], pt=pt[left], pt_bins=(10, 30), bootstraps=20)["overall"]
+    assert found["auc"]["value"] == pytest.approx(alone["auc"]["value"], abs=1e-12)
+    assert found["auc"]["error"] > 1.1 * alone["auc"]["error"]  # jets that cancel bring noise
+    for one, other in zip(found["rejection"], alone["rejection"], strict=True):
+        assert one["value"] == pytest.approx(other["value"])
+        assert one["passing"] < other["passing"]
+    one, other = found["rejection"][0], alone["rejection"][0]
+    assert one["high"] - one["low"] > 1.1 * (other["high"] - other["low"])
+
+
 @pytest.mark.parametrize(
     ("label", "score", "weight", "message"),
     [
@@ -207,7 +225,7 @@ def test_evaluate_score_gives_limits_no_error():
         (LABEL, SCORE[:, None], None, "one entry per jet"),
         (LABEL + 1, SCORE, None, "label must be 0 or 1"),
         (LABEL, SCORE, np.full(8, np.nan), "weight must be finite"),
-        (LABEL, SCORE, np.full(8, -1.0), "not negative"),
+        (LABEL, SCORE, np.full(8, -1.0), "positive sum to share out, received -4"),
         (LABEL[:0], SCORE[:0], None, "holds no signal"),
     ],
 )
