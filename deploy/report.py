@@ -7,7 +7,7 @@ from typing import Any
 
 from e2e_tf.terminal import output
 
-__all__ = ["agreement_table"]
+__all__ = ["agreement_document", "agreement_table"]
 
 
 def agreement_table(agreements: Sequence[Any]) -> bool:
@@ -35,3 +35,19 @@ def agreement_table(agreements: Sequence[Any]) -> bool:
         table.add_row(a.runtime, *found, a.verdict + ("" if a.required else " (reported only)"))
     output().print(table)
     return not any(a.failed for a in agreements)
+
+
+def agreement_document(agreements: Sequence[Any]) -> dict[str, Any]:
+    """What :func:`agreement_table` shows, for JSON.
+
+    Args:
+        agreements: of a validation.
+
+    Returns:
+        ``agrees``, false where the validation fails, and ``runtimes``, an entry each as in the manifest, with
+        ``verdict``: ``agrees``, ``DIFFERS``, or why nothing was run.
+    """
+    return {
+        "agrees": not any(a.failed for a in agreements),
+        "runtimes": [{**a.to_dict(), "verdict": a.verdict} for a in agreements],
+    }

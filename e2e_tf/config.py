@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from e2e_tf.changes import with_changes
 from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import console
@@ -236,11 +238,12 @@ class RunConfig(_Section):
         return {key: value for key, value in self.model.items() if key != "name"}
 
 
-def read_config(path: str | os.PathLike[str]) -> RunConfig:
+def read_config(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> RunConfig:
     """Read and check a configuration.
 
     Args:
         path: a TOML file.
+        changes: texts ``KEY=VALUE``, which override the file, see :func:`e2e_tf.changes.with_changes`.
 
     Returns:
         The checked configuration.
@@ -249,7 +252,7 @@ def read_config(path: str | os.PathLike[str]) -> RunConfig:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable; the message
             names the key, what is accepted and what came.
     """
-    return make_config(read_toml(path), str(path))
+    return make_config(with_changes(read_toml(path), changes), str(path))
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ On a terminal there are bars and spinners; elsewhere one closing line each, and 
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
 import tempfile
@@ -18,6 +20,7 @@ __all__ = [
     "fresh_console",
     "held_stderr",
     "output",
+    "print_json",
     "say",
     "status",
     "track",
@@ -48,6 +51,28 @@ def say(text: str) -> None:
         text: the line, in rich's markup; it is not wrapped.
     """
     output().print(text, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output, and nothing else.
+
+    Args:
+        document: nested dictionaries and lists; arrays become lists, NaN and infinities null, all else its text.
+    """
+    print(json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """Types of JSON, as :func:`print_json` says."""
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def console() -> Any:

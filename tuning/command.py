@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from e2e_tf.errors import InputError
@@ -23,6 +24,7 @@ def run(
     retrain: Path | None,
     seeds: int,
     force: bool,
+    changes: Sequence[str] = (),
 ) -> None:
     """Search, work for a chief, or retrain.
 
@@ -35,6 +37,7 @@ def run(
         retrain: a sweep folder whose best trial is trained again.
         seeds: how often, with ``retrain``.
         force: replace an existing folder, with ``retrain``.
+        changes: texts ``KEY=VALUE`` that change the configuration of a search.
 
     Raises:
         InputError: options are missing or contradict each other, or as the functions behind them.
@@ -45,6 +48,8 @@ def run(
     # Batch systems send SIGTERM before they kill: the report is written, as for Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if changes and config is None:
+            raise InputError("--set changes the configuration of a search; a worker and --retrain have none")
         if retrain is not None:
             if config is not None or chief or worker or workers != 1:
                 raise InputError(
@@ -56,7 +61,7 @@ def run(
         elif worker:
             _work(output, chief, workers)
         else:
-            _search(config, output, workers, chief)
+            _search(config, output, workers, chief, changes)
     except (NoTrialCompleted, RuntimeError) as error:
         print(f"e2e-tf: {error}", file=sys.stderr)
         sys.exit(EXIT_NOTHING)
@@ -67,7 +72,8 @@ def run(
         signal.signal(signal.SIGTERM, before)
 
 
-def _search(config: Path | None, output: Path, workers: int, chief: str) -> None:
+def _search(config: Path | None, output: Path, workers: int, chief: str, changes: Sequence[str]) -> None:
+    from e2e_tf.tuning.config import read_tune_config
     from e2e_tf.tuning.search import tune
 
     if config is None:
@@ -76,7 +82,8 @@ def _search(config: Path | None, output: Path, workers: int, chief: str) -> None
         raise InputError(
             "--workers starts workers on this machine, --chief waits for those of others; give one of them"
         )
-    _summary(tune(config, output, workers=workers, chief=chief))
+    run, options = read_tune_config(config, changes)
+    _summary(tune(run, output, settings=options, base=config.parent, workers=workers, chief=chief))
 
 
 def _work(output: Path, chief: str, workers: int) -> None:

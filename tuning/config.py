@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from e2e_tf.changes import with_changes
 from e2e_tf.config import RunConfig, make_config, read_toml
 from e2e_tf.errors import InputError
 
@@ -94,11 +95,14 @@ def make_tune_config(document: Mapping[str, Any], where: str = "the configuratio
         ) from error
 
 
-def read_tune_config(path: str | os.PathLike[str]) -> tuple[RunConfig, TuneConfig]:
+def read_tune_config(
+    path: str | os.PathLike[str], changes: Sequence[str] = ()
+) -> tuple[RunConfig, TuneConfig]:
     """The run and the search that a configuration describes.
 
     Args:
         path: a TOML file; without a section ``[tune]`` the defaults count.
+        changes: texts ``KEY=VALUE`` as for :func:`e2e_tf.changes.with_changes`.
 
     Returns:
         The run and the search.
@@ -106,7 +110,7 @@ def read_tune_config(path: str | os.PathLike[str]) -> tuple[RunConfig, TuneConfi
     Raises:
         InputError: the file is missing or not TOML, a key is unknown or a value is not acceptable.
     """
-    document = read_toml(path)
+    document = with_changes(read_toml(path), changes)
     section = document.pop("tune", {})
     if not isinstance(section, dict):
         raise InputError(f"{path}: tune must be a section [tune], not {section!r}")

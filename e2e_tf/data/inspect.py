@@ -54,6 +54,26 @@ class Summary:
     label: np.ndarray | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What :func:`print_summary` shows, for JSON.
+
+        Returns:
+            The fields by name; of columns ``type``, ``unit`` and ``description``, of counts and values their
+            quantiles under ``per_entry``.
+        """
+        named = ("type", "unit", "description")
+        per_entry: dict[str, dict[str, Any]] = {}
+        for name, counts in self.counts.items():
+            per_entry[name] = {**_numbers(counts), "empty": int(np.count_nonzero(counts == 0))}
+        for name, values in self.values.items():
+            per_entry[name] = {"unit": UNITS.get(name, ""), **_numbers(values)}
+        return {
+            **{name: getattr(self, name) for name in ("path", "kind", "entries", "events", "size", "labels")},
+            "columns": {name: dict(zip(named, cells, strict=True)) for name, cells in self.columns.items()},
+            "per_entry": per_entry,
+            "attributes": dict(self.attributes),
+        }
+
 
 def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
     """Look into a file of jets, a graph store, or any file that a reader reads.
@@ -218,10 +238,15 @@ def distribution(values: np.ndarray) -> list[str]:
     Returns:
         Six texts.
     """
+    return [f"{number:.4g}" for number in _numbers(values).values()] or ["-"] * 6
+
+
+def _numbers(values: np.ndarray) -> dict[str, float]:
+    """What :func:`distribution` writes; empty where there are no values."""
     if not len(values):
-        return ["-"] * 6
+        return {}
     numbers = [values.mean(), *np.quantile(values, (0, 0.16, 0.5, 0.84, 1))]
-    return [f"{number:.4g}" for number in numbers]
+    return dict(zip(("mean", "least", "16 %", "median", "84 %", "most"), map(float, numbers), strict=True))
 
 
 def plot_summary(summary: Summary, path: str | os.PathLike[str], force: bool = False) -> None:

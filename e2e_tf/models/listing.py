@@ -9,7 +9,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS, ModelEntry
 from e2e_tf.terminal import output
 
-__all__ = ["input_needs", "list_models"]
+__all__ = ["describe_models", "input_needs", "list_models"]
 
 _INPUTS = {
     "graph": "x (n, F), senders, receivers (n_edges,), n_node (B,)",
@@ -68,6 +68,35 @@ def list_models(name: str = "") -> None:
     for model, entry in MODELS.items():
         table.add_row(model, entry.summary, entry.inputs, _parameters(entry))
     console.print(table)
+
+
+def describe_models(name: str = "") -> dict[str, Any]:
+    """What :func:`list_models` prints, for JSON.
+
+    Args:
+        name: a name in :data:`e2e_tf.models.MODELS`; empty for all.
+
+    Returns:
+        By model: ``summary``, ``inputs``, ``needs`` (names and shapes), ``parameters`` with the ``features`` and
+        ``globals`` that they were counted for, and ``settings`` with their defaults.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    found = {}
+    for model in [name] if name else MODELS:
+        needs, entry = input_needs(model), MODELS[model]
+        features, more = entry.example
+        found[model] = {
+            "summary": entry.summary,
+            "inputs": entry.inputs,
+            "needs": needs,
+            "parameters": entry.parameters,
+            "features": features,
+            "globals": more,
+            "settings": dataclasses.asdict(entry.settings()),
+        }
+    return found
 
 
 def _parameters(entry: ModelEntry) -> str:

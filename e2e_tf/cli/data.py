@@ -1,4 +1,4 @@
-"""The commands of ``e2e-tf`` that read and write data; :mod:`e2e_tf.cli` has the others and joins them."""
+"""Commands on files of jets."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Force", "app", "convert", "dump_jets", "fetch", "inspect"]
+from e2e_tf.cli.common import DATA, AsJson, Force, app
 
-app = typer.Typer()
-
-Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+__all__ = ["convert", "fetch", "inspect", "simulate"]
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
+def inspect(
+    file: Annotated[Path, typer.Argument(help="File of jets, graph store, or any readable format.")],
+    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+) -> None:
+    """Show what is in a file: columns, counts, classes, nodes and edges."""
+    from e2e_tf.data.inspect import inspect as look
+    from e2e_tf.data.inspect import plot_summary, print_summary
+    from e2e_tf.terminal import print_json
+
+    summary = look(file, reader)
+    if as_json:
+        print_json(summary.to_dict())
+    else:
+        print_summary(summary)
+    if plot is not None:
+        plot_summary(summary, plot, force=force)
+
+
+@app.command(rich_help_panel=DATA)
 def convert(
     inputs: Annotated[list[Path], typer.Argument(help="Files of any format that the library reads.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New graph store (HDF5).")],
@@ -54,24 +74,45 @@ def convert(
     say(str(report))
 
 
-@app.command()
-def inspect(
-    file: Annotated[Path, typer.Argument(help="File of jets, graph store, or any readable format.")],
-    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
-    plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
+@app.command(rich_help_panel=DATA)
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
+    process: Annotated[
+        str, typer.Option(help="What to simulate: tau, wtau, wtau_all, z_jet, dijet, top or egamma.")
+    ] = "tau",
+    jets: Annotated[int, typer.Option(help="Number of jets, half of them signal.")] = 8000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same file.")] = 1,
+    pileup: Annotated[float, typer.Option(help="Mean number of pileup collisions in an event.")] = 0.0,
+    detector: Annotated[str, typer.Option(help="Response: cms, or cms2012 tuned to 2012 jets.")] = "cms",
+    objects: Annotated[
+        bool,
+        typer.Option(
+            "--objects",
+            help="Write detector objects too: tracks, crystals, towers, pixel clusters, vertices.",
+        ),
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted simulation.")] = False,
     force: Force = False,
 ) -> None:
-    """Show what is in a file: columns, counts, classes, nodes and edges."""
-    from e2e_tf.data.inspect import inspect as look
-    from e2e_tf.data.inspect import plot_summary, print_summary
+    """Simulate jets with hits, candidates and truth (needs the extra 'sim')."""
+    from e2e_tf.sim import simulate as run
 
-    summary = look(file, reader)
-    print_summary(summary)
-    if plot is not None:
-        plot_summary(summary, plot, force=force)
+    run(
+        process,
+        jets,
+        seed,
+        output,
+        pileup=pileup,
+        detector=detector,
+        objects=objects,
+        workers=workers,
+        resume=resume,
+        force=force,
+    )
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def fetch(
     name: Annotated[str, typer.Argument(help="Name of a public data set; 'list' shows them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Existing folder.")] = Path(),
@@ -94,19 +135,3 @@ def fetch(
         if unpack and path.name.endswith((".zip", ".tar", ".tgz", ".tar.gz")):
             target = path.with_name(path.name.partition(".")[0])
             say(f"{len(extract(path, target))} files in {target}")
-
-
-@app.command("dump-jets")
-def dump_jets(
-    jets: Annotated[Path, typer.Argument(help="File of jets, in any format that 'fit' reads.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="New file for the C++ runner.")],
-    force: Force = False,
-) -> None:
-    """Write raw jets for the C++ runner e2e_tf_run."""
-    from e2e_tf.deploy.candidates import write_candidates
-    from e2e_tf.terminal import say
-    from e2e_tf.training.prepare import load_jets
-
-    found, _ = load_jets(str(jets))
-    write_candidates(output, found, force=force)
-    say(f"{len(found)} jets in {output}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
+from processes import python
 
 from e2e_tf import cli
 from e2e_tf.data.jets import Jets, read_jets, write_jets
-from e2e_tf.errors import TrainingDiverged
+from e2e_tf.deploy.agreement import Agreement
+from e2e_tf.errors import InputError, TrainingDiverged
 
 
 @pytest.fixture
@@ -43,6 +46,104 @@ def test_help_and_version(e2e):
     for command in ("demo", "simulate", "fit", "evaluate", "predict", "export", "validate", "dump-jets"):
         assert command in out
     assert e2e("--version") == (0, "e2e-tf 0.1.0\n", "")
+
+
+def test_the_help_has_groups_in_the_order_of_the_work(e2e):
+    status, out, _ = e2e("-h")
+    assert status == 0
+    groups = re.findall(r"^╭─ (.+?) ─", out, flags=re.MULTILINE)
+    assert groups == ["Options", "Start here", "Data", "Train and evaluate", "Export and run elsewhere"]
+    first, _, rest = out.partition("Train and evaluate")
+    assert "inspect" in first
+    assert "fit" in rest
+    assert "--install-completion" in out
+    for command in ("fit", "tune", "verify"):
+        status, out, _ = e2e(command, "-h")
+        assert (status, "--quiet" in out) == (0, True)
+        assert ("--set" in out) == (command != "verify")
+
+
+def test_the_help_loads_neither_numpy_nor_keras_and_takes_half_a_second():
+    """Of processor time, as other tests run beside this one."""
+    code = (
+        "import sys, time\nfrom e2e_tf import cli\nsys.argv = ['e2e-tf', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'keras', 'numpy', 'pydantic', 'tensorflow'} & set(sys.modules)), time.process_time())"
+    )
+    done = python(code)
+    loaded, _, seconds = done.stdout.splitlines()[-1].rpartition(" ")
+    assert loaded == "[]"
+    assert float(seconds) < 0.5
+
+
+def test_quiet_says_nothing_of_progress(e2e, monkeypatch):
+    """Results stay; the option is known to every command."""
+    from e2e_tf import terminal
+
+    def predicts(*_args, **_options):
+        with terminal.status("Scoring"):
+            return 7
+
+    monkeypatch.setattr("e2e_tf.training.predict.predict_file", predicts)
+    for options, progress in ((["--quiet"], ""), (["-q"], ""), ([], "Scoring: 0.0 s\n")):
+        monkeypatch.setattr(terminal, "_console", None)
+        status, out, err = e2e("predict", "run", "tau", "-o", "scores.h5", *options)
+        assert (status, out, err) == (0, "Scores of 7 jets in scores.h5\n", progress)
+
+
+def test_json_is_one_document(e2e, monkeypatch, tau_folder, tmp_path):
+    status, out, err = e2e("inspect", tau_folder / "tau.h5", "--json")
+    found = json.loads(out)
+    assert (status, err) == (0, "")
+    assert found["path"] == str(tau_folder / "tau.h5")
+    assert (found["entries"], found["labels"]) == (400, {"0": 200, "1": 200})
+    assert found["columns"]["jets/pt"] == {"type": "float32", "unit": "GeV", "description": ""}
+    assert 10 <= found["per_entry"]["pt"]["least"] <= found["per_entry"]["pt"]["median"] <= 50
+    assert found["per_entry"]["ecal hits"]["empty"] == 0
+
+    found = json.loads(e2e("models", "--json")[1])
+    assert found["gat_cheb"]["parameters"] == 133_537
+    assert found["event_images"]["inputs"] == "image"
+    found = json.loads(e2e("models", "particle_net", "--json")[1])
+    assert [*found] == ["particle_net"]
+    assert found["particle_net"]["settings"]["channels"][0] == [64, 64, 64]
+
+    auc = {"value": np.float64(0.9), "error": float("nan")}
+    monkeypatch.setattr("e2e_tf.training.evaluate.evaluate", lambda *_args, **_options: {"auc": auc})
+    assert json.loads(e2e("evaluate", tmp_path, "--json")[1]) == {"auc": {"value": 0.9, "error": None}}
+
+    agreements = [Agreement("onnx 1.20", 5, 1e-7, 3), Agreement("frozen", 5, 1.0, 3)]
+    for count, agrees in ((1, True), (2, False)):
+        monkeypatch.setattr("e2e_tf.deploy.validate.validate", lambda *_args, n=count, **_: agreements[:n])
+        status, out, _ = e2e("validate", tmp_path, "--json")
+        found = json.loads(out)
+        assert (status, found["agrees"], len(found["runtimes"])) == (0 if agrees else 1, agrees, count)
+    assert found["runtimes"][0]["largest_difference"] == 1e-7
+    assert [entry["verdict"] for entry in found["runtimes"]] == ["agrees", "DIFFERS"]
+
+
+def test_set_changes_keys_of_the_configuration(e2e, monkeypatch, tmp_path):
+    (tmp_path / "a.toml").write_text("seed = 3\n[training]\nepochs = 2\n[tune]\ntrials = 5\n")
+    given = []
+    monkeypatch.setattr("e2e_tf.training.fit.fit", lambda config, folder, **options: given.append(config))
+    (tmp_path / "b.toml").write_text("seed = 3\n[training]\nepochs = 2\n")
+    changes = ["--set", "training.epochs=7", "--set", "graph.edges=knn:4", "--set", "seed=9"]
+    assert e2e("fit", tmp_path / "b.toml", "-o", tmp_path / "run", *changes)[0] == 0
+    (config,) = given
+    assert (config.seed, config.training.epochs, config.graph.edges) == (9, 7, "knn:4")
+    status, _, err = e2e("fit", tmp_path / "b.toml", "-o", tmp_path / "run", "--set", "training.epoch=7")
+    assert (status, "unknown key 'training.epoch'; accepted here: epochs" in one_sentence(err)) == (2, True)
+
+    def tunes(config, folder, *, settings, base, **options):
+        given.append((config.training.epochs, settings.trials, base))
+        raise InputError("seen")
+
+    monkeypatch.setattr("e2e_tf.tuning.search.tune", tunes)
+    changes = ["--set", "tune.trials=2", "--set", "training.epochs=4"]
+    assert "seen" in one_sentence(e2e("tune", tmp_path / "a.toml", "-o", tmp_path / "sweep", *changes)[2])
+    assert given[-1] == (4, 2, tmp_path)
+    status, _, err = e2e("tune", "--retrain", "sweep", "-o", tmp_path / "run", "--set", "seed=1")
+    assert (status, "--set changes the configuration of a search" in one_sentence(err)) == (2, True)
 
 
 def test_old_names_of_commands_say_the_new_ones(e2e, tau_folder, tmp_path):
@@ -156,6 +257,7 @@ def test_a_training_that_diverged_is_one_sentence_and_status_1(e2e, monkeypatch,
         raise TrainingDiverged("the training diverged in epoch 1: loss is nan")
 
     monkeypatch.setattr("e2e_tf.training.fit.fit", diverges)
-    status, _, err = e2e("fit", "a.toml", "-o", tmp_path / "run")
+    (tmp_path / "a.toml").write_text("")
+    status, _, err = e2e("fit", tmp_path / "a.toml", "-o", tmp_path / "run")
     assert status == 1
     assert one_sentence(err) == "e2e-tf: error: the training diverged in epoch 1: loss is nan"

@@ -1,0 +1,94 @@
+"""The command itself and what its subcommands share: groups of the help, options, results as JSON."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from e2e_tf import __version__
+
+__all__ = ["DATA", "EXPORT", "START", "TRAIN", "AsJson", "Force", "ForceOwn", "Imports", "Settings", "app"]
+
+START, DATA, TRAIN, EXPORT = "Start here", "Data", "Train and evaluate", "Export and run elsewhere"
+"""Groups of commands in the help."""
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+Imports = Annotated[
+    list[str],
+    typer.Option(
+        "--import", help="Module or Python file that registers the model's own layers; may be repeated."
+    ),
+]
+ForceOwn = Annotated[
+    bool, typer.Option("--force", help="Replace what this command has written there; all else stays.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of the configuration, such as training.epochs=3; may be repeated.",
+    ),
+]
+
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show results and errors only, no progress.")]
+
+
+class _App(typer.Typer):
+    """Every subcommand has the option ``--quiet``, of which its function need not know."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        register = super().command(name, **options)
+
+        def decorate(function: Callable[..., None]) -> Callable[..., None]:
+            register(_with_quiet(function))
+            return function
+
+        return decorate
+
+
+def _with_quiet(function: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(function)
+    def call(*, quiet: bool, **options: Any) -> None:
+        if quiet:
+            from e2e_tf.terminal import console
+
+            console().quiet = True
+        function(**options)
+
+    own = inspect.signature(function, eval_str=True)
+    more = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
+    parameters = [*own.parameters.values(), more]
+    call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+app = _App(
+    name="e2e-tf",
+    help="Graph networks for end-to-end particle identification at CMS: train, evaluate, export, validate.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"e2e-tf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""

@@ -1,0 +1,131 @@
+"""Commands that bring a trained network elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from e2e_tf.cli.common import EXPORT, AsJson, Force, ForceOwn, Imports, app
+
+__all__ = ["cmssw", "dump_jets", "export", "triton", "validate"]
+
+
+@app.command(rich_help_panel=EXPORT)
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder, or a Keras model (.keras, .h5).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder for the bundle.")],
+    cmssw: Annotated[
+        str, typer.Option(help="Oldest release series that must run it, such as 14_1.")
+    ] = "13_1",
+    interface: Annotated[
+        str,
+        typer.Option(
+            help="padded (graph built inside), edges or tensors; empty takes what the model allows."
+        ),
+    ] = "",
+    formats: Annotated[
+        str, typer.Option(help="Of onnx, pb and savedmodel, joined by commas.")
+    ] = "onnx,pb,savedmodel",
+    float16_weights: Annotated[bool, typer.Option(help="Also write ONNX with float16 weights.")] = False,
+    int8: Annotated[bool, typer.Option(help="Also write ONNX with int8 weights and products.")] = False,
+    fixed: Annotated[
+        tuple[int, int] | None, typer.Option(help="Also write a graph for this many jets and nodes, for XLA.")
+    ] = None,
+    proof: Annotated[
+        int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
+    ] = 1000,
+    imports: Imports = [],  # noqa: B006  # as typer takes lists
+    force: ForceOwn = False,
+) -> None:
+    """Write a bundle: frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, validated."""
+    from e2e_tf.deploy.export import export as write
+    from e2e_tf.terminal import say
+
+    done = write(
+        run,
+        output,
+        force=force,
+        cmssw=cmssw,
+        interface=interface,
+        formats=formats.split(","),
+        float16_weights=float16_weights,
+        int8=int8,
+        fixed=fixed,
+        proof=proof,
+        imports=imports,
+    )
+    say(f"Bundle in {done}")
+
+
+@app.command(rich_help_panel=EXPORT)
+def validate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
+    jets: Annotated[int, typer.Option(help="Number of jets.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the jets.")] = 0,
+    runner: Annotated[
+        Path | None,
+        typer.Option(help="e2e_tf_run for the validation in C++; by default the one of 'make cpp'."),
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
+    imports: Imports = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Check that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
+    from e2e_tf.deploy.report import agreement_document, agreement_table
+    from e2e_tf.deploy.validate import validate as run_validation
+    from e2e_tf.terminal import print_json
+
+    agreements = run_validation(bundle, jets=jets, seed=seed, runner=runner, write=record, imports=imports)
+    if as_json:
+        print_json(agreement_document(agreements))
+    else:
+        agreement_table(agreements)
+    if any(agreement.failed for agreement in agreements):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=EXPORT)
+def cmssw(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder that will hold the package.")],
+    package: Annotated[str, typer.Option(help="Subsystem/Package.")] = "RecoTauTag/E2ETagger",
+    force: ForceOwn = False,
+) -> None:
+    """Write a CMSSW package of a bundle: producers, configuration, data, unit test."""
+    from e2e_tf.deploy.cmssw import cmssw_package
+    from e2e_tf.terminal import say
+
+    say(f"CMSSW package in {cmssw_package(bundle, output, package=package, force=force)}")
+
+
+@app.command(rich_help_panel=EXPORT)
+def triton(
+    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
+    form: Annotated[str, typer.Option(help="onnx, saved_model or frozen_graph.")] = "onnx",
+    force: ForceOwn = False,
+) -> None:
+    """Write a Triton model repository of a bundle, for SONIC."""
+    from e2e_tf.deploy.triton import triton as write
+    from e2e_tf.terminal import say
+
+    say(f"Model repository in {write(bundle, output, name=name, form=form, force=force)}")
+
+
+@app.command("dump-jets", rich_help_panel=EXPORT)
+def dump_jets(
+    jets: Annotated[Path, typer.Argument(help="File of jets, in any format that 'fit' reads.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New file for the C++ runner.")],
+    force: Force = False,
+) -> None:
+    """Write raw jets for the C++ runner e2e_tf_run."""
+    from e2e_tf.deploy.candidates import write_candidates
+    from e2e_tf.terminal import say
+    from e2e_tf.training.prepare import load_jets
+
+    found, _ = load_jets(str(jets))
+    write_candidates(output, found, force=force)
+    say(f"{len(found)} jets in {output}")

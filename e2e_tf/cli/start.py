@@ -1,0 +1,24 @@
+"""Commands to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from e2e_tf.cli.common import START, ForceOwn, app
+
+__all__ = ["demo"]
+
+
+@app.command(rich_help_panel=START)
+def demo(
+    out: Annotated[Path, typer.Option(help="New folder for everything the demo makes.")] = Path("demo_out"),
+    force: ForceOwn = False,
+) -> None:
+    """Train the tau tagger on the shipped sample, evaluate it, export it and validate the bundle."""
+    from e2e_tf.demo import run_demo
+
+    if not run_demo(out, force=force):
+        raise typer.Exit(1)

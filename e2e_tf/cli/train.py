@@ -1,0 +1,99 @@
+"""Commands that train networks and say how good they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from e2e_tf.cli.common import TRAIN, AsJson, Force, Settings, app
+
+__all__ = ["evaluate", "fit", "models", "predict", "tune"]
+
+
+@app.command(rich_help_panel=TRAIN)
+def models(
+    name: Annotated[str, typer.Argument(help="Name of a model; without, all of them.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the models: what they take and how many parameters they have."""
+    from e2e_tf.models.listing import describe_models, list_models
+    from e2e_tf.terminal import print_json
+
+    print_json(describe_models(name)) if as_json else list_models(name)
+
+
+@app.command(rich_help_panel=TRAIN)
+def fit(
+    config: Annotated[Path, typer.Argument(help="Configuration (TOML).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Run folder; an unfinished one is continued.")
+    ],
+    changes: Settings = [],  # noqa: B006  # as typer takes lists
+    force: Force = False,
+) -> None:
+    """Train a run, or continue one that was stopped."""
+    from e2e_tf.config import read_config
+    from e2e_tf.training.fit import fit as run
+
+    run(read_config(config, changes), output, force=force, base=config.parent)
+
+
+@app.command(rich_help_panel=TRAIN)
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    as_json: AsJson = False,
+    force: Force = False,
+) -> None:
+    """Evaluate a run on its test part, beside boosted trees trained on the same split."""
+    from e2e_tf.terminal import print_json
+    from e2e_tf.training.evaluate import evaluate as run_evaluation
+    from e2e_tf.training.report import metrics_table
+
+    metrics = run_evaluation(run, force=force)
+    print_json(metrics) if as_json else metrics_table(metrics)
+
+
+@app.command(rich_help_panel=TRAIN)
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    sample: Annotated[str, typer.Argument(help="File of jets, or the name of a shipped sample.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
+    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    force: Force = False,
+) -> None:
+    """Score jets of any format that the library reads, with or without truth."""
+    from e2e_tf.terminal import say
+    from e2e_tf.training.predict import predict_file
+
+    jets = predict_file(run, sample, output, reader=reader, force=force)
+    say(f"Scores of {jets} jets in {output}")
+
+
+@app.command(rich_help_panel=TRAIN)
+def tune(
+    config: Annotated[
+        Path | None, typer.Argument(help="Configuration (TOML) with a section \\[tune]; a worker needs none.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Sweep folder, continued if it exists; or run folder."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Trials side by side on this machine, one GPU each.")] = 1,
+    chief: Annotated[
+        str,
+        typer.Option(help="HOST:PORT where this chief serves workers; with --worker, the chief to work for."),
+    ] = "",
+    worker: Annotated[bool, typer.Option("--worker", help="Run trials for the chief.")] = False,
+    retrain: Annotated[
+        Path | None, typer.Option(help="Sweep folder: train its best configuration on all data.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of --retrain.")] = 5,
+    changes: Settings = [],  # noqa: B006
+    force: Annotated[bool, typer.Option("--force", help="With --retrain, replace the run folder.")] = False,
+) -> None:
+    """Search for better settings, or continue a search; --retrain trains the best ones."""
+    from e2e_tf.tuning.command import run
+
+    run(config, output, workers, chief, worker, retrain, seeds, force, changes)
