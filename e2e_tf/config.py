@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from e2e_tf.changes import with_changes
 from e2e_tf.data.graphs import GraphRecipe
+from e2e_tf.data.pt_bins import checked_edges
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import console
 
@@ -53,10 +54,13 @@ class DataConfig(_Section):
         split_seed: seed of the split; None takes the run's. Runs of several seeds that are compared on the same
             jets share one.
         reweight_pt: weight the background so that its pT spectrum matches the signal's.
-        pt_bins: bin edges [GeV] of the reweighting and of the plots.
-        evaluate_pt_bins: bin edges [GeV] of the numbers of ``evaluate``; ``judge_pt_bins`` in configurations and runs
-            of before.
+        pt_bins: bin edges [GeV] of the reweighting and of the plots; empty follows the jets, see
+            :func:`e2e_tf.data.pt_bins.pt_edges`. Jets beyond given edges get bins of their own.
+        evaluate_pt_bins: bin edges [GeV] of the numbers of ``evaluate``; empty takes those of ``pt_bins``, every
+            second one if they are more than six. ``judge_pt_bins`` in configurations and runs of before.
         use_event_weights: multiply by the sample's event weights.
+        negative_weights: what training does with jets of negative event weight, see
+            :func:`e2e_tf.data.weights.of_sign`; evaluation subtracts them.
     """
 
     sample: str = "tau"
@@ -66,9 +70,17 @@ class DataConfig(_Section):
     split: tuple[float, float, float] = (0.7, 0.1, 0.2)
     split_seed: int | None = Field(None, ge=0)
     reweight_pt: bool = True
-    pt_bins: tuple[float, ...] = (10, 15, 20, 25, 30, 35, 40, 45, 50)
-    evaluate_pt_bins: tuple[float, ...] = (10, 20, 30, 40, 50)
+    pt_bins: tuple[float, ...] = ()
+    evaluate_pt_bins: tuple[float, ...] = ()
     use_event_weights: bool = False
+    negative_weights: Literal["keep", "absolute", "refuse"] = "keep"
+
+    @field_validator("pt_bins", "evaluate_pt_bins")
+    @classmethod
+    def _edges(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if values:
+            checked_edges(values)
+        return values
 
     @model_validator(mode="before")
     @classmethod

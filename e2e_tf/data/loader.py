@@ -45,7 +45,7 @@ class DisjointLoader:
     store is shuffled in two steps, its chunks and then the graphs of ``buffer`` graphs' worth of chunks, so
     that no more than that has to be in memory.
 
-    Weights multiply: ``weight`` (event weights, or those of :class:`e2e_tf.training.splits.PtReweighting`)
+    Weights multiply: ``weight`` (event weights, or those of :class:`e2e_tf.data.weights.PtReweighting`)
     times ``class_weight``.
 
     Args:

@@ -27,6 +27,7 @@ from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units, label_output
+from e2e_tf.training.weighting import evaluation_bins
 
 __all__ = ["evaluate"]
 
@@ -69,6 +70,7 @@ def evaluate(
             scores |= _baselines(prepared, run.config.seed)
 
     pt = test.jets["pt"]
+    bins = evaluation_bins(run.config, prepared.pt_edges, pt)
     metrics: dict[str, Any] = {
         "jets": {"test": len(test.jets)},
         "pt_reweighted": prepared.reweighting is not None,
@@ -81,7 +83,7 @@ def evaluate(
             pt=pt,
             weight=test.weight,
             event=test.jets.event,
-            pt_bins=run.config.data.evaluate_pt_bins,
+            pt_bins=bins,
             bootstraps=bootstraps,
             seed=run.config.seed,
         )
@@ -159,7 +161,7 @@ def _draw(
         test.label,
         scores[name] >= threshold,
         folder / "efficiency.png",
-        bins=run.config.data.pt_bins,
+        bins=prepared.pt_edges,
     )
     if run.preprocess.nodes in ("hits", "detector"):
         _draw_events(run, prepared, scores[name], folder)

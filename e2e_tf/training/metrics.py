@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.pt_bins import checked_edges, coarser, pt_edges
 from e2e_tf.errors import InputError
 from e2e_tf.training.rejection import Rejection, rejection_of
 from e2e_tf.training.roc import Roc, checked, checked_efficiencies, effective_count
@@ -224,7 +225,7 @@ def evaluate_score(
     pt: np.ndarray,
     weight: np.ndarray | None = None,
     event: np.ndarray | None = None,
-    pt_bins: Sequence[float] = (10, 20, 30, 40, 50),
+    pt_bins: Sequence[float] = (),
     efficiencies: Sequence[float] = (0.5, 0.7, 0.9),
     bootstraps: int = 200,
     seed: int = 0,
@@ -238,7 +239,7 @@ def evaluate_score(
         weight: float (n,), event weights; None means 1.
         event: int (n,), the event of each jet, resampled together; None: jets are independent.
         pt_bins: edges [GeV]; a bin holds its lower edge and not its upper one, and jets
-            outside all bins count in ``overall`` only.
+            outside all bins count in ``overall`` only. Empty takes bins that follow the jets.
         efficiencies: signal efficiencies in (0, 1].
         bootstraps: replicas behind each error, at least 2.
         seed: seeds the replicas.
@@ -261,13 +262,12 @@ def evaluate_score(
     """
     label, score, weight = checked(label, score, weight)
     targets = checked_efficiencies(efficiencies)
-    pt, edges = np.asarray(pt, np.float64), np.asarray(pt_bins, np.float64)
+    pt = np.asarray(pt, np.float64)
     if pt.shape != label.shape or not np.all(np.isfinite(pt)):
         raise InputError(
             f"pt must be finite with one entry per jet ({len(label)}), received shape {pt.shape}"
         )
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise InputError(f"pT bin edges must be at least two rising numbers, received {list(pt_bins)}")
+    edges = checked_edges(pt_bins) if len(pt_bins) else coarser(pt_edges(pt, label, weight))
     if event is not None and np.shape(event) != label.shape:
         raise InputError(f"event must have shape ({len(label)},), received {np.shape(event)}")
 

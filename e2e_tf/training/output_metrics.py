@@ -30,14 +30,14 @@ def evaluate_outputs(
     Returns:
         By output: ``jets``, the number of jets that have it; of ``binary`` outputs ``auc``; of ``multiclass``
         ones ``accuracy``, ``auc`` of each class against the others and ``confusion``, true classes in rows that
-        add up to 1; of ``regression`` ``bias`` and ``resolution``, the median and half the width of the central
-        68 % of the difference, and where the true value is positive ``relative_bias`` and
+        add up to 1; of ``regression`` ``bias`` and ``resolution``, the weighted median and half the width of the
+        central 68 % of the difference, and where the true value is positive ``relative_bias`` and
         ``relative_resolution`` of the ratio. Numbers are ``{"value", "error"}``.
     """
     result: dict[str, Any] = {}
     for name, output in config.outputs.items():
         target = test.targets[name]
-        rows = np.flatnonzero(target.weight > 0)
+        rows = np.flatnonzero(target.weight)  # a weight of 0 takes no part, a negative one subtracts
         entry: dict[str, Any] = {"kind": output.kind, "jets": len(rows)}
         result[name] = entry
         if not len(rows):
@@ -53,8 +53,8 @@ def evaluate_outputs(
             if (true > 0).all():
                 parts["relative_"] = score[:, 0] / true - 1
             for prefix, difference in parts.items():
-                entry[f"{prefix}bias"] = _with_error(np.median, (difference,), *options)
-                entry[f"{prefix}resolution"] = _with_error(_half_width, (difference,), *options)
+                entry[f"{prefix}bias"] = _with_error(_median, (difference, weight), *options)
+                entry[f"{prefix}resolution"] = _with_error(_half_width, (difference, weight), *options)
         elif output.kind == "binary":
             entry["auc"] = _with_error(_auc, (value, score[:, 0], weight), *options)
         else:
@@ -89,9 +89,25 @@ def _with_error(
     }
 
 
-def _half_width(difference: np.ndarray) -> float:
-    low, high = np.quantile(difference, [0.16, 0.84])
+def _median(difference: np.ndarray, weight: np.ndarray) -> float:
+    return float(_quantiles(difference, weight, np.array([0.5]))[0])
+
+
+def _half_width(difference: np.ndarray, weight: np.ndarray) -> float:
+    low, high = _quantiles(difference, weight, np.array([0.16, 0.84]))
     return float(0.5 * (high - low))
+
+
+def _quantiles(values: np.ndarray, weight: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Values below which the given shares of the weights lie; NaN where the weights do not add up to more than 0."""
+    if np.ptp(weight) == 0 and weight[0] > 0:
+        return np.asarray(np.quantile(values, shares))
+    order = np.argsort(values, kind="stable")
+    # A value stands in the middle of its own weight; negative ones make the sum fall, where the first place counts.
+    place = np.cumsum(weight[order]) - weight[order] / 2
+    if not weight.sum() > 0:
+        return np.full(len(shares), np.nan)
+    return np.interp(shares, np.maximum.accumulate(place / weight.sum()), values[order])
 
 
 def _share(right: np.ndarray, weight: np.ndarray) -> float:
@@ -99,4 +115,5 @@ def _share(right: np.ndarray, weight: np.ndarray) -> float:
 
 
 def _auc(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    return roc_auc(label, score, weight) if 0 < np.sum(label) < len(label) else float("nan")
+    sums = [weight[label == value].sum() for value in (0, 1)]
+    return roc_auc(label, score, weight) if min(sums) > 0 else float("nan")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.pt_bins import checked_edges, pt_edges
 from e2e_tf.errors import InputError
 from e2e_tf.training.figure import ENERGY, TEXT, cms_figure
 from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
@@ -147,7 +148,7 @@ def plot_efficiency(
     passed: np.ndarray | Mapping[str, np.ndarray],
     path: str | os.PathLike[str],
     *,
-    bins: Sequence[float] = (10, 15, 20, 25, 30, 35, 40, 45, 50),
+    bins: Sequence[float] = (),
     xlabel: str = r"Jet $p_\mathrm{T}$ (GeV)",
     text: str = TEXT,
     energy: str = ENERGY,
@@ -163,7 +164,7 @@ def plot_efficiency(
         label: int (n,), 1 for signal and 0 for background.
         passed: bool (n,), or several by the name of tagger and working point, told apart in a legend.
         path: the PNG to write.
-        bins: edges [GeV]; bins without jets of a class show no point.
+        bins: edges [GeV]; bins without jets of a class show no point. Empty takes bins that follow the jets.
         xlabel: the axis' text.
         text: printed above the frame, left.
         energy: printed above the frame, right.
@@ -172,7 +173,7 @@ def plot_efficiency(
     Raises:
         InputError: lengths differ, nothing to draw, or ``path`` exists.
     """
-    pt, label, edges = np.asarray(pt, np.float64), np.asarray(label), np.asarray(bins, np.float64)
+    pt, label = np.asarray(pt, np.float64), np.asarray(label)
     named = passed if isinstance(passed, Mapping) else {"": passed}
     decisions = {name: np.asarray(values, bool) for name, values in named.items()}
     lengths = {"label": len(label), **{name: len(values) for name, values in decisions.items()}}
@@ -180,8 +181,7 @@ def plot_efficiency(
         raise InputError(
             f"each of at least one decision needs one entry per jet ({len(pt)}), received {lengths}"
         )
-    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise InputError(f"pT bin edges must be at least two rising numbers, received {list(bins)}")
+    edges = checked_edges(bins) if len(bins) else pt_edges(pt, label)
     from hist.intervals import clopper_pearson_interval
 
     centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2

@@ -16,14 +16,16 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.samples import SAMPLES, sample_path
+from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
 from e2e_tf.training.examples import Examples, padded_rows
 from e2e_tf.training.run import provenance_of
-from e2e_tf.training.splits import PtReweighting, class_weights, split_by_event
+from e2e_tf.training.splits import split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
+from e2e_tf.training.weighting import bins_of_pt, label_weights, trained_weights
 
 __all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare", "sample_file"]
 
@@ -72,7 +74,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The splits of a run, what normalises them and where they come from."""
+    """The splits of a run, what normalises them and where they come from.
+
+    Attributes:
+        train, validation, test: the parts.
+        preprocess: inputs, normalisation and graph, fitted on the training part.
+        reweighting: factors by pT that training uses, if any.
+        source: what identifies the data, and the sizes of the parts.
+        pt_edges: edges [GeV] of bins that cover the jets; none for jets without pT.
+    """
 
     train: Split
     validation: Split
@@ -80,6 +90,7 @@ class Prepared:
     preprocess: Preprocess
     reweighting: PtReweighting | None
     source: dict[str, Any]
+    pt_edges: tuple[float, ...] = ()
 
     def provenance(self, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:
         """What ``provenance.json`` of a training on these splits holds.
@@ -223,24 +234,14 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
         split_graphs = [graphs.take(part) for part in parts]
         del graphs  # several GB of a large sample
     preprocess = split_graphs[0].fit_preprocess(recipe)
-    reweighting = None
     split_jets = [jets.take(part) for part in parts]
-    base_weights = [j.weight if data.use_event_weights else np.ones(len(j), np.float32) for j in split_jets]
-    train = split_jets[0]
-    weights = base_weights
+    edges = bins_of_pt(config, split_jets[0], jets)
+    event_weights = [j.weight if data.use_event_weights else np.ones(len(j), np.float32) for j in split_jets]
+    base_weights = trained_weights(config, event_weights)
+    weights, reweighting = base_weights, None
     if by_label:
-        assert train.label is not None
-        if data.reweight_pt:
-            reweighting = PtReweighting.fit(train["pt"], train.label, data.pt_bins, base_weights[0])
-        factors = class_weights(train.label, base_weights[0])
-        weights = []
-        for part_jets, weight in zip(split_jets, base_weights, strict=True):
-            assert part_jets.label is not None
-            if reweighting is not None:
-                weight = reweighting.weights(part_jets["pt"], part_jets.label, weight)
-            else:
-                weight = weight * np.where(part_jets.label == 1, factors[1], factors[0])
-            weights.append(weight.astype(np.float32))
+        bins = edges if data.reweight_pt else None
+        weights, reweighting = label_weights(split_jets, base_weights, event_weights[0], bins)
     targets: list[dict[str, Target]] = [{}, {}, {}]
     for name, output in config.outputs.items():
         chosen = weights if output.is_label else base_weights
@@ -248,8 +249,13 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
             make_target(name, output, part_jets, weight)
             for part_jets, weight in zip(split_jets, chosen, strict=True)
         ]
-        scale = np.ones(1) if output.is_label else target_scale(output, made[0])
-        for part_targets, target in zip(targets, made, strict=True):
+        scales = [np.ones(1)] * 3
+        if not output.is_label:
+            scales = [target_scale(output, made[0])] * 3
+            if base_weights[0] is not event_weights[0]:  # evaluation keeps the signs
+                signed = make_target(name, output, split_jets[0], event_weights[0])
+                scales[2] = target_scale(output, signed)
+        for part_targets, target, scale in zip(targets, made, scales, strict=True):
             part_targets[name] = scaled(target, scale)
     splits = [
         _split(part_jets, part_graphs.normalised(preprocess), weight, part_targets, kind, recipe)
@@ -262,7 +268,7 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
         for name, s in zip(("train", "validation", "test"), splits, strict=True)
     }
     first, second, third = splits
-    return Prepared(first, second, third, preprocess, reweighting, {**source, "splits": counts})
+    return Prepared(first, second, third, preprocess, reweighting, {**source, "splits": counts}, edges)
 
 
 def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:

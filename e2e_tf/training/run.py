@@ -211,7 +211,7 @@ def provenance_of(
 
     Args:
         source: what identifies the data, with the sizes of the splits.
-        reweighting: the pT weights, as :meth:`e2e_tf.training.splits.PtReweighting.to_dict` gives them, if any.
+        reweighting: the pT weights, as :meth:`e2e_tf.data.weights.PtReweighting.to_dict` gives them, if any.
         parameters: number of the model's parameters.
         seed: of the training.
         best_epoch: whose parameters ``model.keras`` has, counted from 0.

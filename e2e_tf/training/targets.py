@@ -97,12 +97,22 @@ def target_scale(output: OutputConfig, train: Target) -> np.ndarray:
 
     Returns:
         float64 (classes,), or (1,) where classes are not balanced.
+
+    Raises:
+        InputError: the weights of all jets, or of a class that is balanced, add up to less than 0.
     """
     total = float(train.weight.sum())
+    if total < 0:
+        raise InputError(f"the event weights of an output must add up to more than 0, not {total:g}")
     if output.kind == "regression" or not output.balance:
         return np.array([len(train.weight) / total if total > 0 else 1.0])
     count = max(2, len(output.classes))
     sums = np.bincount(train.value.astype(int), train.weight, minlength=count)
+    if (sums < 0).any():
+        raise InputError(
+            f"classes are balanced by event weights that add up to more than 0; those of {output.column} give "
+            f"{', '.join(f'{value:g}' for value in sums)}"
+        )
     return np.divide(len(train.weight) / np.count_nonzero(sums), sums, out=np.zeros(count), where=sums > 0)
 
 

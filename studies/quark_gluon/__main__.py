@@ -37,11 +37,11 @@ import keras
 import numpy as np
 
 from e2e_tf.data.graphs import build_graphs
+from e2e_tf.data.weights import PtReweighting
 from e2e_tf.files import new_file
 from e2e_tf.models import MODELS
 from e2e_tf.training.ensemble import ensemble
 from e2e_tf.training.metrics import background_efficiency, roc_auc
-from e2e_tf.training.splits import PtReweighting
 from studies.quark_gluon.networks import SETTINGS, VARIANTS, Training, parts_of, tree_scores
 from studies.quark_gluon.tasks import GENERATED_FILE, TASKS
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.jets import Jets
+from e2e_tf.data.weights import PtReweighting
 from e2e_tf.training.metrics import background_efficiency, bootstrap
-from e2e_tf.training.splits import PtReweighting
 from studies.tau.evaluation import BOOTSTRAPS, NOMINAL
 from studies.tau.report import TREES
 from studies.tau.rows import PT_BINS

@@ -10,9 +10,9 @@ import pytest
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch, knn
-from e2e_tf.training.splits import PtReweighting
 
 N = 50
 

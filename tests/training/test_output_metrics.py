@@ -60,3 +60,29 @@ def test_a_regression(found):
     assert entry["relative_bias"]["value"] == pytest.approx(0.1)
     low, high = np.quantile([0.2, 0.1, 0.1, 0.0], [0.16, 0.84])
     assert entry["relative_resolution"]["value"] == pytest.approx((high - low) / 2, rel=1e-5)
+
+
+def test_negative_weights_subtract():
+    """Of mode 0 the wrong jet subtracts, of the quantity two that are far off."""
+    jets = Jets(
+        {"pt": np.array([10, 20, 40, 40, 40, 40, 40], np.float32)},
+        np.arange(7),
+        np.ones(7, np.float32),
+        np.array([1, 0, 1, 0, 1, 0, 1], np.int8),
+        {
+            "mode": np.array([0, 0, 0, 1, 1, 1, 1]),
+            "visible": np.array([5, 10, 20, 40, 40, 40, 40], np.float32),
+        },
+    )
+    config = make_config({"outputs": {name: OUTPUTS[name] for name in ("mode", "visible")}})
+    weight = np.array([2, 2, -1, 1, 1, 1, -1], np.float32)
+    targets = {name: make_target(name, output, jets, weight) for name, output in config.outputs.items()}
+    predictions = {
+        "mode": np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1], [1, 0], [1, 0]], np.float32),
+        "visible": np.array([[5], [10], [90], [41], [42], [90], [90]], np.float32),
+    }
+    found = evaluate_outputs(SimpleNamespace(jets=jets, targets=targets), config, predictions, 5, 1)
+    assert found["mode"]["jets"] == 7
+    assert found["mode"]["accuracy"]["value"] == pytest.approx(6 / 5)  # (2 + 2 + 1 + 1) / 5
+    assert found["mode"]["confusion"] == [[1.3333, -0.3333], [0.0, 1.0]]
+    assert found["visible"]["bias"]["value"] == 0  # the two exact ones have 4 of 5; unweighted it is 2

@@ -1,12 +1,10 @@
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2e_tf.errors import InputError
-from e2e_tf.training.splits import PtReweighting, class_weights, pt_weights, split_by_event
+from e2e_tf.training.splits import split_by_event
 
 SEEDS = st.integers(0, 2**63)
 
@@ -87,107 +85,3 @@ def test_a_part_may_be_left_out():
 def test_bad_splits_are_refused(event, fractions, seed, message):
     with pytest.raises(InputError, match=message):
         split_by_event(event, fractions, seed)
-
-
-# Signal: 1 jet below 20 GeV, 3 above. Background: 4 below, 2 above. Sum of weights 10, 5 for each class:
-# signal 5/4 each, background below 5 · 1/4 / 4 = 0.3125 and above 5 · 3/4 / 2 = 1.875.
-PT = np.array([12, 22, 25, 30, 11, 13, 15, 19, 21, 40.0])
-LABEL = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-
-
-def test_pt_weights_of_two_bins_by_hand():
-    weights = pt_weights(PT, LABEL, bins=(10, 20, 50))
-    assert weights.dtype == np.float32
-    np.testing.assert_allclose(weights, [1.25] * 4 + [0.3125] * 4 + [1.875] * 2)
-
-
-def test_weighted_spectra_agree_and_totals_are_kept():
-    rng = np.random.default_rng(1)
-    label = rng.integers(0, 2, 4000)
-    pt = np.where(label == 1, rng.uniform(10, 50, 4000), 10 + rng.exponential(12, 4000))
-    weight = rng.uniform(0.5, 2, 4000)
-    edges = np.arange(10, 51, 5)
-    factors = PtReweighting.fit(pt, label, edges, weight)
-    new = factors.weights(pt, label, weight)
-    clipped = np.clip(pt, 10, 49.9)
-    signal, background = (np.histogram(clipped, edges, weights=new * (label == i))[0] for i in (1, 0))
-    np.testing.assert_allclose(signal, background, rtol=1e-5)
-    assert new.sum() == pytest.approx(weight.sum(), rel=1e-5)
-    # Signal keeps its shape: one factor for all of it.
-    assert np.ptp((new / weight)[label == 1]) < 1e-6
-
-
-def test_a_number_of_bins_means_quantiles_of_the_signal():
-    rng = np.random.default_rng(2)
-    pt, label = rng.uniform(10, 50, 2000), rng.integers(0, 2, 2000)
-    factors = PtReweighting.fit(pt, label, bins=4)
-    assert np.ptp(np.histogram(pt[label == 1], factors.edges)[0]) <= 1
-    # Equal values leave a single bin and plain class weights.
-    same = PtReweighting.fit(np.full(6, 20.0), np.array([1, 1, 0, 0, 0, 0]), bins=4)
-    np.testing.assert_allclose(same.weights(np.full(2, 20.0), np.array([1, 0])), [1.5, 0.75])
-
-
-def test_fitted_factors_apply_to_other_jets_and_beyond_the_edges():
-    factors = PtReweighting.fit(PT, LABEL, (10, 20, 50))
-    weights = factors.weights(
-        np.array([5.0, 20.0, 500.0, 5.0]), np.array([0, 0, 0, 1]), np.array([1, 1, 1, 2.0])
-    )
-    np.testing.assert_allclose(weights, [0.3125, 1.875, 1.875, 2.5])
-
-
-def test_bins_without_signal_give_background_no_weight():
-    factors = PtReweighting.fit(np.array([15, 15, 25, 35.0]), np.array([1, 0, 0, 0]), (10, 20, 30, 40, 50))
-    assert factors.background == (2.0, 0.0, 0.0, 0.0)
-
-
-def test_signal_without_background_is_refused_by_name_of_the_bin():
-    with pytest.raises(InputError, match=r"no background cannot be reweighted \(20-30 GeV\)"):
-        PtReweighting.fit(np.array([15, 25, 15.0]), np.array([1, 1, 0]), (10, 20, 30))
-
-
-def test_json_round_trip_is_exact():
-    factors = PtReweighting.fit(PT, LABEL, bins=(10, 17.3, 50))
-    assert PtReweighting.from_dict(json.loads(json.dumps(factors.to_dict()))) == factors
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"edges": [10, 10, 50]}, "rising"),
-        ({"background": [1.0]}, "2 pT bins need as many"),
-        ({"background": [1.0, -1.0]}, "not negative"),
-        ({"signal": float("nan")}, "finite"),
-        ({"signal": "much"}, "must hold numbers"),
-        ({"extra": 1}, "must have the keys"),
-    ],
-)
-def test_damaged_factors_are_refused(change, message):
-    with pytest.raises(InputError, match=message):
-        PtReweighting.from_dict(PtReweighting.fit(PT, LABEL, (10, 20, 50)).to_dict() | change)
-
-
-@pytest.mark.parametrize(
-    ("pt", "label", "weight", "message"),
-    [
-        (PT, np.ones(10, int), None, "no background"),
-        (PT, np.zeros(10, int), None, "no signal"),
-        (PT, LABEL, np.where(LABEL == 1, 0.0, 1.0), "no signal"),
-        (PT[:9], LABEL, None, "one entry per jet"),
-        (PT, LABEL * 2, None, "label must be 0 or 1"),
-        (np.where(PT == 40, np.nan, PT), LABEL, None, "finite"),
-        (PT, LABEL, -np.ones(10), "not negative"),
-    ],
-)
-def test_unusable_jets_are_refused(pt, label, weight, message):
-    with pytest.raises(InputError, match=message):
-        PtReweighting.fit(pt, label, (10, 20, 50), weight)
-
-
-def test_class_weights_balance():
-    assert class_weights(np.array([1, 0, 0, 0])) == {0: pytest.approx(4 / 6), 1: pytest.approx(2.0)}
-    assert class_weights(np.array([1, 0]), np.array([3.0, 1.0])) == {
-        0: pytest.approx(2.0),
-        1: pytest.approx(2 / 3),
-    }
-    with pytest.raises(InputError, match="no signal"):
-        class_weights(np.zeros(3, int))
