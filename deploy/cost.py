@@ -110,15 +110,12 @@ def auc_cost(
     """
     from e2e_tf.training.metrics import bootstrap, roc_auc
     from e2e_tf.training.predict import predict
-    from e2e_tf.training.prepare import prepare
+    from e2e_tf.training.prepare import prepare_run
 
     label = label_output(run.config)
     if label is None:
         raise InputError(f"none of the outputs is the label: {', '.join(run.config.outputs)}")
-    prepared = prepare(run.config, run.base)
-    if prepared.source["sha256"] != run.provenance["data"]["sha256"]:
-        raise InputError(f"{run.folder} was trained on another {prepared.source['sample']}")
-    test = prepared.test
+    test = prepare_run(run).test
     scores = predict(run.model(), test.graphs)
     keras = (scores[label] if label else scores)[:, 0]
     points = points_of(test.jets, test.graphs, run.preprocess)

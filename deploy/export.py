@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def export(
     proof: int = 1000,
     features: Preprocess | str | os.PathLike[str] | None = None,
     imports: Sequence[str] = (),
+    relocate: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a bundle, and validate it.
 
@@ -86,6 +87,8 @@ def export(
         features: inputs of a model on graphs that is no run: the :class:`~e2e_tf.data.preprocess.Preprocess` or its
             file.
         imports: modules, or Python files, that register the model's own layers.
+        relocate: of a run's folder: old path to new path of files or folders of its sample that were moved, on which
+            the cost of smaller forms is measured.
 
     Returns:
         The path of the bundle.
@@ -95,7 +98,7 @@ def export(
             unknown, ``folder`` exists and ``force`` is false or it holds what no export has written, or a runtime
             does not agree with Keras.
     """
-    run = open_source(run, features, imports)
+    run = open_source(run, features, imports, relocate)
     target = release(cmssw)
     formats = _formats(formats)
     interface = interface or default_interface(run)

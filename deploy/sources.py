@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,10 @@ class ModelFile(Run):
 
 
 def open_source(
-    source: Any, features: Preprocess | str | os.PathLike[str] | None = None, imports: Sequence[str] = ()
+    source: Any,
+    features: Preprocess | str | os.PathLike[str] | None = None,
+    imports: Sequence[str] = (),
+    relocate: Mapping[str, str] | None = None,
 ) -> Run:
     """A finished run, a file with a Keras model, or a Keras model.
 
@@ -67,6 +70,7 @@ def open_source(
         source: a run or its folder, a ``.keras`` or ``.h5`` file, or a model.
         features: inputs of a model on graphs, or their ``preprocess.json``; None takes the one beside the file.
         imports: modules, or Python files, that register the model's own layers.
+        relocate: as in :func:`e2e_tf.training.run.open_run`, of a run's folder.
 
     Returns:
         The run, or the model in the place of one.
@@ -80,7 +84,7 @@ def open_source(
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.suffix not in _SUFFIXES:
-            return _without_features(open_run(path), features)
+            return _without_features(open_run(path, relocate), features)
         if not path.is_file():
             raise InputError(f"there is no model {path}")
         model, name, folder = check_finite(read_model(path), path), path.stem, path.parent

@@ -12,6 +12,7 @@ import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
+from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, write_json
 from e2e_tf.models import MODELS
@@ -23,12 +24,21 @@ __all__ = ["TrialData", "trial_data"]
 
 @dataclass(frozen=True)
 class TrialData:
-    """The splits that a trial may see; the test part stays out of reach."""
+    """The splits that a trial may see; the test part stays out of reach.
+
+    Attributes:
+        train, validation: the parts.
+        preprocess: inputs, normalisation and graph.
+        source: the files with their readers and SHA-256.
+        data: what ``provenance.json`` says of them.
+        reweighting: the pT weights, if there are any.
+    """
 
     train: Examples
     validation: Examples
     preprocess: Preprocess
-    source: dict[str, Any]
+    source: JetSource
+    data: dict[str, Any]
     reweighting: dict[str, Any] | None
 
 
@@ -75,7 +85,12 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
                     np.save(part / name / f"{key}.npy", values, allow_pickle=False)
             prepared.preprocess.write(part / "preprocess.json")
             reweighting = None if prepared.reweighting is None else prepared.reweighting.to_dict()
-            write_json(part / "source.json", {"source": prepared.source, "reweighting": reweighting})
+            document = {
+                "source": prepared.source.to_dict(),
+                "data": prepared.data,
+                "reweighting": reweighting,
+            }
+            write_json(part / "source.json", document)
     except (InputError, OSError):
         if not entry.is_dir():  # another worker may have been first
             raise
@@ -92,6 +107,7 @@ def _load(entry: Path) -> TrialData:
         part("train"),
         part("validation"),
         read_preprocess(entry / "preprocess.json"),
-        stored["source"],
+        JetSource.from_dict(stored["source"]),
+        stored["data"],
         stored["reweighting"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from e2e_tf.errors import InputError
@@ -25,6 +25,7 @@ def run(
     seeds: int,
     force: bool,
     changes: Sequence[str] = (),
+    relocate: Mapping[str, str] | None = None,
 ) -> None:
     """Search, work for a chief, or retrain.
 
@@ -38,6 +39,7 @@ def run(
         seeds: how often, with ``retrain``.
         force: replace an existing folder, with ``retrain``.
         changes: texts ``KEY=VALUE`` that change the configuration of a search.
+        relocate: old path to new path of what was moved of the sample, with ``retrain``.
 
     Raises:
         InputError: options are missing or contradict each other, or as the functions behind them.
@@ -55,9 +57,13 @@ def run(
                 raise InputError(
                     "--retrain takes a sweep folder, -o and --seeds, and nothing else of a search"
                 )
-            _retrain(retrain, output, seeds, force)
+            _retrain(retrain, output, seeds, force, relocate)
         elif force:
             raise InputError("--force belongs to --retrain; a search never replaces a sweep folder")
+        elif relocate:
+            raise InputError(
+                "--relocate belongs to --retrain; a search takes its sample from the configuration"
+            )
         elif worker:
             _work(output, chief, workers)
         else:
@@ -96,12 +102,12 @@ def _work(output: Path, chief: str, workers: int) -> None:
     work(output, chief)
 
 
-def _retrain(sweep: Path, output: Path, seeds: int, force: bool) -> None:
+def _retrain(sweep: Path, output: Path, seeds: int, force: bool, relocate: Mapping[str, str] | None) -> None:
     from e2e_tf.terminal import say
     from e2e_tf.tuning.retrain import retrain
 
     best = open_sweep(sweep).best()
-    runs = retrain(sweep, output, seeds=seeds, force=force)
+    runs = retrain(sweep, output, seeds=seeds, force=force, relocate=relocate)
     say(
         f"Trial {best.trial} trained with {len(runs)} seeds in {output}; evaluate it with 'e2e-tf evaluate {output}'"
     )

@@ -43,7 +43,7 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
         folder.mkdir()
         model.save(folder / "model.keras")
         data.preprocess.write(folder / "preprocess.json")
-        write_json(folder / "provenance.json", {"data": data.source})
+        write_json(folder / "provenance.json", {"data": data.data})
         run = Run(folder, config, Path(name), data.preprocess)
         path = export(run, Path(name) / "bundle", interface="edges", formats=["onnx"]) / "model.onnx"
         return time_onnx(path, edges_feeds(jet))

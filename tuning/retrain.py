@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from e2e_tf.config import RunConfig, make_config
+from e2e_tf.data.source import JetSource
+from e2e_tf.data.source_changes import relocated
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 from e2e_tf.jobs import import_quietly
@@ -26,6 +29,7 @@ def retrain(
     *,
     seeds: int = 5,
     force: bool = False,
+    relocate: Mapping[str, str] | None = None,
 ) -> list[Run]:
     """Train the best completed trial again on training and validation part together.
 
@@ -43,12 +47,14 @@ def retrain(
         folder: the new run folder; it appears complete or not at all.
         seeds: how many trainings.
         force: replace an existing folder.
+        relocate: old path to new path of files or folders of the sample that were moved.
 
     Returns:
         The runs, the first in ``folder`` itself.
 
     Raises:
-        InputError: the sweep is not of a model of this library, or ``folder`` exists and ``force`` is false.
+        InputError: the sweep is not of a model of this library, its sample has gone or changed, or ``folder`` exists
+            and ``force`` is false.
         NoTrialCompleted: there is no best trial.
     """
     sweep = sweep if isinstance(sweep, Sweep) else open_sweep(sweep)
@@ -60,7 +66,22 @@ def retrain(
     config = make_config(best.config, f"trial {best.trial}")
     epochs = 1 + round(float(np.mean([e["best_epoch"] for e in best.executions])))
     source = {"sweep": sweep.folder.resolve().name, "trial": best.trial, "score": best.score}
-    return train_on_all(config, sweep.base, folder, epochs=epochs, seeds=seeds, source=source, force=force)
+    jets, base = sweep.source, sweep.base
+    if relocate:
+        if jets is None:
+            raise InputError(f"{sweep.folder} did not store its files; set data.sample in its sweep.json")
+        jets, base = relocated(jets, relocate, base)
+    return train_on_all(
+        config,
+        base,
+        folder,
+        epochs=epochs,
+        seeds=seeds,
+        source=source,
+        jets=jets,
+        what=f"{sweep.folder} is a sweep on",
+        force=force,
+    )
 
 
 def train_on_all(
@@ -71,6 +92,8 @@ def train_on_all(
     epochs: int,
     seeds: int = 5,
     source: dict[str, Any] | None = None,
+    jets: JetSource | None = None,
+    what: str = "it was trained on",
     force: bool = False,
 ) -> list[Run]:
     """Train a configuration on training and validation part together, as :func:`retrain` does.
@@ -82,6 +105,8 @@ def train_on_all(
         epochs: train so many; the schedule is that of ``config.training.epochs``.
         seeds: how many trainings, with consecutive seeds.
         source: noted in ``provenance.json``.
+        jets: the files to take, in place of those of the configuration; they must be what it says of them.
+        what: how a sentence about other files begins.
         force: replace an existing folder.
 
     Returns:
@@ -99,7 +124,7 @@ def train_on_all(
             import_quietly(["keras", "e2e_tf.layers"])
         from e2e_tf.training.prepare import prepare
 
-        prepared = prepare(config, base)
+        prepared = prepare(config, base, jets, what)
         for number in track(range(seeds), f"Training {config.model_name} with {seeds} seeds"):
             target = part if number == 0 else part / "seeds" / str(number + 1)
             target.mkdir(parents=True, exist_ok=True)
@@ -126,7 +151,7 @@ def _train_one(
     compile_model(model, options, steps_per_epoch(len(together), options), config.outputs)
     history = train_model(model, options, together, None, seed=seed, epochs=epochs)
     # The test part is normalised as everywhere else: by what the training part alone has fitted.
-    begin_run(folder, config, base, prepared.preprocess)
+    begin_run(folder, config, base, prepared.preprocess, prepared.source)
     provenance = {
         **prepared.provenance(model, seed, epochs - 1),
         "resumed_at_epochs": [],

@@ -332,9 +332,9 @@ class RunHyperModel(keras_tuner.HyperModel):
         """
         config = self.configure(self.space.values(hp))
         data = self._data or self.data(config)
-        begin_run(folder, config, self.base, data.preprocess)
+        begin_run(folder, config, self.base, data.preprocess, data.source)
         provenance = provenance_of(
-            data.source,
+            data.data,
             data.reweighting,
             parameters=int(entry["metrics"]["parameters"]),
             seed=seed,

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig
+from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, sha256, write_json
+from e2e_tf.files import read_json, write_json
 from e2e_tf.jobs import describe_exit, import_quietly, may_fork
 from e2e_tf.terminal import status
+from e2e_tf.training.prepare import source_of
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
 from e2e_tf.tuning.dispatch import run_trials
@@ -72,14 +74,13 @@ def tune(
         )
     if hypermodel is not None:
         _check_reachable(hypermodel)
-    sweep = Sweep(folder, run, options, root)
+    source = None if hypermodel is not None or options.hypermodel else _source(run, root)
+    sweep = Sweep(folder, run, options, root, source)
     with status("Loading TensorFlow"):
         import_quietly(["keras_tuner", "e2e_tf.tuning.hypermodels", "e2e_tf.tuning.oracles"])
     make = _maker(sweep, hypermodel)
     hyperparameters, space = _space(sweep, make, hypermodel is not None or bool(options.hypermodel))
     document = describe(sweep, space)
-    if hypermodel is None and not options.hypermodel:
-        document |= _sample_digest(run, root)
     check_folder(folder, document)
     environments = [pin(i, workers, visible_devices()) for i in range(workers)] if not chief else []
     with locked(folder):
@@ -125,15 +126,13 @@ def _maker(sweep: Sweep, hypermodel: Any) -> Callable[[], Any]:
     return partial(_given, hypermodel) if hypermodel is not None else partial(hypermodel_of, sweep)
 
 
-def _sample_digest(run: RunConfig, base: Path) -> dict[str, str]:
-    """The entry ``sample_sha256`` of ``sweep.json``: trials on different samples cannot be compared.
+def _source(run: RunConfig, base: Path) -> JetSource | None:
+    """The source that ``sweep.json`` stores: trials on different samples cannot be compared.
 
-    Nothing if there is no such file, which the trials will say.
+    None if a file is missing, which the trials will say.
     """
-    from e2e_tf.training.prepare import sample_file
-
-    path = sample_file(run.data.sample, base)
-    return {"sample_sha256": sha256(path)} if path.is_file() else {}
+    source = source_of(run.data)
+    return None if source.missing(base) else source.located(base)
 
 
 def _check_reachable(hypermodel: Any) -> None:

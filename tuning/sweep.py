@@ -26,8 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config
+from e2e_tf.data.source import JetSource
+from e2e_tf.data.source_changes import differences
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
+from e2e_tf.training.run import found_base, stored_base
 from e2e_tf.tuning.config import BUDGET, TuneConfig, make_tune_config
 from e2e_tf.tuning.objectives import Objective, run_objective
 
@@ -120,12 +123,14 @@ class Sweep:
         config: the run that is varied; None for a HyperModel of the user's own.
         tune: how it is searched.
         base: where relative sample paths start.
+        source: the files of the run that is varied; None for a HyperModel of the user's own.
     """
 
     folder: Path
     config: RunConfig | None
     tune: TuneConfig
     base: Path
+    source: JetSource | None = None
 
     @property
     def objective(self) -> Objective:
@@ -232,11 +237,13 @@ def open_sweep(folder: str | os.PathLike[str]) -> Sweep:
             f"{folder / 'sweep.json'} is not of a sweep: its format must be {FORMAT!r}, it is {stored.get('format')!r}"
         )
     config = stored["config"]
+    source = JetSource.from_dict(stored["source"]) if stored.get("source") else None
     return Sweep(
         folder,
         None if config is None else make_config(config, str(folder / "sweep.json")),
         make_tune_config(stored["tune"], str(folder / "sweep.json")),
-        Path(stored["base"]),
+        found_base(stored, folder, source),
+        source,
     )
 
 
@@ -255,8 +262,9 @@ def describe(sweep: Sweep, space: Mapping[str, Any]) -> dict[str, Any]:
         "format_version": 1,
         "config": None if sweep.config is None else sweep.config.model_dump(mode="json"),
         "tune": sweep.tune.model_dump(mode="json"),
-        "base": str(sweep.base),
+        **stored_base(sweep.base, sweep.folder),
         "space": dict(space),
+        "source": None if sweep.source is None else sweep.source.to_dict(),
     }
 
 
@@ -280,12 +288,10 @@ def check_folder(folder: Path, document: Mapping[str, Any]) -> None:
             stored["config"] = make_config(stored["config"], str(folder / "sweep.json")).model_dump(
                 mode="json"
             )
-        before, now = stored.get("sample_sha256", ""), document.get("sample_sha256", "")
-        if before and now and before != now:
-            raise InputError(
-                f"{folder} holds a sweep on another {document['config']['data']['sample']}: its SHA-256 was "
-                f"{before[:12]}…, it is {now[:12]}… now; choose another folder"
-            )
+        if stored.get("source") and document.get("source"):
+            before, now = (JetSource.from_dict(one["source"]) for one in (stored, document))
+            if changes := differences(before, now):
+                raise InputError(f"{folder} holds a sweep on {changes[0]}; choose another folder")
         difference = _difference(_searched(stored), _searched(json.loads(json.dumps(document))))
         if difference:
             raise InputError(
@@ -306,7 +312,7 @@ def _searched(document: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[prefix] = value
 
-    walk("", {key: document.get(key) for key in ("config", "tune", "base", "space")})
+    walk("", {key: document.get(key) for key in ("config", "tune", "space")})
     budget = {f"tune.{key}" for key in BUDGET}
     return {key: v for key, v in flat.items() if key not in budget and not key.startswith("tune.space")}
 

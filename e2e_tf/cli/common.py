@@ -10,13 +10,38 @@ from typing import Annotated, Any
 import typer
 
 from e2e_tf import __version__
+from e2e_tf.errors import InputError
 
-__all__ = ["DATA", "EXPORT", "START", "TRAIN", "AsJson", "Force", "ForceOwn", "Imports", "Settings", "app"]
+__all__ = [
+    "DATA",
+    "EXPORT",
+    "START",
+    "TRAIN",
+    "AsJson",
+    "Force",
+    "ForceOwn",
+    "Imports",
+    "Options",
+    "Reader",
+    "Relocate",
+    "Settings",
+    "app",
+    "moves",
+]
 
 START, DATA, TRAIN, EXPORT = "Start here", "Data", "Train and evaluate", "Export and run elsewhere"
 """Groups of commands in the help."""
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what exists.")]
+Reader = Annotated[str, typer.Option(help="Format of the file; empty recognises it.")]
+Options = Annotated[
+    list[str],
+    typer.Option("--option", help="NAME=VALUE for the reader, may be repeated; lists with commas."),
+]
+Relocate = Annotated[
+    list[str],
+    typer.Option("--relocate", help="OLD=NEW path of a file or folder of the sample that was moved."),
+]
 Imports = Annotated[
     list[str],
     typer.Option(
@@ -68,6 +93,27 @@ def _with_quiet(function: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+def moves(items: list[str]) -> dict[str, str]:
+    """Old paths to new ones, of ``--relocate``.
+
+    Args:
+        items: texts ``OLD=NEW``.
+
+    Returns:
+        New paths by old ones.
+
+    Raises:
+        InputError: a text is not like that.
+    """
+    found = {}
+    for item in items:
+        old, equals, new = item.partition("=")
+        if not (old and equals and new):
+            raise InputError(f"--relocate must be OLD=NEW, got {item!r}")
+        found[old] = new
+    return found
 
 
 app = _App(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import DATA, AsJson, Force, app
+from e2e_tf.cli.common import DATA, AsJson, Force, Options, Reader, app
 
 __all__ = ["convert", "fetch", "inspect", "simulate"]
 
@@ -15,7 +15,8 @@ __all__ = ["convert", "fetch", "inspect", "simulate"]
 @app.command(rich_help_panel=DATA)
 def inspect(
     file: Annotated[Path, typer.Argument(help="File of jets, graph store, or any readable format.")],
-    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    reader: Reader = "",
+    option: Options = [],  # noqa: B006  # as typer takes lists
     plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
     as_json: AsJson = False,
     force: Force = False,
@@ -23,9 +24,10 @@ def inspect(
     """Show what is in a file: columns, counts, classes, nodes and edges."""
     from e2e_tf.data.inspect import inspect as look
     from e2e_tf.data.inspect import plot_summary, print_summary
+    from e2e_tf.data.readers.options import reader_options
     from e2e_tf.terminal import print_json
 
-    summary = look(file, reader)
+    summary = look(file, reader, reader_options(option))
     if as_json:
         print_json(summary.to_dict())
     else:
@@ -44,9 +46,7 @@ def convert(
     ] = "",
     max_nodes: Annotated[int, typer.Option(help="Keep this many leading nodes; 0 keeps all.")] = 0,
     reader: Annotated[str, typer.Option(help="Format of the files; empty recognises it.")] = "",
-    option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for the reader; lists with commas.")
-    ] = None,
+    option: Options = [],  # noqa: B006
     processes: Annotated[int, typer.Option(help="Processes to use; the result does not depend on it.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted conversion.")] = False,
     on_error: Annotated[str, typer.Option(help="At damaged input: stop, or skip it and count it.")] = "stop",
@@ -55,10 +55,11 @@ def convert(
 ) -> None:
     """Make one graph store of files of any format that the library reads."""
     from e2e_tf.data.convert import convert as run
-    from e2e_tf.data.convert import reader_options, recipe_for
+    from e2e_tf.data.convert import recipe_for
+    from e2e_tf.data.readers.options import reader_options
     from e2e_tf.terminal import say
 
-    options = reader_options(option or [])
+    options = reader_options(option)
     report = run(
         inputs,
         output,

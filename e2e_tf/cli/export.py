@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import EXPORT, AsJson, Force, ForceOwn, Imports, app
+from e2e_tf.cli.common import EXPORT, AsJson, Force, ForceOwn, Imports, Options, Reader, Relocate, app, moves
 
 __all__ = ["cmssw", "dump_jets", "export", "triton", "validate"]
 
@@ -37,6 +37,7 @@ def export(
         int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
     imports: Imports = [],  # noqa: B006  # as typer takes lists
+    relocate: Relocate = [],  # noqa: B006
     force: ForceOwn = False,
 ) -> None:
     """Write a bundle: frozen graph, SavedModel and ONNX with manifest.json and preprocess.json, validated."""
@@ -55,6 +56,7 @@ def export(
         fixed=fixed,
         proof=proof,
         imports=imports,
+        relocate=moves(relocate),
     )
     say(f"Bundle in {done}")
 
@@ -119,13 +121,16 @@ def triton(
 def dump_jets(
     jets: Annotated[Path, typer.Argument(help="File of jets, in any format that 'fit' reads.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New file for the C++ runner.")],
+    reader: Reader = "",
+    option: Options = [],  # noqa: B006
     force: Force = False,
 ) -> None:
     """Write raw jets for the C++ runner e2e_tf_run."""
+    from e2e_tf.data.readers.options import reader_options
     from e2e_tf.deploy.candidates import write_candidates
     from e2e_tf.terminal import say
     from e2e_tf.training.prepare import load_jets
 
-    found, _ = load_jets(str(jets))
+    found, _ = load_jets(str(jets), reader, options=reader_options(option))
     write_candidates(output, found, force=force)
     say(f"{len(found)} jets in {output}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import TRAIN, AsJson, Force, Settings, app
+from e2e_tf.cli.common import TRAIN, AsJson, Force, Options, Relocate, Settings, app, moves
 
 __all__ = ["evaluate", "fit", "models", "predict", "tune"]
 
@@ -43,6 +43,7 @@ def fit(
 @app.command(rich_help_panel=TRAIN)
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
+    relocate: Relocate = [],  # noqa: B006
     as_json: AsJson = False,
     force: Force = False,
 ) -> None:
@@ -51,7 +52,7 @@ def evaluate(
     from e2e_tf.training.evaluate import evaluate as run_evaluation
     from e2e_tf.training.report import metrics_table
 
-    metrics = run_evaluation(run, force=force)
+    metrics = run_evaluation(run, force=force, relocate=moves(relocate))
     print_json(metrics) if as_json else metrics_table(metrics)
 
 
@@ -60,14 +61,16 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     sample: Annotated[str, typer.Argument(help="File of jets, or the name of a shipped sample.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
-    reader: Annotated[str, typer.Option(help="Format of the file; empty recognises it.")] = "",
+    reader: Annotated[str, typer.Option(help="Reader of the file; empty takes the run's.")] = "",
+    option: Options = [],  # noqa: B006
     force: Force = False,
 ) -> None:
     """Score jets of any format that the library reads, with or without truth."""
+    from e2e_tf.data.readers.options import reader_options
     from e2e_tf.terminal import say
     from e2e_tf.training.predict import predict_file
 
-    jets = predict_file(run, sample, output, reader=reader, force=force)
+    jets = predict_file(run, sample, output, reader=reader, options=reader_options(option), force=force)
     say(f"Scores of {jets} jets in {output}")
 
 
@@ -91,9 +94,10 @@ def tune(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of --retrain.")] = 5,
     changes: Settings = [],  # noqa: B006
+    relocate: Relocate = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="With --retrain, replace the run folder.")] = False,
 ) -> None:
     """Search for better settings, or continue a search; --retrain trains the best ones."""
     from e2e_tf.tuning.command import run
 
-    run(config, output, workers, chief, worker, retrain, seeds, force, changes)
+    run(config, output, workers, chief, worker, retrain, seeds, force, changes, moves(relocate))

@@ -26,7 +26,7 @@ from e2e_tf.files import refuse_existing, sha256
 from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.terminal import status, track
 
-__all__ = ["convert", "reader_options", "recipe_for"]
+__all__ = ["convert", "recipe_for"]
 
 PIECE = 2000  # units of an input (jets, events, images) in a part
 
@@ -90,36 +90,6 @@ def convert(
             coming = track(ready, description, total=len(parts))
             PartsJoin(output, recipe, plan, report, on_error, threads, folder).run(coming)
     return report
-
-
-def reader_options(items: Sequence[str]) -> dict[str, Any]:
-    """Arguments of a reader from text.
-
-    Args:
-        items: ``name=value`` each; values are numbers, ``true`` and ``false``, lists with commas, or text.
-
-    Returns:
-        The values by name, as numbers, bools, lists or text.
-
-    Raises:
-        InputError: an item is not like that.
-    """
-    options: dict[str, Any] = {}
-    for item in items:
-        name, equals, text = item.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"an option of a reader must be name=value, got {item!r}")
-        values = [_value(part.strip()) for part in text.split(",")]
-        options[name] = values if len(values) > 1 else values[0]
-    return options
-
-
-def _value(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, bool | int | float) else text
 
 
 def recipe_for(

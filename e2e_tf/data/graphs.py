@@ -369,11 +369,11 @@ def _linked(
     )
 
 
-def graphs_of(jets: Jets, preprocess: Preprocess) -> GraphData:
+def graphs_of(jets: Jets | Images, preprocess: Preprocess) -> GraphData:
     """Graphs of jets exactly as a trained model takes them: recipe and normalisation from ``preprocess``.
 
     Args:
-        jets: with hits or candidates.
+        jets: with hits or candidates, or images.
         preprocess: of the run or bundle.
 
     Returns:

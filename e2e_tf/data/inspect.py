@@ -14,6 +14,7 @@ from e2e_tf.data.features import UNITS
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
 from e2e_tf.data.objects import OBJECTS
+from e2e_tf.data.source import own_name
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
@@ -75,12 +76,15 @@ class Summary:
         }
 
 
-def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
+def inspect(
+    path: str | os.PathLike[str], reader: str = "", options: Mapping[str, Any] | None = None
+) -> Summary:
     """Look into a file of jets, a graph store, or any file that a reader reads.
 
     Args:
         path: the file.
         reader: a name in ``READERS``; empty recognises the format.
+        options: more arguments of the reader.
 
     Returns:
         Format, counts and columns of the file, for :func:`print_summary` and :func:`plot_summary`.
@@ -93,14 +97,18 @@ def inspect(path: str | os.PathLike[str], reader: str = "") -> Summary:
         raise InputError(f"there is no file {path}")
     found = _format(path)
     if found == GRAPHS_FORMAT and not reader:
+        if options:
+            raise InputError(
+                f"{path} is a store of graphs, which has no options; it was given {', '.join(options)}"
+            )
         with GraphStore(path) as store:
             return _of_store(path, store)
-    if found == JETS_FORMAT and not reader:
+    if found == JETS_FORMAT and not reader and not options:
         return _of_jets(path, "jets", read_jets(path))
     from e2e_tf.data.readers import open_reader
 
-    file = open_reader(path, reader or None)
-    sample = file.read()
+    file = open_reader(path, own_name(reader) or None)
+    sample = file.read(**(options or {}))
     if isinstance(sample, Jets):
         return _of_jets(path, file.reader.name, sample)
     columns = {name: ("float32", "", "channel of the images") for name in sample.channels}

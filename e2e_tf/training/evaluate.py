@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from e2e_tf.terminal import status, track
 from e2e_tf.training.metrics import evaluate_score
 from e2e_tf.training.output_metrics import evaluate_outputs
 from e2e_tf.training.predict import predict_examples
-from e2e_tf.training.prepare import Prepared, prepare
+from e2e_tf.training.prepare import Prepared, prepare_run
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units, label_output
 from e2e_tf.training.weighting import evaluation_bins
@@ -33,7 +33,12 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    run: Run | str | os.PathLike[str], *, force: bool = False, bootstraps: int = 200, baselines: bool = True
+    run: Run | str | os.PathLike[str],
+    *,
+    force: bool = False,
+    bootstraps: int = 200,
+    baselines: bool = True,
+    relocate: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run on its test part and write ``metrics.json`` and the plots into its folder.
 
@@ -42,6 +47,7 @@ def evaluate(
         force: replace results that are there already.
         bootstraps: replicas behind each error.
         baselines: also train boosted trees on high-level features of the same training part.
+        relocate: of a run's folder: old path to new path of files or folders of its sample that were moved.
 
     Returns:
         What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.evaluate_score`
@@ -51,13 +57,12 @@ def evaluate(
     Raises:
         InputError: the run is not finished or its sample has gone or changed, or it has been evaluated already.
     """
-    run = run if isinstance(run, Run) else open_run(run)
+    run = run if isinstance(run, Run) else open_run(run, relocate)
     if (run.folder / "metrics.json").exists() and not force:
         raise InputError(
             f"{run.folder} has been evaluated already; give --force to replace metrics.json and the plots"
         )
-    prepared = prepare(run.config, run.base)
-    _same_sample(run, prepared)
+    prepared = prepare_run(run)
     test = prepared.test
     with status("Loading the model"):
         model = run.model()
@@ -102,15 +107,6 @@ def evaluate(
             picture.replace(run.folder / picture.name)
     write_json(run.folder / "metrics.json", metrics)
     return metrics
-
-
-def _same_sample(run: Run, prepared: Prepared) -> None:
-    trained = run.provenance["data"]["sha256"]
-    if prepared.source["sha256"] != trained:
-        raise InputError(
-            f"{run.folder} was trained on another {prepared.source['sample']}: its SHA-256 was {trained[:12]}…, "
-            f"it is {prepared.source['sha256'][:12]}… now"
-        )
 
 
 def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:

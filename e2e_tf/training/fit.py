@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config, read_config
+from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
@@ -20,7 +21,6 @@ from e2e_tf.training.run import (
     end_run,
     mark_diverged,
     open_run,
-    stored_config,
 )
 
 __all__ = ["fit"]
@@ -58,11 +58,16 @@ def fit(
         root = Path(base or Path(config).parent).resolve()
         config = read_config(config)
     folder = Path(folder)
-    _claim(folder, stored_config(config, root), force)
-    prepared = prepare(config, root)
+    begun = _claim(folder, config, force)
+    if begun is None:
+        prepared = prepare(config, root)
+    else:
+        prepared = prepare(
+            config, root, begun, f"{folder} holds an unfinished run, which --force replaces; it was begun on"
+        )
     load_tensorflow()
     folder.mkdir(exist_ok=True)
-    begin_run(folder, config, root, prepared.preprocess)
+    begin_run(folder, config, root, prepared.preprocess, prepared.source)
     started = time.perf_counter()
     model, history, best_epoch, resumed, diverged = _train(config, prepared, folder)
     provenance = {
@@ -85,32 +90,34 @@ def fit(
     return open_run(folder)
 
 
-def _claim(folder: Path, stored: dict[str, Any], force: bool) -> None:
-    """Refuse a folder that must not be written to; empty it with ``force``."""
+def _claim(folder: Path, config: RunConfig, force: bool) -> JetSource | None:
+    """Refuse a folder that must not be written to; empty it with ``force``. Gives the source of a run that goes on."""
     if not folder.parent.is_dir():
         raise InputError(f"the folder {folder.parent} of {folder.name} does not exist; create it first")
     if not folder.exists():
-        return
+        return None
     if force:
         shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
-        return
+        return None
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another name, or give --force to replace it")
     if not any(folder.iterdir()):
-        return
+        return None
     if (folder / "model.keras").exists() or not (folder / "config.json").is_file():
         raise InputError(f"{folder} exists already; choose another name, or give --force to replace it")
-    if not _same(read_json(folder / "config.json"), stored):
+    stored = read_json(folder / "config.json")
+    if not _same(stored, config):
         raise InputError(
             f"{folder} holds an unfinished run of another configuration; choose another name, or give --force "
             "to replace it"
         )
+    return JetSource.from_dict(stored["source"]) if stored.get("source") else None
 
 
-def _same(held: Any, wanted: dict[str, Any]) -> bool:
+def _same(held: Any, wanted: RunConfig) -> bool:
     """True if a stored configuration, perhaps of an earlier version, means what is wanted."""
     try:
-        return stored_config(make_config(held["config"]), Path(held["base"])) == wanted
+        return make_config(held["config"]) == wanted
     except (InputError, KeyError, TypeError):
         return False
 

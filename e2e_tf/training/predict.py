@@ -6,15 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from e2e_tf.data.graphs import GraphData, graphs_of
+from e2e_tf.data.graphs import GraphData, GraphRecipe, graphs_of
+from e2e_tf.data.images import Images
+from e2e_tf.data.jets import Jets
+from e2e_tf.data.source import locate
+from e2e_tf.data.source_changes import part_for_file
 from e2e_tf.files import new_file
-from e2e_tf.terminal import status, track
+from e2e_tf.terminal import console, status, track
 from e2e_tf.training.examples import Examples
-from e2e_tf.training.prepare import load_jets
+from e2e_tf.training.prepare import model_rows, source_of
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units
 
@@ -85,6 +89,7 @@ def predict_file(
     output: str | os.PathLike[str],
     *,
     reader: str = "",
+    options: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> int:
     """Score the jets of a file, simulated or real, and write the scores beside the jets' columns.
@@ -97,24 +102,28 @@ def predict_file(
         run: a finished run or its folder.
         sample: a file in any format of :data:`e2e_tf.data.readers.READERS`, or the name of a shipped sample.
         output: the new file.
-        reader: name of the format; empty recognises it.
+        reader: name of the reader; empty takes the one of the run, or, of a run on this library's own files, the one
+            that fits.
+        options: of the reader; those that are not given are those of the run, with the same reader.
         force: replace an existing file.
 
     Returns:
         The number of jets.
 
     Raises:
-        InputError: the run is not finished, the sample cannot be read or lacks an input of the model, or
-            ``output`` exists and ``force`` is false.
+        InputError: the run is not finished, the sample is of another reader than the run and none is given, it
+            cannot be read or lacks an input of the model, or ``output`` exists and ``force`` is false.
     """
     import h5py
 
     run = run if isinstance(run, Run) else open_run(run)
     with new_file(output, force) as part:
         with status(f"Reading {sample}"):
-            jets, _ = load_jets(str(sample), reader)
+            jets = cast("Jets", _read(run, str(sample), reader, options))
             graphs = graphs_of(jets, run.preprocess)
-        found = in_units(run.config, predict(run.model(), graphs), jets)
+        rows = model_rows(run.config.model_name, jets, graphs, GraphRecipe.of(run.preprocess))
+        examples = Examples(graphs.batch, nodes=graphs.node_inputs(), rows=rows)
+        found = in_units(run.config, predict_examples(run.model(), examples, what=str(sample)), jets)
         with h5py.File(part, "w") as file:
             if isinstance(found, Mapping):
                 for name, values in found.items():
@@ -129,3 +138,22 @@ def predict_file(
             file.attrs["run"] = Path(run.folder).name
             file.attrs["model"] = run.config.model_name
     return len(jets)
+
+
+def _read(run: Run, sample: str, reader: str, options: Mapping[str, Any] | None) -> Jets | Images:
+    """The jets of a file, read and selected as those that the run was trained on."""
+    source = run.source or source_of(run.config.data)
+    part, note = part_for_file(source, locate(sample, Path()), reader, options, run.base)
+    if note:
+        console().print(note, style="yellow", markup=False)
+    read = replace(source, parts=(part,)).read(Path())
+    keep = source.selected(read)
+    if keep.all():
+        return read
+    kept = ", ".join(f"{name} {value}" for name, value in source.selection.items() if value is not None)
+    console().print(
+        f"{np.count_nonzero(~keep)} of {len(keep)} jets are left out: the run was trained on {kept}",
+        style="yellow",
+        markup=False,
+    )
+    return read.take(keep)

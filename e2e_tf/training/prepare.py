@@ -9,25 +9,34 @@ from typing import Any, cast
 
 import numpy as np
 
-from e2e_tf.config import RunConfig
+from e2e_tf.config import DataConfig, RunConfig
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
-from e2e_tf.data.jets import Jets, read_jets
+from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.data.samples import SAMPLES, sample_path
+from e2e_tf.data.source import JetSource, SourceFile, SourcePart
+from e2e_tf.data.source_changes import differences
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
-from e2e_tf.files import sha256
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
 from e2e_tf.training.examples import Examples, padded_rows
-from e2e_tf.training.run import provenance_of
+from e2e_tf.training.run import Run, provenance_of
 from e2e_tf.training.splits import split_by_event
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 from e2e_tf.training.weighting import bins_of_pt, label_weights, trained_weights
 
-__all__ = ["Prepared", "Split", "load_jets", "load_sample", "prepare", "sample_file"]
+__all__ = [
+    "Prepared",
+    "Split",
+    "load_jets",
+    "load_sample",
+    "model_rows",
+    "prepare",
+    "prepare_run",
+    "source_of",
+]
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Prepared:
         train, validation, test: the parts.
         preprocess: inputs, normalisation and graph, fitted on the training part.
         reweighting: factors by pT that training uses, if any.
-        source: what identifies the data, and the sizes of the parts.
+        source: the files with their readers, options and SHA-256, and what was done with their jets.
         pt_edges: edges [GeV] of bins that cover the jets; none for jets without pT.
     """
 
@@ -89,8 +98,18 @@ class Prepared:
     test: Split
     preprocess: Preprocess
     reweighting: PtReweighting | None
-    source: dict[str, Any]
+    source: JetSource
     pt_edges: tuple[float, ...] = ()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The entry ``data`` of ``provenance.json``: what identifies the files, and the sizes of the parts."""
+        splits = {
+            name: {"jets": len(s.jets)}
+            | ({} if s.jets.label is None else {"signal": int(np.sum(s.label == 1))})
+            for name, s in (("train", self.train), ("validation", self.validation), ("test", self.test))
+        }
+        return {**self.source.identity(), "splits": splits}
 
     def provenance(self, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:
         """What ``provenance.json`` of a training on these splits holds.
@@ -104,7 +123,7 @@ class Prepared:
             What can be written as JSON, by name.
         """
         return provenance_of(
-            self.source,
+            self.data,
             None if self.reweighting is None else self.reweighting.to_dict(),
             parameters=int(model.count_params()),
             seed=seed,
@@ -112,17 +131,23 @@ class Prepared:
         )
 
 
-def sample_file(sample: str, base: Path | None = None) -> Path:
-    """Where a sample lies, whether or not it is there.
+def source_of(data: DataConfig) -> JetSource:
+    """The source of the jets that a configuration describes; nothing is looked at yet.
 
     Args:
-        sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
-        base: a folder; the working folder if None.
+        data: the section ``[data]``.
 
     Returns:
-        The path of the file.
+        The source, see :meth:`e2e_tf.data.source.JetSource.located`.
     """
-    return sample_path(sample) if sample in SAMPLES else (base or Path()) / sample
+    return JetSource(
+        (SourcePart((SourceFile(data.sample),), data.reader, data.options),),
+        selection={"jet_pt": None if data.jet_pt is None else list(data.jet_pt)},
+        weights={
+            "use_event_weights": data.use_event_weights,
+            "reweight_pt": data.reweight_pt,
+        },
+    )
 
 
 def load_sample(
@@ -142,28 +167,21 @@ def load_sample(
     Raises:
         InputError: there is no such sample, or it cannot be read.
     """
-    path = sample_file(sample, base)
-    if not path.is_file():
-        raise InputError(
-            f"there is no sample {path}; data.sample takes a path or one of {', '.join(SAMPLES)}"
-        )
-    read: Jets | Images
-    if reader in ("", "jets") and not options and _is_jets(path):
-        read = read_jets(path)
-    else:
-        from e2e_tf.data.readers import open_reader
-
-        read = open_reader(path, reader or None).read(**(options or {}))
-    return read, {"sample": sample, "file": path.name, "sha256": sha256(path)}
+    base = base or Path()
+    source = JetSource((SourcePart((SourceFile(sample),), reader, options or {}),)).located(base)
+    return source.read(base), source.identity()
 
 
-def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[Jets, dict[str, Any]]:
+def load_jets(
+    sample: str, reader: str = "", base: Path | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Jets, dict[str, Any]]:
     """As :func:`load_sample`, for jets only.
 
     Args:
         sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
         reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
         base: a folder; the working folder if None.
+        options: more arguments of the reader.
 
     Returns:
         The jets, and their sample's name, file name and SHA-256.
@@ -171,24 +189,41 @@ def load_jets(sample: str, reader: str = "", base: Path | None = None) -> tuple[
     Raises:
         InputError: there is no such sample, it cannot be read, or it holds images.
     """
-    jets, source = load_sample(sample, reader, base)
+    jets, source = load_sample(sample, reader, base, options)
     if not isinstance(jets, Jets):
         raise InputError(f"{sample} holds images; this needs jets with hits or candidates")
     return jets, source
 
 
-def _is_jets(path: Path) -> bool:
-    """True for this library's own format, and for damage that its reader explains best."""
-    import h5py
+def prepare_run(run: Run) -> Prepared:
+    """The parts that a finished run was trained on, from the files that it was trained on.
 
-    try:
-        with h5py.File(path) as file:
-            return "format" in file.attrs
-    except OSError:
-        return path.suffix in (".h5", ".hdf5")
+    Args:
+        run: the run.
+
+    Returns:
+        As :func:`prepare`.
+
+    Raises:
+        InputError: a file has gone or is another one, which is named; or as :func:`prepare`.
+    """
+    what = f"{run.folder} was trained on"
+    prepared = prepare(run.config, run.base, run.source, what)
+    if run.source is None:  # of an earlier version
+        trained, now = run.provenance["data"]["sha256"], prepared.source.identity()["sha256"]
+        if trained != now:
+            raise InputError(
+                f"{what} another {run.config.data.sample}: its SHA-256 was {trained[:12]}…, it is {now[:12]}… now"
+            )
+    return prepared
 
 
-def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
+def prepare(
+    config: RunConfig,
+    base: Path | None = None,
+    source: JetSource | None = None,
+    what: str = "it was trained on",
+) -> Prepared:
     """Read, select, split, build graphs, normalise and weight.
 
     The normalisation, the pT weights and the factors of outputs are fitted on the training part only.
@@ -196,16 +231,19 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
     Args:
         config: the run.
         base: where relative sample paths start; the working folder if None.
+        source: the files to take, in place of those of the configuration; they must be what it says of them.
+        what: how a sentence about another source begins, such as "RUN was trained on".
 
     Returns:
         The three parts with graphs, normalisation and weights.
 
     Raises:
-        InputError: the sample cannot be used; the message says why.
+        InputError: the sample cannot be used, or it is another one than ``source`` says; the message says why.
     """
-    data = config.data
-    with status(f"Reading {data.sample}"):
-        read, source = load_sample(data.sample, data.reader, base, data.options)
+    data, base = config.data, base or Path()
+    with status(f"Reading {data.sample if source is None else source.title}"):
+        source = _as_it_is(source_of(data) if source is None else source, base, what)
+        read = source.read(base)
     jets = cast("Jets", read)  # of images nothing is used that they do not have
     by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
     if jets.label is None and by_label:
@@ -215,9 +253,9 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
             f"{data.sample} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
             f"false"
         )
-    if data.jet_pt is not None:
-        low, high = data.jet_pt
-        jets = jets.take((jets["pt"] >= low) & (jets["pt"] < high))
+    keep = source.selected(read)
+    if not keep.all():
+        jets = jets.take(keep)
     if by_label:
         signal = int(np.sum(jets.label == 1))
         for name, count in (("signal", signal), ("background", len(jets) - signal)):
@@ -225,8 +263,8 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
                 raise InputError(
                     f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
                 )
-    kind = MODELS[config.model_name].inputs
-    recipe = _recipe(config, kind, read)
+    name = config.model_name
+    recipe = _recipe(config, read)
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
         seed = config.seed if data.split_seed is None else data.split_seed
@@ -243,46 +281,54 @@ def prepare(config: RunConfig, base: Path | None = None) -> Prepared:
         bins = edges if data.reweight_pt else None
         weights, reweighting = label_weights(split_jets, base_weights, event_weights[0], bins)
     targets: list[dict[str, Target]] = [{}, {}, {}]
-    for name, output in config.outputs.items():
+    for key, output in config.outputs.items():
         chosen = weights if output.is_label else base_weights
         made = [
-            make_target(name, output, part_jets, weight)
+            make_target(key, output, part_jets, weight)
             for part_jets, weight in zip(split_jets, chosen, strict=True)
         ]
         scales = [np.ones(1)] * 3
         if not output.is_label:
             scales = [target_scale(output, made[0])] * 3
             if base_weights[0] is not event_weights[0]:  # evaluation keeps the signs
-                signed = make_target(name, output, split_jets[0], event_weights[0])
+                signed = make_target(key, output, split_jets[0], event_weights[0])
                 scales[2] = target_scale(output, signed)
         for part_targets, target, scale in zip(targets, made, scales, strict=True):
-            part_targets[name] = scaled(target, scale)
+            part_targets[key] = scaled(target, scale)
     splits = [
-        _split(part_jets, part_graphs.normalised(preprocess), weight, part_targets, kind, recipe)
-        for part_jets, part_graphs, weight, part_targets in zip(
-            split_jets, split_graphs, weights, targets, strict=True
+        Split(part_jets, normalised, weight, part_targets, model_rows(name, part_jets, normalised, recipe))
+        for part_jets, normalised, weight, part_targets in zip(
+            split_jets,
+            (graphs.normalised(preprocess) for graphs in split_graphs),
+            weights,
+            targets,
+            strict=True,
         )
     ]
-    counts = {
-        name: {"jets": len(s.jets)} | ({} if s.jets.label is None else {"signal": int(np.sum(s.label == 1))})
-        for name, s in zip(("train", "validation", "test"), splits, strict=True)
-    }
     first, second, third = splits
-    return Prepared(first, second, third, preprocess, reweighting, {**source, "splits": counts}, edges)
+    return Prepared(first, second, third, preprocess, reweighting, source, edges)
 
 
-def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:
+def _as_it_is(source: JetSource, base: Path, what: str) -> JetSource:
+    """A source with what its files are now; of one that was looked at before it must be the same."""
+    now = source.located(base)
+    known = all(file.sha256 for part in source.parts for file in part.every_file)
+    if known and (changes := differences(source, now)):
+        raise InputError(f"{what} {changes[0]}")
+    return now
+
+
+def _recipe(config: RunConfig, sample: Jets | Images) -> GraphRecipe:
     """The recipe of a run's graphs; of a model that looks at no graph as little of one as there can be.
 
     Args:
         config: the run.
-        kind: what its model takes, see :class:`e2e_tf.models.ModelEntry`.
         sample: the jets or images.
 
     Raises:
         InputError: the model cannot be given this sample.
     """
-    recipe = config.graph.recipe
+    recipe, kind = config.graph.recipe, MODELS[config.model_name].inputs
     if kind == "dense":
         if not recipe.limit:
             raise InputError(
@@ -295,17 +341,21 @@ def _recipe(config: RunConfig, kind: str, sample: Jets | Images) -> GraphRecipe:
     return recipe
 
 
-def _split(
-    jets: Jets | Images,
-    graphs: GraphData,
-    weight: np.ndarray,
-    targets: dict[str, Target],
-    kind: str,
-    recipe: GraphRecipe,
-) -> Split:
-    rows: dict[str, np.ndarray] = {}
+def model_rows(
+    name: str, jets: Jets | Images, graphs: GraphData, recipe: GraphRecipe
+) -> dict[str, np.ndarray]:
+    """Inputs of whole jets, of a model that looks at no graph.
+
+    Args:
+        name: of the model.
+        jets: the jets, or images.
+        graphs: of them, normalised.
+        recipe: that they were built by.
+
+    Returns:
+        float32 (B, ...) by name; nothing for a model on graphs.
+    """
+    kind = MODELS[name].inputs
     if kind == "dense":
-        rows = {"x": padded_rows(graphs.batch, recipe.limit)}
-    elif kind == "image" and isinstance(jets, Images):
-        rows = {"image": jets.images}
-    return Split(cast("Jets", jets), graphs, weight, targets, rows)
+        return {"x": padded_rows(graphs.batch, recipe.limit)}
+    return {"image": jets.images} if kind == "image" and isinstance(jets, Images) else {}

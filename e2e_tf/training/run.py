@@ -2,7 +2,7 @@
 
 ::
 
-    config.json       the checked configuration, and where it came from
+    config.json       the checked configuration, the folder it lay in, and the source of its jets
     provenance.json   versions, seeds, sample checksum, split sizes, times
     preprocess.json   inputs, normalisation and graph
     model.keras       the model of the best epoch
@@ -24,6 +24,8 @@ from typing import Any
 
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
+from e2e_tf.data.source import JetSource
+from e2e_tf.data.source_changes import relocated
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
@@ -33,11 +35,12 @@ __all__ = [
     "Run",
     "begin_run",
     "end_run",
+    "found_base",
     "mark_diverged",
     "open_run",
     "package_versions",
     "provenance_of",
-    "stored_config",
+    "stored_base",
 ]
 
 _DIVERGED = "diverged.json"
@@ -63,12 +66,15 @@ class Run:
         config: its configuration.
         base: the folder that relative sample paths start from.
         preprocess: inputs, normalisation and graph.
+        source: the files that it was trained on, how they were read and their SHA-256; None in a run of an earlier
+            version, where the configuration and ``provenance.json`` say it.
     """
 
     folder: Path
     config: RunConfig
     base: Path
     preprocess: Preprocess
+    source: JetSource | None = None
 
     def model(self) -> Any:
         """The trained Keras model, loaded in safe mode.
@@ -92,18 +98,21 @@ class Run:
         return read_json(self.folder / "provenance.json")
 
 
-def open_run(folder: str | os.PathLike[str]) -> Run:
+def open_run(folder: str | os.PathLike[str], relocate: Mapping[str, str] | None = None) -> Run:
     """Open a finished run.
+
+    Its files are looked for beside the run as they lay when it was trained, then in the folder of that time.
 
     Args:
         folder: of the run.
+        relocate: old path to new path of files or folders of the run's sample that were moved.
 
     Returns:
         The run; its model is read when it is asked for.
 
     Raises:
         InputError: the folder is missing, is not a run, or its training has not finished or has diverged in its
-            first epoch.
+            first epoch; or nothing of its sample lies in a path of ``relocate``.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -120,28 +129,52 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
             f"{folder} has no model.keras; its training has not finished, run 'e2e-tf fit' again to continue"
         )
     stored = read_json(folder / "config.json")
-    return Run(
-        folder,
-        make_config(stored["config"], str(folder / "config.json")),
-        Path(stored["base"]),
-        read_preprocess(folder / "preprocess.json"),
-    )
+    config = make_config(stored["config"], str(folder / "config.json"))
+    source = JetSource.from_dict(stored["source"]) if stored.get("source") else None
+    base = found_base(stored, folder, source)
+    if relocate:
+        if source is None:
+            raise InputError(
+                f"{folder} is of an earlier version, which did not store its files; set data.sample in its "
+                "config.json"
+            )
+        source, base = relocated(source, relocate, base)
+    return Run(folder, config, base, read_preprocess(folder / "preprocess.json"), source)
 
 
-def stored_config(config: RunConfig, base: Path) -> dict[str, Any]:
-    """What ``config.json`` holds.
+def found_base(stored: Mapping[str, Any], folder: Path, source: JetSource | None) -> Path:
+    """The folder that relative paths of a stored configuration start from, also after a project was moved.
 
     Args:
-        config: of the run.
-        base: the folder that relative sample paths start from.
+        stored: what :func:`stored_base` gave, and more.
+        folder: where it was stored.
+        source: the files that are wanted; None for the folder as it was.
 
     Returns:
-        What can be written as JSON, by name.
+        The folder beside the run where all files are there, else the one of the time of the training.
     """
-    return {"config": config.model_dump(mode="json"), "base": str(base)}
+    base = Path(stored["base"])
+    if source is not None and "base_from_here" in stored:
+        beside = Path(os.path.abspath(folder / stored["base_from_here"]))
+        if beside != base and beside.is_dir() and not source.missing(beside):
+            return beside
+    return base
 
 
-def begin_run(folder: Path, config: RunConfig, base: Path, preprocess: Preprocess) -> None:
+def stored_base(base: Path, folder: Path) -> dict[str, str]:
+    """What a folder stores of where relative paths start: the path, and the way there from the folder.
+
+    Args:
+        base: where relative paths start.
+        folder: that stores it.
+
+    Returns:
+        Both as text.
+    """
+    return {"base": str(base), "base_from_here": os.path.relpath(base.resolve(), folder.resolve())}
+
+
+def begin_run(folder: Path, config: RunConfig, base: Path, preprocess: Preprocess, source: JetSource) -> None:
     """Write what is known of a run before its training: ``config.json`` and ``preprocess.json``.
 
     Args:
@@ -149,9 +182,15 @@ def begin_run(folder: Path, config: RunConfig, base: Path, preprocess: Preproces
         config: of the run.
         base: the folder that relative sample paths start from.
         preprocess: inputs, normalisation and graph.
+        source: the files with their readers and SHA-256.
     """
     (folder / _DIVERGED).unlink(missing_ok=True)
-    write_json(folder / "config.json", stored_config(config, base))
+    document = {
+        "config": config.model_dump(mode="json"),
+        **stored_base(base, folder),
+        "source": source.to_dict(),
+    }
+    write_json(folder / "config.json", document)
     preprocess.write(folder / "preprocess.json", force=True)
 
 

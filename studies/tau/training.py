@@ -212,7 +212,7 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     if row.strength:
         chosen = keras.Model(chosen.inputs, chosen.output["score"], name=model.name)
     folder.mkdir(parents=True, exist_ok=True)
-    begin_run(folder, config, samples.resolve(), prepared.preprocess)
+    begin_run(folder, config, samples.resolve(), prepared.preprocess, prepared.source)
     monitored = "val_score_auc" if row.strength else "val_auc"
     best_epoch = int(np.argmax(curves[monitored]))
     end_run(folder, curves, prepared.provenance(model, seed, best_epoch), chosen)

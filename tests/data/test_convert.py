@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from e2e_tf.cli import app
 from e2e_tf.data import convert as module
 from e2e_tf.data import parts
-from e2e_tf.data.convert import convert, reader_options, recipe_for
+from e2e_tf.data.convert import convert, recipe_for
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Ragged, write_jets
 from e2e_tf.data.store import GraphStore
@@ -310,7 +310,7 @@ def test_inputs_with_other_columns_are_refused(inputs, make_jets, tmp_path):
         ({"reader": "nothing"}, "there is no reader 'nothing'"),
         (
             {"options": {"colour": 1}},
-            "the reader e2e_tf cannot be called like that: got an unexpected keyword argument 'colour'",
+            "the reader e2e_tf cannot be called like that: it has no option 'colour'; it has candidates",
         ),
     ],
 )
@@ -351,19 +351,6 @@ def test_a_dead_worker_is_one_sentence(inputs, tmp_path, monkeypatch):
         convert(paths, tmp_path / "g.h5", RECIPE, piece=10, processes=2)
     assert time.perf_counter() - started < 60
     assert not (tmp_path / "g.h5").exists()
-
-
-def test_options_of_a_reader_from_text():
-    found = reader_options(["channels=ecal, hcal,track", "split=test", "n=3", "flag=true", "x=0.5"])
-    assert found == {
-        "channels": ["ecal", "hcal", "track"],
-        "split": "test",
-        "n": 3,
-        "flag": True,
-        "x": 0.5,
-    }
-    with pytest.raises(InputError, match="an option of a reader must be name=value, got 'split'"):
-        reader_options(["split"])
 
 
 def test_what_is_left_open_follows_the_first_readable_input(inputs, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.config import read_config
+from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.preprocess import read_preprocess
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.training.fit import fit
@@ -51,6 +52,7 @@ def again(trained, tau_folder, tmp_path_factory):
     """The same training once more, in a folder where an earlier version had begun it: with old names of keys in
     its config.json, and without those that are new."""
     stored = json.loads((trained / "config.json").read_text())
+    del stored["source"], stored["base_from_here"]
     data = stored["config"]["data"]
     data["judge_pt_bins"] = data.pop("evaluate_pt_bins")
     del data["split_seed"]
@@ -104,6 +106,25 @@ def test_an_unfinished_run_of_another_configuration_is_refused(trained, tau_fold
     with pytest.raises(InputError, match="holds an unfinished run of another configuration"):
         fit(config, folder, base=tau_folder)
     assert [p.name for p in folder.iterdir()] == ["config.json"]
+
+
+def test_an_unfinished_run_on_a_file_that_has_changed_is_refused(trained, tau_folder, tmp_path):
+    """Also where its folder and the configuration lie elsewhere now."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    kept = {}
+    for name in ("config.json", "preprocess.json"):
+        kept[name] = (trained / name).read_bytes()
+        (folder / name).write_bytes(kept[name])
+    (tmp_path / "tiny.toml").write_text((tau_folder / "tiny.toml").read_text())
+    jets = read_jets(tau_folder / "tau.h5")
+    write_jets(tmp_path / "tau.h5", jets.take(np.arange(300)))
+    with pytest.raises(
+        InputError,
+        match=r"--force replaces; it was begun on another tau\.h5: its SHA-256 was \w{12}…, it is \w{12}… now",
+    ):
+        fit(tmp_path / "tiny.toml", folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
 
 
 def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):

@@ -36,7 +36,7 @@ def test_what_comes_back_is_what_went_in(outputs, tau_folder, tmp_path):
             for name, values in theirs.items():
                 np.testing.assert_array_equal(mine[name], values, err_msg=name)
         assert data.preprocess.to_dict() == prepared.preprocess.to_dict()
-        assert data.source == prepared.source
+        assert (data.source, data.data) == (prepared.source, prepared.data)
         assert data.reweighting == (
             None if outputs and not prepared.reweighting else prepared.reweighting.to_dict()
         )

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from e2e_tf.config import make_config
+from e2e_tf.data.source import JetSource, SourceFile, SourcePart
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
 from e2e_tf.tuning.config import TuneConfig
@@ -53,14 +54,18 @@ def test_what_may_change_when_a_search_goes_on(tmp_path):
 
 
 def test_another_sample_of_the_same_name_is_refused(tmp_path):
-    folder = written(tmp_path / "s", sample_sha256="a" * 64)
+    def on(letter):
+        return JetSource((SourcePart((SourceFile("tau", letter * 64),), "e2e_tf"),)).to_dict()
+
+    folder = written(tmp_path / "s", source=on("a"))
     document = describe(sweep(folder), SPACE)
     check_folder(folder, document)  # sweeps of before do not know theirs
-    check_folder(folder, document | {"sample_sha256": "a" * 64})
+    check_folder(folder, document | {"source": on("a"), "base": "/moved"})
     with pytest.raises(
         InputError, match=r"on another tau: its SHA-256 was aaaaaaaaaaaa…, it is bbbbbbbbbbbb… now"
     ):
-        check_folder(folder, document | {"sample_sha256": "b" * 64})
+        check_folder(folder, document | {"source": on("b")})
+    assert open_sweep(folder).source == JetSource.from_dict(on("a"))
 
 
 def test_a_sweep_of_an_earlier_version_goes_on(tmp_path):

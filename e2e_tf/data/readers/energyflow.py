@@ -61,7 +61,13 @@ def is_energyflow(content: Content) -> bool:
     return content.container == "npy" or (content.container == "npz" and set(content.names) == {"X", "y"})
 
 
-@reader("energyflow", "EnergyFlow quark and gluon jets", count=count_energyflow, accepts=is_energyflow)
+@reader(
+    "energyflow",
+    "EnergyFlow quark and gluon jets",
+    count=count_energyflow,
+    accepts=is_energyflow,
+    files=("labels",),
+)
 def read_energyflow(
     path: PathLike,
     *,

@@ -13,11 +13,11 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.data.readers.checks import existing_file
 from e2e_tf.data.readers.content import Content, content_of
 from e2e_tf.data.readers.entries import PathLike
+from e2e_tf.data.readers.options import COMMON, checked_options
 from e2e_tf.errors import InputError
 
 __all__ = ["READERS", "OpenFile", "Reader", "open_reader", "reader"]
 
-_COMMON = ("start", "stop", "on_error", "report")
 Read = TypeVar("Read", bound=Callable[..., Any])
 
 
@@ -32,6 +32,7 @@ class Reader:
         read: ``read(path, *, start, stop, on_error, report, …)`` gives `Jets` or `Images`.
         count: ``count(path, …)`` gives the number of units.
         accepts: whether a file's content can be this format.
+        files: options that are paths of further files.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Reader:
     read: Callable[..., Any]
     count: Callable[..., int]
     accepts: Callable[[Content], bool]
+    files: tuple[str, ...] = ()
 
 
 READERS: dict[str, Reader] = {}
@@ -53,6 +55,7 @@ def reader(
     count: Callable[..., int],
     accepts: Callable[[Content], bool],
     unit: str = "jets",
+    files: tuple[str, ...] = (),
 ) -> Callable[[Read], Read]:
     """Register the decorated function as the reader of a format.
 
@@ -65,6 +68,7 @@ def reader(
         count: gives the number of units of a file; it may take some of the reader's options.
         accepts: whether a file's content can be this format.
         unit: what ``start``, ``stop`` and ``count`` count.
+        files: options that are paths of further files.
 
     Returns:
         The decorator, which gives the function as it is.
@@ -75,14 +79,12 @@ def reader(
     """
 
     def register(read: Read) -> Read:
-        lacking = [option for option in _COMMON if option not in inspect.signature(read).parameters]
+        lacking = [option for option in COMMON if option not in inspect.signature(read).parameters]
         if lacking:
-            raise TypeError(
-                f"the reader {name} must take {', '.join(_COMMON)}; it lacks {', '.join(lacking)}"
-            )
+            raise TypeError(f"the reader {name} must take {', '.join(COMMON)}; it lacks {', '.join(lacking)}")
         if name in READERS:
             raise ValueError(f"there are two readers of the name {name!r}")
-        READERS[name] = Reader(name, description, unit, read, count, accepts)
+        READERS[name] = Reader(name, description, unit, read, count, accepts, files)
         return read
 
     return register
@@ -112,11 +114,8 @@ class OpenFile:
         Raises:
             InputError: as the reader, or an option it does not have or cannot do without.
         """
-        try:
-            inspect.signature(self.reader.read).bind(self.path, **options)
-        except TypeError as error:
-            raise InputError(f"the reader {self.reader.name} cannot be called like that: {error}") from error
-        found: Jets | Images = self.reader.read(self.path, **options)
+        given = checked_options(self.reader.name, self.reader.read, options)
+        found: Jets | Images = self.reader.read(self.path, **given)
         return found
 
     def count(self, **options: Any) -> int:

@@ -1,0 +1,337 @@
+"""Where the jets of a run come from: one object that the run stores and that every later step uses.
+
+``fit`` makes a :class:`JetSource` of the section ``[data]`` (:func:`e2e_tf.training.prepare.source_of`) and stores it
+in ``config.json`` under ``source``; ``evaluate``, ``predict``, ``tune``, a resumed ``fit`` and ``export`` read it back.
+
+- :attr:`JetSource.parts`: groups of files that are read in the same way, one for ``data.sample``, one for each section
+  of several samples, with reader, options, SHA-256 of each file and what else the section says (``settings``).
+- :attr:`JetSource.columns`, :attr:`~JetSource.selection`, :attr:`~JetSource.weights`: what is done with the jets that
+  were read, JSON values by the names of the settings.
+- :meth:`JetSource.located` looks at the files (readers, SHA-256), :meth:`JetSource.read` reads them and
+  :meth:`JetSource.selected` applies the selection.
+- :mod:`e2e_tf.data.source_changes` says what is another source, how another file is read in the same way, and follows
+  files that were moved.
+
+Paths are relative to the configuration's folder where they lie in it; what a path means is decided in :func:`locate`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from e2e_tf.data.images import Images
+from e2e_tf.data.jets import Jets, concatenate_jets, read_jets
+from e2e_tf.data.readers import READERS, open_reader
+from e2e_tf.data.samples import SAMPLES, sample_path
+from e2e_tf.errors import InputError
+from e2e_tf.files import sha256
+
+__all__ = ["OWN", "JetSource", "SourceFile", "SourcePart", "is_own", "locate", "own_name", "read_file"]
+
+OWN = "e2e_tf"
+"""The reader of this library's own files of jets; ``jets`` is accepted for it too."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file.
+
+    Attributes:
+        path: as in the configuration: the name of a shipped sample, or a path, relative where possible.
+        sha256: of its content; empty before it was looked at.
+    """
+
+    path: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class SourcePart:
+    """Files that are read in the same way.
+
+    Attributes:
+        files: in the order in which their jets come.
+        reader: a name of :data:`e2e_tf.data.readers.READERS`; empty before the files were looked at.
+        options: more arguments of the reader.
+        beside: files that options of the reader name (such as the labels of npy files), by option.
+        name: of the section that describes these files; empty for the only one.
+        settings: what else that section says of these files, such as their class (JSON values).
+    """
+
+    files: tuple[SourceFile, ...]
+    reader: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, SourceFile] = field(default_factory=dict)
+    name: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def all_options(self, base: Path) -> dict[str, Any]:
+        """The options as the reader takes them.
+
+        Args:
+            base: where relative paths start.
+
+        Returns:
+            Values by name.
+        """
+        return {**self.options, **{name: str(locate(file.path, base)) for name, file in self.beside.items()}}
+
+    @property
+    def every_file(self) -> tuple[SourceFile, ...]:
+        """Those with jets, and those beside them."""
+        return (*self.files, *self.beside.values())
+
+
+@dataclass(frozen=True)
+class JetSource:
+    """Where the jets of a run come from and what is done with them; see the module.
+
+    Attributes:
+        parts: groups of files, at least one.
+        columns: columns that are read or computed beyond those of the reader.
+        selection: which jets are kept: ``jet_pt`` is a range [GeV].
+        weights: what a jet counts in training.
+    """
+
+    parts: tuple[SourcePart, ...]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files with jets of all parts, in order."""
+        return tuple(file for part in self.parts for file in part.files)
+
+    @property
+    def title(self) -> str:
+        """What to call the source in a message: its first file and how many more there are."""
+        first, *more = self.files
+        return first.path if not more else f"{first.path} and {len(more)} more"
+
+    def missing(self, base: Path) -> list[Path]:
+        """Files that are not there.
+
+        Args:
+            base: where relative paths start.
+
+        Returns:
+            Their paths.
+        """
+        paths = [locate(file.path, base) for part in self.parts for file in part.every_file]
+        return [path for path in paths if not path.is_file()]
+
+    def located(self, base: Path) -> JetSource:
+        """The source with the reader of each part and the SHA-256 of each file, as the files are now.
+
+        Args:
+            base: where relative paths start.
+
+        Returns:
+            A source that can be compared and stored.
+
+        Raises:
+            InputError: a file is missing, or its format cannot be told.
+        """
+        missing = self.missing(base)
+        if missing:
+            raise InputError(
+                f"there is no sample {missing[0]}; data.sample takes a path or one of {', '.join(SAMPLES)}"
+            )
+        return replace(self, parts=tuple(_located(part, base) for part in self.parts))
+
+    def read(self, base: Path) -> Jets | Images:
+        """All jets, those of the first file first; nothing is selected.
+
+        Args:
+            base: where relative paths start.
+
+        Returns:
+            The jets, or the images.
+
+        Raises:
+            InputError: a file is missing or cannot be read, or there are images in one of several files.
+        """
+        read = [
+            read_file(locate(file.path, base), part.reader, part.all_options(base))
+            for part in self.parts
+            for file in part.files
+        ]
+        if len(read) == 1:
+            return read[0]
+        if any(isinstance(one, Images) for one in read):
+            raise InputError(f"{self.title} hold images, of which one file is read, not {len(read)}")
+        return concatenate_jets(cast("list[Jets]", read))
+
+    def selected(self, sample: Jets | Images) -> np.ndarray:
+        """Which jets the selection keeps.
+
+        Args:
+            sample: what was read.
+
+        Returns:
+            bool (B,).
+
+        Raises:
+            InputError: the selection needs a quantity that the jets do not have.
+        """
+        keep = np.ones(len(sample), bool)
+        if self.selection.get("jet_pt") is not None:
+            low, high = self.selection["jet_pt"]
+            keep &= (sample["pt"] >= low) & (sample["pt"] < high)
+        return keep
+
+    def identity(self) -> dict[str, Any]:
+        """What ``provenance.json`` says of the files: texts, or lists where there are several.
+
+        Returns:
+            ``sample`` (paths as configured), ``file`` (names) and ``sha256``.
+        """
+        found = {
+            "sample": [file.path for file in self.files],
+            "file": [locate(file.path, Path()).name for file in self.files],
+            "sha256": [file.sha256 for file in self.files],
+        }
+        return {key: values if len(values) > 1 else values[0] for key, values in found.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``config.json``; :meth:`from_dict` reads it.
+
+        Returns:
+            What can be written as JSON, by name.
+        """
+        return {
+            "parts": [
+                {
+                    "name": part.name,
+                    "reader": part.reader,
+                    "options": dict(part.options),
+                    "files": [vars(file) for file in part.files],
+                    "beside": {name: vars(file) for name, file in part.beside.items()},
+                    "settings": dict(part.settings),
+                }
+                for part in self.parts
+            ],
+            "columns": dict(self.columns),
+            "selection": dict(self.selection),
+            "weights": dict(self.weights),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> JetSource:
+        """From what :meth:`to_dict` gave.
+
+        Args:
+            stored: by name.
+
+        Returns:
+            The source.
+        """
+        parts = [
+            SourcePart(
+                tuple(SourceFile(**file) for file in part["files"]),
+                part["reader"],
+                part["options"],
+                {name: SourceFile(**file) for name, file in part["beside"].items()},
+                part["name"],
+                part["settings"],
+            )
+            for part in stored["parts"]
+        ]
+        return cls(tuple(parts), stored["columns"], stored["selection"], stored["weights"])
+
+
+def locate(path: str, base: Path) -> Path:
+    """Where a file of a source lies, whether or not it is there.
+
+    Args:
+        path: as in the configuration.
+        base: where relative paths start.
+
+    Returns:
+        The path.
+    """
+    return sample_path(path) if path in SAMPLES else base / path
+
+
+def read_file(path: Path, reader: str = "", options: Mapping[str, Any] | None = None) -> Jets | Images:
+    """The jets or images of one file.
+
+    Args:
+        path: the file.
+        reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
+        options: more arguments of the reader.
+
+    Returns:
+        What the reader gives.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    name = own_name(reader)
+    if name in ("", OWN) and not options and is_own(path):
+        return read_jets(path)
+    return open_reader(path, name or None).read(**(options or {}))
+
+
+def own_name(reader: str) -> str:
+    """The name of a reader, also of the old name of this library's own.
+
+    Args:
+        reader: as a user writes it.
+
+    Returns:
+        The name in :data:`e2e_tf.data.readers.READERS`.
+    """
+    return OWN if reader == "jets" else reader
+
+
+def is_own(path: Path) -> bool:
+    """True for this library's own format, and for damage that its reader explains best.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Whether its reader is to read the file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return "format" in file.attrs
+    except OSError:
+        return path.suffix in (".h5", ".hdf5")
+
+
+def _recognised(path: Path) -> str:
+    return OWN if is_own(path) else open_reader(path).reader.name
+
+
+def _located(part: SourcePart, base: Path) -> SourcePart:
+    reader = own_name(part.reader) or _recognised(locate(part.files[0].path, base))
+    named = () if reader not in READERS else READERS[reader].files
+    beside = {
+        **part.beside,
+        **{key: SourceFile(str(part.options[key])) for key in named if key in part.options},
+    }
+    return replace(
+        part,
+        reader=reader,
+        options={key: value for key, value in part.options.items() if key not in beside},
+        files=tuple(_digested(file, base) for file in part.files),
+        beside={key: _digested(file, base) for key, file in beside.items()},
+    )
+
+
+def _digested(file: SourceFile, base: Path) -> SourceFile:
+    path = file.path
+    if os.path.isabs(path) and Path(path).is_relative_to(base):
+        path = Path(path).relative_to(base).as_posix()
+    return SourceFile(path, sha256(locate(path, base)))
