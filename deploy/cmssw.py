@@ -24,6 +24,7 @@ from typing import Any
 from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
+from e2e_tf.deploy.cmssw_jets import jet_values
 from e2e_tf.deploy.cmssw_parity import write_parity_text
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.deploy.meaning import relative_columns
@@ -33,32 +34,38 @@ from e2e_tf.files import new_subfolder, read_json
 
 __all__ = ["CANDIDATE_QUANTITIES", "DERIVED_QUANTITIES", "JET_QUANTITIES", "cmssw_package"]
 
-# What pat::PackedCandidate `c` and its jet `jet` give, by raw name. The tables of the producers are written from it.
+# What a candidate `c` (Particle of JetTensors.cc) and the momentum `jet` of its jet give, by raw name. The tables of
+# the producers are written from it.
 CANDIDATE_QUANTITIES = {
-    "pt": "c.pt()",
-    "energy": "c.energy()",
-    "mass": "c.mass()",
-    "px": "c.px()",
-    "py": "c.py()",
-    "pz": "c.pz()",
-    "eta": "c.eta()",
-    "phi": "c.phi()",
-    "deta": "c.eta() - jet.eta()",
-    "dphi": "e2e_tf::delta_phi(c.phi(), jet.phi())",
-    "ptrel": "c.pt() / std::max(jet.pt(), 1e-6)",
-    "charge": "c.charge()",
+    "pt": "c->pt()",
+    "energy": "c->energy()",
+    "mass": "c->mass()",
+    "px": "c->px()",
+    "py": "c->py()",
+    "pz": "c->pz()",
+    "eta": "c->eta()",
+    "phi": "c->phi()",
+    "deta": "c->eta() - jet.eta",
+    "dphi": "e2e_tf::delta_phi(c->phi(), jet.phi)",
+    "ptrel": "c->pt() / std::max(jet.pt, 1e-6)",
+    "charge": "c->charge()",
     **{f"is_{kind}": f"isKind(c, {code})" for kind, code in PARTICLE_KINDS.items()},
-    "has_track": "c.hasTrackDetails()",
-    "d0": "c.hasTrackDetails() ? c.dxy() : 0.",
-    "d0_error": "c.hasTrackDetails() ? c.dxyError() : 0.",
-    "dz": "c.hasTrackDetails() ? c.dz() : 0.",
-    "dz_error": "c.hasTrackDetails() ? c.dzError() : 0.",
+    "has_track": "c.hasTrack()",
+    "d0": "c.d0()",
+    "d0_error": "c.d0Error()",
+    "dz": "c.dz()",
+    "dz_error": "c.dzError()",
     # As in simulated samples: 1 for tracks of the vertex of the hard scatter, 0 for others, -1 without a track.
-    "from_pv": "c.charge() == 0 ? -1. : (c.fromPV() > pat::PackedCandidate::NoPV ? 1. : 0.)",
-    "puppiWeight": "c.puppiWeight()",
-    "puppiWeightNoLep": "c.puppiWeightNoLep()",
-    "pvAssocQuality": "c.pvAssociationQuality()",
-    "lostInnerHits": "c.lostInnerHits()",
+    "from_pv": "c.fromVertex()",
+    **{
+        name: f'c.packed("{name}").{getter}()'
+        for name, getter in (
+            ("puppiWeight", "puppiWeight"),
+            ("puppiWeightNoLep", "puppiWeightNoLep"),
+            ("pvAssocQuality", "pvAssociationQuality"),
+            ("lostInnerHits", "lostInnerHits"),
+        )
+    },
 }
 # What the builder makes of them, by the formulas of e2e_tf.data.features.
 DERIVED_QUANTITIES = tuple(
@@ -69,11 +76,7 @@ DERIVED_QUANTITIES = tuple(
     and CANDIDATE_QUANTITIES.keys() >= set(quantity.sources)
 )
 JET_QUANTITIES = {
-    "pt": "jet.pt()",
-    "mass": "jet.mass()",
-    "eta": "jet.eta()",
-    "phi": "jet.phi()",
-    "energy": "jet.energy()",
+    **{name: f"jet.{name}" for name in ("pt", "mass", "eta", "phi", "energy")},
     "rho": "rho",  # of the event, in GeV per unit area
 }
 _INTERFACES = ("padded", "edges")
@@ -133,9 +136,10 @@ def cmssw_package(
         "NAMESPACE": f"{subsystem}_{name}".lower(),
         "LABEL": label,
         "RELEASE": manifest["release"]["cmssw"],
-        "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const reco::Candidate& jet"),
-        "JET_QUANTITIES": _table(JET_QUANTITIES, "const reco::Candidate& jet, double rho"),
+        "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const Momentum& jet"),
+        "JET_QUANTITIES": _table(JET_QUANTITIES, "const Momentum& jet, double rho"),
         **_model_values(manifest, backends),
+        **jet_values(manifest),
         **_text_values(manifest, backends, package),
     }
     foreign = partial(_not_this_package, name=name, label=label)

@@ -214,6 +214,7 @@ def _manifest(
         "graph": {"nodes": preprocess.nodes, "edges": preprocess.edges, "k": preprocess.spec.k or None}
         if graphs
         else None,
+        **({"jets": run.provenance["data"]["jets"]} if graphs and "jets" in run.provenance["data"] else {}),
         "limits": {
             "max_nodes": preprocess.limit or None,
             "repeated_edges": exported.interface == "edges" and target.opset >= 16,

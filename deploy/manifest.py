@@ -57,6 +57,22 @@ class Graph(_Entry):
     k: int | None
 
 
+class JetDefinition(_Closed):
+    """How the jets that the model was trained on were made: :func:`e2e_tf.data.definition.jet_definition`."""
+
+    candidates: Literal["cone", "constituents"] = Field(
+        description="all of the event in a cone around the axis, or those that the jet was made of"
+    )
+    radius: float = Field(_MAY_BE_ABSENT, description="of the cone, in ΔR")
+    jet_radius: float = Field(_MAY_BE_ABSENT, description="of the clustering, for the area")
+    momentum: Literal["area", "stored", "tau"] = Field(
+        description="lowered by rho times the area, as it is stored, or that of the tau"
+    )
+    rho: str = Field(
+        description="candidates: the median of their pT per area; else the label of CMS's product"
+    )
+
+
 class Limits(_Entry):
     """What the model takes."""
 
@@ -190,6 +206,7 @@ class Manifest(_Entry):
     release: Release
     model: dict[str, Any] = _MAY_BE_ABSENT
     graph: Graph | None
+    jets: JetDefinition = Field(_MAY_BE_ABSENT, description="left out where the sample does not say")
     limits: Limits
     inputs: list[Tensor] = Field(min_length=1)
     outputs: list[Tensor] = Field(min_length=1)

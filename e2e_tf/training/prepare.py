@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from e2e_tf.config import DataConfig, RunConfig
+from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
@@ -103,13 +104,18 @@ class Prepared:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The entry ``data`` of ``provenance.json``: what identifies the files, and the sizes of the parts."""
+        """The entry ``data`` of ``provenance.json``: files, how their jets were made, sizes of the parts."""
         splits = {
             name: {"jets": len(s.jets)}
             | ({} if s.jets.label is None else {"signal": int(np.sum(s.label == 1))})
             for name, s in (("train", self.train), ("validation", self.validation), ("test", self.test))
         }
-        return {**self.source.identity(), "splits": splits}
+        definition = jet_definition(self.train.jets.attributes)
+        return {
+            **self.source.identity(),
+            **({} if definition is None else {"jets": definition}),
+            "splits": splits,
+        }
 
     def provenance(self, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:
         """What ``provenance.json`` of a training on these splits holds.

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import compiler_cache
 import numpy as np
 import pytest
+from cmssw_driver import PACKAGE, STANDIN, Built, with_points
 
 import e2e_tf.deploy.cpp_runner
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
@@ -234,3 +236,71 @@ def toolchain() -> Toolchain:
     linker = "-fuse-ld=gold" if shutil.which("ld.gold") else ""
     launcher = (sys.executable, "-IS", compiler_cache.__file__, str(CPP / "build" / "objects"))
     return Toolchain(headers, missing, **roots, linker=linker, launcher=launcher)
+
+
+@pytest.fixture(scope="session")
+def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The package and the stand-ins, compiled once."""
+    if toolchain.headers is None:
+        pytest.skip(toolchain.missing)
+    from e2e_tf.deploy.cmssw import cmssw_package
+    from e2e_tf.deploy.export import export
+
+    folder = tmp_path_factory.mktemp("cmssw")
+    run = write_run(folder / "run", jet_features=("pt", "mass", "rho"))
+    formats = ("onnx", "pb")
+    bundle = with_points(export(run, folder / "plain", formats=formats, proof=0), folder / "bundle")
+    base = folder / "src"
+    package = cmssw_package(bundle, base, package=PACKAGE)
+    edges = export(run, folder / "edges", interface="edges", formats=formats, proof=0)
+    shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
+
+    objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
+    objects.mkdir()
+    # Hidden, because the stand-ins have classes of the same names as TensorFlow, which must go on using its own.
+    flags = ["-std=c++17", "-O0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+    flags += [f"-I{folder}" for folder in (STANDIN, STANDIN / "src", base)]
+    flags += [
+        "-isystem",
+        str(toolchain.tensorflow / "include"),
+        "-isystem",
+        str(toolchain.headers / "include"),
+    ]
+    flags += ["-isystem", str(toolchain.headers / "include" / "onnxruntime")]
+    sources = [
+        *(package / "src").glob("*.cc"),
+        *(package / "plugins").glob("*.cc"),
+        *(package / "test").glob("*.cc"),
+    ]
+    sources += (STANDIN / "src").glob("*.cc")
+
+    def compiled(source: Path) -> None:
+        command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(compiled, sources))
+    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
+    # The Python package has the versioned name only, which is not the name that the linker records.
+    (objects / ".".join(library.name.split(".")[:3])).symlink_to(library)
+    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
+    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
+
+    def linked(name: str, *left_out: str) -> Path:
+        parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
+        command = [
+            compiler,
+            *filter(None, [toolchain.linker]),
+            "-o",
+            folder / name,
+            *parts,
+            "-Wl,--no-as-needed",
+        ]
+        done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return folder / name
+
+    driver = linked("driver", "testParity")
+    parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
+    return Built(base, driver, parity, bundle, run)

@@ -3,272 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import runpy
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cmssw_driver import (
+    PACKAGE,
+    POINTS,
+    Built,
+    configured,
+    edges_of,
+    events_text,
+    own_candidates,
+    products,
+    python_jets,
+    random_event,
+    with_points,
+    write_config,
+)
 
 from e2e_tf.data.features import CANDIDATE_FEATURES, CANDIDATES, JET_FEATURES, PARTICLE_KINDS
 from e2e_tf.data.graphs import graphs_of
-from e2e_tf.data.grid import delta_phi
-from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, JET_QUANTITIES, cmssw_package
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.run import open_run
-
-STANDIN = Path(__file__).parent / "standin"
-PACKAGE = "RecoTauTag/E2ETagger"
-POINTS = [
-    {"target": target, "threshold": threshold, "signal_efficiency": target, "background_efficiency": 0.01}
-    for target, threshold in ((0.5, 0.52), (0.7, 0.48), (0.9, 0.35))
-]
-
-
-def with_points(bundle: Path, folder: Path) -> Path:
-    """A copy of a bundle as it is after its run was evaluated."""
-    shutil.copytree(bundle, folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["working_points"] = POINTS
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
-
-
-@dataclass(frozen=True)
-class Built:
-    """The compiled package of a padded bundle, and the data of one with edges beside it."""
-
-    base: Path
-    driver: Path
-    parity: Path
-    bundle: Path
-    trained: Path
-
-    def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
-        env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=env)
-
-    def each(self, folder: Path, commands: list[list[Any]]) -> list[tuple[int, str]]:
-        """Status and what was said on standard error of several commands of the driver in one process."""
-        (folder / "commands").write_text("".join(" ".join(map(str, words)) + "\n" for words in commands))
-        done = self.run(self.driver, "each", folder / "commands")
-        assert done.returncode == 0, done.stderr
-        parts = re.split(r"^status (\d+)\n", done.stderr, flags=re.MULTILINE)
-        assert len(parts) == 2 * len(commands) + 1
-        return [(int(status), text) for text, status in zip(parts[::2], parts[1::2], strict=False)]
-
-
-@pytest.fixture(scope="module")
-def built(toolchain: Any, make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The package and the stand-ins, compiled once."""
-    if toolchain.headers is None:
-        pytest.skip(toolchain.missing)
-    from e2e_tf.deploy.export import export
-
-    folder = tmp_path_factory.mktemp("cmssw")
-    run = make_run(folder / "run", jet_features=("pt", "mass", "rho"))
-    formats = ("onnx", "pb")
-    bundle = with_points(export(run, folder / "plain", formats=formats, proof=0), folder / "bundle")
-    base = folder / "src"
-    package = cmssw_package(bundle, base, package=PACKAGE)
-    edges = export(run, folder / "edges", interface="edges", formats=formats, proof=0)
-    shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
-
-    objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
-    objects.mkdir()
-    # Hidden, because the stand-ins have classes of the same names as TensorFlow, which must go on using its own.
-    flags = ["-std=c++17", "-O0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
-    flags += [f"-I{folder}" for folder in (STANDIN, STANDIN / "src", base)]
-    flags += [
-        "-isystem",
-        str(toolchain.tensorflow / "include"),
-        "-isystem",
-        str(toolchain.headers / "include"),
-    ]
-    flags += ["-isystem", str(toolchain.headers / "include" / "onnxruntime")]
-    sources = [
-        *(package / "src").glob("*.cc"),
-        *(package / "plugins").glob("*.cc"),
-        *(package / "test").glob("*.cc"),
-    ]
-    sources += (STANDIN / "src").glob("*.cc")
-
-    def compiled(source: Path) -> None:
-        command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(compiled, sources))
-    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
-    # The Python package has the versioned name only, which is not the name that the linker records.
-    (objects / ".".join(library.name.split(".")[:3])).symlink_to(library)
-    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
-    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
-
-    def linked(name: str, *left_out: str) -> Path:
-        parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
-        command = [
-            compiler,
-            *filter(None, [toolchain.linker]),
-            "-o",
-            folder / name,
-            *parts,
-            "-Wl,--no-as-needed",
-        ]
-        done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return folder / name
-
-    driver = linked("driver", "testParity")
-    parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
-    return Built(base, driver, parity, bundle, run)
-
-
-def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The modules of the package by label: of fillDescriptions by the backend, and of the package's own file."""
-    done = built.run(built.driver, "describe")
-    assert done.returncode == 0, done.stderr
-    files: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        kind, name, *words = line.split(" ")
-        if kind == "plugin":
-            lines = files.setdefault(words[0], ["import FWCore.ParameterSet.Config as cms"])
-            lines.append(f'{words[0]} = cms.EDProducer("{name}",')
-        else:
-            value = ", ".join(words) if kind == "uint32" else ", ".join(map(repr, words))
-            lines.append(f"    {name} = cms.{kind}({value}),")
-    # What scram writes from fillDescriptions, beside the package's own python folder.
-    python = folder / "python" / PACKAGE
-    shutil.copytree(built.base / PACKAGE / "python", python)
-    for label, lines in files.items():
-        (python / f"{label}_cfi.py").write_text("\n".join([*lines, ")"]) + "\n")
-    for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "RecoTauTag")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(STANDIN / "python")
-    monkeypatch.syspath_prepend(folder / "python")
-    return {
-        label: runpy.run_path(str(path))[label]
-        for path in sorted(python.glob("*.py"))
-        for label in [path.stem.rsplit("_", 1)[0]]
-    }
-
-
-def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, Any]]:
-    """Jets with the given numbers of candidates, in single precision."""
-    jets = []
-    rho = rng.uniform(0, 30)
-    for count in counts:
-        jet = {
-            "rho": rho,
-            "pt": rng.uniform(20, 200),
-            "eta": rng.uniform(-2, 2),
-            "phi": rng.uniform(-3.2, 3.2),
-            "mass": 5.0,
-        }
-        charged = rng.random(count) < 0.6
-        details = charged & (rng.random(count) < 0.8)
-        rows = {
-            "pt": rng.exponential(5, count) + 0.3,
-            "eta": jet["eta"] + rng.normal(0, 0.2, count),
-            "phi": jet["phi"] + rng.normal(0, 0.2, count),
-            "mass": np.where(charged, 0.1396, 0.0),
-            "charge": np.where(charged, rng.choice([-1, 1], count), 0),
-            "pdg_id": np.where(
-                charged, rng.choice([211, -211, 11, -13], count), rng.choice([22, 130, 1, 2], count)
-            ),
-            "details": details,
-            "d0": np.where(details, rng.normal(0, 0.05, count), 0.5),  # beyond use without details
-            "d0_error": rng.uniform(0.001, 0.1, count),
-            "dz": np.where(details, rng.normal(0, 0.3, count), 0.5),
-            "dz_error": rng.uniform(0.001, 0.1, count),
-            "puppi": rng.random(count),
-        }
-        whole = ("charge", "pdg_id", "details")
-        rows = {k: v.astype(int if k in whole else np.float32) for k, v in rows.items()}
-        jets.append({k: np.float32(v) for k, v in jet.items()} | {"rows": rows})
-    return jets
-
-
-def events_text(events: list[tuple[str, list[dict[str, Any]]]]) -> str:
-    lines = [str(len(events))]
-    for kind, jets in events:
-        lines.append(f"{kind} {float(jets[0]['rho'])!r} {len(jets)}" if jets else f"{kind} 1.0 0")
-        for jet in jets:
-            rows = list(zip(*jet["rows"].values(), strict=True))
-            lines.append(
-                " ".join([*(repr(float(jet[k])) for k in ("pt", "eta", "phi", "mass")), str(len(rows))])
-            )
-            lines += [" ".join(repr(v.item()) for v in row) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def python_jets(jets: list[dict[str, Any]]) -> Jets:
-    """The same jets as the library's readers make them."""
-    counts = np.array([len(jet["rows"]["pt"]) for jet in jets], int)
-    rows = {k: np.concatenate([jet["rows"][k] for jet in jets]) for k in jets[0]["rows"]}
-    of_jet = {k: np.array([jet[k] for jet in jets], np.float32) for k in ("pt", "eta", "phi", "mass", "rho")}
-    eta, phi, pt, mass = (rows[k].astype(float) for k in ("eta", "phi", "pt", "mass"))
-    kind, details = np.abs(rows["pdg_id"]), rows["details"].astype(bool)
-    columns = {
-        "pt": rows["pt"],
-        "energy": np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2),
-        "deta": eta - np.repeat(of_jet["eta"].astype(float), counts),
-        "dphi": delta_phi(phi, np.repeat(of_jet["phi"].astype(float), counts)),
-        "charge": rows["charge"],
-        "is_charged_hadron": kind == 211,
-        "is_neutral_hadron": (kind == 130) | (kind == 1),
-        "is_photon": (kind == 22) | (kind == 2),
-        "is_electron": kind == 11,
-        "is_muon": kind == 13,
-        **{k: np.where(details, rows[k], 0) for k in ("d0", "d0_error", "dz", "dz_error")},
-    }
-    return Jets(
-        columns=of_jet,
-        event=np.arange(len(jets)),
-        weight=np.ones(len(jets), np.float32),
-        candidates=Ragged.from_counts({k: v.astype(np.float32) for k, v in columns.items()}, counts),
-    )
-
-
-def products(path: Path) -> dict[str, list[np.ndarray]]:
-    """Values of each product, event by event."""
-    out: dict[str, list[np.ndarray]] = {}
-    for line in path.read_text().splitlines():
-        number, name, *values = line.split(" ")
-        assert int(number) == len(out.setdefault(name, []))
-        out[name].append(np.array(values, np.float64))
-    return out
-
-
-def edges_of(module: Any, backend: str) -> Any:
-    """The same module with the model, inputs and names of the bundle with edges."""
-    import FWCore.ParameterSet.Config as cms
-
-    names = ("x", "edge_index", "batch", "u")
-    suffix, file = ("", "model.onnx") if backend == "ONNX" else (":0", "model.pb")
-    return module.clone(
-        model_path=cms.FileInPath(f"RecoTauTag/Edges/data/{file}"),
-        preprocess_json=cms.FileInPath("RecoTauTag/Edges/data/preprocess.json"),
-        input_names=cms.vstring(*names),
-        model_inputs=cms.vstring(*(f"{name}{suffix}" for name in names)),
-    )
-
-
-def write_config(module: Any, path: Path) -> Path:
-    path.write_text(" ".join(module.words()) + "\n")
-    return path
 
 
 def test_four_streams_score_events_as_python_does(
@@ -301,7 +65,7 @@ def test_four_streams_score_events_as_python_does(
     cuts = np.quantile(expected, [0.8, 0.5, 0.2]).tolist()
     points = cms.VPSet(*(cms.PSet(**stored[0] | {"threshold": cms.double(cut)}) for cut in cuts))
     for backend in ("ONNX", "TF"):
-        module = modules[f"e2ETagger{backend}"].clone(workingPoints=points)
+        module = own_candidates(modules[f"e2ETagger{backend}"], workingPoints=points)
         for form, changed in (("padded", module), ("edges", edges_of(module, backend))):
             config, out = write_config(changed, tmp_path / "config"), tmp_path / "out"
             done = built.run(built.driver, "events", module.plugin, config, tmp_path / "events", out, 4)
@@ -317,7 +81,7 @@ def test_four_streams_score_events_as_python_does(
             np.testing.assert_array_equal(np.concatenate(found["workingPoints"]), bits)
             assert set(bits.tolist()) == {0, 4, 6, 7}
     # A score that was learned as a ratio is given in the unit of its quantity.
-    module = modules["e2ETaggerONNX"].clone(relative_to=cms.vstring("pt"))
+    module = own_candidates(modules["e2ETaggerONNX"], relative_to=cms.vstring("pt"))
     config = write_config(module, tmp_path / "config")
     done = built.run(built.driver, "events", module.plugin, config, tmp_path / "events", out, 1)
     assert done.returncode == 0, done.stderr
@@ -392,12 +156,21 @@ def test_a_producer_refuses_what_it_cannot_do(
         ({"batch_size": cms.uint32(0)}, "jet", "batch_size must be positive"),
         ({"src": cms.InputTag("slimmedJetsAK8")}, "jet", "ProductNotFound"),
         ({"rho": cms.InputTag("fixedGridRhoAll")}, "jet", "ProductNotFound"),
-        ({}, "bare", "must be pat::PackedCandidate, as in MiniAOD"),
+        ({}, "bare", "as in MiniAOD, or reco::PFCandidate; these are reco::Candidate"),
+        (
+            {"jet_correction": cms.string("L2L3")},
+            "jet",
+            "level L2L3 but Uncorrected L1FastJet L3Absolute; 'area'",
+        ),
+        ({"rho": cms.InputTag("")}, "jet", "rho is needed: name a product, or candidates of the event"),
+        ({"candidates": cms.VInputTag("none")}, "jet", "ProductNotFound"),
+        ({"candidates": cms.VInputTag("particleFlow")}, "reco", "set 'vertices' to a collection"),
     ]
     commands = []
     for i, (changes, kind, _) in enumerate(cases):
         (tmp_path / f"events{i}").write_text(events_text([(kind, random_event(rng, [3, 4]))]))
-        config = write_config(modules["e2ETaggerONNX"].clone(**changes), tmp_path / f"config{i}")
+        module = own_candidates(modules["e2ETaggerONNX"], **changes)
+        config = write_config(module, tmp_path / f"config{i}")
         commands.append(
             ["events", "E2ETaggerONNXProducer", config, tmp_path / f"events{i}", tmp_path / "out", 1]
         )

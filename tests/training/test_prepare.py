@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
+from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets, write_jets
+from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import load_jets, prepare
 
@@ -22,6 +24,11 @@ def test_splits_share_no_event_and_lose_no_jet(prepared, tau_folder):
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert set.union(*parts) == set(read_jets(tau_folder / "tau.h5").event.tolist())
     assert sum(len(p.jets) for p in (prepared.train, prepared.validation, prepared.test)) == 400
+
+
+def test_what_is_noted_of_the_data_says_how_its_jets_were_made(prepared):
+    assert prepared.data["jets"] == jet_definition(read_jets(sample_path("tau"), stop=1).attributes)
+    assert prepared.data["jets"]["radius"] == 0.5
 
 
 def test_the_split_may_have_a_seed_of_its_own(prepared, tau_folder):

@@ -12,6 +12,7 @@
 
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/View.h"
+#include "DataFormats/VertexReco/interface/VertexFwd.h"
 
 namespace @NAMESPACE@ {
 
@@ -22,22 +23,64 @@ namespace @NAMESPACE@ {
     std::vector<std::vector<int64_t>> shapes;
   };
 
+  // Of a jet as the model takes it [GeV, rad].
+  struct Momentum {
+    double pt = 0, eta = 0, phi = 0, mass = 0, energy = 0;
+  };
+
+  // How jets are made; the training made them in one way, which the bundle states.
+  struct JetOptions {
+    // A level of the jet energy corrections, such as L1FastJet; "area": uncorrected, lowered by rho times the area of
+    // a circle of `jetRadius`; empty: as the collection has them.
+    std::string correction;
+    double jetRadius = 0.4;
+    double radius = 0.4;  // candidates within this ΔR of the axis, where they are taken from the event
+  };
+
+  // What of an event is looked at beside its jets.
+  struct Surroundings {
+    std::vector<const edm::View<reco::Candidate>*> candidates;   // those of the event; empty: those of each jet
+    const edm::View<reco::Candidate>* tauJets = nullptr;         // a tau takes the momentum of the nearest; null: its own
+    const reco::VertexCollection* vertices = nullptr;            // for reco::PFCandidate, whose tracks know none
+    const double* rho = nullptr;                                 // null: from the candidates of the event
+  };
+
   class JetTensors {
   public:
     // Throws cms::Exception("Configuration") that names every variable of preprocess.json which jets cannot give.
-    explicit JetTensors(const std::string& preprocess);
+    JetTensors(const std::string& preprocess, const JetOptions& options);
     ~JetTensors();
 
-    // Whether the model wants the event's pileup density.
+    // Whether the pileup density of the event is needed, in GeV per unit area.
     bool needsRho() const;
+
+    // Whether a jet is a pat::Tau.
+    static bool isTau(const reco::Candidate& jet);
 
     // Whether jets have a quantity of this name, and its value.
     static bool gives(const std::string& name);
-    static float quantity(const std::string& name, const reco::Candidate& jet, double rho);
+    static float quantity(const std::string& name, const Momentum& jet, double rho);
 
-    // Tensors of jets first to last - 1. Jets are pat::Jet (AK4 or AK8) or pat::Tau of MiniAOD; rho [GeV per unit area]
-    // counts where it is needed.
-    Tensors operator()(const edm::View<reco::Candidate>& jets, std::size_t first, std::size_t last, double rho) const;
+    // The jets of an event and what lies around them. Lives as long as the products it was made of.
+    class Event {
+    public:
+      Event(Event&&) noexcept;
+      ~Event();
+      const std::vector<Momentum>& jets() const;
+      double rho() const;
+
+    private:
+      friend class JetTensors;
+      struct Content;
+      explicit Event(std::unique_ptr<Content> content);
+      std::unique_ptr<Content> content_;
+    };
+
+    // Jets are pat::Jet (AK4 or AK8), pat::Tau or reco::PFJet; candidates are pat::PackedCandidate or reco::PFCandidate.
+    Event event(const edm::View<reco::Candidate>& jets, const Surroundings& around) const;
+
+    // Tensors of jets first to last - 1.
+    Tensors operator()(const Event& event, std::size_t first, std::size_t last) const;
 
   private:
     struct Implementation;

@@ -13,6 +13,8 @@
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/ValueMap.h"
 #include "DataFormats/Common/interface/View.h"
+#include "DataFormats/VertexReco/interface/Vertex.h"
+#include "DataFormats/VertexReco/interface/VertexFwd.h"
 #include "FWCore/Framework/interface/Event.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "FWCore/Framework/interface/stream/EDProducer.h"
@@ -31,7 +33,10 @@ namespace @NAMESPACE@ {
 
     TaggerProducer(const edm::ParameterSet& config, const Cache*)
         : jets_(this->template consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("src"))),
-          tensors_(config.getParameter<edm::FileInPath>("preprocess_json").fullPath()),
+          tensors_(config.getParameter<edm::FileInPath>("preprocess_json").fullPath(),
+                   JetOptions{config.getParameter<std::string>("jet_correction"),
+                              config.getParameter<double>("jet_radius"),
+                              config.getParameter<double>("candidate_radius")}),
           names_(config.getParameter<std::vector<std::string>>("input_names")),
           inputs_(config.getParameter<std::vector<std::string>>("model_inputs")),
           output_(config.getParameter<std::string>("model_output")),
@@ -58,8 +63,18 @@ namespace @NAMESPACE@ {
       }
       if (points_.size() > 31)
         throw cms::Exception("Configuration") << "There can be 31 working points at most, not " << points_.size();
-      if (tensors_.needsRho())
-        rho_ = this->template consumes<double>(config.getParameter<edm::InputTag>("rho"));
+      using Candidates = edm::View<reco::Candidate>;
+      for (const auto& tag : config.getParameter<std::vector<edm::InputTag>>("candidates"))
+        candidates_.push_back(this->template consumes<Candidates>(tag));
+      if (const auto tag = config.getParameter<edm::InputTag>("tau_jets"); !tag.label().empty())
+        tauJets_ = this->template consumes<Candidates>(tag);
+      if (const auto tag = config.getParameter<edm::InputTag>("vertices"); !tag.label().empty())
+        vertices_ = this->template consumes<reco::VertexCollection>(tag);
+      const auto rho = config.getParameter<edm::InputTag>("rho");
+      if (tensors_.needsRho() && !rho.label().empty())
+        rho_ = this->template consumes<double>(rho);
+      if (tensors_.needsRho() && rho.label().empty() && candidates_.empty())
+        throw cms::Exception("Configuration") << "rho is needed: name a product, or candidates of the event";
       for (const auto& name : scores_)
         this->template produces<edm::ValueMap<float>>(name);
       if (!points_.empty())
@@ -74,9 +89,19 @@ namespace @NAMESPACE@ {
 
     static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
       edm::ParameterSetDescription desc;
-      desc.add<edm::InputTag>("src", edm::InputTag("slimmedJets"))->setComment("pat::Jet or pat::Tau");
-      desc.add<edm::InputTag>("rho", edm::InputTag("fixedGridRhoFastjetAll"))
-          ->setComment("pileup density, read only for models that want it");
+      desc.add<edm::InputTag>("src", edm::InputTag("@SRC@"))->setComment("pat::Jet, pat::Tau or reco::PFJet");
+      desc.add<std::vector<edm::InputTag>>("candidates", {@CANDIDATES@})
+          ->setComment("of the event, around the axis of each jet; empty takes those that a jet was made of");
+      desc.add<double>("candidate_radius", @CANDIDATE_RADIUS@)->setComment("largest distance from the axis in eta, phi");
+      desc.add<std::string>("jet_correction", "@JET_CORRECTION@")
+          ->setComment("level of the jet energy corrections; area: uncorrected less rho times area; empty: as stored");
+      desc.add<double>("jet_radius", @JET_RADIUS@)->setComment("of the clustering, for the area");
+      desc.add<edm::InputTag>("tau_jets", edm::InputTag("@TAU_JETS@"))
+          ->setComment("a tau has the momentum of the nearest of these jets; empty: its own");
+      desc.add<edm::InputTag>("rho", edm::InputTag("@RHO@"))
+          ->setComment("pileup density, where it is needed; empty: median pT per area of the candidates, no pileup tracks");
+      desc.add<edm::InputTag>("vertices", edm::InputTag(""))
+          ->setComment("for reco::PFCandidate; pat::PackedCandidate knows its vertex");
       desc.add<edm::FileInPath>("model_path", edm::FileInPath(Backend::model));
       desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/data/preprocess.json"));
       desc.add<std::vector<std::string>>("input_names", {@INPUT_NAMES@})->setComment("tensors of preprocess.json");
@@ -97,20 +122,20 @@ namespace @NAMESPACE@ {
 
     void produce(edm::Event& event, const edm::EventSetup&) override {
       const auto jets = event.getHandle(jets_);
-      const double rho = tensors_.needsRho() ? *event.getHandle(rho_) : 0.;
+      const auto content = tensors_.event(*jets, surroundings(event, *jets));
       const std::size_t width = scores_.size();
       std::vector<std::vector<float>> columns(width);
       for (std::size_t first = 0; first < jets->size(); first += batch_) {
         const std::size_t last = std::min<std::size_t>(first + batch_, jets->size());
-        auto tensors = tensors_(*jets, first, last, rho);
+        auto tensors = tensors_(content, first, last);
         if (tensors.names != names_)
           throw cms::Exception("Configuration") << "preprocess.json gives other tensors than input_names";
-        const auto found = Backend::run(this->globalCache(), tensors, inputs_, output_);
-        if (found.size() != (last - first) * width)
-          throw cms::Exception("LogicError") << "The model gives " << found.size() << " scores for " << last - first
+        const auto scores = Backend::run(this->globalCache(), tensors, inputs_, output_);
+        if (scores.size() != (last - first) * width)
+          throw cms::Exception("LogicError") << "The model gives " << scores.size() << " scores for " << last - first
                                              << " jets; score_names has " << width;
-        for (std::size_t i = 0; i < found.size(); ++i)
-          columns[i % width].push_back(inUnits(found[i], i % width, (*jets)[first + i / width], rho));
+        for (std::size_t i = 0; i < scores.size(); ++i)
+          columns[i % width].push_back(inUnits(scores[i], i % width, content.jets()[first + i / width], content.rho()));
       }
       for (std::size_t i = 0; i < width; ++i)
         put(event, jets, columns[i], scores_[i]);
@@ -125,8 +150,24 @@ namespace @NAMESPACE@ {
     }
 
   private:
+    Surroundings surroundings(const edm::Event& event, const edm::View<reco::Candidate>& jets) const {
+      bool taus = false;
+      for (std::size_t i = 0; i < jets.size(); ++i)
+        taus = taus || JetTensors::isTau(jets[i]);
+      Surroundings out;
+      for (const auto& token : candidates_)
+        out.candidates.push_back(&*event.getHandle(token));
+      if (taus && !tauJets_.isUninitialized())
+        out.tauJets = &*event.getHandle(tauJets_);
+      if (!vertices_.isUninitialized())
+        out.vertices = &*event.getHandle(vertices_);
+      if (!rho_.isUninitialized())
+        out.rho = &*event.getHandle(rho_);
+      return out;
+    }
+
     // A score in the unit of its quantity, as 'e2e-tf predict' gives it.
-    float inUnits(float score, std::size_t column, const reco::Candidate& jet, double rho) const {
+    float inUnits(float score, std::size_t column, const Momentum& jet, double rho) const {
       if (relative_.empty() || relative_[column].empty())
         return score;
       return static_cast<float>(static_cast<double>(score) * JetTensors::quantity(relative_[column], jet, rho));
@@ -146,6 +187,9 @@ namespace @NAMESPACE@ {
 
     const edm::EDGetTokenT<edm::View<reco::Candidate>> jets_;
     const JetTensors tensors_;
+    std::vector<edm::EDGetTokenT<edm::View<reco::Candidate>>> candidates_;
+    edm::EDGetTokenT<edm::View<reco::Candidate>> tauJets_;
+    edm::EDGetTokenT<reco::VertexCollection> vertices_;
     edm::EDGetTokenT<double> rho_;
     const std::vector<std::string> names_, inputs_;
     const std::string output_;

@@ -12,15 +12,19 @@
 #include <iomanip>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <thread>
 
 #include "DataFormats/Common/interface/ValueMap.h"
 #include "DataFormats/Common/interface/View.h"
+#include "DataFormats/ParticleFlowCandidate/interface/PFCandidate.h"
 #include "DataFormats/PatCandidates/interface/Jet.h"
 #include "DataFormats/PatCandidates/interface/PackedCandidate.h"
 #include "DataFormats/PatCandidates/interface/Tau.h"
+#include "DataFormats/VertexReco/interface/Vertex.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "PhysicsTools/TensorFlow/interface/TensorFlow.h"
@@ -43,14 +47,25 @@ float word<float>(std::istream& in) {
   return std::stof(word<std::string>(in));  // NaN and infinities too
 }
 
+// A word that may be empty, which is written as two quotes.
+std::string text(std::istream& in) {
+  const auto found = word<std::string>(in);
+  return found == "\"\"" ? "" : found;
+}
+
 edm::ParameterSet read_parameters(std::istream& in) {
   edm::ParameterSet out;
   for (auto left = word<std::size_t>(in); left > 0; --left) {
     const auto type = word<std::string>(in), name = word<std::string>(in);
     auto& value = out.values[name];
-    if (type == "InputTag") value = edm::InputTag(word<std::string>(in));
+    if (type == "InputTag") value = edm::InputTag(text(in));
+    else if (type == "VInputTag") {
+      std::vector<edm::InputTag> tags(word<std::size_t>(in));
+      for (auto& tag : tags) tag = edm::InputTag(text(in));
+      value = tags;
+    }
     else if (type == "FileInPath") value = edm::FileInPath(word<std::string>(in));
-    else if (type == "string") value = word<std::string>(in);
+    else if (type == "string") value = text(in);
     else if (type == "double") value = word<double>(in);
     else if (type == "uint32") value = word<unsigned>(in);
     else if (type == "vstring") {
@@ -74,7 +89,11 @@ void write_parameters(const edm::ParameterSet& set) {
     else if (const auto* file = std::any_cast<edm::FileInPath>(&value))
       std::cout << "FileInPath " << name << " " << file->relativePath();
     else if (const auto* text = std::any_cast<std::string>(&value)) std::cout << "string " << name << " " << *text;
-    else if (const auto* number = std::any_cast<unsigned>(&value)) std::cout << "uint32 " << name << " " << *number;
+    else if (const auto* real = std::any_cast<double>(&value)) std::cout << "double " << name << " " << *real;
+    else if (const auto* tags = std::any_cast<std::vector<edm::InputTag>>(&value)) {
+      std::cout << "VInputTag " << name;
+      for (const auto& entry : *tags) std::cout << " " << entry.label();
+    } else if (const auto* number = std::any_cast<unsigned>(&value)) std::cout << "uint32 " << name << " " << *number;
     else if (const auto* list = std::any_cast<Strings>(&value)) {
       std::cout << "vstring " << name;
       for (const auto& entry : *list) std::cout << " " << entry;
@@ -87,11 +106,14 @@ void write_parameters(const edm::ParameterSet& set) {
   }
 }
 
-// Jets of one event with their candidates, which live as long.
+using View = edm::View<reco::Candidate>;
+
+// Collections of one event by label, and what they hold, which lives as long.
 struct Content {
   std::vector<std::unique_ptr<reco::Candidate>> owned;
-  std::vector<const reco::Candidate*> jets;
+  std::map<std::string, std::vector<const reco::Candidate*>> collections;
   double rho = 0;
+  reco::VertexCollection vertices;
 
   template <typename T, typename... Args>
   const T* make(Args&&... args) {
@@ -107,37 +129,65 @@ reco::Candidate read_momentum(std::istream& in) {
   return {pt, eta, phi, mass};
 }
 
+// A candidate, which is put into the collection of its event; null for one that jets do not hold.
+const reco::Candidate* read_candidate(std::istream& in, const std::string& kind, Content& out) {
+  const auto p4 = read_momentum(in);
+  const auto charge = word<int>(in), pdg_id = word<int>(in);
+  pat::PackedCandidate::Track track;
+  track.details = word<int>(in) != 0;
+  track.dxy = word<float>(in), track.dxyError = word<float>(in);
+  track.dz = word<float>(in), track.dzError = word<float>(in);
+  track.fromPV = word<int>(in);
+  const auto puppi = word<float>(in);
+  const bool lost = word<int>(in) != 0;
+  if (kind == "bare") return out.make<reco::Candidate>(p4);
+  if (kind == "reco") {
+    std::optional<reco::Track> found;
+    const auto z = track.dz + out.vertices.front().position().z;
+    if (track.details) found = reco::Track(track.dxy, track.dxyError, z, track.dzError);
+    return out.collections["particleFlow"].emplace_back(out.make<reco::PFCandidate>(p4, charge, pdg_id, found));
+  }
+  const auto* made = out.make<pat::PackedCandidate>(p4, charge, pdg_id, track, puppi);
+  out.collections[lost ? "lostTracks" : "packedPFCandidates"].push_back(made);
+  return lost ? nullptr : made;
+}
+
+// Kinds: jet, ak8, tau, reco (reco::PFCandidate), bare (candidates of no type that CMSSW has). A jet has the momentum
+// of its last corrections, beside factors of its level L1FastJet and of the last one on the uncorrected momentum, 0 and
+// 0 without any, and its candidates. Behind the jets of an event stand its other candidates.
 Content read_event(std::istream& in) {
   Content out;
-  const auto kind = word<std::string>(in);  // jet, ak8, tau, or bare: candidates that are not packed
+  const auto kind = word<std::string>(in);
   out.rho = word<double>(in);
+  out.vertices.emplace_back(1.5);
+  for (const char* name : {"packedPFCandidates", "lostTracks", "particleFlow", "slimmedJets", "jets"}) out.collections[name];
   for (auto left = word<std::size_t>(in); left > 0; --left) {
     const auto momentum = read_momentum(in);
+    const auto first = word<double>(in), last = word<double>(in);
+    pat::Jet::Levels levels;
+    if (last > 0) levels = {{"Uncorrected", 1}, {"L1FastJet", first}, {"L3Absolute", last}};
     std::vector<const reco::Candidate*> found;
-    for (auto candidates = word<std::size_t>(in); candidates > 0; --candidates) {
-      const auto p4 = read_momentum(in);
-      const auto charge = word<int>(in), pdg_id = word<int>(in);
-      pat::PackedCandidate::Track track;
-      track.details = word<int>(in) != 0;
-      track.dxy = word<float>(in), track.dxyError = word<float>(in);
-      track.dz = word<float>(in), track.dzError = word<float>(in);
-      const auto puppi = word<float>(in);
-      if (kind == "bare") found.push_back(out.make<reco::Candidate>(p4));
-      else found.push_back(out.make<pat::PackedCandidate>(p4, charge, pdg_id, track, puppi));
-    }
+    for (auto candidates = word<std::size_t>(in); candidates > 0; --candidates)
+      if (const auto* made = read_candidate(in, kind, out)) found.push_back(made);
     const auto middle = found.begin() + static_cast<std::ptrdiff_t>(found.size() / 2);
-    if (kind == "tau") {
-      reco::CandidatePtrVector signal(found.begin(), middle), isolation(middle, found.end());
-      out.jets.push_back(out.make<pat::Tau>(momentum, signal, isolation));
-    } else if (kind == "ak8" && found.size() > 2) {
-      const auto* subjet = out.make<pat::Jet>(momentum, std::vector<const reco::Candidate*>(found.begin(), middle));
-      std::vector<const reco::Candidate*> daughters{subjet};
+    auto daughters = found;
+    if (kind == "ak8" && found.size() > 2) {
+      const std::vector<const reco::Candidate*> within(found.begin(), middle);
+      daughters = {out.make<pat::Jet>(momentum, within, pat::Jet::Levels())};
       daughters.insert(daughters.end(), middle, found.end());
-      out.jets.push_back(out.make<pat::Jet>(momentum, daughters));
+    }
+    const auto* jet = out.make<pat::Jet>(momentum, daughters, levels);
+    out.collections["slimmedJets"].push_back(jet);
+    if (kind == "tau") {  // softer than its jet, and beside its axis
+      const reco::CandidatePtrVector signal(found.begin(), middle), isolation(middle, found.end());
+      const reco::Candidate p4(0.8 * jet->pt(), jet->eta() + 0.01, jet->phi(), 1.2);
+      const auto raw = jet->p4() * (last > 0 ? 1 / last : 1.);
+      out.collections["jets"].push_back(out.make<pat::Tau>(p4, signal, isolation, raw));
     } else {
-      out.jets.push_back(out.make<pat::Jet>(momentum, found));
+      out.collections["jets"].push_back(jet);
     }
   }
+  for (auto left = word<std::size_t>(in); left > 0; --left) read_candidate(in, kind, out);
   return out;
 }
 
@@ -181,7 +231,9 @@ void events(const Strings& arguments) {
     try {
       for (auto i = stream; i < contents.size(); i += processed.size()) {
         auto& event = stored[i];
-        event.insert("slimmedJets", "", std::make_shared<const edm::View<reco::Candidate>>(contents[i].jets));
+        for (const auto& [label, elements] : contents[i].collections)
+          event.insert(label, "", std::make_shared<const View>(elements));
+        event.insert("offlinePrimaryVertices", "", std::make_shared<const reco::VertexCollection>(contents[i].vertices));
         event.insert("fixedGridRhoFastjetAll", "", std::make_shared<const double>(contents[i].rho));
         event.module = "tagger";
         event.declared = streams.modules[stream]->declared();
@@ -199,8 +251,9 @@ void events(const Strings& arguments) {
   if (failure) std::rethrow_exception(failure);
   std::ofstream out(arguments.at(3));
   out << std::setprecision(9);
+  const auto source = parameters.getParameter<edm::InputTag>("src").label();
   for (std::size_t i = 0; i < stored.size(); ++i) {
-    const auto jets = stored[i].find<edm::View<reco::Candidate>>("slimmedJets", "").id();
+    const auto jets = stored[i].find<View>(source, "").id();
     for (const auto& [instance, type] : streams.modules[0]->declared())
       if (type == typeid(edm::ValueMap<float>)) write_map<float>(out, stored[i], i, instance, jets);
       else write_map<int>(out, stored[i], i, instance, jets);

@@ -9,12 +9,28 @@
 
 namespace reco {
 
+// The part of ROOT's four-vectors that producers use.
+class LorentzVector {
+public:
+  LorentzVector(double pt, double eta, double phi, double mass) : pt_(pt), eta_(eta), phi_(phi), mass_(mass) {}
+  double pt() const { return pt_; }
+  double eta() const { return eta_; }
+  double phi() const { return phi_; }
+  double mass() const { return mass_; }
+  double energy() const { return std::sqrt(std::pow(pt_ * std::cosh(eta_), 2) + mass_ * mass_); }
+  LorentzVector operator*(double factor) const { return {pt_ * factor, eta_, phi_, mass_ * factor}; }
+
+private:
+  double pt_, eta_, phi_, mass_;
+};
+
 class Candidate {
 public:
   Candidate() = default;
   Candidate(double pt, double eta, double phi, double mass) : pt_(pt), eta_(eta), phi_(phi), mass_(mass) {}
   virtual ~Candidate() = default;
 
+  LorentzVector p4() const { return {pt_, eta_, phi_, mass_}; }
   virtual double pt() const { return pt_; }
   virtual double eta() const { return eta_; }
   virtual double phi() const { return phi_; }

@@ -12,10 +12,11 @@ public:
   enum PVAssoc { NoPV = 0, PVLoose = 1, PVTight = 2, PVUsedInFit = 3 };
   enum LostInnerHits { validHitInFirstPixelBarrelLayer = -1, noLostInnerHits = 0, oneLostInnerHit = 1 };
 
-  // Positions and errors of the track [cm]; an error needs track details.
+  // Positions and errors of the track [cm], an error needs track details; and how the vertex of the event holds it.
   struct Track {
     bool details = false;
     float dxy = 0, dxyError = 0, dz = 0, dzError = 0;
+    int fromPV = PVUsedInFit;
   };
 
   PackedCandidate(const reco::Candidate& momentum, int charge, int pdgId, const Track& track, float puppiWeight)
@@ -31,7 +32,7 @@ public:
   float puppiWeight() const { return puppiWeight_; }
   float puppiWeightNoLep() const { return puppiWeight_; }
   PVAssociationQuality pvAssociationQuality() const { return UsedInFitTight; }
-  PVAssoc fromPV(std::size_t = 0) const { return PVUsedInFit; }
+  PVAssoc fromPV(std::size_t = 0) const { return static_cast<PVAssoc>(track_.fromPV); }
   LostInnerHits lostInnerHits() const { return noLostInnerHits; }
 
 private:

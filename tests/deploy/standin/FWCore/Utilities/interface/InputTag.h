@@ -20,11 +20,13 @@ template <typename T>
 class EDGetTokenT {
 public:
   EDGetTokenT() = default;
-  explicit EDGetTokenT(const InputTag& tag) : tag_(tag) {}
+  explicit EDGetTokenT(const InputTag& tag) : tag_(tag), made_(true) {}
+  bool isUninitialized() const { return !made_; }
   const InputTag& tag() const { return tag_; }
 
 private:
   InputTag tag_;
+  bool made_ = false;
 };
 
 }  // namespace edm

@@ -12,7 +12,7 @@ class Parameter:
         self.value = value
 
     def words(self) -> list[str]:
-        return [str(self.value)]
+        return [str(self.value) or '""']
 
 
 class InputTag(Parameter):
@@ -42,6 +42,11 @@ class vstring(Parameter):
 
     def words(self) -> list[str]:
         return [str(len(self.value)), *self.value]
+
+
+class VInputTag(vstring):
+    def __init__(self, *values: str | InputTag) -> None:
+        super().__init__(*(v.value if isinstance(v, InputTag) else v for v in values))
 
 
 class PSet:

@@ -1,0 +1,229 @@
+"""A compiled CMSSW package over the stand-ins of tests/deploy/standin: events in, products out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.jets import Jets, Ragged
+
+STANDIN = Path(__file__).parents[1] / "deploy" / "standin"
+PACKAGE = "RecoTauTag/E2ETagger"
+POINTS = [
+    {"target": target, "threshold": threshold, "signal_efficiency": target, "background_efficiency": 0.01}
+    for target, threshold in ((0.5, 0.52), (0.7, 0.48), (0.9, 0.35))
+]
+# As a sample of 'e2e-tf simulate' with pileup states it.
+DEFINITION = {"candidates": "cone", "radius": 0.5, "jet_radius": 0.4, "momentum": "area", "rho": "candidates"}
+WHOLE = ("charge", "pdg_id", "details", "from_pv", "lost")
+CORRECTIONS = (0.9, 1.08)  # of events of this module: factors of the levels L1FastJet and of the last one
+
+
+def with_points(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle as it is after its run was evaluated."""
+    shutil.copytree(bundle, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["working_points"] = POINTS
+    manifest["jets"] = DEFINITION
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@dataclass(frozen=True)
+class Built:
+    """The compiled package of a padded bundle, and the data of one with edges beside it."""
+
+    base: Path
+    driver: Path
+    parity: Path
+    bundle: Path
+    trained: Path
+
+    def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=env)
+
+    def each(self, folder: Path, commands: list[list[Any]]) -> list[tuple[int, str]]:
+        """Status and what was said on standard error of several commands of the driver in one process."""
+        (folder / "commands").write_text("".join(" ".join(map(str, words)) + "\n" for words in commands))
+        done = self.run(self.driver, "each", folder / "commands")
+        assert done.returncode == 0, done.stderr
+        parts = re.split(r"^status (\d+)\n", done.stderr, flags=re.MULTILINE)
+        assert len(parts) == 2 * len(commands) + 1
+        return [(int(status), text) for text, status in zip(parts[::2], parts[1::2], strict=False)]
+
+
+def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The modules of the package by label: of fillDescriptions by the backend, and of the package's own file."""
+    done = built.run(built.driver, "describe")
+    assert done.returncode == 0, done.stderr
+    files: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        kind, name, *words = line.split(" ")
+        if kind == "plugin":
+            lines = files.setdefault(words[0], ["import FWCore.ParameterSet.Config as cms"])
+            lines.append(f'{words[0]} = cms.EDProducer("{name}",')
+        else:
+            value = ", ".join(words) if kind in ("uint32", "double") else ", ".join(map(repr, words))
+            lines.append(f"    {name} = cms.{kind}({value}),")
+    # What scram writes from fillDescriptions, beside the package's own python folder.
+    python = folder / "python" / PACKAGE
+    shutil.copytree(built.base / PACKAGE / "python", python)
+    for label, lines in files.items():
+        (python / f"{label}_cfi.py").write_text("\n".join([*lines, ")"]) + "\n")
+    for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "RecoTauTag")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(STANDIN / "python")
+    monkeypatch.syspath_prepend(folder / "python")
+    return {
+        label: runpy.run_path(str(path))[label]
+        for path in sorted(python.glob("*.py"))
+        for label in [path.stem.rsplit("_", 1)[0]]
+    }
+
+
+def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, Any]]:
+    """Jets with the given numbers of candidates, in single precision."""
+    jets = []
+    rho = rng.uniform(0, 30)
+    for count in counts:
+        jet = {
+            "rho": rho,
+            "pt": rng.uniform(20, 200),
+            "eta": rng.uniform(-2, 2),
+            "phi": rng.uniform(-3.2, 3.2),
+            "mass": 5.0,
+        }
+        charged = rng.random(count) < 0.6
+        details = charged & (rng.random(count) < 0.8)
+        rows = {
+            "pt": rng.exponential(5, count) + 0.3,
+            "eta": jet["eta"] + rng.normal(0, 0.2, count),
+            "phi": jet["phi"] + rng.normal(0, 0.2, count),
+            "mass": np.where(charged, 0.1396, 0.0),
+            "charge": np.where(charged, rng.choice([-1, 1], count), 0),
+            "pdg_id": np.where(
+                charged, rng.choice([211, -211, 11, -13], count), rng.choice([22, 130, 1, 2], count)
+            ),
+            "details": details,
+            "d0": np.where(details, rng.normal(0, 0.05, count), 0.5),  # beyond use without details
+            "d0_error": rng.uniform(0.001, 0.1, count),
+            "dz": np.where(details, rng.normal(0, 0.3, count), 0.5),
+            "dz_error": rng.uniform(0.001, 0.1, count),
+            "from_pv": np.where(charged, rng.integers(0, 4, count), 0),
+            "puppi": rng.random(count),
+            "lost": np.zeros(count),
+        }
+        rows = {k: v.astype(int if k in WHOLE else np.float32) for k, v in rows.items()}
+        jets.append({k: np.float32(v) for k, v in jet.items()} | {"rows": rows})
+    return jets
+
+
+def rows_text(rows: dict[str, np.ndarray]) -> list[str]:
+    """Candidates as lines of the driver's file of events."""
+    return [" ".join(repr(v.item()) for v in row) for row in zip(*rows.values(), strict=True)]
+
+
+def events_text(events: list[tuple[Any, ...]]) -> str:
+    """The driver's file of events: kind, jets and, where an event has any, candidates of no jet.
+
+    The momentum of a jet is that of its level L1FastJet.
+    """
+    lines = [str(len(events))]
+    for kind, jets, *rest in events:
+        lines.append(f"{kind} {float(jets[0]['rho'])!r} {len(jets)}" if jets else f"{kind} 1.0 0")
+        for jet in jets:
+            first, last = jet.get("levels", CORRECTIONS)
+            factor = float(last / first) if first else 1.0
+            pt, eta, phi, mass = (float(jet[k]) for k in ("pt", "eta", "phi", "mass"))
+            stored = [pt * factor, eta, phi, mass * factor]
+            rows = rows_text(jet["rows"])
+            lines.append(" ".join(map(repr, [*stored, float(first), float(last), len(rows)])))
+            lines += rows
+        loose = rows_text(rest[0]) if rest else []
+        lines += [str(len(loose)), *loose]
+    return "\n".join(lines) + "\n"
+
+
+def own_candidates(module: Any, **changes: Any) -> Any:
+    """The same module with the candidates that each jet was made of, and with the density that the event has."""
+    import FWCore.ParameterSet.Config as cms
+
+    return module.clone(
+        **{
+            "src": cms.InputTag("jets"),
+            "candidates": cms.VInputTag(),
+            "rho": cms.InputTag("fixedGridRhoFastjetAll"),
+            **changes,
+        }
+    )
+
+
+def python_jets(jets: list[dict[str, Any]]) -> Jets:
+    """The same jets as the library's readers make them."""
+    counts = np.array([len(jet["rows"]["pt"]) for jet in jets], int)
+    rows = {k: np.concatenate([jet["rows"][k] for jet in jets]) for k in jets[0]["rows"]}
+    of_jet = {k: np.array([jet[k] for jet in jets], np.float32) for k in ("pt", "eta", "phi", "mass", "rho")}
+    eta, phi, pt, mass = (rows[k].astype(float) for k in ("eta", "phi", "pt", "mass"))
+    kind, details = np.abs(rows["pdg_id"]), rows["details"].astype(bool)
+    columns = {
+        "pt": rows["pt"],
+        "energy": np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2),
+        "deta": eta - np.repeat(of_jet["eta"].astype(float), counts),
+        "dphi": delta_phi(phi, np.repeat(of_jet["phi"].astype(float), counts)),
+        "charge": rows["charge"],
+        "is_charged_hadron": kind == 211,
+        "is_neutral_hadron": (kind == 130) | (kind == 1),
+        "is_photon": (kind == 22) | (kind == 2),
+        "is_electron": kind == 11,
+        "is_muon": kind == 13,
+        "from_pv": np.where(rows["charge"] == 0, -1, rows["from_pv"] > 0),
+        **{k: np.where(details, rows[k], 0) for k in ("d0", "d0_error", "dz", "dz_error")},
+    }
+    return Jets(
+        columns=of_jet,
+        event=np.arange(len(jets)),
+        weight=np.ones(len(jets), np.float32),
+        candidates=Ragged.from_counts({k: v.astype(np.float32) for k, v in columns.items()}, counts),
+    )
+
+
+def products(path: Path) -> dict[str, list[np.ndarray]]:
+    """Values of each product, event by event."""
+    out: dict[str, list[np.ndarray]] = {}
+    for line in path.read_text().splitlines():
+        number, name, *values = line.split(" ")
+        assert int(number) == len(out.setdefault(name, []))
+        out[name].append(np.array(values, np.float64))
+    return out
+
+
+def edges_of(module: Any, backend: str) -> Any:
+    """The same module with the model, inputs and names of the bundle with edges."""
+    import FWCore.ParameterSet.Config as cms
+
+    names = ("x", "edge_index", "batch", "u")
+    suffix, file = ("", "model.onnx") if backend == "ONNX" else (":0", "model.pb")
+    return module.clone(
+        model_path=cms.FileInPath(f"RecoTauTag/Edges/data/{file}"),
+        preprocess_json=cms.FileInPath("RecoTauTag/Edges/data/preprocess.json"),
+        input_names=cms.vstring(*names),
+        model_inputs=cms.vstring(*(f"{name}{suffix}" for name in names)),
+    )
+
+
+def write_config(module: Any, path: Path) -> Path:
+    path.write_text(" ".join(module.words()) + "\n")
+    return path
