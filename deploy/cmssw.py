@@ -86,6 +86,13 @@ _SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache i
 _BACKENDS = {"onnx": "ONNX", "frozen_graph": "TF"}
 _RUNTIMES = {"onnx": "PhysicsTools/ONNXRuntime", "frozen_graph": "PhysicsTools/TensorFlow"}
 _HEADERS = {"onnx": "OnnxBackend", "frozen_graph": "TensorFlowBackend"}
+# Loaded with the module: process.load takes every service that a file names.
+_LOAD_SERVICE = """
+try:  # releases from 2026 on run ONNX models through a service
+    from PhysicsTools.ONNXRuntime.ONNXService_cfi import ONNXService
+except ImportError:
+    pass
+"""
 _TEMPLATES = (".cc", ".h", ".in", ".md", ".xml")
 
 
@@ -378,6 +385,7 @@ def _text_values(manifest: dict[str, Any], backends: list[str], package: str) ->
         else "The bundle has no working points: its run was not evaluated. They can be added in the configuration.",
         "DEFAULT_BACKEND": _BACKENDS[backends[0]],
         "USE_RUNTIMES": indented,
+        "LOAD_SERVICE": _LOAD_SERVICE if "onnx" in backends else "",
         "INCLUDE_BACKENDS": "\n".join(
             f'#include "{package}/interface/{_HEADERS[key]}.h"' for key in backends
         ),

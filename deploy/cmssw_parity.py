@@ -38,7 +38,8 @@ def write_parity_text(bundle: Path, manifest: dict[str, Any], path: Path) -> Non
                 lines.append(" ".join(map(_number, values.ravel())))
             scores = outputs[f"{batch}/{output}"]
             allowed = tolerance.allowed(scores).astype(np.float32)
-            lines += [str(scores.size), *(" ".join(map(_number, of.ravel())) for of in (scores, allowed))]
+            lines.append(" ".join(map(str, (scores.ndim, *scores.shape))))
+            lines += [" ".join(map(_number, of.ravel())) for of in (scores, allowed)]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 

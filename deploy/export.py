@@ -11,7 +11,7 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
 from e2e_tf.deploy.exportable import exportable, in_float32
 from e2e_tf.deploy.exported import Export, exported_function, freeze
-from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms
+from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms, write_one_jet
 from e2e_tf.deploy.interface import INTERFACES
 from e2e_tf.deploy.keras_file import save_keras
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
@@ -45,6 +45,7 @@ def export(
     float16_weights: bool = False,
     int8: bool = False,
     fixed: tuple[int, int] | None = None,
+    one_jet: bool = False,
     proof: int = 1000,
     features: Preprocess | str | os.PathLike[str] | None = None,
     imports: Sequence[str] = (),
@@ -57,6 +58,7 @@ def export(
         model.onnx          float32 in and out, of the opset that the release reads
         model_float16.onnx, model_int8.onnx   smaller weights, float32 in and out, on request
         model.pb            frozen TensorFlow graph
+        model_one_jet.onnx  for one jet at a time, on request
         saved_model/        SavedModel around the same frozen function
         fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
         model.keras         the Keras model, for the validation
@@ -82,6 +84,7 @@ def export(
         int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
+        one_jet: also write ONNX for one jet at a time, whose output has a fixed shape; edges only.
         proof: random jets of the validation (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the
             manifest; 0 leaves it to ``validate(..., write=True)``.
         features: inputs of a model on graphs that is no run: the :class:`~e2e_tf.data.preprocess.Preprocess` or its
@@ -103,6 +106,10 @@ def export(
     formats = _formats(formats)
     interface = interface or default_interface(run)
     _check_interface(run, interface, fixed)
+    if one_jet and (interface != "edges" or "onnx" not in formats):
+        raise InputError(
+            f"a form of one jet takes the edges interface and ONNX, not {interface} and {', '.join(formats)}"
+        )
     smaller = ["float16"] * float16_weights + ["int8"] * int8
     if smaller and "onnx" not in formats:
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
@@ -121,6 +128,8 @@ def export(
         if fixed is not None:
             with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):
                 entries |= write_fixed(job, fixed)
+        if one_jet:
+            entries |= write_one_jet(job, entries["onnx"])
         if interface == "padded":
             write_json(part / "preprocess.json", padded_preprocess(run.preprocess))
         elif interface == "edges":

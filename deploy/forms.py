@@ -27,7 +27,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.terminal import say, status
 from e2e_tf.training.targets import label_output
 
-__all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms"]
+__all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms", "write_one_jet"]
 
 Entries = dict[str, dict[str, Any]]
 Writer = Callable[[Export, Sequence[str]], Entries]
@@ -199,6 +199,30 @@ def write_fixed(export: Export, shape: tuple[int, int]) -> Entries:
         **export.raw_names(),
     }
     return {"fixed": entry}
+
+
+def write_one_jet(export: Export, entry: Mapping[str, Any]) -> Entries:
+    """Write ``model.onnx`` of the edges interface for one jet at a time: the shape of its score is fixed.
+
+    Some wrappers of CMSSW make outputs beforehand and cannot where a dimension behind the first is free.
+
+    Args:
+        export: of the edges interface.
+        entry: of ``model.onnx`` in the manifest.
+
+    Returns:
+        The entry ``onnx_one_jet`` of the manifest.
+    """
+    import onnx
+
+    model = onnx.load(export.folder / entry["file"])
+    of_jets = {entry["inputs"][name] for name in ("u", "n_node") if name in entry["inputs"]}
+    of_jets |= set(entry["outputs"].values())
+    for tensor in (*model.graph.input, *model.graph.output):
+        if tensor.name in of_jets:
+            tensor.type.tensor_type.shape.dim[1].dim_value = 1
+    _write_onnx(export.folder / "model_one_jet.onnx", model)
+    return {"onnx_one_jet": {**entry, "file": "model_one_jet.onnx"}}
 
 
 def add_auc_cost(export: Export, entries: Entries, columns: dict[str, int]) -> None:

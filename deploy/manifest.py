@@ -169,6 +169,7 @@ class Formats(_Closed):
     onnx: File = _MAY_BE_ABSENT
     onnx_float16: File = _MAY_BE_ABSENT
     onnx_int8: File = _MAY_BE_ABSENT
+    onnx_one_jet: File = _MAY_BE_ABSENT
     fixed: File = _MAY_BE_ABSENT
 
 

@@ -22,6 +22,7 @@ NAMES = {
     "onnx_float16": "ONNX, float16 weights",
     "onnx_int8": "ONNX, int8",
     "fixed": "frozen graph of fixed shape",
+    "onnx_one_jet": "ONNX of one jet",
 }
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 Opener = Callable[[Path, dict[str, Any]], Runner]

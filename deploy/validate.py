@@ -18,8 +18,8 @@ from e2e_tf.deploy.meaning import in_units_of_jets
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.reference import keras_call, keras_scores, load_model, traced_call, traced_scores
-from e2e_tf.deploy.runners import NAMES, Runner, frozen_graph_runner, runners, tensorflow_version
-from e2e_tf.deploy.samples import feeds_of, fixed_batches, graph_batches, raw_jets, tensor_batches
+from e2e_tf.deploy.runners import NAMES, Runner, frozen_graph_runner, onnx_runner, runners, tensorflow_version
+from e2e_tf.deploy.samples import MAX_NODES, feeds_of, fixed_batches, graph_batches, raw_jets, tensor_batches
 from e2e_tf.deploy.sources import import_modules
 from e2e_tf.deploy.tolerance import Tolerance, column_tolerance
 from e2e_tf.errors import InputError
@@ -136,6 +136,8 @@ def _graphs(subject: _Subject, jets: int, seed: int) -> list[Agreement]:
         agreements += _runtimes(subject.runners, cases)
         if "fixed" in manifest["formats"]:
             agreements.append(_fixed(subject, preprocess, seed))
+        if "onnx_one_jet" in manifest["formats"]:
+            agreements.append(_one_jet(subject, preprocess, seed))
     with status("Validating C++"):
         agreements += _cpp_graphs(subject, preprocess, cases, seed)
     return agreements
@@ -183,6 +185,16 @@ def _fixed(subject: _Subject, preprocess: Preprocess, seed: int) -> Agreement:
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
     expected, tolerance = keras_scores(subject.model, batches), column_tolerance(subject.manifest)
     return compare(name, expected, scores, n_node, tolerance=tolerance)
+
+
+def _one_jet(subject: _Subject, preprocess: Preprocess, seed: int) -> Agreement:
+    """The ONNX model of one jet, on jets with and without nodes."""
+    run = onnx_runner(subject.folder, subject.manifest["formats"]["onnx_one_jet"])
+    batches = fixed_batches(preprocess, 1, preprocess.limit or MAX_NODES, seed)
+    scores = [run(feeds_of(batch, subject.manifest)) for batch in batches]
+    n_node = np.concatenate([batch.graphs.n_node for batch in batches])
+    expected, tolerance = keras_scores(subject.model, batches), column_tolerance(subject.manifest)
+    return compare(NAMES["onnx_one_jet"], expected, scores, n_node, tolerance=tolerance)
 
 
 def _cpp(subject: _Subject, cases: _Cases) -> Iterator[tuple[Agreement, CppRun | None]]:

@@ -33,6 +33,12 @@ def export(
     fixed: Annotated[
         tuple[int, int] | None, typer.Option(help="Also write a graph for this many jets and nodes, for XLA.")
     ] = None,
+    one_jet: Annotated[
+        bool,
+        typer.Option(
+            "--one-jet", help="Also write ONNX for one jet at a time, of fixed output shape (edges)."
+        ),
+    ] = False,
     proof: Annotated[
         int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
@@ -54,6 +60,7 @@ def export(
         float16_weights=float16_weights,
         int8=int8,
         fixed=fixed,
+        one_jet=one_jet,
         proof=proof,
         imports=imports,
         relocate=moves(relocate),

@@ -17,7 +17,7 @@ from typing import Any
 import compiler_cache
 import numpy as np
 import pytest
-from cmssw_driver import PACKAGE, STANDIN, Built, with_points
+from cmssw_driver import PACKAGE, STANDIN, Built, compiler_flags, with_points
 
 import e2e_tf.deploy.cpp_runner
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
@@ -257,16 +257,7 @@ def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
     objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
     objects.mkdir()
-    # Hidden, because the stand-ins have classes of the same names as TensorFlow, which must go on using its own.
-    flags = ["-std=c++17", "-O0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
-    flags += [f"-I{folder}" for folder in (STANDIN, STANDIN / "src", base)]
-    flags += [
-        "-isystem",
-        str(toolchain.tensorflow / "include"),
-        "-isystem",
-        str(toolchain.headers / "include"),
-    ]
-    flags += ["-isystem", str(toolchain.headers / "include" / "onnxruntime")]
+    flags = compiler_flags(toolchain, base)
     sources = [
         *(package / "src").glob("*.cc"),
         *(package / "plugins").glob("*.cc"),

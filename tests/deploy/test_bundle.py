@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import e2e_tf.deploy
 from e2e_tf.deploy.bundle import not_a_bundle, open_bundle
 from e2e_tf.errors import InputError
 
@@ -78,3 +79,16 @@ def test_why_a_folder_is_no_bundle_of_ours(copy: Path) -> None:
         assert not_a_bundle(copy) == "is not a bundle"
     (copy / "manifest.json").unlink()
     assert not_a_bundle(copy) == "is not a bundle"
+
+
+@pytest.mark.parametrize("kind", ["padded", "edges", "shipped"])
+def test_lengths_of_all_inputs_are_given_in_one_form(bundles: dict[str, Path], kind: str) -> None:
+    shipped = Path(e2e_tf.deploy.__file__).parent / "bundles" / "tau_candidates"
+    document = json.loads(((bundles | {"shipped": shipped})[kind] / "preprocess.json").read_text("utf-8"))
+    groups = [document[name] for name in document["input_names"] if name in document]
+    assert len(groups) >= 2
+    for group in groups:
+        assert "var_length" not in group
+        assert group["min_length"] >= 0
+        assert group["min_length"] <= group["max_length"] or group["max_length"] == 0
+    assert (document["u"]["min_length"], document["u"]["max_length"]) == (1, 1)

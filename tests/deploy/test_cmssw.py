@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import runpy
 import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +18,9 @@ import pytest
 from cmssw_driver import (
     PACKAGE,
     POINTS,
+    STANDIN,
     Built,
+    compiler_flags,
     configured,
     edges_of,
     events_text,
@@ -146,7 +151,7 @@ def test_a_producer_refuses_what_it_cannot_do(
             "jet",
             "other tensors than",
         ),
-        ({"score_names": cms.vstring("a", "b")}, "jet", "gives 2 scores for 2 jets; score_names has 2"),
+        ({"score_names": cms.vstring("a", "b")}, "jet", "Got invalid dimensions for output: score"),
         ({"score_names": cms.vstring("a_b")}, "jet", "must be letters and digits, not a_b"),
         ({"workingPoints": cms.VPSet(point)}, "jet", "cuts on mass, which is no score"),
         ({"model_output": cms.string("other")}, "jet", "other"),
@@ -177,6 +182,37 @@ def test_a_producer_refuses_what_it_cannot_do(
     for (_, _, message), (status, said) in zip(cases, moved.each(tmp_path, commands), strict=True):
         assert status == 3, message
         assert message in said
+
+
+def test_the_package_compiles_for_releases_before_2026(built: Built, toolchain: Any) -> None:
+    package = built.base / PACKAGE
+    for source in (package / "plugins" / "E2ETaggerONNXProducer.cc", package / "test" / "testParity.cc"):
+        flags = compiler_flags(toolchain, built.base, coming=False)
+        command = [os.environ.get("CXX", "c++"), *flags, "-fsyntax-only", str(source)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("coming", [True, False])
+def test_a_configuration_has_the_service_where_there_is_one(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coming: bool
+) -> None:
+    if coming:
+        monkeypatch.syspath_prepend(STANDIN / "python_coming")
+    modules = configured(built, tmp_path, monkeypatch)
+    found = runpy.run_path(str(built.base / PACKAGE / "test" / "e2ETagger_cfg.py"))
+    process = found["process"]
+    assert process.e2ETagger.plugin == "E2ETaggerONNXProducer"
+    assert process.services == (["ONNXService"] if coming else [])
+    (tmp_path / "events").write_text(events_text([("jet", random_event(np.random.default_rng(1), [5]))]))
+    config = write_config(modules["e2ETagger"], tmp_path / "config")
+    done = built.run(
+        built.driver,
+        *("events", "E2ETaggerONNXProducer", config, tmp_path / "events", tmp_path / "out", 1),
+        services=" ".join(process.services),
+    )
+    assert done.returncode == (0 if coming else 3)
+    assert ("unable to find requested service cms::Ort::ONNXInterface" in done.stderr) != coming
 
 
 def onnx_file(path: Path, inputs: list[Any], output: Any, *nodes: Any) -> Path:
@@ -216,7 +252,7 @@ def test_the_stand_ins_refuse_what_cmssw_refuses(built: Built, tmp_path: Path) -
             tensor("y", ["B", "N"]),
             same,
             "1 x float32 2 1 0 0",
-            "has invalid inferred size 0",
+            "Output y has a dynamic dimension at index 1. Please pass output_shapes to runInto()",
         ),
     ]
     commands: list[list[Any]] = []

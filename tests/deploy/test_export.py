@@ -192,3 +192,29 @@ def test_the_example_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert manifest["outputs"][0]["columns"] == {"tau": 1}
     assert manifest["provenance"]["data"] == {"model": manifest["model"]["name"]}
     assert all(found["largest_difference"] <= found["tolerance"] for found in manifest["tested"])
+
+
+def test_a_form_of_one_jet_has_an_output_of_fixed_shape(
+    runs: dict[str, Path], tmp_path: Path, not_built: None
+) -> None:
+    import onnx
+
+    folder = export(runs["edges"], tmp_path / "out", formats=("onnx",), one_jet=True, proof=1)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert {t["runtime"].split(" (")[0] for t in manifest["tested"]} == {
+        "Keras in a tf.function",
+        "ONNX",
+        "ONNX of one jet",
+    }
+    model = onnx.load(folder / "model_one_jet.onnx")
+    shapes = {
+        t.name: [d.dim_value for d in t.type.tensor_type.shape.dim]
+        for t in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes["score"] == [1, 1, 1]
+    assert shapes["u"][:2] == [1, 1]
+    assert shapes["x"][1] == shapes["edge_index"][2] == 0  # free
+    with pytest.raises(
+        InputError, match="a form of one jet takes the edges interface and ONNX, not padded and onnx"
+    ):
+        export(runs["padded"], tmp_path / "other", formats=("onnx",), one_jet=True)

@@ -31,6 +31,21 @@ WHOLE = ("charge", "pdg_id", "details", "from_pv", "lost")
 CORRECTIONS = (0.9, 1.08)  # of events of this module: factors of the levels L1FastJet and of the last one
 
 
+def compiler_flags(toolchain: Any, base: Path, coming: bool = True) -> list[str]:
+    """Of packages below ``base`` over the stand-ins, with the wrapper of ONNX Runtime of 2026 or an earlier one.
+
+    Names are hidden: the stand-ins have classes of the same names as TensorFlow, which must go on using its own.
+    """
+    flags = ["-std=c++17", "-O0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+    flags += [f"-I{folder}" for folder in (*[STANDIN / "coming"] * coming, STANDIN, STANDIN / "src", base)]
+    system = (
+        toolchain.tensorflow / "include",
+        toolchain.headers / "include",
+        toolchain.headers / "include" / "onnxruntime",
+    )
+    return flags + [word for folder in system for word in ("-isystem", str(folder))]
+
+
 def with_points(bundle: Path, folder: Path) -> Path:
     """A copy of a bundle as it is after its run was evaluated."""
     shutil.copytree(bundle, folder)
@@ -51,8 +66,9 @@ class Built:
     bundle: Path
     trained: Path
 
-    def run(self, *arguments: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: Any, services: str = "ONNXService") -> subprocess.CompletedProcess[str]:
         env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        env |= {"STANDIN_SERVICES": services}
         return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=env)
 
     def each(self, folder: Path, commands: list[list[Any]]) -> list[tuple[int, str]]:

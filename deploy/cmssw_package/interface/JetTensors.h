@@ -21,6 +21,7 @@ namespace @NAMESPACE@ {
     std::vector<std::string> names;
     std::vector<std::vector<float>> values;
     std::vector<std::vector<int64_t>> shapes;
+    std::vector<int64_t> output;  // shape of the scores without their columns: jets, or 1 and jets
   };
 
   // Of a jet as the model takes it [GeV, rad].

@@ -24,16 +24,50 @@ namespace @NAMESPACE@ {
 
     static std::unique_ptr<Cache> load(const std::string& path) { return std::make_unique<Cache>(path); }
 
-    // Scores in C order; `inputs` are the names of the tensors in the model.
+    // Scores in C order, `width` of each jet; `inputs` are the names of the tensors in the model.
     static std::vector<float> run(const Cache* cache,
                                   Tensors& tensors,
                                   const std::vector<std::string>& inputs,
-                                  const std::string& output) {
+                                  const std::string& output,
+                                  std::size_t width) {
       for (auto& values : tensors.values)
         values.reserve(1);  // an empty tensor may need an address, too
+      auto shape = tensors.output;
+      shape.push_back(static_cast<int64_t>(width));
+      return score(*cache, tensors, inputs, output, shape, 0);
+    }
+
+  private:
+    // Releases from 2026 on may take outputs with a second free dimension with their shapes only.
+    template <typename Runtime>
+    static auto score(const Runtime& runtime,
+                      Tensors& tensors,
+                      const std::vector<std::string>& inputs,
+                      const std::string& output,
+                      const std::vector<int64_t>& shape,
+                      int)
+        -> decltype(runtime.runInto(inputs,
+                                    tensors.values,
+                                    tensors.shapes,
+                                    {output},
+                                    std::declval<cms::Ort::FloatArrays&>(),
+                                    {shape},
+                                    int64_t{}),
+                    std::vector<float>()) {
+      cms::Ort::FloatArrays found;
+      runtime.runInto(inputs, tensors.values, tensors.shapes, {output}, found, {shape}, shape.at(0));
+      return std::move(found.at(0));
+    }
+
+    template <typename Runtime>
+    static std::vector<float> score(const Runtime& runtime,
+                                    Tensors& tensors,
+                                    const std::vector<std::string>& inputs,
+                                    const std::string& output,
+                                    const std::vector<int64_t>& shape,
+                                    long) {
       // Dimension 0 of every tensor: the number of jets, or 1 where the jets are in dimension 1.
-      const auto batch = tensors.shapes.at(0).at(0);
-      auto found = cache->run(inputs, tensors.values, tensors.shapes, {output}, batch);
+      auto found = runtime.run(inputs, tensors.values, tensors.shapes, {output}, shape.at(0));
       return std::move(found.at(0));
     }
   };

@@ -32,7 +32,8 @@ namespace @NAMESPACE@ {
     static std::vector<float> run(const Cache* cache,
                                   const Tensors& tensors,
                                   const std::vector<std::string>& inputs,
-                                  const std::string& output) {
+                                  const std::string& output,
+                                  std::size_t) {
       tensorflow::NamedTensorList feeds;
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         tensorflow::TensorShape shape;

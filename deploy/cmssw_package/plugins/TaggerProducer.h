@@ -130,7 +130,7 @@ namespace @NAMESPACE@ {
         auto tensors = tensors_(content, first, last);
         if (tensors.names != names_)
           throw cms::Exception("Configuration") << "preprocess.json gives other tensors than input_names";
-        const auto scores = Backend::run(this->globalCache(), tensors, inputs_, output_);
+        const auto scores = Backend::run(this->globalCache(), tensors, inputs_, output_, width);
         if (scores.size() != (last - first) * width)
           throw cms::Exception("LogicError") << "The model gives " << scores.size() << " scores for " << last - first
                                              << " jets; score_names has " << width;

@@ -356,6 +356,8 @@ namespace @NAMESPACE@ {
     } catch (const e2e_tf::Error& error) {
       throw cms::Exception("InvalidInput") << "Jets cannot be made into tensors: " << error.what();
     }
+    const auto jets = static_cast<int64_t>(last - first);
+    out.output = implementation_->builder.preprocess().padded ? std::vector<int64_t>{jets} : std::vector<int64_t>{1, jets};
     return out;
   }
 

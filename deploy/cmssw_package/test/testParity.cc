@@ -10,8 +10,17 @@
 #include <vector>
 
 @INCLUDE_BACKENDS@
+#include "FWCore/ParameterSet/interface/FileInPath.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/Utilities/interface/Exception.h"
+
+// Releases from 2026 on run ONNX models through a service, which cmsRun has of the configuration.
+#if __has_include("PhysicsTools/ONNXRuntime/interface/ONNXInterface.h")
+#define @GUARD@_SERVICES
+#include "FWCore/PluginManager/interface/PluginManager.h"
+#include "FWCore/PluginManager/interface/standard.h"
+#include "FWCore/ServiceRegistry/interface/ServiceRegistry.h"
+#endif
 
 namespace {
 
@@ -19,6 +28,7 @@ namespace {
 
   struct Batch {
     Tensors tensors;
+    std::size_t width = 0;               // scores of a jet
     std::vector<float> scores, allowed;  // allowed: what each score may differ by
   };
 
@@ -33,10 +43,10 @@ namespace {
   }
 
   // parity.txt: the number of batches; of each the number of tensors, for each name, rank, sizes and values, then
-  // the number of scores, the scores, and what each of them may differ by.
+  // rank and sizes of the scores, the scores, and what each of them may differ by.
   std::vector<Batch> readBatches(const std::string& path) {
     std::ifstream file(path);
-    std::size_t batches = 0, tensors = 0, rank = 0, scores = 0;
+    std::size_t batches = 0, tensors = 0, rank = 0;
     file >> batches;
     std::vector<Batch> out(batches);
     for (auto& batch : out) {
@@ -54,7 +64,15 @@ namespace {
         batch.tensors.shapes.push_back(shape);
         batch.tensors.values.push_back(numbers(file, count));
       }
-      file >> scores;
+      file >> rank;
+      std::size_t scores = 1, last = 0;
+      for (std::size_t i = 0; i < rank; ++i) {
+        file >> last;
+        scores *= last;
+        if (i + 1 < rank)
+          batch.tensors.output.push_back(static_cast<int64_t>(last));
+      }
+      batch.width = last;
       batch.scores = numbers(file, scores);
       batch.allowed = numbers(file, scores);
     }
@@ -69,7 +87,7 @@ namespace {
     double largest = 0, farthest = 0;  // difference, and in units of what is allowed
     for (const auto& batch : batches) {
       auto tensors = batch.tensors;
-      const auto found = Backend::run(cache.get(), tensors, Backend::inputs(), Backend::output);
+      const auto found = Backend::run(cache.get(), tensors, Backend::inputs(), Backend::output, batch.width);
       if (found.size() != batch.scores.size())
         throw cms::Exception("LogicError") << Backend::label << " gives " << found.size() << " scores, not "
                                            << batch.scores.size();
@@ -92,6 +110,15 @@ namespace {
 
 int main() {
   try {
+#ifdef @GUARD@_SERVICES
+    edmplugin::PluginManager::configure(edmplugin::standard::config());
+    edm::ParameterSet service;
+    service.addParameter<std::string>("@service_type", "ONNXService");
+    service.addUntrackedParameter<bool>("verbose", false);
+    std::vector<edm::ParameterSet> services{service};
+    const edm::ServiceToken token(edm::ServiceRegistry::createSet(services));
+    const edm::ServiceRegistry::Operate operate(token);
+#endif
     const auto batches = readBatches(edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/test/parity.txt").fullPath());
     bool good = true;
 @RUN_BACKENDS@

@@ -4,10 +4,14 @@
 //   driver events MODULE CONFIG EVENTS OUT STREAMS    events through one module in that many streams, a thread each
 //   driver onnx MODEL INPUTS                          one call of cms::Ort::ONNXRuntime::run
 //   driver tf MODEL OUTPUT INPUTS                     one call of tensorflow::run
+//
+// The environment variable STANDIN_SERVICES holds the types of the services that the job has.
+//
 //   driver each FILE                                  a command in each line; what loading the runtimes takes is paid once
 //
 // All files are words between spaces. A command that throws has the status 3 and writes the text of the exception.
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -26,6 +30,7 @@
 #include "DataFormats/PatCandidates/interface/Tau.h"
 #include "DataFormats/VertexReco/interface/Vertex.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
+#include "FWCore/ServiceRegistry/interface/ServiceRegistry.h"
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "PhysicsTools/TensorFlow/interface/TensorFlow.h"
 #include "sessions.h"
@@ -329,6 +334,10 @@ int command(const Strings& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const char* services = std::getenv("STANDIN_SERVICES");
+  std::istringstream types(services == nullptr ? "" : services);
+  const edm::ServiceToken token(std::set<std::string>(std::istream_iterator<std::string>(types), {}));
+  const edm::ServiceRegistry::Operate operate(token);
   const Strings words(argv + 1, argv + argc);
   if (words.empty() || words[0] != "each") return command(words);
   std::ifstream file(words.at(1));

@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "FWCore/ServiceRegistry/interface/ServiceRegistry.h"
 #include "FWCore/Utilities/interface/Exception.h"
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "sessions.h"
@@ -79,6 +80,8 @@ struct ONNXRuntime::Session {
 };
 
 ONNXRuntime::ONNXRuntime(const std::string& path) : session_(std::make_unique<Session>()) {
+  if (!edm::ServiceRegistry::present().count("ONNXService"))
+    throw cms::Exception("NotFound") << "Service Request unable to find requested service cms::Ort::ONNXInterface";
   OrtEnv* env = nullptr;
   check(api().CreateEnv(ORT_LOGGING_LEVEL_ERROR, "", &env));
   session_->env = {env, api().ReleaseEnv};
@@ -105,6 +108,15 @@ const std::vector<std::string>& ONNXRuntime::getOutputNames() const { return ses
 FloatArrays ONNXRuntime::run(const std::vector<std::string>& input_names, FloatArrays& input_values,
                              const std::vector<std::vector<int64_t>>& input_shapes,
                              const std::vector<std::string>& output_names, int64_t batch_size) const {
+  FloatArrays out;
+  runInto(input_names, input_values, input_shapes, output_names, out, {}, batch_size);
+  return out;
+}
+
+void ONNXRuntime::runInto(const std::vector<std::string>& input_names, FloatArrays& input_values,
+                          const std::vector<std::vector<int64_t>>& input_shapes,
+                          const std::vector<std::string>& output_names, FloatArrays& out,
+                          const std::vector<std::vector<int64_t>>& output_shapes, int64_t batch_size) const {
   if (input_names.size() != input_values.size() || input_names.size() != input_shapes.size() || batch_size <= 0)
     throw cms::Exception("LogicError") << "names, values and shapes must be equally many, the batch size positive";
   std::vector<Owner<OrtValue>> values;
@@ -131,12 +143,26 @@ FloatArrays ONNXRuntime::run(const std::vector<std::string>& input_names, FloatA
   }
   const auto& wanted = output_names.empty() ? session_->outputs : output_names;
   std::vector<const char*> outputs;
-  for (const auto& name : wanted) outputs.push_back(name.c_str());
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    outputs.push_back(wanted[i].c_str());
+    const auto known = session_->output_shapes.find(wanted[i]);
+    if (known == session_->output_shapes.end())
+      throw cms::Exception("RuntimeError") << "Output name " << wanted[i] << " is invalid!";
+    shapes.push_back(output_shapes.empty() ? known->second : output_shapes.at(i));
+    if (output_shapes.empty()) shapes.back().at(0) = batch_size;
+    for (std::size_t d = 1; d < shapes.back().size(); ++d)
+      if (shapes.back()[d] == -1)
+        throw cms::Exception("RuntimeError") << "Output " << wanted[i] << " has a dynamic dimension at index " << d
+                                             << ". Please pass output_shapes to runInto().";
+    if (elements(shapes.back()) <= 0)
+      throw cms::Exception("RuntimeError") << "Output " << wanted[i] << " has invalid inferred size 0";
+  }
   std::vector<OrtValue*> found(wanted.size(), nullptr);
   check(api().Run(session_->session.get(), nullptr, names.data(), inputs.data(), inputs.size(), outputs.data(),
                   outputs.size(), found.data()));
   for (auto* value : found) values.emplace_back(value, api().ReleaseValue);
-  FloatArrays out;
+  out.clear();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     OrtTensorTypeAndShapeInfo* info = nullptr;
     check(api().GetTensorTypeAndShape(found[i], &info));
@@ -145,18 +171,13 @@ FloatArrays ONNXRuntime::run(const std::vector<std::string>& input_names, FloatA
     check(api().GetTensorElementType(info, &type));
     if (type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT)
       throw cms::Exception("RuntimeError") << "Output " << wanted[i] << " is not float32";
-    auto expected = session_->output_shapes.at(wanted[i]);
     const auto shape = shape_of(info);
-    expected[0] = batch_size;
-    if (std::find(expected.begin(), expected.end(), -1) == expected.end() && shape != expected)
-      throw cms::Exception("RuntimeError") << "Got invalid dimensions for output: " << wanted[i];
-    if (elements(shape) <= 0) throw cms::Exception("RuntimeError") << "Output " << wanted[i] << " has invalid inferred size 0";
+    if (shape != shapes[i]) throw cms::Exception("RuntimeError") << "Got invalid dimensions for output: " << wanted[i];
     void* data = nullptr;
     check(api().GetTensorMutableData(found[i], &data));
     const auto* first = static_cast<const float*>(data);
     out.emplace_back(first, first + elements(shape));
   }
-  return out;
 }
 
 }  // namespace cms::Ort

@@ -96,7 +96,8 @@ void run(const Session* session, const NamedTensorList& inputs, const std::vecto
   }
 }
 
-SessionCache::SessionCache(const std::string& graphPath) : session(new Session(graphPath)) {}
+Session* createSession(const std::string& graphPath) { return new Session(graphPath); }
+Session* createSession(const std::string& graphPath, Options&) { return new Session(graphPath); }
 SessionCache::~SessionCache() { delete session; }
 
 }  // namespace tensorflow

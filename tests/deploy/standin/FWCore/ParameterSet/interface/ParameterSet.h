@@ -24,6 +24,21 @@ public:
     return *value;
   }
 
+  template <typename T>
+  T getUntrackedParameter(const std::string& name) const {
+    return getParameter<T>(name);
+  }
+
+  template <typename T>
+  void addParameter(const std::string& name, const T& value) {
+    values[name] = value;
+  }
+
+  template <typename T>
+  void addUntrackedParameter(const std::string& name, const T& value) {
+    values[name] = value;
+  }
+
   std::map<std::string, std::any> values;
 };
 

@@ -10,10 +10,7 @@ namespace cms::Ort {
 
 using FloatArrays = std::vector<std::vector<float>>;
 
-// The rules of CMSSW's wrappers before and since 2026; what passes here passes both. Below is the real runtime.
-//
-// float32 only; no tensor of rank 0; dimension 0 of every input is the batch size; an output whose other dimensions
-// are fixed has the batch size as dimension 0 and at least one value.
+// The wrapper of releases before 2026, for which the package must compile too; what runs is that of coming/.
 class ONNXRuntime {
 public:
   explicit ONNXRuntime(const std::string& path);

@@ -74,8 +74,16 @@ void setLogging(const std::string& level = "3");
 void run(const Session* session, const NamedTensorList& inputs, const std::vector<std::string>& outputNames,
          std::vector<Tensor>* outputs, const std::string& threadPoolName = "no_threads");
 
+struct Options {};
+
+Session* createSession(const std::string& graphPath);
+Session* createSession(const std::string& graphPath, Options& options);
+
 struct SessionCache {
-  explicit SessionCache(const std::string& graphPath);
+  // Options are taken by reference, so they must have a name.
+  template <typename... Args>
+  explicit SessionCache(const std::string& graphPath, Args&&... sessionArgs)
+      : session(createSession(graphPath, std::forward<Args>(sessionArgs)...)) {}
   SessionCache(const SessionCache&) = delete;
   ~SessionCache();
   const Session* getSession() const { return session; }

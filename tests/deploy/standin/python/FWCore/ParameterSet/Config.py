@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 
@@ -81,3 +82,47 @@ class EDProducer(PSet):
             if name not in self.parameters or type(value) is not type(self.parameters[name]):
                 raise TypeError(f"{self.plugin} has no parameter {name} of this type")
         return EDProducer(self.plugin, **(self.parameters | changes))
+
+
+class Service(EDProducer):
+    pass
+
+
+class untracked:
+    """Parameters that do not count for what is produced; here they are the same."""
+
+    int32 = uint32 = Parameter
+    string = Parameter
+    vstring = vstring
+    PSet = PSet
+
+
+class Process:
+    """What a configuration loads and names: modules and services by label."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def load(self, module: str) -> None:
+        for label, value in vars(importlib.import_module(module)).items():
+            if isinstance(value, EDProducer):
+                setattr(self, label, value)
+
+    @property
+    def services(self) -> list[str]:
+        """Types of the services of the job."""
+        return [value.plugin for value in vars(self).values() if isinstance(value, Service)]
+
+
+def Source(plugin: str, **parameters: Any) -> EDProducer:
+    return EDProducer(plugin, **parameters)
+
+
+OutputModule = Source
+
+
+def Path(*modules: Any) -> tuple[Any, ...]:
+    return modules
+
+
+EndPath = Path

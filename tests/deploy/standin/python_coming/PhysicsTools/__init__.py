@@ -1,0 +1,1 @@
+"""What releases from 2026 on have."""
