@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import typing
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from e2e_tf.changes import with_changes
 from e2e_tf.data.graphs import GraphRecipe
-from e2e_tf.data.pt_bins import checked_edges
+from e2e_tf.data.settings import OLD_NAMES, DataConfig, Section
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import console
 
@@ -23,7 +24,6 @@ else:
     import tomli as tomllib
 
 __all__ = [
-    "DataConfig",
     "GraphConfig",
     "OutputConfig",
     "RunConfig",
@@ -34,66 +34,7 @@ __all__ = [
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-_OLD_NAMES = {"data": {"judge_pt_bins": "evaluate_pt_bins"}}
-"""Names of keys in configurations and runs of before, which are accepted, by section."""
-
-
-class DataConfig(_Section):
-    """What to train on.
-
-    Attributes:
-        sample: ``tau`` for the sample that ships with the package, or a path (relative to the configuration).
-        reader: format of the file, see :mod:`e2e_tf.data.readers`; empty recognises it from its content.
-        options: more arguments of the reader, such as ``{signal = ["Tbqq"]}`` or ``{channels = ["ecal", "hcal"]}``.
-        jet_pt: range of jet pT [GeV] to keep.
-        split: fractions of events for training, validation and test.
-        split_seed: seed of the split; None takes the run's. Runs of several seeds that are compared on the same
-            jets share one.
-        reweight_pt: weight the background so that its pT spectrum matches the signal's.
-        pt_bins: bin edges [GeV] of the reweighting and of the plots; empty follows the jets, see
-            :func:`e2e_tf.data.pt_bins.pt_edges`. Jets beyond given edges get bins of their own.
-        evaluate_pt_bins: bin edges [GeV] of the numbers of ``evaluate``; empty takes those of ``pt_bins``, every
-            second one if they are more than six. ``judge_pt_bins`` in configurations and runs of before.
-        use_event_weights: multiply by the sample's event weights.
-        negative_weights: what training does with jets of negative event weight, see
-            :func:`e2e_tf.data.weights.of_sign`; evaluation subtracts them.
-    """
-
-    sample: str = "tau"
-    reader: str = ""
-    options: dict[str, Any] = Field(default_factory=dict)
-    jet_pt: tuple[float, float] | None = None
-    split: tuple[float, float, float] = (0.7, 0.1, 0.2)
-    split_seed: int | None = Field(None, ge=0)
-    reweight_pt: bool = True
-    pt_bins: tuple[float, ...] = ()
-    evaluate_pt_bins: tuple[float, ...] = ()
-    use_event_weights: bool = False
-    negative_weights: Literal["keep", "absolute", "refuse"] = "keep"
-
-    @field_validator("pt_bins", "evaluate_pt_bins")
-    @classmethod
-    def _edges(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if values:
-            checked_edges(values)
-        return values
-
-    @model_validator(mode="before")
-    @classmethod
-    def _renamed(cls, values: Any) -> Any:
-        for old, name in _OLD_NAMES["data"].items():
-            if isinstance(values, dict) and old in values:
-                if name in values:
-                    raise ValueError(f"{old} is the old name of {name}; give one of them")
-                values = {name if key == old else key: value for key, value in values.items()}
-        return values
-
-
-class GraphConfig(_Section):
+class GraphConfig(Section):
     """How a jet becomes a graph; see :class:`e2e_tf.data.graphs.GraphRecipe`."""
 
     nodes: Literal["hits", "candidates", "detector", "pixels"] = "hits"
@@ -113,7 +54,7 @@ class GraphConfig(_Section):
         return GraphRecipe(**self.model_dump())
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """How to train.
 
     Attributes:
@@ -160,7 +101,7 @@ _LOSSES = {
 }
 
 
-class OutputConfig(_Section):
+class OutputConfig(Section):
     """One output of a model, a section ``[outputs.NAME]``; without such sections it is a binary score of the label.
 
     Attributes:
@@ -221,7 +162,7 @@ class OutputConfig(_Section):
         )
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """A whole run.
 
     Attributes:
@@ -286,9 +227,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"there is no configuration {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
-    for section, names in _OLD_NAMES.items():
-        for old in names.keys() & document.get(section, {}):
-            console().print(f"{path}: {section}.{old} is called {section}.{names[old]} now", style="yellow")
+    for old in OLD_NAMES.keys() & document.get("data", {}):
+        console().print(f"{path}: data.{old} is called data.{OLD_NAMES[old]} now", style="yellow")
     return document
 
 
@@ -350,8 +290,7 @@ def _one_sentence(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         section: Any = RunConfig
         for part in where[:-1]:
-            section = (
-                section.model_fields[part].annotation if hasattr(section, "model_fields") else OutputConfig
-            )
+            members = typing.get_args(section)  # of a table of sections by name
+            section = members[1] if members else section.model_fields[part].annotation
         return f"unknown key {key!r}; accepted here: {', '.join(section.model_fields)}"
     return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, not {first['input']!r}"

@@ -103,7 +103,7 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
         ("Overhead per trial", _median_overhead(records)),
     ]
     if sweep.config is not None:
-        facts.insert(0, ("Model", f"{sweep.config.model_name} on {sweep.config.data.sample}"))
+        facts.insert(0, ("Model", f"{sweep.config.model_name} on {sweep.config.data.title}"))
     try:
         best = sweep.best()
     except NoTrialCompleted as error:

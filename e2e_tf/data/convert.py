@@ -21,6 +21,8 @@ from e2e_tf.data.join import ConvertReport, PartsJoin
 from e2e_tf.data.parts import Part, make_part, read_piece
 from e2e_tf.data.readers import open_reader
 from e2e_tf.data.readers.entries import check_on_error
+from e2e_tf.data.sample_sets import numbering
+from e2e_tf.data.stored import StoredJets
 from e2e_tf.errors import InputError
 from e2e_tf.files import refuse_existing, sha256
 from e2e_tf.jobs import parts_folder, run_tasks
@@ -167,7 +169,8 @@ def _plan(
         "piece": piece,
     }
     parts: list[Part] = []
-    for entry in found:
+    keys = [numbering(Path(e["path"]), e["reader"], "", e["sha256"]) for e in found]
+    for entry, key in zip(found, keys, strict=True):
         # An empty input still makes one part, so that its columns are checked.
         for start in range(0, max(1, entry["count"]), piece):
             stop = min(start + piece, entry["count"])
@@ -182,6 +185,7 @@ def _plan(
                     recipe=asdict(recipe),
                     on_error=on_error,
                     folder=str(folder.resolve()),
+                    numbering=key if len(set(keys)) > 1 else "",
                 )
             )
     return plan, parts, recipe
@@ -195,6 +199,8 @@ def _look(path: Path, reader: str, options: Mapping[str, Any]) -> tuple[str, int
 
 def _default_recipe(path: Path, reader: str, options: Mapping[str, Any]) -> GraphRecipe:
     sample, _ = read_piece(path, reader, 0, 1, "skip", options)
+    if isinstance(sample, StoredJets):
+        return sample.recipe
     if not isinstance(sample, Jets):
         return GraphRecipe(nodes="pixels", edges="grid8", jet_features=())
     known = tuple(name for name in ("pt", "mass") if name in sample.columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -258,6 +259,8 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     Raises:
         InputError: the sample lacks what the recipe asks for; the message names it.
     """
+    if (finished := jets.finished_graphs(recipe)) is not None:
+        return cast("GraphData", finished)
     lattice = p4 = None
     if (recipe.nodes == "pixels") == isinstance(jets, Jets):
         have = (

@@ -177,6 +177,17 @@ class Jets(Sample):
             attributes=self.attributes,
         )
 
+    def concatenated(self, parts: Sequence[Jets]) -> Jets:
+        """All jets of several samples in order.
+
+        Args:
+            parts: samples with the same columns, the first of which is this one.
+
+        Returns:
+            One sample.
+        """
+        return concatenate_jets(parts)
+
 
 def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None = None) -> Jets:
     """All jets of ``parts`` in order; the parts must hold the same columns.

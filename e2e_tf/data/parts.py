@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.readers import Report, open_reader
+from e2e_tf.data.sample_sets import renumbered
 from e2e_tf.data.store_writer import largest, new_store
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, read_json, write_json
@@ -46,6 +47,7 @@ class Part:
     recipe: dict[str, Any]
     on_error: str
     folder: str
+    numbering: str = ""
 
     @property
     def store(self) -> Path:
@@ -112,6 +114,8 @@ def make_part(part: Part) -> int:
         sample, report = read_piece(
             Path(part.path), part.reader, part.start, part.stop, part.on_error, part.options
         )
+        if part.numbering:
+            sample = replace(sample, event=renumbered(sample.event, part.numbering))
         data = build_graphs(sample, recipe)
     except InputError as error:
         if part.on_error == "stop":

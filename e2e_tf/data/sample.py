@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sized
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,3 +56,14 @@ class Sample:
         wrong = {name: len(column) for name, column in {**columns, **more}.items() if len(column) != n}
         if wrong:
             raise InputError(f"every column must have one entry per {self.ONE} ({n}); these do not: {wrong}")
+
+    def finished_graphs(self, recipe: Any) -> Any:
+        """Graphs that the sample brings along, as one of a graph store does.
+
+        Args:
+            recipe: the :class:`e2e_tf.data.graphs.GraphRecipe` that is wanted.
+
+        Returns:
+            The :class:`e2e_tf.data.graphs.GraphData`; None where graphs are to be built.
+        """
+        return None

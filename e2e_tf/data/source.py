@@ -17,6 +17,7 @@ Paths are relative to the configuration's folder where they lie in it; what a pa
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,10 +26,16 @@ from typing import Any, cast
 
 import numpy as np
 
+from e2e_tf.data.file_lists import expanded
+from e2e_tf.data.hdf5 import format_of
 from e2e_tf.data.images import Images
-from e2e_tf.data.jets import Jets, concatenate_jets, read_jets
+from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers import READERS, open_reader
+from e2e_tf.data.readers.nano_events import generated_weights
+from e2e_tf.data.readers.stored import STORED, store_is_made_with
+from e2e_tf.data.sample_sets import joined, numbering, of_section, renumbered, sample_weight
 from e2e_tf.data.samples import SAMPLES, sample_path
+from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 
@@ -139,12 +146,13 @@ class JetSource:
         Raises:
             InputError: a file is missing, or its format cannot be told.
         """
-        missing = self.missing(base)
+        source = replace(self, parts=tuple(_expanded(part, base) for part in self.parts))
+        missing = source.missing(base)
         if missing:
             raise InputError(
                 f"there is no sample {missing[0]}; data.sample takes a path or one of {', '.join(SAMPLES)}"
             )
-        return replace(self, parts=tuple(_located(part, base) for part in self.parts))
+        return replace(source, parts=tuple(_located(part, base) for part in source.parts))
 
     def read(self, base: Path) -> Jets | Images:
         """All jets, those of the first file first; nothing is selected.
@@ -156,18 +164,38 @@ class JetSource:
             The jets, or the images.
 
         Raises:
-            InputError: a file is missing or cannot be read, or there are images in one of several files.
+            InputError: a file is missing or cannot be read, or files do not hold the same kind of entries.
         """
-        read = [
-            read_file(locate(file.path, base), part.reader, part.all_options(base))
+        keys = self._numberings(base)
+        read: list[Jets | Images] = []
+        for number, part in enumerate(self.parts):
+            options = part.all_options(base)
+            if "label" in part.settings:  # the class is known: a reader that needs to be told is not
+                options = {**dict.fromkeys(_needed_classes(part.reader, options)), **options}
+            scale = self._scale(part, base)
+            for file in part.files:
+                one = read_file(locate(file.path, base), part.reader, options)
+                if part.name or part.settings:
+                    one = of_section(one, part.settings, number, scale)
+                if len(set(keys)) > 1:
+                    one = replace(one, event=renumbered(one.event, keys[len(read)]))
+                read.append(one)
+        return joined(read, [file.path for file in self.files])
+
+    def _numberings(self, base: Path) -> list[str]:
+        return [
+            numbering(locate(file.path, base), part.reader, part.name, file.sha256 or file.path)
             for part in self.parts
             for file in part.files
         ]
-        if len(read) == 1:
-            return read[0]
-        if any(isinstance(one, Images) for one in read):
-            raise InputError(f"{self.title} hold images, of which one file is read, not {len(read)}")
-        return concatenate_jets(cast("list[Jets]", read))
+
+    def _scale(self, part: SourcePart, base: Path) -> float:
+        """The factor of the weights of a part's jets."""
+        total = None
+        if part.settings.get("cross_section") is not None and not part.settings.get("sum_of_weights"):
+            sums = [generated_weights(locate(file.path, base)) for file in part.files]
+            total = None if None in sums else sum(cast("list[float]", sums))
+        return sample_weight(part.name, part.settings, total)
 
     def selected(self, sample: Jets | Images) -> np.ndarray:
         """Which jets the selection keeps.
@@ -277,7 +305,11 @@ def read_file(path: Path, reader: str = "", options: Mapping[str, Any] | None = 
     name = own_name(reader)
     if name in ("", OWN) and not options and is_own(path):
         return read_jets(path)
-    return open_reader(path, name or None).read(**(options or {}))
+    file = open_reader(path, name or None)
+    if file.reader.name == STORED and options:
+        store_is_made_with(path, options)
+        return file.read()
+    return file.read(**(options or {}))
 
 
 def own_name(reader: str) -> str:
@@ -305,13 +337,34 @@ def is_own(path: Path) -> bool:
 
     try:
         with h5py.File(path) as file:
-            return "format" in file.attrs
+            return "format" in file.attrs and format_of(file) != GRAPHS_FORMAT
     except OSError:
         return path.suffix in (".h5", ".hdf5")
 
 
 def _recognised(path: Path) -> str:
     return OWN if is_own(path) else open_reader(path).reader.name
+
+
+def _expanded(part: SourcePart, base: Path) -> SourcePart:
+    """A part whose files are named one by one; of one that was looked at they are."""
+    if all(file.sha256 for file in part.files):
+        return part
+    names = expanded([file.path for file in part.files], base)
+    known = {file.path: file for file in part.files}
+    return replace(part, files=tuple(known.get(name, SourceFile(name)) for name in names))
+
+
+def _needed_classes(reader: str, options: Mapping[str, Any]) -> list[str]:
+    """Options that say which jets are signal, of a reader that cannot do without them."""
+    if reader not in READERS:
+        return []
+    parameters = inspect.signature(READERS[reader].read).parameters
+    return [
+        name
+        for name in ("signal", "label")
+        if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in options
+    ]
 
 
 def _located(part: SourcePart, base: Path) -> SourcePart:

@@ -99,6 +99,10 @@ def part_for_file(
     if not alike:
         note = f"{path} is read by {_way(name, given)}; the run was trained on {_ways(source)}"
         return replace(part, options=given), note
+    if same:
+        part = replace(part, name=same.name, settings=same.settings)
+    elif any("label" in one.settings for one in alike):  # the files did not need to say their class
+        part = replace(part, settings={"label": None})
     inherited = dict(alike[0].options)
     if same:  # what lies beside a file belongs to that file alone
         inherited |= same.all_options(base or Path())

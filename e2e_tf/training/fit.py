@@ -144,7 +144,7 @@ def _train(
         model = load_checkpoint(path, state)
         resumed.append(state["epoch"] + 1)
         write_json(folder / "resumed.json", resumed)
-        train.check(model, config.data.sample)
+        train.check(model, config.data.title)
     else:
         model = new_model(config, train, prepared.preprocess)
         compile_model(model, options, steps, config.outputs)

@@ -49,7 +49,7 @@ def new_model(config: RunConfig, examples: Examples, preprocess: Preprocess, see
     keras.utils.set_random_seed(config.seed if seed is None else seed)
     settings = fill_settings(config.model_name, config.model_settings, preprocess)
     model = build_model(config.model_name, *examples.widths, settings, run_outputs(config))
-    examples.check(model, config.data.sample)
+    examples.check(model, config.data.title)
     return model
 
 

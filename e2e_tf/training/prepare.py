@@ -9,13 +9,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from e2e_tf.config import DataConfig, RunConfig
+from e2e_tf.config import RunConfig
 from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.data.settings import DataConfig
 from e2e_tf.data.source import JetSource, SourceFile, SourcePart
 from e2e_tf.data.source_changes import differences
 from e2e_tf.data.weights import PtReweighting
@@ -146,11 +147,21 @@ def source_of(data: DataConfig) -> JetSource:
     Returns:
         The source, see :meth:`e2e_tf.data.source.JetSource.located`.
     """
+    parts = tuple(
+        SourcePart(
+            tuple(map(SourceFile, one.names)),
+            one.reader or data.reader,
+            {**data.options, **one.options},
+            name=name,
+            settings=one.settings,
+        )
+        for name, one in data.samples.items()
+    )
     return JetSource(
-        (SourcePart((SourceFile(data.sample),), data.reader, data.options),),
+        parts or (SourcePart(tuple(map(SourceFile, data.names)), data.reader, data.options),),
         selection={"jet_pt": None if data.jet_pt is None else list(data.jet_pt)},
         weights={
-            "use_event_weights": data.use_event_weights,
+            "use_event_weights": data.weighted,
             "reweight_pt": data.reweight_pt,
         },
     )
@@ -219,7 +230,7 @@ def prepare_run(run: Run) -> Prepared:
         trained, now = run.provenance["data"]["sha256"], prepared.source.identity()["sha256"]
         if trained != now:
             raise InputError(
-                f"{what} another {run.config.data.sample}: its SHA-256 was {trained[:12]}…, it is {now[:12]}… now"
+                f"{what} another {run.config.data.title}: its SHA-256 was {trained[:12]}…, it is {now[:12]}… now"
             )
     return prepared
 
@@ -247,16 +258,16 @@ def prepare(
         InputError: the sample cannot be used, or it is another one than ``source`` says; the message says why.
     """
     data, base = config.data, base or Path()
-    with status(f"Reading {data.sample if source is None else source.title}"):
+    with status(f"Reading {data.title if source is None else source.title}"):
         source = _as_it_is(source_of(data) if source is None else source, base, what)
         read = source.read(base)
     jets = cast("Jets", read)  # of images nothing is used that they do not have
     by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
     if jets.label is None and by_label:
-        raise InputError(f"{data.sample} has no labels; training needs jets with truth")
+        raise InputError(f"{data.title} has no labels; training needs jets with truth")
     if "pt" not in jets.columns and (data.jet_pt is not None or (data.reweight_pt and by_label)):
         raise InputError(
-            f"{data.sample} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
+            f"{data.title} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
             f"false"
         )
     keep = source.selected(read)
@@ -267,7 +278,8 @@ def prepare(
         for name, count in (("signal", signal), ("background", len(jets) - signal)):
             if not count:
                 raise InputError(
-                    f"{data.sample} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets"
+                    f"{data.title} has no {name} (label {int(name == 'signal')}) among its {len(jets)} jets; "
+                    "data.sample takes several files, and [data.samples.NAME] gives files a label"
                 )
     name = config.model_name
     recipe = _recipe(config, read)
@@ -280,7 +292,7 @@ def prepare(
     preprocess = split_graphs[0].fit_preprocess(recipe)
     split_jets = [jets.take(part) for part in parts]
     edges = bins_of_pt(config, split_jets[0], jets)
-    event_weights = [j.weight if data.use_event_weights else np.ones(len(j), np.float32) for j in split_jets]
+    event_weights = [j.weight if data.weighted else np.ones(len(j), np.float32) for j in split_jets]
     base_weights = trained_weights(config, event_weights)
     weights, reweighting = base_weights, None
     if by_label:

@@ -32,7 +32,7 @@ def bins_of_pt(config: RunConfig, train: Jets, jets: Jets) -> tuple[float, ...]:
         return ()
     data = config.data
     pt, label = train["pt"], train.label
-    weight = train.weight if data.use_event_weights else None
+    weight = train.weight if data.weighted else None
     reach = float(jets["pt"].min()), float(jets["pt"].max())
     if not data.pt_bins:
         return tuple(pt_edges(pt, label, weight, reach).tolist())
@@ -66,12 +66,12 @@ def trained_weights(config: RunConfig, weights: Sequence[np.ndarray]) -> list[np
     """
     data = config.data
     everything = np.concatenate(weights)
-    of_sign(everything, data.negative_weights, data.sample)
+    of_sign(everything, data.negative_weights, data.title)
     count = int(np.count_nonzero(everything < 0))
     if count:
         does = "keeps their sign" if data.negative_weights == "keep" else "takes the absolute value"
         console().print(
-            f"{count} of {len(everything)} jets of {data.sample} have a negative weight; training {does} "
+            f"{count} of {len(everything)} jets of {data.title} have a negative weight; training {does} "
             "(data.negative_weights), evaluation subtracts them",
             style="yellow",
             highlight=False,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
+from e2e_tf.data.convert import convert
 from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets, write_jets
@@ -114,3 +117,54 @@ def test_samples_that_cannot_be_used(tau_folder, tmp_path):
         prepare(
             make_config({"data": {"sample": "tau.h5"}, "graph": {"jet_features": ["nonsense"]}}), tau_folder
         )
+
+
+@pytest.fixture(scope="module")
+def by_class(tau_folder, tmp_path_factory):
+    """Files of one class each, without labels, which count events from 0 on; and a store of the whole sample."""
+    folder = tmp_path_factory.mktemp("classes")
+    jets = read_jets(tau_folder / "tau.h5")
+    for name, value in (("tau", 1), ("qcd", 0)):
+        one = jets.take(jets.label == value)
+        write_jets(
+            folder / f"{name}.h5",
+            replace(one, label=None, event=np.arange(len(one)), attributes={"seed": value}),
+        )
+    convert([tau_folder / "tau.h5"], folder / "store.h5", GraphRecipe())
+    return folder
+
+
+def test_a_file_for_each_class_with_a_cross_section(by_class, tau_folder):
+    samples = {
+        "tau": {"files": "ta*.h5", "label": 1, "cross_section": 2.0, "sum_of_weights": 4.0},
+        "qcd": {"files": ["qcd.h5"], "label": 0, "factor": 3.0},
+    }
+    found = prepare(make_config({"data": {"samples": samples, **SPLIT}}), by_class)
+    parts = (found.train, found.validation, found.test)
+    label = np.concatenate([part.label for part in parts])
+    given = read_jets(tau_folder / "tau.h5")
+    assert np.bincount(label).tolist() == np.bincount(given.label).tolist()
+    np.testing.assert_array_equal(label == 1, np.concatenate([p.jets.truth["sample"] for p in parts]) == 0)
+    factor = np.concatenate([part.jets.weight for part in parts]) / np.where(label == 1, 0.5, 3.0)
+    assert np.sort(factor).tolist() == pytest.approx(np.sort(given.weight).tolist(), rel=1e-6)
+    events = np.concatenate([part.jets.event for part in parts])
+    assert len(np.unique(events)) == 400  # no event of one file has the number of one of the other
+    assert found.source.weights["use_event_weights"]
+
+
+def test_a_store_gives_the_same_parts_as_the_file_that_it_was_made_of(by_class, prepared):
+    found = prepare(make_config({"data": {"sample": "store.h5", **SPLIT}}), by_class)
+    assert found.preprocess.to_dict() == prepared.preprocess.to_dict()
+    for part in ("train", "validation", "test"):
+        mine, theirs = getattr(found, part), getattr(prepared, part)
+        np.testing.assert_array_equal(mine.graphs.batch.x, theirs.graphs.batch.x)
+        np.testing.assert_array_equal(mine.graphs.batch.senders, theirs.graphs.batch.senders)
+        np.testing.assert_array_equal(mine.weight, theirs.weight)
+
+
+def test_a_sample_of_one_class_says_how_to_give_the_other(by_class):
+    data = {"samples": {"tau": {"files": "tau.h5", "label": 1}}}
+    with pytest.raises(
+        InputError, match=r"tau has no background .*\[data.samples.NAME\] gives files a label"
+    ):
+        prepare(make_config({"data": data}), by_class)

@@ -85,7 +85,9 @@ def _accepts(content: Content) -> bool:
     return content.container == "ig"
 
 
-@reader("ispy", "CMS collisions for iSpy", unit="events", count=count_ispy, accepts=_accepts)
+@reader(
+    "ispy", "CMS collisions for iSpy", unit="events", count=count_ispy, accepts=_accepts, event_numbers=True
+)
 def read_ispy(
     path: PathLike,
     *,

@@ -67,7 +67,7 @@ def _accepts(content: Content) -> bool:
 def read_jetclass(
     path: PathLike,
     *,
-    signal: Sequence[str],
+    signal: Sequence[str] | None,
     start: int = 0,
     stop: int | None = None,
     on_error: OnError = "stop",
@@ -82,7 +82,7 @@ def read_jetclass(
 
     Args:
         path: a JetClass file.
-        signal: the `CLASSES` whose jets have label 1; all others have 0.
+        signal: the `CLASSES` whose jets have label 1; all others have 0. None leaves them without a label.
         start, stop: range of jets.
         on_error: ``"stop"``, or ``"skip"`` to leave out damaged jets.
         report: counts what was left out.
@@ -95,8 +95,8 @@ def read_jetclass(
             a value is NaN or infinite, an energy or pT is negative, a jet has not exactly one class, or
             ``signal`` is no class.
     """
-    wanted = [signal] if isinstance(signal, str) else list(signal)
-    if not wanted or not set(wanted) <= set(CLASSES):
+    wanted = [signal] if isinstance(signal, str) else list(signal or ())
+    if signal is not None and (not wanted or not set(wanted) <= set(CLASSES)):
         raise InputError(f"signal must be among {', '.join(CLASSES)}; it is {wanted}")
     with open_tree(path, "tree") as (path, tree):
         names = set(tree.keys())
@@ -136,9 +136,9 @@ def read_jetclass(
     return entries.finish(
         Jets,
         "jetclass",
-        {"signal": wanted},
+        {"signal": None if signal is None else wanted},
         columns={"pt": jet.pop("pt"), "eta": jet.pop("eta"), "phi": jet.pop("phi"), "mass": mass} | jet,
-        label=np.isin(number, [CLASSES.index(name) for name in wanted]).astype(np.int8),
+        label=None if signal is None else np.isin(number, [CLASSES.index(n) for n in wanted]).astype(np.int8),
         truth={"class": number.astype(np.int8)},
         candidates=Ragged(candidates, raw.offsets),
     )

@@ -54,7 +54,9 @@ def _has_taus(content: Content) -> bool:
     return content.has("Events/Tau_pt", "Events/run", "Events/event")
 
 
-@reader("nano_taus", "CMS NanoAOD taus", unit="events", count=count_nano, accepts=_has_taus)
+@reader(
+    "nano_taus", "CMS NanoAOD taus", unit="events", count=count_nano, accepts=_has_taus, event_numbers=True
+)
 def read_nano_taus(
     path: PathLike,
     *,
@@ -111,7 +113,9 @@ def _has_jets(content: Content) -> bool:
     return content.has("Events/Jet_pt", "Events/run", "Events/event")
 
 
-@reader("nano_jets", "CMS NanoAOD jets", unit="events", count=count_nano, accepts=_has_jets)
+@reader(
+    "nano_jets", "CMS NanoAOD jets", unit="events", count=count_nano, accepts=_has_jets, event_numbers=True
+)
 def read_nano_jets(
     path: PathLike,
     *,

@@ -13,10 +13,19 @@ from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.readers.checks import need
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
 from e2e_tf.data.readers.particles import cms_event, energy_of, kinds_of
-from e2e_tf.data.readers.tables import branch, flat, row_counts, tree_length
+from e2e_tf.data.readers.tables import branch, flat, open_tree, row_counts, tree_length
 from e2e_tf.errors import InputError
 
-__all__ = ["KINEMATICS", "Source", "candidate_columns", "checked", "count_nano", "grouped", "owners"]
+__all__ = [
+    "KINEMATICS",
+    "Source",
+    "candidate_columns",
+    "checked",
+    "count_nano",
+    "generated_weights",
+    "grouped",
+    "owners",
+]
 
 KINEMATICS = ("pt", "eta", "phi", "mass")
 
@@ -34,6 +43,26 @@ def count_nano(path: PathLike) -> int:
         InputError: the file is missing, damaged or has no tree ``Events``.
     """
     return tree_length(path, "Events")
+
+
+def generated_weights(path: PathLike) -> float | None:
+    """Sum of the generator weights of all events that were generated, before any selection.
+
+    Args:
+        path: a file.
+
+    Returns:
+        What ``Runs`` of NanoAOD says in ``genEventSumw``; None if the file says nothing.
+    """
+    try:
+        with open_tree(path, "Runs") as (path, tree):
+            names = set(tree.keys())
+            found = next((name for name in ("genEventSumw", "genEventSumw_") if name in names), None)
+            if found is None:
+                return None
+            return float(np.sum(flat(branch(path, tree, found, 0, int(tree.num_entries)), np.float64)))
+    except InputError:  # no ROOT file, or one without such a tree
+        return None
 
 
 class Source:

@@ -64,7 +64,7 @@ def _accepts(content: Content) -> bool:
     return any(content.has(f"Events/{link}") for link in links)
 
 
-@reader("pfnano", "CMS PFNano jets", unit="events", count=count_pfnano, accepts=_accepts)
+@reader("pfnano", "CMS PFNano jets", unit="events", count=count_pfnano, accepts=_accepts, event_numbers=True)
 def read_pfnano(
     path: PathLike,
     *,

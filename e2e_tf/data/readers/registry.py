@@ -33,6 +33,8 @@ class Reader:
         count: ``count(path, …)`` gives the number of units.
         accepts: whether a file's content can be this format.
         files: options that are paths of further files.
+        event_numbers: whether ``event`` is the number that CMS gave to the event, see
+            :func:`e2e_tf.data.readers.particles.cms_event`; other formats count in each file.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Reader:
     count: Callable[..., int]
     accepts: Callable[[Content], bool]
     files: tuple[str, ...] = ()
+    event_numbers: bool = False
 
 
 READERS: dict[str, Reader] = {}
@@ -56,6 +59,7 @@ def reader(
     accepts: Callable[[Content], bool],
     unit: str = "jets",
     files: tuple[str, ...] = (),
+    event_numbers: bool = False,
 ) -> Callable[[Read], Read]:
     """Register the decorated function as the reader of a format.
 
@@ -69,6 +73,7 @@ def reader(
         accepts: whether a file's content can be this format.
         unit: what ``start``, ``stop`` and ``count`` count.
         files: options that are paths of further files.
+        event_numbers: whether ``event`` is the number that CMS gave to the event.
 
     Returns:
         The decorator, which gives the function as it is.
@@ -84,7 +89,7 @@ def reader(
             raise TypeError(f"the reader {name} must take {', '.join(COMMON)}; it lacks {', '.join(lacking)}")
         if name in READERS:
             raise ValueError(f"there are two readers of the name {name!r}")
-        READERS[name] = Reader(name, description, unit, read, count, accepts, files)
+        READERS[name] = Reader(name, description, unit, read, count, accepts, files, event_numbers)
         return read
 
     return register
