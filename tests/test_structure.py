@@ -30,7 +30,7 @@ def needed() -> dict[str, dict[str, int]]:
 
 ORDER = (
     # What anything may use and what uses nothing of the packages below.
-    ("errors", "version", "changes", "files", "progress", "terminal", "jobs", "compat"),
+    ("errors", "version", "changes", "files", "progress", "terminal", "page", "jobs", "compat"),
     ("graph",),
     ("data",),
     ("sim",),
@@ -188,6 +188,19 @@ ELSEWHERE = {
     "e2e_tf.losses": (None, "public names of the package"),
     "e2e_tf.sim": (None, "public names of the package"),
     "e2e_tf.training": (None, "a docstring"),
+    "e2e_tf.training.display": (None, "public names of the package"),
+    "e2e_tf.training.run_report": (None, "public names of the package"),
+    **{
+        f"e2e_tf.training.run_report.{name}": (
+            "training/test_evaluate.py",
+            "a run's page as a whole, and in a browser",
+        )
+        for name in ("document", "sections")
+    },
+    "e2e_tf.training.run_report.style": (
+        "training/run_report/test_curves.py",
+        "lines and bands, in the plots that have them",
+    ),
     "e2e_tf.tuning": (None, "public names of the package"),
     "e2e_tf.version": ("test_packaging.py", "one number, compared with the installed package's"),
     "e2e_tf.deploy": (None, "a docstring"),

@@ -18,18 +18,23 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, write_json
+from e2e_tf.files import new_file, read_json, write_json
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import status, track
+from e2e_tf.training.examples import Examples
+from e2e_tf.training.importance import permutation_importance
 from e2e_tf.training.metrics import evaluate_score
 from e2e_tf.training.output_metrics import evaluate_outputs
-from e2e_tf.training.predict import predict_examples
+from e2e_tf.training.predict import scorer
 from e2e_tf.training.prepare import Prepared, prepare_run
 from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.run_report import run_report
 from e2e_tf.training.targets import in_units, label_output
 from e2e_tf.training.weighting import evaluation_bins
 
 __all__ = ["evaluate"]
+
+_SAMPLED = 300  # test jets that the importance of inputs is measured on
 
 
 def evaluate(
@@ -40,7 +45,7 @@ def evaluate(
     baselines: bool = True,
     relocate: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a run on its test part and write ``metrics.json`` and the plots into its folder.
+    """Evaluate a run on its test part and write ``metrics.json``, the plots and ``report.html`` into its folder.
 
     Args:
         run: a finished run or its folder.
@@ -66,7 +71,8 @@ def evaluate(
     test = prepared.test
     with status("Loading the model"):
         model = run.model()
-    found = in_units(run.config, predict_examples(model, test.examples), test.jets)
+        score_of = scorer(model)
+    found = in_units(run.config, score_of(test.examples), test.jets)
     scores: dict[str, np.ndarray] = {}
     main = label_output(run.config)
     if main is not None:
@@ -105,6 +111,11 @@ def evaluate(
             _draw(run, prepared, scores, metrics, Path(drawn))
         for picture in sorted(Path(drawn).iterdir()):
             picture.replace(run.folder / picture.name)
+    with status("Writing the report"):
+        drops, sampled = _importance(run, prepared, model, score_of) if main is not None else ({}, 0)
+        text = run_report(run, prepared, scores, found, metrics, drops, sampled)
+        with new_file(run.folder / "report.html", force=True) as part:
+            part.write_text(text, encoding="utf-8")
     write_json(run.folder / "metrics.json", metrics)
     return metrics
 
@@ -135,6 +146,39 @@ def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
             trees = train_baseline(inputs(train.jets)[1], train.label, train.weight, seed)
             scores[f"boosted trees ({what})"] = baseline_score(trees, inputs(test.jets)[1])
     return scores
+
+
+def _importance(
+    run: Run, prepared: Prepared, model: Any, score_of: Callable[..., Any]
+) -> tuple[dict[str, tuple[float, float]], int]:
+    """What each input contributes, on so many of the first test jets that it takes a few seconds at most."""
+    test, preprocess = prepared.test, prepared.preprocess
+    rows = np.arange(min(len(test.jets), _SAMPLED))
+    label, weight = test.label[rows], test.weight[rows]
+    if min(np.bincount(label, weight, 2)) <= 0:
+        return {}, 0
+    main = label_output(run.config)
+    graphs = test.graphs.take(rows)
+    examples = Examples(
+        graphs.batch, nodes=graphs.node_inputs(), rows={name: v[rows] for name, v in test.rows.items()}
+    )
+
+    def score(given: Examples) -> np.ndarray:
+        found = score_of(given, progress=False)
+        return (found[main] if run.config.outputs else found)[:, 0].astype(np.float64)
+
+    jet_features = preprocess.jet_features
+    drops = permutation_importance(
+        score,
+        examples,
+        label,
+        weight,
+        node_names=[feature.raw for feature in preprocess.node_features.features],
+        jet_names=[] if jet_features is None else [f"jet {feature.raw}" for feature in jet_features.features],
+        takes=[tensor.name for tensor in model.inputs],
+        seed=run.config.seed,
+    )
+    return drops, len(rows)
 
 
 def _draw(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from e2e_tf.training.prepare import model_rows, source_of
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units
 
-__all__ = ["predict", "predict_examples", "predict_file"]
+__all__ = ["predict", "predict_examples", "predict_file", "scorer"]
 
 
 def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
@@ -61,26 +61,46 @@ def predict_examples(model: Any, examples: Examples, batch_size: int = 256, what
     Raises:
         InputError: the model has an input that the examples lack.
     """
+    return scorer(model, batch_size)(examples, what)
+
+
+def scorer(model: Any, batch_size: int = 256) -> Callable[..., Any]:
+    """A function that scores examples; the model is traced once, however often it is called.
+
+    Args:
+        model: a Keras model with named inputs and outputs of whole jets.
+        batch_size: jets that are scored together.
+
+    Returns:
+        A function of examples and what to call them in a message; ``progress=False`` shows no bar. Its result and
+        errors are those of :func:`predict_examples`.
+    """
     import tensorflow as tf
 
-    order = np.argsort(examples.graphs.n_node, kind="stable")
     # One trace for all batches: every leading dimension is free.
     signature = {
         tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs
     }
-    examples.check(model, what)
-    loader = replace(examples, label=None, weight=None).loader(model, batch_size, index=order)
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[signature])
     named = isinstance(model.output, Mapping)
     outputs = model.output if named else {"": model.output}
-    found = {name: np.zeros((len(order), one.shape[-1]), np.float32) for name, one in outputs.items()}
-    batches = track(loader.batches(), f"Scoring {len(order)} jets", total=-(-len(order) // batch_size))
-    for number, (inputs,) in enumerate(batches):
-        index = order[number * batch_size : (number + 1) * batch_size]
-        values = call({name: tf.constant(value) for name, value in inputs.items()})
-        for name, scores in found.items():
-            scores[index] = (values[name] if named else values).numpy()
-    return found if named else found[""]
+
+    def score(examples: Examples, what: str = "the sample", progress: bool = True) -> Any:
+        order = np.argsort(examples.graphs.n_node, kind="stable")
+        examples.check(model, what)
+        loader = replace(examples, label=None, weight=None).loader(model, batch_size, index=order)
+        found = {name: np.zeros((len(order), one.shape[-1]), np.float32) for name, one in outputs.items()}
+        batches = loader.batches()
+        if progress:
+            batches = track(batches, f"Scoring {len(order)} jets", total=-(-len(order) // batch_size))
+        for number, (inputs,) in enumerate(batches):
+            index = order[number * batch_size : (number + 1) * batch_size]
+            values = call({name: tf.constant(value) for name, value in inputs.items()})
+            for name, scores in found.items():
+                scores[index] = (values[name] if named else values).numpy()
+        return found if named else found[""]
+
+    return score
 
 
 def predict_file(

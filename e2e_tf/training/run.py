@@ -9,7 +9,7 @@
     history.json      one list per quantity, one entry per epoch
     checkpoint/       the last complete epoch, until the run is finished
     diverged.json     instead of a model, after a training that diverged in its first epoch
-    metrics.json, *.png  once evaluated
+    metrics.json, *.png, report.html  once evaluated
 """
 
 from __future__ import annotations

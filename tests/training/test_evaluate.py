@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from browser import look
 from few_jets import objects
 from PIL import Image
 
@@ -17,6 +20,7 @@ from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS
+from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.evaluate import evaluate
 from e2e_tf.training.fit import fit
 from e2e_tf.training.metrics import roc_auc
@@ -66,6 +70,82 @@ def test_pictures(evaluated):
         with Image.open(path) as picture:
             assert min(picture.size) >= 400
             assert len(picture.convert("L").getcolors(1 << 16)) > 20  # something is drawn
+
+
+def test_report(evaluated):
+    """Everything that the page is for is there, in one file that loads nothing, and says what metrics.json says."""
+    folder, metrics = evaluated
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert len(text) < 5e6
+    assert not re.findall(r"(?:src|href)='(?!#|data:)", text)
+    titles = re.findall(r"<h2 id='[\w-]+'>(.*?)</h2>", text)
+    assert titles == [
+        "Results", "Curves", "Score", "Working points", "Importance of inputs", "Best and worst jets",
+        "Training", "Data", "Configuration", "Provenance",
+    ]  # fmt: skip
+    result = metrics["classifiers"]["gat_cheb"]["overall"]
+    assert with_error(result["auc"]["value"], result["auc"]["error"]) in text
+    for entry in result["rejection"]:
+        assert html.escape(with_interval(entry)) in text
+    for point in result["working_points"]:
+        assert f">{point['threshold']:.6g}<" in text
+    preprocess = open_run(folder).preprocess
+    for feature in (*preprocess.node_features.features, *preprocess.jet_features.features):
+        assert f"({feature.raw})" in text or f" {feature.raw}" in text  # its distribution
+    importance = text.split("<h2 id='importance-of-inputs'>")[1].split("</section>")[0]
+    assert f"<td>{preprocess.node_features.features[0].raw}</td>" in importance
+    assert "<td>jet pt</td>" in importance
+    for name in (
+        "jet pt (GeV)",
+        "Share of signal",
+        "Background rejection",
+        "best signal",
+        "worst background",
+    ):
+        assert name in text
+    assert open_run(folder).provenance["data"]["sha256"] in text
+
+
+def test_report_in_a_browser(evaluated, tmp_path):
+    """Tables sort by numbers in both directions, plots answer to the pointer, the slider goes to the next jet."""
+    folder, metrics = evaluated
+    found = look(
+        folder / "report.html",
+        """
+        const wait = async (done) => { while (!done()) await new Promise((on) => setTimeout(on, 20)); };
+        const head = [...document.querySelectorAll("th")].find((one) => one.textContent === "ROC-AUC");
+        const rows = () => [...head.closest("table").tBodies[0].rows];
+        const column = () => rows().map((row) => row.cells[head.cellIndex].dataset.value);
+        head.click(); const rising = column();
+        head.click(); const falling = column();
+        const plots = [...document.querySelectorAll(".plot")];
+        const first = plots[0];
+        Plotly.Fx.hover(first, [{curveNumber: 1, pointNumber: first.data[1].x.length - 1}]);
+        const hover = [...first.querySelectorAll(".hoverlayer text")].map((one) => one.textContent).join(" ");
+        const root = document.querySelector(".display");
+        await wait(() => root.dataset.shown === "0");
+        const title = root.querySelector("[data-part=title]");
+        const before = title.textContent;
+        root.querySelector("[data-part=on]").click();
+        await wait(() => root.dataset.shown === "1");
+        const traces = (name) => root.querySelector("[data-part=" + name + "]").data.length;
+        return {rising, falling, hover, plots: plots.length, drawn: document.querySelectorAll(".plot .main-svg").length,
+          before, after: title.textContent, flat: traces("flat"), space: traces("space")};
+        """,
+        tmp_path,
+    )
+    numbers = [float(value) for value in found["rising"] if value]
+    assert numbers == sorted(numbers)
+    assert [float(value) for value in found["falling"] if value] == numbers[::-1]
+    areas = [one["overall"]["auc"]["value"] for one in metrics["classifiers"].values()]
+    assert set(np.round(areas, 12)) <= set(np.round(numbers, 12))
+    assert "signal 100" in found["hover"]
+    assert found["plots"] > 20
+    assert found["drawn"] >= found["plots"]
+    assert found["before"].startswith("1 of 12: best signal")
+    assert found["after"].startswith("2 of 12: best signal")
+    assert found["flat"] >= 3
+    assert found["space"] >= 2
 
 
 def test_results_are_not_overwritten(evaluated):
@@ -125,6 +205,9 @@ def test_a_run_on_detector_objects(tmp_path):
     metrics = evaluate(run, bootstraps=5)
     assert list(metrics["classifiers"]) == ["detector_net", "boosted trees (detector)"]
     assert {"event_tau.png", "event_qcd.png"} <= {path.name for path in run.folder.iterdir()}
+    text = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert '"marks":{"track":' in text
+    assert '"vertex":[[' in text
 
 
 def test_jets_without_hits_and_with_one_are_scored(trained, tau_folder):

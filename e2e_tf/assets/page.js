@@ -1,0 +1,100 @@
+"use strict";
+// Tables that sort, plots that are drawn from the JSON beside them. Everything is in the page; nothing is loaded.
+(function () {
+  const page = (window.e2ePage = {});
+
+  function key(row, column) {
+    const cell = row.cells[column];
+    const text = cell.dataset.value === undefined ? cell.textContent.trim() : cell.dataset.value;
+    const number = text === "" ? NaN : Number(text);
+    return { text: text, number: number, empty: text === "" || text === "-" };
+  }
+
+  function compare(a, b) {
+    if (a.empty || b.empty) return a.empty - b.empty;
+    if (!Number.isNaN(a.number) && !Number.isNaN(b.number)) return a.number - b.number;
+    return a.text.localeCompare(b.text, undefined, { numeric: true });
+  }
+
+  page.sort = function (head) {
+    const table = head.closest("table"), body = table.tBodies[0];
+    const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+    table.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+    const rows = Array.from(body.rows, (row) => ({ row: row, key: key(row, head.cellIndex) }));
+    // Cells without a value stay below in both directions.
+    rows.sort((a, b) => (a.key.empty || b.key.empty ? 1 : sign) * compare(a.key, b.key));
+    body.append(...rows.map((one) => one.row));
+  };
+
+  document.querySelectorAll("table.sortable thead th").forEach((head) => {
+    head.tabIndex = 0;
+    head.addEventListener("click", () => page.sort(head));
+    head.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        page.sort(head);
+      }
+    });
+  });
+
+  // A row of a table lights up its lines in the plots whose traces carry the same key.
+  document.querySelectorAll("tr[data-key]").forEach((row) => {
+    row.addEventListener("mouseenter", () => light(row.dataset.key));
+    row.addEventListener("mouseleave", () => light(null));
+  });
+
+  function light(wanted) {
+    document.querySelectorAll(".plot.js-plotly-plot").forEach((plot) => {
+      if (!plot.data.some((trace) => trace.meta !== undefined)) return;
+      const opacity = plot.data.map((trace) =>
+        wanted === null || trace.meta === undefined || trace.meta === wanted ? 1 : 0.1);
+      window.Plotly.restyle(plot, { opacity: opacity });
+    });
+  }
+
+  const base = {
+    font: { family: "system-ui, sans-serif", size: 12, color: "#1c2733" },
+    paper_bgcolor: "white",
+    plot_bgcolor: "white",
+    margin: { l: 64, r: 18, t: 34, b: 52 },
+    colorway: ["#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd", "#6c757d"],
+    hoverlabel: { font: { size: 12 } },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+  };
+  const axis = { gridcolor: "#e8edf1", linecolor: "#6b7a88", ticks: "outside", zeroline: false, automargin: true };
+  page.config = { responsive: true, displaylogo: false, displayModeBar: "hover", toImageButtonOptions: { scale: 2 } };
+
+  page.layout = function (own) {
+    const layout = Object.assign({}, base, own);
+    for (const name of Object.keys(layout)) {
+      if (/^[xy]axis\d*$/.test(name)) layout[name] = Object.assign({}, axis, layout[name]);
+    }
+    return layout;
+  };
+
+  page.drawn = (async function () {
+    const packed = document.getElementById("plotly");
+    const plots = document.querySelectorAll(".plot");
+    if (packed === null) return 0;
+    const bytes = Uint8Array.from(atob(packed.textContent.trim()), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const code = document.createElement("script");
+    code.textContent = await new Response(stream).text();
+    document.head.append(code);
+    for (const plot of plots) {
+      const found = JSON.parse(plot.nextElementSibling.textContent);
+      await window.Plotly.newPlot(plot, found.data, page.layout(found.layout), page.config);
+    }
+    return plots.length;
+  })();
+  page.drawn.then(
+    (count) => { document.documentElement.dataset.plots = String(count); },
+    (error) => {
+      console.error(error);
+      document.documentElement.dataset.plots = "failed";
+      document.querySelectorAll(".plot").forEach((plot) => {
+        if (!plot.hasChildNodes()) plot.textContent = "This browser cannot draw the plots: " + error;
+      });
+    });
+})();
