@@ -26,6 +26,7 @@ from e2e_tf.deploy.tolerance import measured_tolerance
 from e2e_tf.deploy.validate import validate
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
+from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
 from e2e_tf.training.run import Run, package_versions
 from e2e_tf.training.targets import label_output
@@ -160,13 +161,20 @@ def default_interface(run: Run) -> str:
     Returns:
         The interface's name.
     """
-    if run.preprocess.node_features is None:
+    if not _takes_graphs(run):
         return "tensors"
     try:
         padded_rules(run.preprocess)
     except InputError:
         return "edges"
     return "padded"
+
+
+def _takes_graphs(run: Run) -> bool:
+    """False for a model on tensors, and for a run on images or rows, whose graphs its model does not see."""
+    if isinstance(run, ModelFile):
+        return run.preprocess.node_features is not None
+    return MODELS[run.config.model_name].inputs == "graph"
 
 
 def _formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -180,7 +188,7 @@ def _formats(formats: Sequence[str]) -> tuple[str, ...]:
 def _check_interface(run: Run, interface: str, fixed: tuple[int, int] | None) -> None:
     if interface not in INTERFACES:
         raise InputError(f"the interface must be one of {', '.join(INTERFACES)}, not {interface!r}")
-    if interface != "tensors" and run.preprocess.node_features is None:
+    if interface != "tensors" and not _takes_graphs(run):
         raise InputError(f"a model on tensors without graphs has the interface tensors, not {interface}")
     if fixed is not None and (interface != "padded" or min(fixed) < 1):
         raise InputError(

@@ -52,7 +52,7 @@ class Release(_Entry):
 class Graph(_Entry):
     """How the graph is built; null for the interface tensors."""
 
-    nodes: Literal["hits", "candidates", "detector"]
+    nodes: Literal["hits", "candidates", "detector", "pixels"]
     edges: str
     k: int | None
 

@@ -38,6 +38,7 @@ SLOW = (
     "training/test_ensemble.py",
     "training/test_examples.py",
     "training/test_outputs.py",
+    "training/test_steps.py",
     "tuning/test_chief.py",
     "tuning/test_search.py",
     "tuning/test_survival.py",

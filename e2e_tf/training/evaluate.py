@@ -80,8 +80,8 @@ def evaluate(
         if baselines:
             scores |= _baselines(prepared, run.config.seed)
 
-    pt = test.jets["pt"]
-    bins = evaluation_bins(run.config, prepared.pt_edges, pt)
+    pt = test.jets.columns.get("pt")
+    bins = () if pt is None else evaluation_bins(run.config, prepared.pt_edges, pt)
     metrics: dict[str, Any] = {
         "jets": {"test": len(test.jets)},
         "pt_reweighted": prepared.reweighting is not None,
@@ -131,6 +131,8 @@ def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:
     )
 
     train, test = prepared.train, prepared.test
+    if not isinstance(train.jets, Jets):
+        return {}  # of images no quantities are known
     kinds: list[tuple[str, Callable[[Jets], tuple[list[str], np.ndarray]]]] = []
     if train.jets.hits:
         kinds.append(("hits", hit_features))
@@ -196,14 +198,15 @@ def _draw(
     plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight)
     points = metrics["classifiers"][name]["overall"]["working_points"]
     threshold = next(p["threshold"] for p in points if p["target"] == 0.7)
-    plots.plot_efficiency(
-        test.jets["pt"],
-        test.label,
-        scores[name] >= threshold,
-        folder / "efficiency.png",
-        bins=prepared.pt_edges,
-    )
-    if run.preprocess.nodes in ("hits", "detector"):
+    if "pt" in test.jets:
+        plots.plot_efficiency(
+            test.jets["pt"],
+            test.label,
+            scores[name] >= threshold,
+            folder / "efficiency.png",
+            bins=prepared.pt_edges,
+        )
+    if run.preprocess.nodes in ("hits", "detector") and isinstance(test.jets, Jets):
         _draw_events(run, prepared, scores[name], folder)
 
 

@@ -222,7 +222,7 @@ def evaluate_score(
     label: np.ndarray,
     score: np.ndarray,
     *,
-    pt: np.ndarray,
+    pt: np.ndarray | None,
     weight: np.ndarray | None = None,
     event: np.ndarray | None = None,
     pt_bins: Sequence[float] = (),
@@ -235,7 +235,7 @@ def evaluate_score(
     Args:
         label: int (n,), 1 for signal and 0 for background.
         score: float (n,), higher for signal.
-        pt: float (n,), jet pT [GeV].
+        pt: float (n,), jet pT [GeV]; None for jets without it, which have no bins of pT.
         weight: float (n,), event weights; None means 1.
         event: int (n,), the event of each jet, resampled together; None: jets are independent.
         pt_bins: edges [GeV]; a bin holds its lower edge and not its upper one, and jets
@@ -262,12 +262,14 @@ def evaluate_score(
     """
     label, score, weight = checked(label, score, weight)
     targets = checked_efficiencies(efficiencies)
-    pt = np.asarray(pt, np.float64)
-    if pt.shape != label.shape or not np.all(np.isfinite(pt)):
-        raise InputError(
-            f"pt must be finite with one entry per jet ({len(label)}), received shape {pt.shape}"
-        )
-    edges = checked_edges(pt_bins) if len(pt_bins) else coarser(pt_edges(pt, label, weight))
+    edges = np.empty(0)
+    if pt is not None:
+        pt = np.asarray(pt, np.float64)
+        if pt.shape != label.shape or not np.all(np.isfinite(pt)):
+            raise InputError(
+                f"pt must be finite with one entry per jet ({len(label)}), received shape {pt.shape}"
+            )
+        edges = checked_edges(pt_bins) if len(pt_bins) else coarser(pt_edges(pt, label, weight))
     if event is not None and np.shape(event) != label.shape:
         raise InputError(f"event must have shape ({len(label)},), received {np.shape(event)}")
 

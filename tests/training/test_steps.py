@@ -1,0 +1,137 @@
+"""What ``fit`` accepts, every later step accepts: models, inputs and outputs, from the configuration to the bundle.
+
+Each model, kind of input and kind of output occurs, in few combinations, as each takes seconds.
+"""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.samples import sample_path
+from e2e_tf.deploy.export import export
+from e2e_tf.deploy.validate import validate
+from e2e_tf.files import read_json
+from e2e_tf.training.evaluate import evaluate
+from e2e_tf.training.fit import fit
+from e2e_tf.training.predict import predict_file
+
+JETS = 90
+MODELS = {
+    "graph": {"name": "gat_cheb", "channels": [4], "heads": [1], "cheb_channels": [4], "dense": [4]},
+    "sets": {"name": "deep_sets", "phi": [4], "dense": [4]},
+    "rows": {"name": "fcn"},
+    "image": {"name": "quark_gluon_cnn", "size": [12, 12], "filters": [2], "depth": 1, "dense": [2]},
+}
+CANDIDATES = {"nodes": "candidates", "edges": "knn:2", "max_nodes": 6}
+INPUTS = {
+    "hits": ({"sample": "tau.h5"}, {"nodes": "hits"}),
+    "candidates": ({"sample": "tau.h5"}, CANDIDATES),
+    "candidates without pT": (
+        {
+            "sample": "bare.npz",
+            "reader": "padded",
+            "options": {"columns": ["pt", "deta", "dphi"]},
+            "reweight_pt": False,
+        },
+        CANDIDATES | {"jet_features": []},
+    ),
+    "images without pT": (
+        {"sample": "eg.hdf5", "reweight_pt": False},
+        {"nodes": "pixels", "edges": "grid8", "jet_features": []},
+    ),
+    "images": ({"sample": "qg.parquet"}, {"nodes": "pixels"}),
+}
+SIZE = {"size": {"kind": "regression", "column": "pt"}}
+OUTPUTS = {
+    "the label": {},
+    "one output by name": {"is_tau": {}},
+    "five classes": {
+        "mode": {"kind": "multiclass", "column": "decay_mode", "classes": [-1, 0, 1, 2, 10]},
+    },
+    "a regression alone": SIZE,
+    "several without the label": SIZE
+    | {"both": {"kind": "multiclass", "column": "label", "classes": [0, 1]}},
+    "the label and a ratio": {
+        "score": {},
+        "visible": {"kind": "regression", "column": "visible_pt", "relative_to": "pt", "jets": "signal"},
+    },
+}
+CASES = [
+    ("sets", "candidates without pT", "the label"),
+    ("graph", "hits", "one output by name"),
+    ("sets", "candidates", "five classes"),
+    ("image", "images", "several without the label"),
+    ("rows", "candidates", "a regression alone"),
+    ("sets", "images without pT", "one output by name"),
+    ("graph", "candidates", "the label and a ratio"),
+]
+
+
+def test_everything_occurs():
+    for i, known in enumerate((MODELS, INPUTS, OUTPUTS)):
+        assert {case[i] for case in CASES} == set(known)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files of every kind of input, 90 jets or images each."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path_factory.mktemp("steps")
+    rng, label = np.random.default_rng(0), np.arange(JETS) % 2
+    write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(JETS)))
+    np.savez(folder / "bare.npz", X=rng.exponential(1, (JETS, 4, 3)).astype(np.float32), y=label)
+    with h5py.File(folder / "eg.hdf5", "w") as file:
+        file["X"] = rng.random((JETS, 32, 32, 2)).astype(np.float32)
+        file["y"] = label.astype(np.float32)
+    images = rng.random((JETS, 3, 12, 12)).astype(np.float32).tolist()
+    columns = {"X_jets": images, "pt": rng.random(JETS) + 100, "m0": rng.random(JETS) + 10, "y": label}
+    pq.write_table(pa.table(columns), folder / "qg.parquet", row_group_size=30)
+    return folder
+
+
+@pytest.mark.parametrize(("model", "given", "outputs"), CASES)
+def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, outputs):
+    data, graph = INPUTS[given]
+    if data["sample"] == "qg.parquet":
+        data = data | {"options": {"channels": ["a", "b", "c"]}}
+    sections = {
+        "data": {"split": [0.5, 0.2, 0.3], **data},
+        "graph": graph,
+        "model": MODELS[model],
+        "training": {"epochs": 1, "batch_size": 64},
+        "outputs": OUTPUTS[outputs],
+    }
+    run = fit(make_config(sections), tmp_path / "run", base=folder)
+
+    metrics = evaluate(run, bootstraps=2, baselines=False)
+    judged = outputs in ("the label", "one output by name", "the label and a ratio")
+    assert list(metrics["classifiers"]) == ([MODELS[model]["name"]] if judged else [])
+    for found in metrics["classifiers"].values():
+        assert 0 <= found["overall"]["auc"]["value"] <= 1
+        assert bool(found["pt_bins"]) == ("without" not in given)
+    assert list(metrics.get("outputs", {})) == list(OUTPUTS[outputs])
+    assert (run.folder / "efficiency.png").exists() == (judged and "without" not in given)
+
+    assert predict_file(run, folder / data["sample"], tmp_path / "scores.h5") == JETS
+    sizes = {"mode": 5, "both": 2}
+    with h5py.File(tmp_path / "scores.h5") as file:
+        scores = {name: file[f"outputs/{name}"][()] for name in OUTPUTS[outputs]} | {"": file["score"][()]}
+    for name, score in scores.items():
+        assert score.shape == (JETS, sizes.get(name or next(iter(OUTPUTS[outputs]), ""), 1))
+        assert np.isfinite(score).all()
+
+    bundle = export(run, tmp_path / "bundle", formats=("onnx",), proof=0)
+    manifest = read_json(bundle / "manifest.json")
+    expected = {name: sizes.get(name, 1) for name in OUTPUTS[outputs]} or {"score": 1}
+    assert manifest["outputs"][0]["columns"] == expected
+    assert (manifest["interface"] == "tensors") == (model in ("rows", "image"))
+    assert bool(manifest["working_points"]) == judged
+    agreements = validate(bundle, jets=12)
+    assert [one.runtime for one in agreements if one.failed] == []
+    assert any("ONNX Runtime" in one.runtime and one.difference is not None for one in agreements)
