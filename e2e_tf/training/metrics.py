@@ -293,6 +293,7 @@ def evaluate_score(
     ]
     parts = []
     for low, high in itertools.pairwise(edges.tolist()):
+        assert pt is not None  # or there are no edges
         rows = np.flatnonzero((pt >= low) & (pt < high))
         parts.append({"low": low, "high": high, **entry(rows)})
     return {"overall": overall, "pt_bins": parts, "bootstraps": int(bootstraps), "seed": int(seed)}

@@ -21,7 +21,7 @@ from e2e_tf.data.readers.arrays import npy_rows, npz_rows, npz_shape, open_npz
 from e2e_tf.data.readers.checks import existing_file, need, need_shape, numbers_only
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, row_range
-from e2e_tf.data.readers.particles import charge_of, cloud, kinds_of, mass_of, unpad
+from e2e_tf.data.readers.particles import charge_of, cloud, is_pdg, kinds_of, mass_of, unpad
 from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
@@ -95,7 +95,7 @@ def read_energyflow(
 
     Raises:
         InputError: a file is missing or damaged, an array is missing or of another shape, a value is NaN or
-            infinite, a pT is negative, or a label is neither 0 nor 1.
+            infinite, a pT is negative, column 4 is no PDG number, or a label is neither 0 nor 1.
     """
     with _arrays(path, labels) as (path, shape, x, y):
         first, last = row_range(shape[0], start, stop)
@@ -106,6 +106,12 @@ def read_energyflow(
     entries = EntryValidator(path, len(label), on_error, report, first)
     entries.rows("X", raw, ["pt"])
     entries.one_of("y", label, (0, 1))
+    other = np.bincount(raw.owner[~is_pdg(raw["pid"])], minlength=len(label)) > 0
+    entries.require(
+        ~other,
+        "column 4 of X must hold PDG numbers such as 22, 211 or -2212 (for other columns name them: --reader padded "
+        "--option columns=pt,eta,phi,mass)",
+    )
     keep = entries.passed
     raw = raw.take(keep)
     pdg_id = raw["pid"].astype(np.int32)

@@ -17,6 +17,7 @@ __all__ = [
     "cms_event",
     "energy_of",
     "four_vectors",
+    "is_pdg",
     "kinds_of",
     "mass_of",
     "summed",
@@ -68,10 +69,24 @@ MASSES = {
 }
 """Masses [GeV] of what a jet's constituents are called, by absolute PDG number."""
 
+_LEAST_HADRON = 100
 _NEUTRAL_HADRONS = (130, 310, 111, 2112, 3122, 3212, 3322, 1)  # 1 is a hadron in the forward calorimeter
 _PHOTONS = (22, 2)  # 2 is an electromagnetic deposit in the forward calorimeter
 _LEPTONS = (11, 13, 15, 12, 14, 16)
 _NEGATIVE = (11, 13, 15, 3112, 3312, 3334)  # these have negative charge where the number is positive
+
+
+def is_pdg(values: np.ndarray) -> np.ndarray:
+    """bool, whether values are PDG numbers of particles that reach a detector: leptons, photons and hadrons.
+
+    Args:
+        values: numbers (n,).
+
+    Returns:
+        bool (n,).
+    """
+    kind = np.abs(np.asarray(values, np.float64))
+    return (kind == np.rint(kind)) & (np.isin(kind, (*_LEPTONS, _PHOTONS[0])) | (kind >= _LEAST_HADRON))
 
 
 def mass_of(pdg_id: np.ndarray) -> np.ndarray:

@@ -90,3 +90,19 @@ def test_real_jets(shared_data):
     np.testing.assert_array_equal(sum(kinds), 1)
     # quark jets carry more of their momentum in the leading constituents
     assert jets["pt"][jets.label == 1].mean() > jets["pt"][jets.label == 0].mean()
+
+
+@pytest.mark.parametrize(
+    "column", [[0.0, 0.1], [0.5, 211], [3, 211], [1.0, 1.1], [-250.3, 117.9], [0.139, 0.0]]
+)
+def test_column_4_without_pdg_numbers_is_refused(tmp_path, arrays, column):
+    """Numbers that EnergyFlow remaps, momenta, masses, flags: charges and kinds would all be wrong."""
+    arrays["X"][0, :2, 3] = column
+    path = write(tmp_path / "j.npz", arrays)
+    with pytest.raises(
+        InputError, match=r"column 4 of X must hold PDG numbers .*padded.*; 1 of 3 jets are not like that"
+    ):
+        read_energyflow(path)
+    report = Report()
+    assert read_energyflow(path, on_error="skip", report=report).event.tolist() == [1, 2]
+    assert list(report.skipped.values()) == [1]
