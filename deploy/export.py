@@ -9,7 +9,7 @@ from typing import Any
 
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
-from e2e_tf.deploy.exportable import exportable, in_float32
+from e2e_tf.deploy.exportable import check_size, exportable, in_float32
 from e2e_tf.deploy.exported import Export, exported_function, freeze
 from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms, write_one_jet
 from e2e_tf.deploy.interface import INTERFACES
@@ -21,7 +21,7 @@ from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
-from e2e_tf.deploy.sources import ModelFile, open_source
+from e2e_tf.deploy.sources import BundleFile, ModelFile, open_source
 from e2e_tf.deploy.tolerance import measured_tolerance
 from e2e_tf.deploy.validate import validate
 from e2e_tf.errors import InputError
@@ -72,9 +72,9 @@ def export(
     The folder appears complete or not at all.
 
     Args:
-        run: a finished run or its folder, a Keras model, or one in a ``.keras`` or ``.h5`` file; a model on graphs in
-            a file needs the ``preprocess.json`` of its inputs beside it, or ``features``. Outputs of graphs are joined
-            into one ``score``.
+        run: a finished run or its folder, a bundle to be exported again, a Keras model, or one in a ``.keras`` or
+            ``.h5`` file; a model on graphs in a file needs the ``preprocess.json`` of its inputs beside it, or
+            ``features``. Outputs of graphs are joined into one ``score``.
         folder: new folder.
         force: replace an existing bundle; any other folder stays.
         cmssw: the oldest release series that must run it, such as ``14_1``.
@@ -117,6 +117,7 @@ def export(
     with new_folder(folder, force, not_a_bundle) as part, quiet_tensorflow():
         with status("Freezing the model"):
             user, policy = in_float32(run.model())
+            check_size(user)
             # Before models of its parts are made, which share its layers.
             save_keras(user, part / "model.keras")
             model, columns = joined_outputs(user)
@@ -143,6 +144,8 @@ def export(
         manifest["outputs"][0]["tolerance"] = tolerance
         if meaning := output_meaning(run, columns):
             manifest["outputs"][0]["meaning"] = meaning
+        if isinstance(run, BundleFile):
+            manifest = _as_before(manifest, run.manifest)
         check_manifest(manifest)
         write_json(part / "manifest.json", manifest)
         if proof:
@@ -250,6 +253,19 @@ def _manifest(
             "config": None if loose else run.config.model_dump(mode="json"),
         },
         "checksums": {path.relative_to(folder).as_posix(): sha256(path) for path in files},
+    }
+
+
+def _as_before(manifest: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of a bundle that is exported again, with what the earlier one says of the model and its training."""
+    kept = {key: before[key] for key in ("model", "working_points", "auc") if key in before}
+    meaning = {key: value for key, value in before["outputs"][0].items() if key == "meaning"}
+    training = {key: before["provenance"][key] for key in ("seed", "config") if key in before["provenance"]}
+    return {
+        **manifest,
+        **kept,
+        "outputs": [{**manifest["outputs"][0], **meaning}],
+        "provenance": {**manifest["provenance"], **training},
     }
 
 

@@ -9,9 +9,29 @@ from typing import Any
 from e2e_tf.deploy.model_inputs import all_layers
 from e2e_tf.errors import InputError
 
-__all__ = ["exportable", "in_float32"]
+__all__ = ["check_size", "exportable", "in_float32"]
+
+LARGEST = (1 << 31) - (16 << 20)  # bytes of parameters; the files, of 2 GiB at most, hold a graph beside them
 
 _HALVES = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+
+
+def check_size(model: Any) -> None:
+    """Check that the parameters of a model fit into one file of ONNX and of TensorFlow.
+
+    Args:
+        model: a Keras model.
+
+    Raises:
+        InputError: they do not.
+    """
+    size = 4 * int(model.count_params())
+    if size > LARGEST:
+        raise InputError(
+            f"the parameters of {model.name} take {size / 2**30:.2f} GiB in float32; files of ONNX and frozen graphs "
+            f"hold {LARGEST / 2**30:.2f} GiB at most, and cms::Ort reads one file: make the model smaller, or split it "
+            "into several"
+        )
 
 
 @contextmanager

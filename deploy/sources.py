@@ -1,4 +1,4 @@
-"""What can be exported: a run, or a Keras model in a file."""
+"""What can be exported: a run, a bundle, or a Keras model in a file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
+from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.interface import is_graph_model
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
@@ -20,7 +21,7 @@ from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.finite import check_finite
 from e2e_tf.training.run import Run, open_run
 
-__all__ = ["ModelFile", "import_modules", "open_source", "read_model"]
+__all__ = ["BundleFile", "ModelFile", "import_modules", "open_source", "read_model"]
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -58,16 +59,54 @@ class ModelFile(Run):
         return {"data": {"model": self.file.name, "sha256": sha256(self.file)}}
 
 
+@dataclass(frozen=True)
+class BundleFile(ModelFile):
+    """The model of a bundle, to be exported again: for another release, in another interface or other forms.
+
+    Attributes:
+        manifest: of the bundle; its working points, its record of the training and what its outputs mean are kept.
+    """
+
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the bundle says of its data and of how the jets were made."""
+        jets = {"jets": self.manifest["jets"]} if "jets" in self.manifest else {}
+        return {"data": {**self.manifest["provenance"].get("data", {}), **jets}}
+
+
+def _open_bundle(folder: Path, imports: Sequence[str]) -> BundleFile:
+    manifest = open_bundle(folder)
+    file = folder / "model.keras"
+    tensors = manifest["interface"] == "tensors"
+    return BundleFile(
+        folder,
+        RunConfig(model={"name": manifest.get("model", {}).get("name", "model")}),
+        folder,
+        _no_graph() if tensors else read_bundle_preprocess(folder),
+        file=file,
+        loaded=check_finite(read_model(file), file),
+        imports=tuple(imports),
+        manifest=manifest,
+    )
+
+
+def _no_graph() -> Preprocess:
+    """Of a model without graphs."""
+    return Preprocess("candidates", "full", None)  # type: ignore[arg-type]
+
+
 def open_source(
     source: Any,
     features: Preprocess | str | os.PathLike[str] | None = None,
     imports: Sequence[str] = (),
     relocate: Mapping[str, str] | None = None,
 ) -> Run:
-    """A finished run, a file with a Keras model, or a Keras model.
+    """A finished run, a bundle, a file with a Keras model, or a Keras model.
 
     Args:
-        source: a run or its folder, a ``.keras`` or ``.h5`` file, or a model.
+        source: a run or its folder, a bundle, a ``.keras`` or ``.h5`` file, or a model.
         features: inputs of a model on graphs, or their ``preprocess.json``; None takes the one beside the file.
         imports: modules, or Python files, that register the model's own layers.
         relocate: as in :func:`e2e_tf.training.run.open_run`, of a run's folder.
@@ -83,6 +122,8 @@ def open_source(
         return _without_features(source, features)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
+        if (path / "manifest.json").is_file():
+            return _without_features(_open_bundle(path, imports), features)
         if path.suffix not in _SUFFIXES:
             return _without_features(open_run(path, relocate), features)
         if not path.is_file():
@@ -93,14 +134,13 @@ def open_source(
         path, model, name, folder, beside = None, source, source.name, Path(), None
     else:
         raise InputError(
-            f"what is exported must be a run, a file {' or '.join(_SUFFIXES)} or a Keras model, "
+            f"what is exported must be a run, a bundle, a file {' or '.join(_SUFFIXES)} or a Keras model, "
             f"not {type(source).__name__}"
         )
     config = RunConfig(model={"name": name})
     rest: dict[str, Any] = {"file": path, "loaded": model, "imports": tuple(imports)}
     if not is_graph_model(model):
-        none = Preprocess("candidates", "full", None)  # type: ignore[arg-type]  # of a model without graphs
-        return _without_features(ModelFile(folder, config, folder, none, **rest), features)
+        return _without_features(ModelFile(folder, config, folder, _no_graph(), **rest), features)
     if features is None:
         if beside is None:
             raise InputError(
@@ -118,7 +158,7 @@ def open_source(
 def _without_features(run: Run, features: Any) -> Run:
     if features is not None:
         raise InputError(
-            "features are for models on graphs without a run; a run and a model on tensors have their own"
+            "features are for models on graphs without a run; a run, a bundle and a model on tensors have their own"
         )
     return run
 

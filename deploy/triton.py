@@ -25,6 +25,8 @@ __all__ = ["PLATFORMS", "triton"]
 # format of the bundle -> (Triton's platform or backend line, file name in the version folder)
 PLATFORMS = {
     "onnx": ('backend: "onnxruntime"', "model.onnx"),
+    "onnx_float16": ('backend: "onnxruntime"', "model.onnx"),
+    "onnx_int8": ('backend: "onnxruntime"', "model.onnx"),
     "saved_model": ('platform: "tensorflow_savedmodel"', "model.savedmodel"),
     "frozen_graph": ('platform: "tensorflow_graphdef"', "model.graphdef"),
 }
@@ -38,7 +40,7 @@ def triton(
     name: str = "e2e_tagger",
     form: str = "onnx",
     max_batch_size: int = 500,
-    preferred: Sequence[int] = _PREFERRED,
+    preferred: Sequence[int] | None = None,
     force: bool = False,
 ) -> Path:
     """Write a Triton model repository.
@@ -51,9 +53,9 @@ def triton(
         bundle: a bundle.
         repository: new folder, or with ``force`` an existing one, whose other models stay.
         name: of the model.
-        form: ``onnx``, ``saved_model`` or ``frozen_graph``.
+        form: ``onnx``, ``onnx_float16``, ``onnx_int8``, ``saved_model`` or ``frozen_graph``.
         max_batch_size: most jets in a batch; not for edges.
-        preferred: batch sizes that the server tries to make.
+        preferred: batch sizes that the server tries to make; None takes those of 16, 64 and 200 that fit.
         force: go into an existing folder, and replace an existing model of this name there.
 
     Returns:
@@ -69,6 +71,8 @@ def triton(
     if form not in PLATFORMS or form not in manifest["formats"]:
         has = [key for key in PLATFORMS if key in manifest["formats"]]
         raise InputError(f"the form must be one that the bundle holds ({', '.join(has)}), not {form!r}")
+    if preferred is None:
+        preferred = [size for size in _PREFERRED if size <= max_batch_size]
     if max_batch_size < 1 or any(not 1 <= size <= max_batch_size for size in preferred):
         raise InputError(
             f"batches must be positive and preferred ones at most {max_batch_size}, not {list(preferred)}"
@@ -135,12 +139,10 @@ def config_pbtxt(
         body = ",\n".join(tensor(entry, names) for entry in entries)
         lines.append(f"{key} [\n{body}\n]")
     if batched:
-        sizes = ", ".join(map(str, preferred))
-        lines.append(
-            f"dynamic_batching {{ preferred_batch_size: [ {sizes} ] max_queue_delay_microseconds: 1000 }}"
-        )
+        sizes = f"preferred_batch_size: [ {', '.join(map(str, preferred))} ] " if preferred else ""
+        lines.append(f"dynamic_batching {{ {sizes}max_queue_delay_microseconds: 1000 }}")
     # One thread for each instance, as in CMSSW; the server scales by instances.
     lines.append("instance_group [ { kind: KIND_CPU count: 1 } ]")
-    if form == "onnx":
+    if form.startswith("onnx"):
         lines.append('parameters { key: "intra_op_thread_count" value { string_value: "1" } }')
     return "\n".join(lines) + "\n"

@@ -114,14 +114,18 @@ def triton(
     bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
-    form: Annotated[str, typer.Option(help="onnx, saved_model or frozen_graph.")] = "onnx",
+    form: Annotated[
+        str, typer.Option(help="onnx, onnx_float16, onnx_int8, saved_model or frozen_graph.")
+    ] = "onnx",
+    max_batch_size: Annotated[int, typer.Option(help="Most jets in a batch; not for edges.")] = 500,
     force: ForceOwn = False,
 ) -> None:
     """Write a Triton model repository of a bundle, for SONIC."""
     from e2e_tf.deploy.triton import triton as write
     from e2e_tf.terminal import say
 
-    say(f"Model repository in {write(bundle, output, name=name, form=form, force=force)}")
+    done = write(bundle, output, name=name, form=form, max_batch_size=max_batch_size, force=force)
+    say(f"Model repository in {done}")
 
 
 @app.command("dump-jets", rich_help_panel=EXPORT)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.exportable import exportable, in_float32
+from e2e_tf.deploy.exportable import check_size, exportable, in_float32
+from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
 
 
@@ -68,3 +69,20 @@ def test_half_precision_is_exported_in_float32(tmp_path: Path, policy: str) -> N
         found, rounded = outputs["2/score"], np.asarray(model(inputs["2/x"]), np.float32)
     assert found.dtype == np.float32
     assert 0 < np.abs(found - rounded).max() < 0.1  # the parameters are the same, the arithmetic is finer
+
+
+def test_a_model_that_no_file_can_hold_is_refused_before_it_is_frozen() -> None:
+    import keras
+
+    class Large:
+        name = "large"
+
+        def count_params(self) -> int:
+            return 600_000_000
+
+    with pytest.raises(
+        InputError, match=r"^the parameters of large take 2\.24 GiB in float32; .* 1\.98 GiB at most"
+    ):
+        check_size(Large())
+    x = keras.Input((3,))
+    check_size(keras.Model(x, keras.layers.Dense(2)(x)))

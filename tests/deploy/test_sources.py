@@ -10,7 +10,7 @@ import pytest
 
 from e2e_tf.deploy.sources import ModelFile, import_modules, open_source
 from e2e_tf.errors import InputError
-from e2e_tf.files import sha256
+from e2e_tf.files import read_json, sha256, write_json
 from e2e_tf.training.run import Run
 
 
@@ -80,10 +80,11 @@ def test_a_model_in_memory_needs_no_file(runs: dict[str, Path]) -> None:
         open_source(model)
     assert open_source(model, runs["padded"] / "preprocess.json").preprocess.edges == "knn:3"
     assert open_source(model, open_source(runs["padded"]).preprocess).preprocess.max_nodes == 20
-    with pytest.raises(InputError, match="a run and a model on tensors have their own"):
+    with pytest.raises(InputError, match="a run, a bundle and a model on tensors have their own"):
         open_source(runs["padded"], runs["padded"] / "preprocess.json")
     with pytest.raises(
-        InputError, match=r"must be a run, a file \.keras or \.h5 or \.hdf5 or a Keras model, not int"
+        InputError,
+        match=r"must be a run, a bundle, a file \.keras or \.h5 or \.hdf5 or a Keras model, not int",
     ):
         open_source(3)
 
@@ -117,3 +118,44 @@ def test_an_h5_file_and_layers_of_ones_own(tmp_path: Path, monkeypatch: pytest.M
         np.testing.assert_allclose(source.model()(values), model(values), rtol=1e-6)
     with pytest.raises(InputError, match="the module nowhere_at_all cannot be imported: ModuleNotFoundError"):
         import_modules(["nowhere_at_all"])
+
+
+def test_a_bundle_is_exported_again_for_another_release(
+    bundles: dict[str, Path], tmp_path: Path, not_built: None
+) -> None:
+    from e2e_tf.deploy.export import export
+
+    before = Path(shutil.copytree(bundles["padded"], tmp_path / "before"))
+    manifest = read_json(before / "manifest.json")
+    point = {"target": 0.7, "threshold": 0.4, "signal_efficiency": 0.7, "background_efficiency": 0.01}
+    manifest |= {
+        "working_points": [point],
+        "jets": {"candidates": "constituents", "momentum": "stored", "rho": "candidates"},
+    }
+    manifest["outputs"][0]["meaning"] = {"score": {"kind": "binary", "column": "label"}}
+    write_json(before / "manifest.json", manifest)
+    after = export(before, tmp_path / "after", cmssw="12_4", formats=("onnx",), proof=5)
+    found = read_json(after / "manifest.json")
+    assert found["release"]["cmssw"] == "12_4"
+    assert list(found["formats"]) == ["onnx"]
+    for key in (
+        "interface",
+        "model",
+        "graph",
+        "jets",
+        "limits",
+        "working_points",
+        "auc",
+        "inputs",
+        "outputs",
+    ):
+        assert found[key] == manifest[key], key
+    assert found["provenance"]["seed"] == manifest["provenance"]["seed"]
+    assert found["provenance"]["config"] == manifest["provenance"]["config"]
+    assert read_json(after / "preprocess.json") == read_json(before / "preprocess.json")
+    with np.load(before / "outputs.npz") as old, np.load(after / "outputs.npz") as new:
+        assert sorted(old) == sorted(new)
+        assert all(np.array_equal(old[name], new[name]) for name in old)
+    (before / "preprocess.json").write_text("{}")
+    with pytest.raises(InputError, match=r"preprocess\.json has changed"):
+        export(before, tmp_path / "other")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from e2e_tf.deploy.triton import PLATFORMS, config_pbtxt, triton
 from e2e_tf.errors import InputError
+from e2e_tf.files import sha256
 
 
 def parsed(path: Path) -> Any:
@@ -29,7 +32,7 @@ def parsed(path: Path) -> Any:
     return text_format.Parse(path.read_text("utf-8"), schema.ModelConfig())
 
 
-@pytest.mark.parametrize("form", sorted(PLATFORMS))
+@pytest.mark.parametrize("form", ["frozen_graph", "onnx", "saved_model"])
 @pytest.mark.parametrize("kind", ["padded", "edges"])
 def test_the_config_is_what_the_server_expects(
     bundles: dict[str, Path], tmp_path: Path, form: str, kind: str
@@ -79,7 +82,8 @@ def test_images_are_batched_by_the_server(tmp_path: Path) -> None:
     [
         ({"name": "a/b"}, "must be letters, digits"),
         ({"form": "tensorrt"}, r"the bundle holds \(onnx, saved_model, frozen_graph\), not 'tensorrt'"),
-        ({"max_batch_size": 8}, "preferred ones at most 8"),
+        ({"form": "onnx_int8"}, r"the bundle holds \(onnx, saved_model, frozen_graph\), not 'onnx_int8'"),
+        ({"max_batch_size": 8, "preferred": (16,)}, "preferred ones at most 8"),
         ({"max_batch_size": 0, "preferred": ()}, "batches must be positive"),
     ],
 )
@@ -117,3 +121,22 @@ def test_force_replaces_the_model_of_this_name_and_nothing_else(
     with pytest.raises(InputError, match="theirs is not a model of a Triton repository"):
         triton(bundles["padded"], repository, name="theirs", force=True)
     assert other.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("form", ["onnx_float16", "onnx_int8"])
+@pytest.mark.parametrize("most", [8, 100])
+def test_smaller_forms_are_served_by_onnx_runtime(
+    bundles: dict[str, Path], tmp_path: Path, form: str, most: int
+) -> None:
+    bundle = Path(shutil.copytree(bundles["padded"], tmp_path / "bundle"))
+    (bundle / "small.onnx").write_bytes(b"small")
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    manifest["formats"][form] = {**manifest["formats"]["onnx"], "file": "small.onnx"}
+    manifest["checksums"]["small.onnx"] = sha256(bundle / "small.onnx")
+    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    folder = triton(bundle, tmp_path / "repository", form=form, max_batch_size=most) / "e2e_tagger"
+    assert (folder / "1" / "model.onnx").read_bytes() == b"small"
+    config = parsed(folder / "config.pbtxt")
+    assert (config.backend, config.max_batch_size) == ("onnxruntime", most)
+    assert list(config.dynamic_batching.preferred_batch_size) == [s for s in (16, 64, 200) if s <= most]
+    assert config.parameters["intra_op_thread_count"].string_value == "1"
