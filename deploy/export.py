@@ -105,6 +105,7 @@ def export(
     run = open_source(run, features, imports, relocate)
     target = release(cmssw)
     formats = _formats(formats)
+    _check_computed(run)
     interface = interface or default_interface(run)
     _check_interface(run, interface, fixed)
     if one_jet and (interface != "edges" or "onnx" not in formats):
@@ -214,6 +215,23 @@ def _column(part: Path, index: int) -> str:
     columns = read_json(part / "manifest.json")["outputs"][0]["columns"]
     names = [name for name, width in columns.items() for _ in range(width)]
     return f"the output {names[index]}"
+
+
+def _check_computed(run: Run) -> None:
+    """Refuse inputs that the C++ builder would have to compute by an expression of the configuration."""
+    columns = run.preprocess.extra.get("columns", {})
+    named = [
+        f"{name} = {text!r}"
+        for group in ("jets", "candidates")
+        for name, text in columns.get(group, {}).items()
+    ]
+    if columns.get("candidate_selection"):
+        named.append(f"candidate_selection = {columns['candidate_selection']!r}")
+    if named:
+        raise InputError(
+            f"the inputs of {run.folder} need {'; '.join(named)}, which the C++ builder does not compute; write the "
+            "column into the files, or train without it"
+        )
 
 
 def _manifest(

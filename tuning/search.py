@@ -13,11 +13,11 @@ from typing import Any
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.source import JetSource
+from e2e_tf.data.sources import source_of
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.jobs import describe_exit, import_quietly, may_fork
 from e2e_tf.terminal import status
-from e2e_tf.training.prepare import source_of
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
 from e2e_tf.tuning.devices import pin, visible_devices
 from e2e_tf.tuning.dispatch import run_trials

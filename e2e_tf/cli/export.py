@@ -138,9 +138,9 @@ def dump_jets(
 ) -> None:
     """Write raw jets for the C++ runner e2e_tf_run."""
     from e2e_tf.data.readers.options import reader_options
+    from e2e_tf.data.sources import load_jets
     from e2e_tf.deploy.candidates import write_candidates
     from e2e_tf.terminal import say
-    from e2e_tf.training.prepare import load_jets
 
     found, _ = load_jets(str(jets), reader, options=reader_options(option))
     write_candidates(output, found, force=force)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from e2e_tf.data.expressions import Expression
 from e2e_tf.data.pt_bins import checked_edges
 
 __all__ = ["OLD_NAMES", "DataConfig", "SampleConfig", "Section"]
@@ -105,6 +106,18 @@ class DataConfig(Section):
         use_event_weights: multiply by the sample's event weights; samples with a cross-section or a factor always do.
         negative_weights: what training does with jets of negative event weight, see
             :func:`e2e_tf.data.weights.of_sign`; evaluation subtracts them.
+        columns: further columns of jets, expressions by name (:mod:`e2e_tf.data.expressions`), such as
+            ``{log_pt = "log(pt)"}``.
+        candidate_columns: further columns of candidates; ``jet_pt`` is a quantity of their jet.
+        selection: which jets are kept, such as ``pt > 20 & abs(eta) < 2.5``.
+        candidate_selection: which candidates are kept.
+        weight: the event weight, an expression of jets in which ``weight`` is that of the file; with it event weights
+            count.
+        split_column: a column of jets that is 0 for training, 1 for validation and 2 for the test, in place of
+            ``split``.
+        folds: with more than 0, events are shared out among so many parts of one size, in place of ``split``.
+        fold: the part that is the test; the next one is the validation part, the others are trained on.
+        fold_column: a column of whole numbers whose remainder by ``folds`` is the part.
     """
 
     sample: str | tuple[str, ...] = "tau"
@@ -119,6 +132,15 @@ class DataConfig(Section):
     evaluate_pt_bins: tuple[float, ...] = ()
     use_event_weights: bool = False
     negative_weights: Literal["keep", "absolute", "refuse"] = "keep"
+    columns: dict[str, str] = Field(default_factory=dict)
+    candidate_columns: dict[str, str] = Field(default_factory=dict)
+    selection: str = ""
+    candidate_selection: str = ""
+    weight: str = ""
+    split_column: str = ""
+    folds: int = Field(0, ge=0)
+    fold: int = Field(0, ge=0)
+    fold_column: str = ""
 
     @field_validator("sample", mode="before")
     @classmethod
@@ -131,6 +153,36 @@ class DataConfig(Section):
         if values:
             checked_edges(values)
         return values
+
+    @field_validator("columns", "candidate_columns")
+    @classmethod
+    def _named_expressions(cls, values: dict[str, str]) -> dict[str, str]:
+        for name, text in values.items():
+            if not name.isidentifier():
+                raise ValueError(f"columns must have names of letters, digits and _, not {name!r}")
+            Expression.parse(text, name)
+        return values
+
+    @field_validator("selection", "candidate_selection", "weight")
+    @classmethod
+    def _expression(cls, text: str) -> str:
+        if text:
+            Expression.parse(text, "the expression")
+        return text
+
+    @model_validator(mode="after")
+    def _one_split(self) -> DataConfig:
+        if self.folds in (1, 2):
+            raise ValueError(
+                f"folds must be 0, or 3 and more: one is the test, one the validation; not {self.folds}"
+            )
+        if self.folds and self.fold >= self.folds:
+            raise ValueError(f"fold must be below folds ({self.folds}), not {self.fold}")
+        if self.folds and self.split_column:
+            raise ValueError("split_column and folds are two ways to share out the jets; give one of them")
+        if self.fold_column and not self.folds:
+            raise ValueError("fold_column needs folds, the number of parts")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +225,6 @@ class DataConfig(Section):
     @property
     def weighted(self) -> bool:
         """Whether event weights count."""
-        return self.use_event_weights or any(
+        return bool(self.use_event_weights or self.weight) or any(
             one.cross_section is not None or one.factor is not None for one in self.samples.values()
         )

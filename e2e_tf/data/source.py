@@ -1,6 +1,6 @@
 """Where the jets of a run come from: one object that the run stores and that every later step uses.
 
-``fit`` makes a :class:`JetSource` of the section ``[data]`` (:func:`e2e_tf.training.prepare.source_of`) and stores it
+``fit`` makes a :class:`JetSource` of the section ``[data]`` (:func:`e2e_tf.data.sources.source_of`) and stores it
 in ``config.json`` under ``source``; ``evaluate``, ``predict``, ``tune``, a resumed ``fit`` and ``export`` read it back.
 
 - :attr:`JetSource.parts`: groups of files that are read in the same way, one for ``data.sample``, one for each section
@@ -26,6 +26,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from e2e_tf.data.derived import derived, jets_that_pass
 from e2e_tf.data.file_lists import expanded
 from e2e_tf.data.hdf5 import format_of
 from e2e_tf.data.images import Images
@@ -101,9 +102,9 @@ class JetSource:
 
     Attributes:
         parts: groups of files, at least one.
-        columns: columns that are read or computed beyond those of the reader.
-        selection: which jets are kept: ``jet_pt`` is a range [GeV].
-        weights: what a jet counts in training.
+        columns: columns that are computed and candidates that are cut, see :func:`e2e_tf.data.derived.derived`.
+        selection: which jets are kept: ``jet_pt`` is a range [GeV], ``selection`` an expression.
+        weights: what a jet counts in training; ``weight`` is an expression.
     """
 
     parts: tuple[SourcePart, ...]
@@ -180,7 +181,9 @@ class JetSource:
                 if len(set(keys)) > 1:
                     one = replace(one, event=renumbered(one.event, keys[len(read)]))
                 read.append(one)
-        return joined(read, [file.path for file in self.files])
+        together = joined(read, [file.path for file in self.files])
+        selection, weight = self.selection.get("selection", ""), self.weights.get("weight", "")
+        return derived(together, self.columns, selection, weight)
 
     def _numberings(self, base: Path) -> list[str]:
         return [
@@ -213,6 +216,8 @@ class JetSource:
         if self.selection.get("jet_pt") is not None:
             low, high = self.selection["jet_pt"]
             keep &= (sample["pt"] >= low) & (sample["pt"] < high)
+        if self.selection.get("selection"):
+            keep &= jets_that_pass(sample, self.selection["selection"])
         return keep
 
     def identity(self) -> dict[str, Any]:

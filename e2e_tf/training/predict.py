@@ -15,10 +15,11 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.source import locate
 from e2e_tf.data.source_changes import part_for_file
+from e2e_tf.data.sources import source_of
 from e2e_tf.files import new_file
 from e2e_tf.terminal import console, status, track
 from e2e_tf.training.examples import Examples
-from e2e_tf.training.prepare import model_rows, source_of
+from e2e_tf.training.prepare import model_rows
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units
 

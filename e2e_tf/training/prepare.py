@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,33 +10,31 @@ import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.definition import jet_definition
+from e2e_tf.data.derived import computed_inputs
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.data.settings import DataConfig
-from e2e_tf.data.source import JetSource, SourceFile, SourcePart
+from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import differences
+from e2e_tf.data.sources import source_of
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
 from e2e_tf.training.examples import Examples, padded_rows
 from e2e_tf.training.run import Run, provenance_of
-from e2e_tf.training.splits import split_by_event
+from e2e_tf.training.splits import split_sample
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 from e2e_tf.training.weighting import bins_of_pt, label_weights, trained_weights
 
 __all__ = [
     "Prepared",
     "Split",
-    "load_jets",
-    "load_sample",
     "model_rows",
     "prepare",
     "prepare_run",
-    "source_of",
 ]
 
 
@@ -138,80 +135,6 @@ class Prepared:
         )
 
 
-def source_of(data: DataConfig) -> JetSource:
-    """The source of the jets that a configuration describes; nothing is looked at yet.
-
-    Args:
-        data: the section ``[data]``.
-
-    Returns:
-        The source, see :meth:`e2e_tf.data.source.JetSource.located`.
-    """
-    parts = tuple(
-        SourcePart(
-            tuple(map(SourceFile, one.names)),
-            one.reader or data.reader,
-            {**data.options, **one.options},
-            name=name,
-            settings=one.settings,
-        )
-        for name, one in data.samples.items()
-    )
-    return JetSource(
-        parts or (SourcePart(tuple(map(SourceFile, data.names)), data.reader, data.options),),
-        selection={"jet_pt": None if data.jet_pt is None else list(data.jet_pt)},
-        weights={
-            "use_event_weights": data.weighted,
-            "reweight_pt": data.reweight_pt,
-        },
-    )
-
-
-def load_sample(
-    sample: str, reader: str = "", base: Path | None = None, options: Mapping[str, Any] | None = None
-) -> tuple[Jets | Images, dict[str, Any]]:
-    """Jets or images of a shipped sample or of a file, and what identifies them.
-
-    Args:
-        sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
-        reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
-        options: more arguments of the reader.
-        base: a folder; the working folder if None.
-
-    Returns:
-        The sample, and its name, file name and SHA-256.
-
-    Raises:
-        InputError: there is no such sample, or it cannot be read.
-    """
-    base = base or Path()
-    source = JetSource((SourcePart((SourceFile(sample),), reader, options or {}),)).located(base)
-    return source.read(base), source.identity()
-
-
-def load_jets(
-    sample: str, reader: str = "", base: Path | None = None, options: Mapping[str, Any] | None = None
-) -> tuple[Jets, dict[str, Any]]:
-    """As :func:`load_sample`, for jets only.
-
-    Args:
-        sample: a name in :data:`SAMPLES` or a path, relative to ``base``.
-        reader: a name in :data:`e2e_tf.data.readers.READERS`; empty recognises the format.
-        base: a folder; the working folder if None.
-        options: more arguments of the reader.
-
-    Returns:
-        The jets, and their sample's name, file name and SHA-256.
-
-    Raises:
-        InputError: there is no such sample, it cannot be read, or it holds images.
-    """
-    jets, source = load_sample(sample, reader, base, options)
-    if not isinstance(jets, Jets):
-        raise InputError(f"{sample} holds images; this needs jets with hits or candidates")
-    return jets, source
-
-
 def prepare_run(run: Run) -> Prepared:
     """The parts that a finished run was trained on, from the files that it was trained on.
 
@@ -272,6 +195,8 @@ def prepare(
         )
     keep = source.selected(read)
     if not keep.all():
+        if not keep.any() and not by_label:
+            raise InputError(f"no jet of {data.title} passes data.jet_pt and data.selection")
         jets = jets.take(keep)
     if by_label:
         signal = int(np.sum(jets.label == 1))
@@ -286,10 +211,12 @@ def prepare(
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
         seed = config.seed if data.split_seed is None else data.split_seed
-        parts = split_by_event(split_groups(graphs), data.split, seed)
+        parts = split_sample(data, jets, split_groups(graphs), seed)
         split_graphs = [graphs.take(part) for part in parts]
         del graphs  # several GB of a large sample
     preprocess = split_graphs[0].fit_preprocess(recipe)
+    if computed := _computed(source, preprocess):
+        preprocess = replace(preprocess, extra={**preprocess.extra, **computed})
     split_jets = [jets.take(part) for part in parts]
     edges = bins_of_pt(config, split_jets[0], jets)
     event_weights = [j.weight if data.weighted else np.ones(len(j), np.float32) for j in split_jets]
@@ -325,6 +252,18 @@ def prepare(
     ]
     first, second, third = splits
     return Prepared(first, second, third, preprocess, reweighting, source, edges)
+
+
+def _computed(source: JetSource, preprocess: Preprocess) -> dict[str, Any]:
+    """What ``preprocess.json`` says of columns that are computed and of jets that are selected."""
+    of_jets = preprocess.jet_features
+    inputs = {
+        "candidates": [*(f.raw for f in preprocess.node_features.features), *preprocess.coordinates],
+        "jets": [] if of_jets is None else [f.raw for f in of_jets.features],
+    }
+    columns = computed_inputs(source.columns, inputs)
+    found = {"columns": columns, "selection": source.selection.get("selection")}
+    return {key: value for key, value in found.items() if value}
 
 
 def _as_it_is(source: JetSource, base: Path, what: str) -> JetSource:

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from e2e_tf.data.derived import jet_columns
+from e2e_tf.data.images import Images
+from e2e_tf.data.jets import Jets
+from e2e_tf.data.settings import DataConfig
 from e2e_tf.errors import InputError
 
-__all__ = ["split_by_event"]
+__all__ = ["split_by_event", "split_by_fold", "split_sample"]
 
 
 def split_by_event(
@@ -44,9 +48,7 @@ def split_by_event(
         )
     if seed < 0:
         raise InputError(f"seed must not be negative, received {seed}")
-    uniform = _mix(event.astype(np.int64).view(np.uint64) ^ _mix(np.array([seed], np.uint64)))
-    # The upper 53 bits are what a float64 in [0, 1) can hold.
-    uniform = (uniform >> np.uint64(11)) * 2.0**-53
+    uniform = _uniform(event, seed)
     part = (uniform >= shares[0]).astype(np.int8) + (uniform >= shares[0] + shares[1])
     if shares[2] == 0:
         part = np.minimum(part, 1)  # the sum of two fractions may round to just below 1
@@ -61,6 +63,109 @@ def split_by_event(
             f"no jets are left for {' and '.join(empty)}"
         )
     return split
+
+
+def split_by_fold(
+    group: np.ndarray, folds: int, fold: int, seed: int = 0, number: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Parts of a k-fold training: over all folds every jet is in the test once.
+
+    Args:
+        group: int64 (n,), the event each jet comes from.
+        folds: number of parts of equal expected size, at least 3.
+        fold: which of them is the test; the next one is the validation part.
+        seed: of the hash that shares events out.
+        number: int (n,), whose remainder by ``folds`` is the part, in place of a hash.
+
+    Returns:
+        Indices of training, validation and test, int64, rising.
+
+    Raises:
+        InputError: a part is empty.
+    """
+    if number is None:
+        part = np.minimum((_uniform(group, seed) * folds).astype(np.int64), folds - 1)
+    else:
+        part = np.mod(number, folds)
+    place = np.full(len(part), 0)
+    place[part == (fold + 1) % folds] = 1
+    place[part == fold] = 2
+    return _parts(place, f"{folds} folds")
+
+
+def split_sample(
+    data: DataConfig, sample: Jets | Images, group: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Training, validation and test as the section ``[data]`` wants them.
+
+    Args:
+        data: the section.
+        sample: the jets.
+        group: int64 (n,), equal for jets that must stay together.
+        seed: of the split.
+
+    Returns:
+        Indices of the three parts, int64, rising.
+
+    Raises:
+        InputError: as :func:`split_by_event` and :func:`split_by_fold`; a column is missing or not of whole numbers, or
+            it puts jets of one event into several parts.
+    """
+    if data.split_column:
+        place = _whole(sample, "split_column", data.split_column)
+        if not np.isin(place, (0, 1, 2)).all():
+            found = np.unique(place)[:5].tolist()
+            raise InputError(
+                f"data.split_column {data.split_column} must be 0 (training), 1 (validation) or 2 (test), "
+                f"it holds {found}"
+            )
+        _together(place, group, data.split_column)
+        return _parts(place, f"the column {data.split_column}")
+    if data.folds:
+        number = None
+        if data.fold_column:
+            number = _whole(sample, "fold_column", data.fold_column)
+            _together(np.mod(number, data.folds), group, data.fold_column)
+        return split_by_fold(group, data.folds, data.fold, seed, number)
+    return split_by_event(group, data.split, seed)
+
+
+def _whole(sample: Jets | Images, key: str, name: str) -> np.ndarray:
+    columns = jet_columns(sample)
+    if name not in columns:
+        raise InputError(
+            f"data.{key} must be a column of the jets ({', '.join(sorted(columns))}), not {name!r}"
+        )
+    values = np.asarray(columns[name])
+    if not np.array_equal(values, np.round(values)):
+        raise InputError(f"data.{key} {name} must hold whole numbers")
+    return values.astype(np.int64)
+
+
+def _together(place: np.ndarray, group: np.ndarray, name: str) -> None:
+    """Refuse a column that puts jets of one event, or copies of a jet, into several parts."""
+    _, first, back = np.unique(group, return_index=True, return_inverse=True)
+    torn = len(np.unique(group[place != place[first[back]]]))
+    if torn:
+        raise InputError(
+            f"the column {name} puts jets of one event, or copies of a jet, into different parts, in {torn} events; "
+            "give all of an event the same value"
+        )
+
+
+def _parts(place: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    found = np.flatnonzero(place == 0), np.flatnonzero(place == 1), np.flatnonzero(place == 2)
+    empty = [n for n, rows in zip(("training", "validation", "test"), found, strict=True) if not len(rows)]
+    if empty:
+        raise InputError(f"{what} leave no jets for {' and '.join(empty)}")
+    return found
+
+
+def _uniform(event: np.ndarray, seed: int) -> np.ndarray:
+    """float64 in [0, 1), a function of seed and event number alone."""
+    hashed = _mix(event.astype(np.int64).view(np.uint64) ^ _mix(np.array([seed], np.uint64)))
+    # The upper 53 bits are what a float64 in [0, 1) can hold.
+    return (hashed >> np.uint64(11)) * 2.0**-53
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

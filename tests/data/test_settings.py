@@ -44,6 +44,13 @@ def test_names_titles_and_what_weights_need():
             "samples.x has a cross_section; samples.y needs one too, or a factor",
         ),
         ({"pt_bins": [20, 10]}, "at least two rising numbers"),
+        ({"selection": "pt >"}, "cannot be read: 'pt >'"),
+        ({"columns": {"x": "open(pt)"}}, "there is no function 'open'"),
+        ({"columns": {"a b": "pt"}}, "letters, digits and _, not 'a b'"),
+        ({"folds": 2}, "folds must be 0, or 3 and more"),
+        ({"folds": 3, "fold": 3}, "fold must be below folds (3), not 3"),
+        ({"folds": 3, "split_column": "x"}, "two ways to share out the jets"),
+        ({"fold_column": "x"}, "fold_column needs folds"),
     ],
 )
 def test_samples_that_cannot_be_meant_are_refused(data, message):

@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 
 import e2e_tf.deploy.export
+from e2e_tf.config import RunConfig
+from e2e_tf.data.features import Feature
+from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256, write_json
+from e2e_tf.training.run import Run
 
 KINDS = ["padded", "edges"]
 
@@ -25,6 +29,18 @@ KINDS = ["padded", "edges"]
 def read(folder: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
     return document
+
+
+def test_inputs_that_c_plus_plus_does_not_compute_are_refused_by_name(tmp_path: Path) -> None:
+    columns = {"candidates": {"share": "pt / jet_pt"}, "candidate_selection": "pt > 1"}
+    features = Normalisation.fit((Feature("share", "", ""),), np.ones((3, 1), np.float32))
+    preprocess = Preprocess("candidates", "knn:2", features, extra={"columns": columns})
+    run = Run(tmp_path / "run", RunConfig(), tmp_path, preprocess)
+    with pytest.raises(
+        InputError, match=re.escape("need share = 'pt / jet_pt'; candidate_selection = 'pt > 1', which")
+    ):
+        export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

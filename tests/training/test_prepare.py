@@ -11,8 +11,9 @@ from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets, write_jets
 from e2e_tf.data.samples import sample_path
+from e2e_tf.data.sources import load_jets
 from e2e_tf.errors import InputError
-from e2e_tf.training.prepare import load_jets, prepare
+from e2e_tf.training.prepare import prepare
 
 SPLIT = {"split": [0.6, 0.2, 0.2], "pt_bins": [10, 20, 50]}
 
@@ -168,3 +169,49 @@ def test_a_sample_of_one_class_says_how_to_give_the_other(by_class):
         InputError, match=r"tau has no background .*\[data.samples.NAME\] gives files a label"
     ):
         prepare(make_config({"data": data}), by_class)
+
+
+def test_computed_columns_and_selections_travel_into_preprocess(tau_folder):
+    document = {
+        "data": {
+            "sample": "tau.h5",
+            "selection": "pt > 12 & abs(eta) < 1",
+            "columns": {"log_mass": "log1p(Jet_mass)", "unused": "eta + 1"},
+            "candidate_columns": {"share": "pt / jet_pt"},
+            "candidate_selection": "pt > 0.5",
+            "weight": "weight * 2",
+            "folds": 4,
+            **{key: value for key, value in SPLIT.items() if key != "split"},
+        },
+        "graph": {
+            "nodes": "candidates",
+            "edges": "knn:2",
+            "node_features": ["pt", "share"],
+            "jet_features": ["log_mass"],
+        },
+    }
+    found = prepare(make_config(document), tau_folder)
+    given = read_jets(tau_folder / "tau.h5")
+    kept = (given["pt"] > 12) & (np.abs(given["eta"]) < 1)
+    parts = (found.train, found.validation, found.test)
+    assert sum(len(part.jets) for part in parts) == kept.sum()
+    for part in parts:
+        jets = part.jets
+        np.testing.assert_allclose(jets["log_mass"], np.log1p(jets["mass"]), rtol=1e-5)
+        assert jets.candidates["pt"].min() > 0.5
+        owner = jets.candidates.owner
+        np.testing.assert_allclose(
+            jets.candidates["share"], jets.candidates["pt"] / jets["pt"][owner], rtol=1e-5
+        )
+    before = {int(e): w for e, w in zip(given.event, given.weight, strict=True)}
+    assert found.test.jets.weight[0] == pytest.approx(2 * before[int(found.test.jets.event[0])])
+    assert found.preprocess.to_dict()["extra"] == {
+        "columns": {
+            "jets": {"log_mass": "log1p(Jet_mass)"},
+            "candidates": {"share": "pt / jet_pt"},
+            "candidate_selection": "pt > 0.5",
+        },
+        "selection": "pt > 12 & abs(eta) < 1",
+    }
+    with pytest.raises(InputError, match="tau.h5 has no signal .* among its 0 jets"):
+        prepare(make_config({"data": {"sample": "tau.h5", "selection": "pt > 1e6"}}), tau_folder)

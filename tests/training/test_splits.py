@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from e2e_tf.data.jets import Jets
+from e2e_tf.data.settings import DataConfig
 from e2e_tf.errors import InputError
-from e2e_tf.training.splits import split_by_event
+from e2e_tf.training.splits import split_by_event, split_by_fold, split_sample
 
 SEEDS = st.integers(0, 2**63)
 
@@ -85,3 +87,52 @@ def test_a_part_may_be_left_out():
 def test_bad_splits_are_refused(event, fractions, seed, message):
     with pytest.raises(InputError, match=message):
         split_by_event(event, fractions, seed)
+
+
+def test_every_jet_is_in_the_test_of_one_fold():
+    event = np.repeat(np.arange(500), 2)
+    tests = []
+    for fold in range(5):
+        train, validation, test = split_by_fold(event, 5, fold, seed=3)
+        assert len(train) + len(validation) + len(test) == len(event)
+        assert not set(event[train]) & set(event[test])
+        np.testing.assert_array_equal(validation, split_by_fold(event, 5, (fold + 1) % 5, seed=3)[2])
+        tests.append(test)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(len(event)))
+    assert min(map(len, tests)) > 120
+    numbered = split_by_fold(event, 3, 1, number=event)
+    assert [set((event[part] % 3).tolist()) for part in numbered] == [{0}, {2}, {1}]
+
+
+def sample(**columns):
+    n = len(next(iter(columns.values())))
+    return Jets({name: np.asarray(values) for name, values in columns.items()}, np.arange(n), np.ones(n))
+
+
+def test_a_column_says_which_part_a_jet_is_in():
+    jets = sample(part=[0, 1, 2, 0, 2])
+    found = split_sample(DataConfig(split_column="part"), jets, np.arange(5), 1)
+    assert [part.tolist() for part in found] == [[0, 3], [1], [2, 4]]
+    folds = split_sample(DataConfig(folds=3, fold=1, fold_column="part"), jets, np.arange(5), 1)
+    assert [part.tolist() for part in folds] == [[0, 3], [2, 4], [1]]
+    event = np.arange(200)
+    by_event = split_sample(DataConfig(), sample(x=event), event, 7)
+    for mine, theirs in zip(by_event, split_by_event(event, seed=7), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("data", "group", "message"),
+    [
+        ({"split_column": "nope"}, np.arange(4), "data.split_column must be a column of the jets"),
+        ({"split_column": "half"}, np.arange(4), "must hold whole numbers"),
+        ({"split_column": "many"}, np.arange(4), r"must be 0 \(training\), 1 \(validation\) or 2"),
+        ({"split_column": "part"}, np.array([7, 7, 8, 9]), "into different parts, in 1 events"),
+        ({"split_column": "zero"}, np.arange(4), "leave no jets for validation and test"),
+        ({"folds": 4, "fold_column": "zero"}, np.arange(4), "leave no jets for training and validation"),
+    ],
+)
+def test_columns_that_give_no_split_are_refused(data, group, message):
+    jets = sample(half=[0.5, 1, 2, 0], many=[0, 1, 2, 3], part=[0, 1, 2, 0], zero=[0, 0, 0, 0])
+    with pytest.raises(InputError, match=message):
+        split_sample(DataConfig(**data), jets, group, 1)

@@ -74,7 +74,7 @@ if __name__ == "__main__":
     import numpy as np
 
     from e2e_tf.data.graphs import GraphRecipe, build_graphs
-    from e2e_tf.training.prepare import load_jets
+    from e2e_tf.data.sources import load_jets
     from e2e_tf.tuning.config import TuneConfig
     from e2e_tf.tuning.report import sweep_html
     from e2e_tf.tuning.run_hypermodel import RunHyperModel

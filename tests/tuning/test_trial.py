@@ -51,7 +51,7 @@ phi = [[4], [8]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     from e2e_tf.data.jets import write_jets
-    from e2e_tf.training.prepare import load_jets
+    from e2e_tf.data.sources import load_jets
 
     folder = tmp_path_factory.mktemp("few")
     jets, _ = load_jets("tau")

@@ -72,6 +72,7 @@ def read_pfnano(
     stop: int | None = None,
     collection: str = "Jet",
     columns: Sequence[str] | None = (),
+    candidate_columns: Sequence[str] | None = (),
     signal: Signal = "tau",
     min_pt: float = 0.0,
     max_abs_eta: float | None = None,
@@ -93,6 +94,8 @@ def read_pfnano(
         collection: ``Jet`` (AK4) or ``FatJet`` (AK8).
         columns: jet branches to read beyond pt, eta, phi, mass, without the collection's name; None reads
             every one.
+        candidate_columns: branches of candidates to read beyond those above, without the collection's name; None
+            reads every one.
         signal: which jets have label 1, as in `e2e_tf.data.readers.nano.read_nano_jets`.
         min_pt: smallest jet pT [GeV].
         max_abs_eta: largest |η| of a jet; None is no limit.
@@ -110,14 +113,21 @@ def read_pfnano(
     with open_tree(path, "Events") as (path, tree):
         source = Source(path, tree, start, stop, report)
         jets, counts = jets_of(source, collection, columns, signal)
-        candidates = _candidates(source, collection, jets, counts, report)
+        candidates = _candidates(source, collection, jets, counts, report, candidate_columns)
     settings = {"collection": collection, "signal": signal, "min_pt": min_pt, "max_abs_eta": max_abs_eta}
     attributes = {"reader": "pfnano", "file": path.name, "settings": settings}
     jets = Jets(**vars(jets) | {"candidates": candidates, "attributes": attributes})
     return checked(jets, path, min_pt, max_abs_eta, on_error, report)
 
 
-def _candidates(source: Source, collection: str, jets: Jets, counts: np.ndarray, report: Report) -> Ragged:
+def _candidates(
+    source: Source,
+    collection: str,
+    jets: Jets,
+    counts: np.ndarray,
+    report: Report,
+    more: Sequence[str] | None,
+) -> Ragged:
     for cands, suffix, index_name in _NAMES:  # noqa: B007  # the names of the version that is there
         link = f"{collection}{suffix}"
         if f"{link}_{index_name}" in source.names:
@@ -158,6 +168,12 @@ def _candidates(source: Source, collection: str, jets: Jets, counts: np.ndarray,
         }
         columns["has_track"] = has_track.astype(np.int8)
     columns |= {name: linked(name) for name in _OTHER if name in there}
+    known = {"pt", "eta", "phi", "mass", "charge", "pdgId", *_OTHER, *_TRACK.values()}
+    wanted = sorted(there - known) if more is None else list(more)
+    need(source.path, "branch", [f"{cands}_{name}" for name in wanted], source.names)
+    columns |= {
+        name: report.replace(f"{cands}_{name}", linked(name)) for name in wanted if name not in columns
+    }
     for name in sorted(source.names):
         if name.startswith(f"{link}_btag"):
             short = name.removeprefix(f"{link}_")

@@ -9,8 +9,8 @@ import pytest
 from e2e_tf.data.jets import Ragged, write_jets
 from e2e_tf.data.readers.entries import Report
 from e2e_tf.data.readers.own import count_own, read_own
+from e2e_tf.data.sources import load_sample
 from e2e_tf.errors import InputError
-from e2e_tf.training.prepare import load_sample
 
 
 @pytest.fixture

@@ -134,3 +134,17 @@ def test_real_file(shared_data):
     assert 0.9 < np.median(ratio) < 1.05
     assert np.hypot(c["deta"], c["dphi"]).max() < 0.6
     assert len(read_pfnano(path, collection="FatJet", signal="b")) == 24
+
+
+def test_own_branches_of_candidates(tmp_path, write):
+    content = events()
+    content["PFCands"] = ak.with_field(
+        content["PFCands"], ak.values_astype(content["PFCands"].pt * 2, np.float32), "own"
+    )
+    path = write(tmp_path / "pf.root", content)
+    assert "own" not in read_pfnano(path).candidates.columns
+    for wanted in (["own", "pdgId"], None):
+        c = read_pfnano(path, candidate_columns=wanted).candidates
+        np.testing.assert_allclose(c["own"], 2 * c["pt"])
+    with pytest.raises(InputError, match="has no branch PFCands_nope"):
+        read_pfnano(path, candidate_columns=["nope"])
