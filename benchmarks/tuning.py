@@ -228,7 +228,15 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     model = new_model(config, train, prepared.preprocess, seed)
     compile_model(model, options, steps_per_epoch(len(train), options), config.outputs)
     log = EpochLog(found.objective)
-    train_model(model, options, train, prepared.validation.examples, seed=seed, callbacks=[log])
+    train_model(
+        model,
+        options,
+        train,
+        prepared.validation.examples,
+        preprocess=prepared.preprocess,
+        seed=seed,
+        callbacks=[log],
+    )
     test = prepared.test
     found_scores = predict_examples(model, test.examples)[:, 0]
     with new_file(result.with_suffix(".npy"), force=True) as part, open(part, "wb") as file:

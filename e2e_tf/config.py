@@ -70,6 +70,8 @@ class TrainingConfig(Section):
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together. Left out, a model with batch normalisation gets batches of
             any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
+        mirror: in every epoch each jet comes as it is or with η, φ or both reversed, by chance (of graphs of
+            candidates, hits and detector objects), see :mod:`e2e_tf.data.mirror`.
     """
 
     epochs: int = Field(20, ge=1)
@@ -82,6 +84,7 @@ class TrainingConfig(Section):
     clip_norm: float = Field(0.0, ge=0)
     patience: int = Field(0, ge=0)
     bucket: bool | None = None
+    mirror: bool = False
 
     @model_validator(mode="after")
     def _warms_up(self) -> TrainingConfig:
@@ -278,6 +281,16 @@ def _check_outputs(config: RunConfig) -> None:
             raise InputError(
                 f"outputs must have names of letters, digits and _ that are none of {', '.join(sorted(taken))}, "
                 f"not {name!r}"
+            )
+    if config.training.mirror and config.outputs:
+        from e2e_tf.data.mirror import odd_targets
+
+        odd = odd_targets(
+            [output.column for output in config.outputs.values() if output.kind == "regression"]
+        )
+        if odd:
+            raise InputError(
+                f"training.mirror: the target {odd[0]} would change sign with the jet; leave it out"
             )
 
 

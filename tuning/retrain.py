@@ -149,7 +149,9 @@ def _train_one(
     model = new_model(config, together, prepared.preprocess, seed)
     options = config.training
     compile_model(model, options, steps_per_epoch(len(together), options), config.outputs)
-    history = train_model(model, options, together, None, seed=seed, epochs=epochs)
+    history = train_model(
+        model, options, together, None, preprocess=prepared.preprocess, seed=seed, epochs=epochs
+    )
     # The test part is normalised as everywhere else: by what the training part alone has fitted.
     begin_run(folder, config, base, prepared.preprocess, prepared.source)
     provenance = {

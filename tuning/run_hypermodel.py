@@ -311,6 +311,7 @@ class RunHyperModel(keras_tuner.HyperModel):
             config.training,
             data.train,
             data.validation,
+            preprocess=data.preprocess,
             seed=self.seed,
             callbacks=[log, *(c for c in callbacks if c is not log)],
             epochs=epochs,

@@ -13,7 +13,7 @@ import numpy as np
 
 from e2e_tf.data.features import Feature, fraction_of_jet, significance
 from e2e_tf.data.grid import wrapped_angle
-from e2e_tf.data.jets import Jets
+from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS, WRAPPED
 
@@ -64,6 +64,10 @@ def _fraction(energy: np.ndarray, deta: np.ndarray, eta: np.ndarray, jet_pt: np.
     return fraction_of_jet(_transverse(energy, deta, eta), jet_pt)
 
 
+def _apart(dz: np.ndarray, leading: np.ndarray, error: np.ndarray, leading_error: np.ndarray) -> np.ndarray:
+    return significance(dz - leading, np.hypot(error, leading_error))
+
+
 _PLACED = ("ecal", "hcal", "pixel")  # at the face where they are anyway
 
 
@@ -78,15 +82,22 @@ def _column(feature: Feature, *kinds: str) -> DetectorQuantity:
 
 def _at_face(name: str, description: str) -> DetectorQuantity:
     of = {"track": Source(_same, (f"{name}_face",)), **dict.fromkeys(_PLACED, Source(_same, (name,)))}
-    return DetectorQuantity(Feature(f"{name}_face", "rad", description), of)
+    return DetectorQuantity(Feature(f"{name}_face", "rad", description, mirror=name[1:]), of)
 
 
 def _impact(name: str) -> DetectorQuantity:
-    feature = Feature(f"{name}_significance", "", f"{name} of a track over its uncertainty", "signed_log1p")
+    feature = Feature(
+        f"{name}_significance",
+        "",
+        f"{name} of a track over its uncertainty",
+        "signed_log1p",
+        mirror={"d0": "phi", "dz": "eta"}[name],
+    )
     return DetectorQuantity(feature, {"track": Source(significance, (name, f"{name}_error"))})
 
 
 _CELL = ("energy", "deta")
+_JET = 0.4  # rad, of jets of the radius 0.4
 
 DETECTOR: tuple[DetectorQuantity, ...] = (
     _flag("track", "a track"),
@@ -114,19 +125,44 @@ DETECTOR: tuple[DetectorQuantity, ...] = (
             **dict.fromkeys(("ecal", "hcal"), Source(_same, ("energy",))),
         },
     ),
-    _column(Feature("deta", "rad", "η relative to the jet axis, of a track at the vertex"), *KINDS),
-    _column(Feature("dphi", "rad", "φ relative to the jet axis, of a track at the vertex, wrapped"), *KINDS),
+    _column(
+        Feature("deta", "rad", "η relative to the jet axis, of a track at the vertex", mirror="eta"), *KINDS
+    ),
+    _column(
+        Feature("dphi", "rad", "φ relative to the jet axis, of a track at the vertex, wrapped", mirror="phi"),
+        *KINDS,
+    ),
     DetectorQuantity(
         Feature("delta_r", "rad", "distance to the jet axis, of a track at the vertex"),
         dict.fromkeys(KINDS, Source(np.hypot, ("deta", "dphi"))),
     ),
     _at_face("deta", "η at the front of the ECAL relative to the jet axis"),
     _at_face("dphi", "φ at the front of the ECAL relative to the jet axis, wrapped"),
-    _column(Feature("charge", "e", "electric charge of a track"), "track"),
-    _column(Feature("d0", "cm", "transverse impact parameter of a track", "tanh"), "track"),
-    _column(Feature("dz", "cm", "longitudinal impact parameter of a track", "tanh"), "track"),
+    _column(Feature("charge", "e", "electric charge of a track", mirror="phi"), "track"),
+    _column(Feature("d0", "cm", "transverse impact parameter of a track", "tanh", mirror="phi"), "track"),
+    _column(Feature("dz", "cm", "longitudinal impact parameter of a track", "tanh", mirror="eta"), "track"),
     _impact("d0"),
     _impact("dz"),
+    DetectorQuantity(
+        Feature(
+            "dz_leading",
+            "cm",
+            "dz of a track less that of the jet's leading one, the track of highest pt within ΔR < 0.4 of the axis",
+            "tanh",
+            mirror="eta",
+        ),
+        {"track": Source(np.subtract, ("dz", "dz_of_leading"))},
+    ),
+    DetectorQuantity(
+        Feature(
+            "dz_leading_significance",
+            "",
+            "dz_leading over the uncertainty of both tracks",
+            "signed_log1p",
+            mirror="eta",
+        ),
+        {"track": Source(_apart, ("dz", "dz_of_leading", "dz_error", "dz_error_of_leading"))},
+    ),
     _column(Feature("chi2", "", "χ² per degree of freedom of a track", "log1p"), "track"),
     _column(Feature("n_hits", "", "hits of a track"), "track"),
     _column(Feature("n_pixel_hits", "", "pixel hits of a track"), "track"),
@@ -194,18 +230,29 @@ def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
     """The quantities that objects of one kind have, float32 (n,) by raw name; the flags of the other kinds as 0."""
     objects = jets.objects[kind]
     owner = objects.owner
+    own = {**objects.columns, **(_of_leading(objects) if kind == "track" else {})}
     out = {}
     for quantity in DETECTOR:
         name, source = quantity.feature.raw, quantity.of.get(kind)
         if name.startswith("is_") and source is None:
             out[name] = np.zeros(len(owner), np.float32)
-        if source is None or not objects.columns.keys() >= set(source.columns):
+        if source is None or not own.keys() >= set(source.columns):
             continue
-        of_object = (objects[column].astype(np.float32) for column in source.columns)
+        of_object = (own[column].astype(np.float32) for column in source.columns)
         of_jet = (jets[column][owner].astype(np.float32) for column in source.jet_columns)
         values = source.formula(*of_object, *of_jet).astype(np.float32)
         out[name] = wrapped_angle(values) if name in WRAPPED else values
     return out
+
+
+def _of_leading(tracks: Ragged) -> dict[str, np.ndarray]:
+    """What the jet's leading track has, beside each of its tracks: that of highest pT within ΔR < 0.4 of the axis."""
+    names = [name for name in ("dz", "dz_error") if name in tracks.columns]
+    near = np.hypot(tracks["deta"], tracks["dphi"]) < _JET
+    order = np.lexsort((-tracks["pt"], ~near, tracks.owner))
+    first = order[tracks.offsets[:-1][tracks.counts > 0]]
+    row = np.repeat(first, tracks.counts[tracks.counts > 0])
+    return {f"{name}_of_leading": tracks[name][row] for name in names}
 
 
 def _ranked(columns: Mapping[str, np.ndarray], owner: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ gives for a column of candidates is said in :mod:`e2e_tf.deploy.cmssw`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,12 +73,15 @@ class Feature:
         description: what it is.
         transform: applied before normalisation: ``identity``, ``log`` (of at least 1e-6), ``log1p``,
             ``signed_log1p`` = sign(x) log(1 + abs(x)), ``tanh``.
+        mirror: it changes sign when ``eta`` is reversed, ``phi``, or either of them (``eta+phi``), see
+            :mod:`e2e_tf.data.mirror`; empty if it stays.
     """
 
     raw: str
     unit: str
     description: str
     transform: str = "identity"
+    mirror: str = field(default="", compare=False)  # of the quantity, not of its place in a file
 
     @property
     def name(self) -> str:
@@ -167,7 +170,11 @@ def _flag(kind: str) -> Quantity:
 
 def _impact_significance(name: str) -> Quantity:
     feature = Feature(
-        f"{name}_significance", "", f"{name} over its uncertainty, 0 for neutrals", "signed_log1p"
+        f"{name}_significance",
+        "",
+        f"{name} over its uncertainty, 0 for neutrals",
+        "signed_log1p",
+        mirror={"d0": "phi", "dz": "eta"}[name],
     )
     return Quantity(feature, significance, (name, f"{name}_error"), uses_up=(f"{name}_error",))
 
@@ -181,13 +188,13 @@ CANDIDATES: tuple[Quantity, ...] = (
         ("pt",),
         jet_sources=("pt",),
     ),
-    Quantity(Feature("deta", "rad", "η relative to the jet axis")),
-    Quantity(Feature("dphi", "rad", "φ relative to the jet axis, wrapped")),
+    Quantity(Feature("deta", "rad", "η relative to the jet axis", mirror="eta")),
+    Quantity(Feature("dphi", "rad", "φ relative to the jet axis, wrapped", mirror="phi")),
     Quantity(Feature("delta_r", "rad", "distance to the jet axis"), np.hypot, ("deta", "dphi")),
-    Quantity(Feature("charge", "e", "electric charge")),
+    Quantity(Feature("charge", "e", "electric charge", mirror="phi")),
     *(_flag(kind) for kind in PARTICLE_KINDS),
-    Quantity(Feature("d0", "cm", "transverse impact parameter, 0 for neutrals", "tanh")),
-    Quantity(Feature("dz", "cm", "longitudinal impact parameter, 0 for neutrals", "tanh")),
+    Quantity(Feature("d0", "cm", "transverse impact parameter, 0 for neutrals", "tanh", mirror="phi")),
+    Quantity(Feature("dz", "cm", "longitudinal impact parameter, 0 for neutrals", "tanh", mirror="eta")),
     _impact_significance("d0"),
     _impact_significance("dz"),
 )
@@ -217,7 +224,13 @@ def _derivative(name: str, channel: int) -> Callable[[PlacedNodes], np.ndarray]:
 def _derivatives(channels: Sequence[str], unit: str) -> tuple[Quantity, ...]:
     return tuple(
         Quantity(
-            Feature(f"{channel}_{name}", unit, f"discrete {name} of the {channel} image", "signed_log1p"),
+            Feature(
+                f"{channel}_{name}",
+                unit,
+                f"discrete {name} of the {channel} image",
+                "signed_log1p",
+                mirror="eta+phi" if name == "hessian_ep" else "",
+            ),
             _derivative(name, i),
         )
         for name in _DERIVATIVES
@@ -254,11 +267,11 @@ HIT_ENERGIES = tuple(feature.raw for feature in _ENERGIES)
 HITS: tuple[Quantity, ...] = (
     *(Quantity(feature, _value(i)) for i, feature in enumerate(_ENERGIES)),
     Quantity(
-        Feature("deta", "rad", "η of the crystal relative to the jet axis"),
+        Feature("deta", "rad", "η of the crystal relative to the jet axis", mirror="eta"),
         lambda at: from_axis(at.place, at.middle)[0],
     ),
     Quantity(
-        Feature("dphi", "rad", "φ of the crystal relative to the jet axis, wrapped"),
+        Feature("dphi", "rad", "φ of the crystal relative to the jet axis, wrapped", mirror="phi"),
         lambda at: from_axis(at.place, at.middle)[1],
     ),
     *_derivatives(CHANNELS, "GeV"),
@@ -293,7 +306,7 @@ CANDIDATE_FEATURES: tuple[Feature, ...] = tuple(quantity.feature for quantity in
 JET_FEATURES: tuple[Feature, ...] = (
     Feature("pt", "GeV", "transverse momentum of the jet", "log"),
     Feature("mass", "GeV", "mass of the jet", "log1p"),
-    Feature("eta", "", "pseudorapidity of the jet"),
+    Feature("eta", "", "pseudorapidity of the jet", mirror="eta"),
 )
 
 
@@ -348,7 +361,7 @@ def select_features(
             )
         feature = by_name.get(raw, Feature(raw, "", "as in the sample"))
         if transform:
-            feature = Feature(raw, feature.unit, feature.description, transform)
+            feature = replace(feature, transform=transform)
         chosen.append(feature)
     return tuple(chosen)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.padding import pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store import GraphStore
@@ -76,6 +77,7 @@ class DisjointLoader:
         inputs: names of the inputs to give, those of a model; None gives all there are.
         rows: inputs of whole graphs by name, (B, ...) each, such as ``image``; one called ``x`` takes the place of
             the nodes' features, for models that look at no graph.
+        mirror: give each graph as it is or mirrored in η and φ, chosen anew in every epoch.
 
     Raises:
         InputError: lengths disagree or an argument is out of its range.
@@ -104,6 +106,7 @@ class DisjointLoader:
         nodes: Mapping[str, np.ndarray] | None = None,
         inputs: Iterable[str] | None = None,
         rows: Mapping[str, np.ndarray] | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")
@@ -160,6 +163,9 @@ class DisjointLoader:
                     f"shape {np.shape(values)}"
                 )
         self.rows = dict(rows or {})
+        if mirror is not None and self.rows:
+            raise InputError(f"mirror is for graphs, not for the inputs {', '.join(self.rows)} of whole jets")
+        self.mirror = mirror
         for name, values in self.rows.items():
             if len(values) != count:
                 raise InputError(f"rows must have one entry per graph ({count}), {name} has {len(values)}")
@@ -284,9 +290,12 @@ class DisjointLoader:
         rows = np.arange(counts.sum()) + np.repeat(self._starts[index] - (ends - counts), counts)
         return {name: np.asarray(values[rows], np.float32) for name, values in self.nodes.items()}
 
-    def _item(self, index: np.ndarray) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
+    def _item(self, index: np.ndarray, epoch: int) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
         batch = self._graphs(index)
         nodes = self.node_rows(index)
+        if self.mirror is not None and len(index):
+            # A graph is in one batch of an epoch: its first one tells the batches apart, in whatever order they come.
+            batch, nodes = self.mirror(batch, nodes, np.random.default_rng([self.seed, epoch, int(index[0])]))
         rows = {name: np.asarray(values[index], np.float32) for name, values in self.rows.items()}
         label = _each(self.label, lambda part: part[index])
         weight = _each(self.weight, lambda part: part[index])
@@ -299,9 +308,9 @@ class DisjointLoader:
             weight = _each(weight, lambda part: np.concatenate([part, np.zeros(more, np.float32)]))
         return batch, {**nodes, **rows}, label, weight
 
-    def _arrays(self, index: np.ndarray) -> tuple[Any, ...]:
+    def _arrays(self, index: np.ndarray, epoch: int = 0) -> tuple[Any, ...]:
         """The batch as Keras takes it."""
-        batch, nodes, label, weight = self._item(index)
+        batch, nodes, label, weight = self._item(index, epoch)
         inputs = model_inputs(batch, nodes)
         if self.inputs is not None:
             missing = [name for name in self.inputs if name not in inputs]
@@ -325,7 +334,7 @@ class DisjointLoader:
             The parts of one batch, as ``fit`` of Keras takes them.
         """
         for index in self._plan(epoch):
-            yield self._arrays(index)
+            yield self._arrays(index, epoch)
 
     def spektral_batches(self, epoch: int = 0, sparse: str = "tensorflow") -> Iterator[tuple[Any, ...]]:
         """The same batches for models of Spektral's layers: ``(x, a, i)`` with ``e`` and ``u``, label, weight.
@@ -340,7 +349,7 @@ class DisjointLoader:
             The parts of one batch.
         """
         for index in self._plan(epoch):
-            batch, _, label, weight = self._item(index)
+            batch, _, label, weight = self._item(index, epoch)
             yield tuple(a for a in (batch.to_spektral(sparse), label, weight) if a is not None)
 
     def dataset(self) -> Any:
@@ -360,7 +369,7 @@ class DisjointLoader:
             return np.int64(epoch), np.int64(len(self._plan(epoch)))
 
         def fetch(epoch: np.int64, number: np.int64) -> list[np.ndarray]:
-            return tf.nest.flatten(self._arrays(self._plan(int(epoch))[int(number)]))
+            return tf.nest.flatten(self._arrays(self._plan(int(epoch))[int(number)], int(epoch)))
 
         def load(epoch: Any, number: Any) -> Any:
             tensors = tf.numpy_function(fetch, [epoch, number], dtypes)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.compat import hdf5_lock
+from e2e_tf.data.features import Feature
 from e2e_tf.data.graphs import GraphData, GraphRecipe
 from e2e_tf.data.hdf5 import check_room, new_group, new_hdf5, set_attributes
 from e2e_tf.errors import InputError
@@ -194,6 +195,11 @@ class StoreWriter:
             column.finish()
 
 
+def _as_written(feature: Feature) -> dict[str, Any]:
+    """The keys that stores have always had of a feature."""
+    return {key: value for key, value in asdict(feature).items() if key != "mirror"}
+
+
 def largest(data: GraphData) -> int:
     """Nodes of the largest graph, 0 without graphs.
 
@@ -243,8 +249,8 @@ def new_store(
     """
     attributes = {} if attributes is None else attributes
     schema = {
-        "node_features": [asdict(f) for f in like.node_features],
-        "jet_features": [asdict(f) for f in like.jet_features],
+        "node_features": [_as_written(f) for f in like.node_features],
+        "jet_features": [_as_written(f) for f in like.jet_features],
         "recipe": asdict(recipe),
     }
     with new_hdf5(path, force, folder) as file:

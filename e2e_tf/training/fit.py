@@ -156,6 +156,7 @@ def _train(
                 options,
                 train,
                 validation,
+                preprocess=prepared.preprocess,
                 seed=config.seed,
                 callbacks=[EpochProgress(options.epochs, steps), checkpoint],
                 initial_epoch=state["epoch"] + 1,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from e2e_tf.config import OutputConfig, RunConfig, TrainingConfig
+from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.models import build_model, fill_settings
 from e2e_tf.training.examples import Examples
@@ -187,6 +188,7 @@ def train_model(
     train: Examples,
     validation: Examples | None,
     *,
+    preprocess: Preprocess,
     seed: int,
     callbacks: Sequence[Any] = (),
     epochs: int | None = None,
@@ -199,6 +201,7 @@ def train_model(
         options: the section ``[training]``.
         train: what to train on.
         validation: what to watch, if anything.
+        preprocess: of the training part, which the examples are normalised with.
         seed: of the order of the jets, which is a function of seed and epoch.
         callbacks: further Keras callbacks.
         epochs: train up to this epoch, counted from 1; all of ``options`` if None. The schedule is not shortened.
@@ -209,9 +212,12 @@ def train_model(
 
     Raises:
         TrainingDiverged: the loss or a parameter is NaN or infinite after an epoch.
+        InputError: jets are to be mirrored, and it is not known how an input changes.
     """
     size = options.batch_size
-    how = {"shuffle": True, "bucket": buckets(model, options.bucket), "seed": seed}
+    how: dict[str, Any] = {"shuffle": True, "bucket": buckets(model, options.bucket), "seed": seed}
+    if options.mirror:
+        how["mirror"] = Mirror.of(preprocess)
     return run_epochs(
         model,
         train.loader(model, size, **how),

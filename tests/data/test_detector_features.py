@@ -84,6 +84,27 @@ def test_quantities_by_hand():
     assert all(values.dtype == np.float32 for values in found.values())
 
 
+def test_distances_to_the_leading_track_by_hand():
+    """The hardest track lies outside the jet's radius; a jet without a track in it takes the hardest of all."""
+    place = {"charge": [1, 1, 1], "deta_face": [0, 0, 0], "dphi_face": [0, 0, 0], "dphi": [0, 0, 0]}
+    jet = one(
+        track={
+            **place,
+            "pt": [2.0, 5.0, 9.0],
+            "deta": [0.1, 0.0, 0.45],
+            "dz": [1.0, 0.25, -3.0],
+            "dz_error": [0.3, 0.4, 0.0],
+        }
+    )
+    found, _ = detector_quantities(jet)
+    np.testing.assert_allclose(found["dz_leading"], [-3.25, 0, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(found["dz_leading_significance"], [-3.25 / 0.4, 0, 0.75 / 0.5], rtol=1e-6)
+    far = one(track={**place, "pt": [2.0, 5.0, 9.0], "deta": [0.41, 0.42, 0.45], "dz": [1.0, 0.25, -3.0]})
+    found, _ = detector_quantities(far)
+    np.testing.assert_allclose(found["dz_leading"], [0, 3.25, 4], rtol=1e-6)
+    assert "dz_leading_significance" not in found
+
+
 def test_azimuths_of_any_range_are_wrapped():
     turned = {name: values.copy() for name, values in JET.objects["ecal"].columns.items()}
     turned["dphi"] += np.float32(2 * np.pi)
@@ -118,10 +139,11 @@ def test_the_table_is_complete():
         "d0_significance",
         "dz_significance",
     ]
-    assert [f.raw for f in DETECTOR_FEATURES[17:]] == [
+    assert [f.raw for f in DETECTOR_FEATURES[17:19]] == ["dz_leading", "dz_leading_significance"]
+    assert [f.raw for f in DETECTOR_FEATURES[19:]] == [
         *("chi2", "n_hits", "n_pixel_hits", "from_pv", "time", "depth", "layer")
     ]
-    assert len(set(feature_names(DETECTOR_FEATURES))) == 24
+    assert len(set(feature_names(DETECTOR_FEATURES))) == 26
     for quantity in DETECTOR:
         assert quantity.feature.transform in TRANSFORMS
         assert set(quantity.of) <= set(KINDS)

@@ -322,7 +322,7 @@ def test_a_training_goes_on_with_the_order_that_it_would_have_had(place):
         compile_model(model, options, steps_per_epoch(len(train), options))
         losses, seen = [], 0
         for stop in stops:
-            how = {"seed": 1, "epochs": stop, "initial_epoch": seen}
+            how = {"preprocess": prepared.preprocess, "seed": 1, "epochs": stop, "initial_epoch": seen}
             losses += train_model(model, options, train, None, **how)["loss"]
             seen = stop
         curves.append(losses)
