@@ -1,5 +1,6 @@
 """Quantities of the nodes of ``nodes = "detector"``: one node for each track, crystal, tower and cluster of pixels.
 
+The *leading track* is the one of highest pT within ΔR < 0.4 of the jet axis, or of all if none is that near.
 Each quantity stands once in :data:`DETECTOR`, with what it is of each kind of object; a kind that lacks it has 0, and
 the columns of one-hot flags tell the kinds apart. Columns of the objects are those of :mod:`e2e_tf.data.objects`.
 """
@@ -13,7 +14,7 @@ import numpy as np
 
 from e2e_tf.data.features import Feature, fraction_of_jet, significance
 from e2e_tf.data.grid import wrapped_angle
-from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS, WRAPPED
 
@@ -48,6 +49,11 @@ class DetectorQuantity:
     of: Mapping[str, Source]
 
 
+_JET = np.float32(0.4)  # rad, the radius of jets
+_SOFT = np.float32(0.01)  # rad, half a crystal: the leading track itself is no end of the scale
+_LEADING = ("pt", "deta", "dphi", "deta_face", "dphi_face", "charge", "dz", "dz_error")
+
+
 def _same(values: np.ndarray) -> np.ndarray:
     return values
 
@@ -66,6 +72,20 @@ def _fraction(energy: np.ndarray, deta: np.ndarray, eta: np.ndarray, jet_pt: np.
 
 def _apart(dz: np.ndarray, leading: np.ndarray, error: np.ndarray, leading_error: np.ndarray) -> np.ndarray:
     return significance(dz - leading, np.hypot(error, leading_error))
+
+
+def _from(place: np.ndarray, leading: np.ndarray) -> np.ndarray:
+    return wrapped_angle(place - leading)
+
+
+def _away(deta: np.ndarray, eta: np.ndarray, dphi: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    return np.sqrt((deta - eta) ** 2 + wrapped_angle(dphi - phi) ** 2 + _SOFT**2)
+
+
+def _transverse_over(
+    energy: np.ndarray, deta: np.ndarray, leading: np.ndarray, eta: np.ndarray
+) -> np.ndarray:
+    return significance(_transverse(energy, deta, eta), leading)
 
 
 _PLACED = ("ecal", "hcal", "pixel")  # at the face where they are anyway
@@ -96,8 +116,18 @@ def _impact(name: str) -> DetectorQuantity:
     return DetectorQuantity(feature, {"track": Source(significance, (name, f"{name}_error"))})
 
 
+def _leading_place(kind: str, name: str) -> str:
+    """The column with the leading track's place: at the face for deposits, else at the vertex."""
+    return f"leading_{name}_face" if kind in ("ecal", "hcal") else f"leading_{name}"
+
+
+def _from_leading(name: str, description: str) -> DetectorQuantity:
+    of = {kind: Source(_from, (name, _leading_place(kind, name))) for kind in KINDS}
+    return DetectorQuantity(Feature(f"{name}_leading", "rad", description, mirror=name[1:]), of)
+
+
 _CELL = ("energy", "deta")
-_JET = 0.4  # rad, of jets of the radius 0.4
+
 
 DETECTOR: tuple[DetectorQuantity, ...] = (
     _flag("track", "a track"),
@@ -147,11 +177,11 @@ DETECTOR: tuple[DetectorQuantity, ...] = (
         Feature(
             "dz_leading",
             "cm",
-            "dz of a track less that of the jet's leading one, the track of highest pt within ΔR < 0.4 of the axis",
+            "dz of a track less that of the leading one",
             "tanh",
             mirror="eta",
         ),
-        {"track": Source(np.subtract, ("dz", "dz_of_leading"))},
+        {"track": Source(np.subtract, ("dz", "leading_dz"))},
     ),
     DetectorQuantity(
         Feature(
@@ -161,7 +191,29 @@ DETECTOR: tuple[DetectorQuantity, ...] = (
             "signed_log1p",
             mirror="eta",
         ),
-        {"track": Source(_apart, ("dz", "dz_of_leading", "dz_error", "dz_error_of_leading"))},
+        {"track": Source(_apart, ("dz", "leading_dz", "dz_error", "leading_dz_error"))},
+    ),
+    _from_leading(
+        "deta", "η relative to the leading track, of a deposit where that one meets the calorimeter"
+    ),
+    _from_leading("dphi", "φ relative to the leading track, of a deposit where that one meets it, wrapped"),
+    DetectorQuantity(
+        Feature("delta_r_leading", "rad", "√(deta_leading² + dphi_leading² + 0.01²)", "log"),
+        {
+            kind: Source(_away, ("deta", _leading_place(kind, "deta"), "dphi", _leading_place(kind, "dphi")))
+            for kind in KINDS
+        },
+    ),
+    DetectorQuantity(
+        Feature("pt_over_leading", "", "pt over that of the leading track, 0 without one", "log"),
+        {
+            "track": Source(significance, ("pt", "leading_pt")),
+            **dict.fromkeys(("ecal", "hcal"), Source(_transverse_over, (*_CELL, "leading_pt"), ("eta",))),
+        },
+    ),
+    DetectorQuantity(
+        Feature("charge_leading", "", "charge times that of the leading track"),
+        {"track": Source(np.multiply, ("charge", "leading_charge"))},
     ),
     _column(Feature("chi2", "", "χ² per degree of freedom of a track", "log1p"), "track"),
     _column(Feature("n_hits", "", "hits of a track"), "track"),
@@ -230,7 +282,7 @@ def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
     """The quantities that objects of one kind have, float32 (n,) by raw name; the flags of the other kinds as 0."""
     objects = jets.objects[kind]
     owner = objects.owner
-    own = {**objects.columns, **(_of_leading(objects) if kind == "track" else {})}
+    own = {**objects.columns, **_leading_track(jets, owner)}
     out = {}
     for quantity in DETECTOR:
         name, source = quantity.feature.raw, quantity.of.get(kind)
@@ -245,14 +297,24 @@ def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
     return out
 
 
-def _of_leading(tracks: Ragged) -> dict[str, np.ndarray]:
-    """What the jet's leading track has, beside each of its tracks: that of highest pT within ΔR < 0.4 of the axis."""
-    names = [name for name in ("dz", "dz_error") if name in tracks.columns]
+def _leading_track(jets: Jets, owner: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of the jet's leading track, float32 (n,) by ``leading_<name>``, for objects of the jets ``owner``.
+
+    A jet without tracks has 0, so that places are relative to the axis.
+    """
+    if "track" not in jets.objects:
+        return {}
+    tracks = jets.objects["track"]
     near = np.hypot(tracks["deta"], tracks["dphi"]) < _JET
     order = np.lexsort((-tracks["pt"], ~near, tracks.owner))
     first = order[tracks.offsets[:-1][tracks.counts > 0]]
-    row = np.repeat(first, tracks.counts[tracks.counts > 0])
-    return {f"{name}_of_leading": tracks[name][row] for name in names}
+    found = {}
+    for name in _LEADING:
+        if name in tracks.columns:
+            of_jet = np.zeros(len(jets), np.float32)
+            of_jet[tracks.counts > 0] = tracks[name][first]
+            found[f"leading_{name}"] = of_jet[owner]
+    return found
 
 
 def _ranked(columns: Mapping[str, np.ndarray], owner: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:

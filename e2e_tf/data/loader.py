@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.mirror import Mirror
-from e2e_tf.data.padding import pad_batch, padded_size
+from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.weights import class_weighted
@@ -77,7 +77,7 @@ class DisjointLoader:
         inputs: names of the inputs to give, those of a model; None gives all there are.
         rows: inputs of whole graphs by name, (B, ...) each, such as ``image``; one called ``x`` takes the place of
             the nodes' features, for models that look at no graph.
-        mirror: give each graph as it is or mirrored in η and φ, chosen anew in every epoch.
+        mirror: give each graph as it is or mirrored, chosen anew in every epoch.
 
     Raises:
         InputError: lengths disagree or an argument is out of its range.
@@ -163,9 +163,9 @@ class DisjointLoader:
                     f"shape {np.shape(values)}"
                 )
         self.rows = dict(rows or {})
+        self.mirror = mirror
         if mirror is not None and self.rows:
             raise InputError(f"mirror is for graphs, not for the inputs {', '.join(self.rows)} of whole jets")
-        self.mirror = mirror
         for name, values in self.rows.items():
             if len(values) != count:
                 raise InputError(f"rows must have one entry per graph ({count}), {name} has {len(values)}")
@@ -260,7 +260,7 @@ class DisjointLoader:
                 order = self.order(epoch)
                 cuts = range(self.batch_size, len(order), self.batch_size)
                 if self.node_budget:
-                    cuts = _cuts(self.graphs.n_node[order], self.batch_size, self.node_budget)  # type: ignore[assignment]
+                    cuts = batch_cuts(self.graphs.n_node[order], self.batch_size, self.node_budget)  # type: ignore[assignment]
                 while len(self._plans) >= 2:  # two iterations may overlap by a prefetch
                     self._plans.pop(next(iter(self._plans)))
                 self._plans[epoch] = np.split(order, list(cuts)) if len(order) else []
@@ -395,14 +395,3 @@ def _each(values: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     if isinstance(values, Mapping):
         return {name: change(part) for name, part in values.items()}
     return None if values is None else change(values)
-
-
-def _cuts(n_node: np.ndarray, batch_size: int, budget: int) -> list[int]:
-    """Where a new batch begins: before it would have too many graphs or nodes."""
-    cuts, start, nodes = [], 0, 0
-    for position, count in enumerate(n_node.tolist()):
-        if position > start and (position - start == batch_size or nodes + count > budget):
-            cuts.append(position)
-            start, nodes = position, 0
-        nodes += count
-    return cuts

@@ -1,4 +1,4 @@
-"""Padding of batches, so that few shapes occur and XLA compiles few programs."""
+"""Sizes and padding of batches, so that few shapes occur and XLA compiles few programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from e2e_tf.graph import GraphBatch
 
-__all__ = ["pad_batch", "padded_size"]
+__all__ = ["batch_cuts", "pad_batch", "padded_size"]
 
 
 def padded_size(size: int) -> int:
@@ -20,6 +20,26 @@ def padded_size(size: int) -> int:
     """
     step = 1 << max(0, int(size).bit_length() - 4)
     return -(-int(size) // step) * step
+
+
+def batch_cuts(n_node: np.ndarray, batch_size: int, budget: int) -> list[int]:
+    """Where a new batch begins, because it would have too many graphs or nodes.
+
+    Args:
+        n_node: integers (B,), nodes of each graph in order.
+        batch_size: graphs of a batch at most.
+        budget: nodes of a batch at most, unless one graph alone has more.
+
+    Returns:
+        The places between graphs.
+    """
+    cuts, start, nodes = [], 0, 0
+    for position, count in enumerate(n_node.tolist()):
+        if position > start and (position - start == batch_size or nodes + count > budget):
+            cuts.append(position)
+            start, nodes = position, 0
+        nodes += count
+    return cuts
 
 
 def pad_batch(batch: GraphBatch, n_graph: int = 0) -> GraphBatch:

@@ -84,6 +84,35 @@ def test_quantities_by_hand():
     assert all(values.dtype == np.float32 for values in found.values())
 
 
+def test_places_from_the_leading_track_by_hand():
+    """Of tracks and pixels at the vertex, of deposits at the face; without tracks from the axis."""
+    found, _ = detector_quantities(JET)
+    # The track of 8 GeV at (0.03, 0.04), at the face at (0.03, 0.06); clusters by layer and distance.
+    np.testing.assert_allclose(found["deta_leading"], [0, 0.07, 0, 0.07, 0.27, -0.03], atol=1e-6)
+    np.testing.assert_allclose(found["dphi_leading"], [0, -0.04, 0, -0.04, 0.36, 0.06], atol=1e-6)
+    away = np.hypot(np.hypot(found["deta_leading"], found["dphi_leading"]), 0.01)
+    np.testing.assert_allclose(found["delta_r_leading"], away, rtol=1e-5)
+    et = 3 / np.cosh(1.03)
+    np.testing.assert_allclose(found["pt_over_leading"], [1, 1 / 8, et / 8, 0, 0, 0], rtol=1e-6)
+    assert found["charge_leading"].tolist() == [1, -1, 0, 0, 0, 0]
+    none = {name: [] for name in ("pt", "deta", "dphi", "deta_face", "dphi_face", "charge")}
+    found, _ = detector_quantities(one(track=none, ecal={"energy": [3.0], "deta": [0.03], "dphi": [0.06]}))
+    np.testing.assert_allclose([found["deta_leading"], found["dphi_leading"]], [[0.03], [0.06]], rtol=1e-6)
+    assert found["pt_over_leading"].tolist() == [0]
+    beyond = one(
+        track={
+            **{name: [0.0] for name in none},
+            "pt": [5.0],
+            "dphi": [3.0],
+            "dphi_face": [3.0],
+            "charge": [1],
+        },
+        ecal={"energy": [3.0], "deta": [0.0], "dphi": [-3.0]},
+    )
+    found, _ = detector_quantities(beyond)
+    np.testing.assert_allclose(found["dphi_leading"], [0, 2 * np.pi - 6], atol=1e-6)  # it wraps
+
+
 def test_distances_to_the_leading_track_by_hand():
     """The hardest track lies outside the jet's radius; a jet without a track in it takes the hardest of all."""
     place = {"charge": [1, 1, 1], "deta_face": [0, 0, 0], "dphi_face": [0, 0, 0], "dphi": [0, 0, 0]}
@@ -140,10 +169,13 @@ def test_the_table_is_complete():
         "dz_significance",
     ]
     assert [f.raw for f in DETECTOR_FEATURES[17:19]] == ["dz_leading", "dz_leading_significance"]
-    assert [f.raw for f in DETECTOR_FEATURES[19:]] == [
+    assert [f.raw for f in DETECTOR_FEATURES[19:24]] == [
+        *("deta_leading", "dphi_leading", "delta_r_leading", "pt_over_leading", "charge_leading")
+    ]
+    assert [f.raw for f in DETECTOR_FEATURES[24:]] == [
         *("chi2", "n_hits", "n_pixel_hits", "from_pv", "time", "depth", "layer")
     ]
-    assert len(set(feature_names(DETECTOR_FEATURES))) == 26
+    assert len(set(feature_names(DETECTOR_FEATURES))) == 31
     for quantity in DETECTOR:
         assert quantity.feature.transform in TRANSFORMS
         assert set(quantity.of) <= set(KINDS)

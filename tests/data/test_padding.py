@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
-from e2e_tf.data.padding import pad_batch, padded_size
+from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.graph import GraphBatch
 
 
@@ -47,3 +47,8 @@ def test_padding_nothing():
     padded = pad_batch(nothing)
     padded.check()
     assert (len(padded.x), padded.n_graph) == (1, 2)
+
+
+def test_batches_end_before_they_have_too_many_graphs_or_nodes():
+    assert batch_cuts(np.array([3, 3, 3, 9, 1, 1, 1, 1]), 3, 7) == [2, 3, 4, 7]
+    assert batch_cuts(np.array([], np.int64), 3, 7) == []
