@@ -225,7 +225,7 @@ def train_one(folder: Path, trial: str, seed: int, result: Path) -> None:
     config = make_config(record.config)
     prepared = prepare(config, found.base)
     train, options = prepared.train.examples, config.training
-    model = new_model(config, train, prepared.preprocess, seed)
+    model = new_model(config, train, prepared.preprocess, seed, prepared.start)
     compile_model(model, options, steps_per_epoch(len(train), options), config.outputs)
     log = EpochLog(found.objective)
     train_model(

@@ -72,6 +72,8 @@ class TrainingConfig(Section):
             any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
         mirror: in every epoch each jet comes as it is or with η, φ or both reversed, by chance (of graphs of
             candidates, hits and detector objects), see :mod:`e2e_tf.data.mirror`.
+        start: the folder of a finished run (relative to the configuration), or the name of a model that ships with the
+            package: the training starts from its parameters, with its normalisation. Model and inputs must be the same.
     """
 
     epochs: int = Field(20, ge=1)
@@ -85,6 +87,7 @@ class TrainingConfig(Section):
     patience: int = Field(0, ge=0)
     bucket: bool | None = None
     mirror: bool = False
+    start: str = ""
 
     @model_validator(mode="after")
     def _warms_up(self) -> TrainingConfig:

@@ -70,6 +70,7 @@ def _key(config: RunConfig, base: Path) -> str:
         "outputs": {name: output.model_dump(mode="json") for name, output in config.outputs.items()},
         "inputs": MODELS[config.model_name].inputs,
         "base": str(base),
+        "start": config.training.start,
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 

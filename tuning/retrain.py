@@ -146,7 +146,7 @@ def _train_one(
 
     together = join([prepared.train.examples, prepared.validation.examples])
     started = time.perf_counter()
-    model = new_model(config, together, prepared.preprocess, seed)
+    model = new_model(config, together, prepared.preprocess, seed, prepared.start)
     options = config.training
     compile_model(model, options, steps_per_epoch(len(together), options), config.outputs)
     history = train_model(

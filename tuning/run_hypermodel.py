@@ -22,6 +22,7 @@ from e2e_tf.models import MODELS, model_settings
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.loop import compile_model, new_model, steps_per_epoch, train_model
 from e2e_tf.training.run import begin_run, end_run, provenance_of
+from e2e_tf.training.start import open_start
 from e2e_tf.training.targets import label_output
 from e2e_tf.tuning.cache import TrialData, trial_data
 from e2e_tf.tuning.config import TuneConfig
@@ -262,7 +263,8 @@ class RunHyperModel(keras_tuner.HyperModel):
         config = self.configure(self.space.values(hp))
         self._data = self.data(config)
         train = self._data.train
-        model = new_model(config, train, self._data.preprocess, self.seed)
+        start = open_start(config.training.start, self.base)
+        model = new_model(config, train, self._data.preprocess, self.seed, start)
         compile_model(model, config.training, steps_per_epoch(len(train), config.training), config.outputs)
         return model
 

@@ -146,7 +146,7 @@ def _train(
         write_json(folder / "resumed.json", resumed)
         train.check(model, config.data.title)
     else:
-        model = new_model(config, train, prepared.preprocess)
+        model = new_model(config, train, prepared.preprocess, start=prepared.start)
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:

@@ -12,8 +12,10 @@ from typing import Any
 from e2e_tf.config import OutputConfig, RunConfig, TrainingConfig
 from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.errors import InputError
 from e2e_tf.models import build_model, fill_settings
 from e2e_tf.training.examples import Examples
+from e2e_tf.training.start import Start
 from e2e_tf.training.targets import run_outputs
 
 __all__ = [
@@ -30,7 +32,13 @@ __all__ = [
 _METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "mae"}
 
 
-def new_model(config: RunConfig, examples: Examples, preprocess: Preprocess, seed: int | None = None) -> Any:
+def new_model(
+    config: RunConfig,
+    examples: Examples,
+    preprocess: Preprocess,
+    seed: int | None = None,
+    start: Start | None = None,
+) -> Any:
     """The untrained model of a run; sets every seed of Keras, TensorFlow and NumPy.
 
     Args:
@@ -38,18 +46,24 @@ def new_model(config: RunConfig, examples: Examples, preprocess: Preprocess, see
         examples: of the training part; their widths are the model's.
         preprocess: of the training part.
         seed: of the first parameters; the configuration's if None.
+        start: what gives the first parameters in place of the seed, see ``training.start``.
 
     Returns:
         A ``keras.Model``, not compiled.
 
     Raises:
-        InputError: the model cannot be built, or takes an input that the examples lack.
+        InputError: the model cannot be built, takes an input that the examples lack, or is another than that of
+            ``start``; or the configuration has a ``training.start`` that was not given.
     """
     import keras
 
     keras.utils.set_random_seed(config.seed if seed is None else seed)
     settings = fill_settings(config.model_name, config.model_settings, preprocess)
     model = build_model(config.model_name, *examples.widths, settings, run_outputs(config))
+    if (start.name if start else "") != config.training.start:
+        raise InputError(f"training.start = {config.training.start!r} must be opened and given as start")
+    if start is not None:
+        start.load_into(model)
     examples.check(model, config.data.title)
     return model
 

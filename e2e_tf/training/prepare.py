@@ -26,6 +26,7 @@ from e2e_tf.terminal import status
 from e2e_tf.training.examples import Examples, padded_rows
 from e2e_tf.training.run import Run, provenance_of
 from e2e_tf.training.splits import split_sample
+from e2e_tf.training.start import Start, open_start
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 from e2e_tf.training.weighting import bins_of_pt, label_weights, trained_weights
 
@@ -90,6 +91,7 @@ class Prepared:
         reweighting: factors by pT that training uses, if any.
         source: the files with their readers, options and SHA-256, and what was done with their jets.
         pt_edges: edges [GeV] of bins that cover the jets; none for jets without pT.
+        start: what the training starts from, if anything; then ``preprocess`` is of that training.
     """
 
     train: Split
@@ -99,6 +101,7 @@ class Prepared:
     reweighting: PtReweighting | None
     source: JetSource
     pt_edges: tuple[float, ...] = ()
+    start: Start | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -126,7 +129,8 @@ class Prepared:
         Returns:
             What can be written as JSON, by name.
         """
-        return provenance_of(
+        started = {} if self.start is None else {"started_from": self.start.identity()}
+        return started | provenance_of(
             self.data,
             None if self.reweighting is None else self.reweighting.to_dict(),
             parameters=int(model.count_params()),
@@ -148,7 +152,9 @@ def prepare_run(run: Run) -> Prepared:
         InputError: a file has gone or is another one, which is named; or as :func:`prepare`.
     """
     what = f"{run.folder} was trained on"
-    prepared = prepare(run.config, run.base, run.source, what)
+    name = run.config.training.start
+    start = Start(name, run.folder, run.preprocess) if name else None  # what it started from may have gone
+    prepared = prepare(run.config, run.base, run.source, what, start)
     if run.source is None:  # of an earlier version
         trained, now = run.provenance["data"]["sha256"], prepared.source.identity()["sha256"]
         if trained != now:
@@ -163,6 +169,7 @@ def prepare(
     base: Path | None = None,
     source: JetSource | None = None,
     what: str = "it was trained on",
+    start: Start | None = None,
 ) -> Prepared:
     """Read, select, split, build graphs, normalise and weight.
 
@@ -173,6 +180,7 @@ def prepare(
         base: where relative sample paths start; the working folder if None.
         source: the files to take, in place of those of the configuration; they must be what it says of them.
         what: how a sentence about another source begins, such as "RUN was trained on".
+        start: in place of what ``training.start`` names.
 
     Returns:
         The three parts with graphs, normalisation and weights.
@@ -217,6 +225,9 @@ def prepare(
     preprocess = split_graphs[0].fit_preprocess(recipe)
     if computed := _computed(source, preprocess):
         preprocess = replace(preprocess, extra={**preprocess.extra, **computed})
+    start = start or open_start(config.training.start, base)
+    if start is not None:
+        preprocess = start.normalisation_for(preprocess)
     split_jets = [jets.take(part) for part in parts]
     edges = bins_of_pt(config, split_jets[0], jets)
     event_weights = [j.weight if data.weighted else np.ones(len(j), np.float32) for j in split_jets]
@@ -251,7 +262,7 @@ def prepare(
         )
     ]
     first, second, third = splits
-    return Prepared(first, second, third, preprocess, reweighting, source, edges)
+    return Prepared(first, second, third, preprocess, reweighting, source, edges, start)
 
 
 def _computed(source: JetSource, preprocess: Preprocess) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def _train_otherwise(row: Row, seed: int, samples: Path, folder: Path) -> None:
     if row.image:
         shape = len(train), row.image, row.image, len(CHANNELS)
         train = replace(train, rows={"image": np.broadcast_to(np.float32(0), shape)})  # drawn batch by batch
-    model = new_model(config, train, prepared.preprocess, seed)
+    model = new_model(config, train, prepared.preprocess, seed, prepared.start)
     if row.start:
         model.set_weights(open_run(first).model().get_weights())
     compile_model(model, options, steps_per_epoch(len(train), options))

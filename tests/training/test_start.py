@@ -1,0 +1,94 @@
+"""Trainings that start from an earlier run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.errors import InputError
+from e2e_tf.training.fit import fit
+from e2e_tf.training.loop import new_model
+from e2e_tf.training.prepare import prepare, prepare_run
+from e2e_tf.training.run import open_run
+from e2e_tf.training.start import PRETRAINED, open_start
+from e2e_tf.tuning.cache import trial_data
+
+
+@pytest.fixture(scope="module")
+def tiny_run(trained):
+    return open_run(trained)
+
+
+@pytest.fixture(scope="module")
+def earlier(tiny_run, tmp_path_factory) -> Path:
+    """A run, in a folder beside which further runs may be made."""
+    folder = tmp_path_factory.mktemp("start")
+    shutil.copytree(tiny_run.folder, folder / "first")
+    return folder / "first"
+
+
+def following(tiny_run, **sections):
+    """The configuration of a run that starts from ``first`` on other jets: another split."""
+    document = tiny_run.config.model_dump(mode="json")
+    document["data"] |= {"split_seed": 99, "sample": str(tiny_run.base / document["data"]["sample"])}
+    document["training"] |= {"start": "first", "epochs": 1, "learning_rate": 1e-9}
+    for name, values in sections.items():
+        document[name] |= values
+    return make_config(document)
+
+
+def test_parameters_and_normalisation_are_those_of_the_earlier_run(tiny_run, earlier):
+    config = following(tiny_run)
+    prepared = prepare(config, earlier.parent)
+    fresh = prepare(config.model_copy(update={"training": tiny_run.config.training}), earlier.parent)
+    old, new = tiny_run.preprocess.node_features, prepared.preprocess.node_features
+    assert np.array_equal(old.median, new.median)
+    assert not np.array_equal(old.median, fresh.preprocess.node_features.median)  # of the new training part
+    run = fit(config, earlier.parent / "second", base=earlier.parent)
+    for before, after in zip(tiny_run.model().get_weights(), run.model().get_weights(), strict=True):
+        np.testing.assert_allclose(before, after, rtol=0, atol=1e-5)  # the rate is 1e-9
+    stored = run.provenance["started_from"]
+    assert stored["name"] == "first"
+    assert stored["sha256"] == open_start("first", earlier.parent).identity()["sha256"]
+    assert np.array_equal(
+        trial_data(config, earlier.parent, earlier.parent / "cache").preprocess.node_features.median,
+        old.median,
+    )
+    # The run is complete: it can be evaluated when what it started from has gone.
+    earlier.rename(earlier.parent / "moved")
+    try:
+        again = prepare_run(run)
+    finally:
+        (earlier.parent / "moved").rename(earlier)
+    assert np.array_equal(again.preprocess.node_features.median, old.median)
+    np.testing.assert_array_equal(again.test.graphs.batch.x, prepared.test.graphs.batch.x)
+
+
+def test_another_model_or_other_inputs_are_refused(tiny_run, earlier):
+    config = following(tiny_run, graph={"jet_features": ["pt"]})
+    with pytest.raises(InputError, match="other graph.jet_features: mass_log1p"):
+        prepare(config, earlier.parent)
+    config = following(tiny_run, graph={"edges": "knn:3"})
+    with pytest.raises(InputError, match="graph.edges = .* not 'knn:3'"):
+        prepare(config, earlier.parent)
+    config = following(tiny_run)
+    prepared = prepare(config, earlier.parent)
+    wider = config.model_copy(update={"model": {**config.model, "dense": [17]}})
+    with pytest.raises(InputError, match="was built with other settings; this .* has "):
+        new_model(wider, prepared.train.examples, prepared.preprocess, start=prepared.start)
+    with pytest.raises(InputError, match="must be opened and given as start"):
+        new_model(config, prepared.train.examples, prepared.preprocess)
+    with pytest.raises(InputError, match=r"folder of a finished run.*none has no model.keras"):
+        prepare(following(tiny_run, training={"start": "none"}), earlier.parent)
+
+
+def test_what_ships_is_there():
+    for name in PRETRAINED:
+        start = open_start(name)
+        assert start is not None
+        assert start.identity()["sha256"]
+    assert open_start("") is None
