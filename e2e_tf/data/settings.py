@@ -118,6 +118,8 @@ class DataConfig(Section):
         folds: with more than 0, events are shared out among so many parts of one size, in place of ``split``.
         fold: the part that is the test; the next one is the validation part, the others are trained on.
         fold_column: a column of whole numbers whose remainder by ``folds`` is the part.
+        compare: columns of jets or of their truth that hold scores of other taggers, higher for signal, by the name
+            that ``evaluate`` gives them beside its own, such as ``{DeepTau = "deeptau_vs_jet"}``.
     """
 
     sample: str | tuple[str, ...] = "tau"
@@ -141,6 +143,7 @@ class DataConfig(Section):
     folds: int = Field(0, ge=0)
     fold: int = Field(0, ge=0)
     fold_column: str = ""
+    compare: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("sample", mode="before")
     @classmethod

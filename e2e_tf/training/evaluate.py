@@ -21,6 +21,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_file, read_json, write_json
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import status, track
+from e2e_tf.training.compared import other_scores
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.importance import permutation_importance
 from e2e_tf.training.metrics import evaluate_score
@@ -29,6 +30,7 @@ from e2e_tf.training.predict import scorer
 from e2e_tf.training.prepare import Prepared, prepare_run
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.run_report import run_report
+from e2e_tf.training.start import open_start
 from e2e_tf.training.targets import in_units, label_output
 from e2e_tf.training.weighting import evaluation_bins
 
@@ -77,8 +79,10 @@ def evaluate(
     main = label_output(run.config)
     if main is not None:
         scores[run.config.model_name] = (found[main] if run.config.outputs else found)[:, 0]
+        scores |= _before(run, prepared)
         if baselines:
             scores |= _baselines(prepared, run.config.seed)
+        scores |= other_scores(run.config.data.compare, test.jets)
 
     pt = test.jets.columns.get("pt")
     bins = () if pt is None else evaluation_bins(run.config, prepared.pt_edges, pt)
@@ -118,6 +122,19 @@ def evaluate(
             part.write_text(text, encoding="utf-8")
     write_json(run.folder / "metrics.json", metrics)
     return metrics
+
+
+def _before(run: Run, prepared: Prepared) -> dict[str, np.ndarray]:
+    """The scores of what the run started from, while that is there and the run has one output."""
+    name = run.config.training.start
+    if not name or run.config.outputs:
+        return {}
+    try:
+        start = open_start(name, run.base)
+    except InputError:
+        return {}
+    assert start is not None
+    return {f"{run.config.model_name} at the start": scorer(start.model())(prepared.test.examples)[:, 0]}
 
 
 def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
+from e2e_tf.training.compared import other_scores
 from e2e_tf.training.examples import Examples, padded_rows
 from e2e_tf.training.run import Run, provenance_of
 from e2e_tf.training.splits import split_sample
@@ -201,6 +202,7 @@ def prepare(
             f"{data.title} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
             f"false"
         )
+    other_scores(data.compare, jets)
     keep = source.selected(read)
     if not keep.all():
         if not keep.any() and not by_label:

@@ -61,6 +61,19 @@ class Start:
                 )
         return replace(fitted, node_features=earlier.node_features, jet_features=earlier.jet_features)
 
+    def model(self) -> Any:
+        """The earlier model.
+
+        Returns:
+            A ``keras.Model``, not compiled.
+
+        Raises:
+            InputError: it cannot be loaded, or its parameters are not finite.
+        """
+        from e2e_tf.training.finetune import fine_tune
+
+        return fine_tune(self.folder / "model.keras")
+
     def load_into(self, model: Any) -> None:
         """Give a new model the parameters of the earlier one.
 
@@ -70,9 +83,7 @@ class Start:
         Raises:
             InputError: the earlier model has other parameters, or some that are not finite.
         """
-        from e2e_tf.training.finetune import fine_tune
-
-        earlier = fine_tune(self.folder / "model.keras")
+        earlier = self.model()
         here = [(w.path, tuple(w.shape)) for w in model.weights]
         there = [(w.path, tuple(w.shape)) for w in earlier.weights]
         if here != there:

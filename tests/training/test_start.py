@@ -10,6 +10,7 @@ import pytest
 
 from e2e_tf.config import make_config
 from e2e_tf.errors import InputError
+from e2e_tf.training.evaluate import evaluate
 from e2e_tf.training.fit import fit
 from e2e_tf.training.loop import new_model
 from e2e_tf.training.prepare import prepare, prepare_run
@@ -58,6 +59,10 @@ def test_parameters_and_normalisation_are_those_of_the_earlier_run(tiny_run, ear
         trial_data(config, earlier.parent, earlier.parent / "cache").preprocess.node_features.median,
         old.median,
     )
+    found = evaluate(run, bootstraps=2, baselines=False)["classifiers"]
+    before, after = (one["overall"]["auc"]["value"] for one in found.values())
+    assert list(found) == [config.model_name, f"{config.model_name} at the start"]
+    assert before == pytest.approx(after, abs=1e-3)  # the rate is 1e-9
     # The run is complete: it can be evaluated when what it started from has gone.
     earlier.rename(earlier.parent / "moved")
     try:
