@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make demo` and `make test`; both create .venv and install once.
-# Other goals: quick, lint, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
+# Other goals: quick, lint, docs, notebooks, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
 
 ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
@@ -16,7 +16,7 @@ INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev
 # Two processes test on two cores: threads beside them would spend their time waiting for one another.
 PYTEST = cd "$(ROOT)" && OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(1) -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test quick lint minimums old-runtimes cpp constraints clean
+.PHONY: demo test quick lint docs notebooks pictures minimums old-runtimes cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
@@ -35,6 +35,18 @@ lint: $(VENV)/.installed-dev
 	rm -rf "$(TYPES)" && mkdir -p "$(TYPES)" && ln -s "$(ROOT)"/e2e_tf/* "$(ROOT)/tuning" "$(ROOT)/deploy" "$(TYPES)"
 	cd "$(ROOT)" && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+# The site in build/site: warnings are errors, links and the reference are checked. Notebooks are shown as `make notebooks`
+# left them, or without outputs.
+docs: $(VENV)/.installed-docs
+	cd "$(ROOT)" && NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict && $(BIN)/python docs/_tools/check.py build/site
+
+notebooks: $(VENV)/.installed-docs
+	cd "$(ROOT)" && $(BIN)/python docs/_tools/notebooks.py
+
+# The pictures of the concept pages.
+pictures: $(VENV)/.installed-docs
+	cd "$(ROOT)" && $(BIN)/python docs/_tools/pictures.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
 	$(PYTHON) -m venv "$(VENV)"
@@ -49,6 +61,11 @@ $(VENV)/.installed-dev: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)
 	@echo "Installing e2e-tf, TensorFlow and what the tests need into .venv (once, two or three minutes)"
 	$(call INSTALL,'.[dev]')
 	@touch "$@" "$(VENV)/.installed"
+
+$(VENV)/.installed-docs: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
+	@echo "Installing e2e-tf, TensorFlow and what the site needs into .venv (once, two or three minutes)"
+	$(call INSTALL,'.[docs]')
+	@touch "$@"
 
 # The C++ builder and runners, against the libraries of the TensorFlow and ONNX Runtime wheels.
 cpp: $(VENV)/.installed

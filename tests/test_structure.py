@@ -43,9 +43,8 @@ ORDER = (
     ("images",),  # drawn events and image classifiers: data at the bottom, metrics of classifiers at the top
     ("deploy",),
     ("tuning",),  # a search may measure the latency of what it would export
-    ("demo",),
+    ("demo", "new_project"),
     ("e2e_tf",),  # the public names, loaded on first use
-    ("cli_data",),  # commands on data, which the command line joins with its own
     ("cli", "__main__"),
 )
 """Top-level parts of e2e_tf, each importing only from lines above its own and from its own line."""
@@ -153,6 +152,7 @@ ELSEWHERE = {
         for name in ("common", "data", "export", "start", "train")
     },
     "e2e_tf.data": (None, "a docstring"),
+    "e2e_tf.new_project": ("docs/test_pages.py", "what it writes, as Five minutes uses it"),
     "e2e_tf.data.readers": ("data/readers/test_registry.py", "finds the readers and exports their names"),
     "e2e_tf.data.samples": ("data/test_jets.py", "the path of a shipped file"),
     "e2e_tf.errors": (
@@ -225,6 +225,8 @@ OF_NO_MODULE = {
     "deploy/test_keras_layers.py": "layers of Keras one by one through export, and the table of them in the guide",
     "deploy/test_models.py": "every registered model through export and all runtimes",
     "deploy/test_shipped.py": "deploy/bundles, the bundles in the repository",
+    "docs/test_pages.py": "code on the pages of the site",
+    "docs/test_reference.py": "docs/_tools: the API reference and the check of the built site",
     "layers/test_global_pools.py": "the five pools of a graph, one table of cases",
     "models/test_examples.py": "examples, each script on its toy file",
     "parity/test_layers.py": "layers against recorded numbers of other libraries",

@@ -9,7 +9,7 @@ import typer
 
 from e2e_tf.cli.common import START, ForceOwn, app
 
-__all__ = ["demo"]
+__all__ = ["demo", "new"]
 
 
 @app.command(rich_help_panel=START)
@@ -22,3 +22,15 @@ def demo(
 
     if not run_demo(out, force=force):
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=START)
+def new(folder: Annotated[Path, typer.Argument(help="New folder.")]) -> None:
+    """Write a commented project that runs as it is: configurations, a Keras model, a picture of a jet."""
+    from e2e_tf.new_project import new_project
+    from e2e_tf.terminal import say
+
+    made = new_project(folder)
+    say(
+        f"Project in {made}; its README.md says how to go on, beginning with 'e2e-tf fit tagger.toml -o run' there"
+    )

@@ -1,0 +1,93 @@
+"""Code on the pages of the site runs: each block of Python or for the shell, or it says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doc_blocks import RUN, blocks, commands, run_page
+
+from e2e_tf import cli
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+TESTED_ELSEWHERE = {
+    "data.md": "tests/data/test_convert.py",
+    "export.md": "tests/deploy",
+    "models.md": "tests/models",
+    "simulation.md": "tests/sim",
+    "benchmarks.md": "commands that measure for minutes",
+    "tuning.md": "tests/tuning",
+    "mutations.md": "tests/test_mutate.py",
+    "studies/tau.md": "tests/studies",
+}
+"""Guides that were there before the site: where their code is tested."""
+PAGES = sorted(
+    path.relative_to(DOCS).as_posix()
+    for path in DOCS.rglob("*.md")
+    if path.relative_to(DOCS).as_posix() not in TESTED_ELSEWHERE
+)
+
+
+@pytest.fixture
+def e2e(monkeypatch, capsys):
+    """Runs the command in this process; gives exit status, standard output and standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["e2e-tf", *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+ALONE = {
+    "journeys/own-files.md": (6, "mine/model.keras"),
+    "journeys/plain-keras.md": (6, "mine_bundle/model.onnx"),
+    "concepts/graph.md": (1, ""),
+    "concepts/blocks.md": (1, ""),
+    "concepts/preprocessing.md": (1, ""),
+    "concepts/validation.md": (1, ""),
+    "start/commands.md": (1, "models.json"),
+}
+"""Pages that run by themselves: blocks that are run, and a file that is then there."""
+
+
+def test_every_page_is_run_or_has_nothing_to_run():
+    """A new page with code must be named above."""
+    run = {"start/five-minutes.md", "journeys/trigger.md", *ALONE}
+    for page in PAGES:
+        to_run = [
+            b for b in blocks((DOCS / page).read_text(encoding="utf-8")) if b.language in RUN and not b.reason
+        ]
+        assert bool(to_run) == (page in run), page
+    for page in TESTED_ELSEWHERE:
+        assert (DOCS / page).is_file()
+
+
+def test_reasons_titles_and_commands():
+    page = '<!-- not run: needs SLURM -->\n```sh\nsbatch a\n```\n\n```toml title="a.toml"\nx = 1\n```\n\n'
+    page += "```python\n1\n```\n"
+    first, second, third = blocks(page)
+    assert (first.language, first.reason) == ("sh", "needs SLURM")
+    assert (second.title, second.text, second.reason) == ("a.toml", "x = 1\n", "")
+    assert (third.language, third.line) == ("python", 11)
+    assert commands("$ a b \\\n  c\n# d\n\ne  # f\n") == ["a b    c", "e  # f"]
+
+
+def test_a_page_that_fails_is_found(tmp_path, monkeypatch, e2e):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    for block, error in (
+        ("```python\nassert False\n```", AssertionError),
+        ("```sh\ne2e-tf models nonsense\n```", AssertionError),
+        ("```sh\nrm x\n```", AssertionError),
+    ):
+        page.write_text(f"{block}\n")
+        with pytest.raises(error):
+            run_page(page, e2e)
