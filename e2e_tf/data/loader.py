@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.levels import Levels
 from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
@@ -52,7 +53,7 @@ class DisjointLoader:
     Args:
         graphs: all graphs, a batch in memory or an open store.
         label: (B,) or (B, outputs), such arrays by name of the output, or None to predict (of a store: its own
-            labels).
+            labels). Labels of nodes (n,) and of edges, in the order of ``x`` and ``senders``, are accepted likewise.
         weight: float32 (B,) sample weights, with labels by name also such arrays by the same names, or None for 1.
         batch_size: graphs in a batch; the last one may be smaller.
         shuffle: shuffle in every epoch.
@@ -78,6 +79,8 @@ class DisjointLoader:
         rows: inputs of whole graphs by name, (B, ...) each, such as ``image``; one called ``x`` takes the place of
             the nodes' features, for models that look at no graph.
         mirror: give each graph as it is or mirrored, chosen anew in every epoch.
+        level: ``graph``, ``node`` or ``edge``, what labels and their weights belong to, or by name of the output;
+            None tells it from their length.
 
     Raises:
         InputError: lengths disagree or an argument is out of its range.
@@ -107,6 +110,7 @@ class DisjointLoader:
         inputs: Iterable[str] | None = None,
         rows: Mapping[str, np.ndarray] | None = None,
         mirror: Mirror | None = None,
+        level: str | Mapping[str, str] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, it is {batch_size}")
@@ -121,12 +125,6 @@ class DisjointLoader:
         count = graphs.n_graph
         if label is None:
             label = getattr(graphs, "label", None)
-        for name, values in (("label", label), ("weight", weight)):
-            parts = values if isinstance(values, Mapping) else {"": values}
-            for output, part in parts.items():
-                if part is not None and len(part) != count:
-                    where = f"{name} of {output}" if output else name
-                    raise InputError(f"{where} must have one entry per graph ({count}), it has {len(part)}")
         if weight is not None and label is None:
             raise InputError("weight needs label: without labels there is nothing to weight")
         if isinstance(weight, Mapping) and not (isinstance(label, Mapping) and set(weight) == set(label)):
@@ -134,32 +132,32 @@ class DisjointLoader:
             raise InputError(
                 f"weight by name must have the names of label, it has {', '.join(weight)}; label has {names}"
             )
-        self.graphs = graphs
+        self.graphs, self.levels = graphs, Levels(graphs.n_node, graphs.n_edge)
+        self.level = {} if label is None else self.levels.level_by_name(label, weight, level)
         self.label: Any = None
         self.weight: Any = None
         if label is not None:
-            self.label = _each(label, lambda part: np.asarray(part, np.float32).reshape(count, -1))
+            self.label = _each(label, lambda part: np.asarray(part, np.float32).reshape(len(part), -1))
         if isinstance(label, Mapping):
             if class_weight is not None:
                 raise InputError("class_weight needs labels of one integer per graph, not labels by name")
             if weight is not None or pad:
-                ones = np.ones(count, np.float32)
                 given = weight if isinstance(weight, Mapping) else {name: weight for name in label}
                 self.weight = {
-                    name: ones if given[name] is None else np.asarray(given[name], np.float32)
-                    for name in label
+                    name: np.asarray(np.ones(len(part)) if given[name] is None else given[name], np.float32)
+                    for name, part in label.items()
                 }
         else:
             assert not isinstance(weight, Mapping)  # refused above
             self.weight = class_weighted(label, weight, class_weight)
             if pad and self.label is not None and self.weight is None:
-                self.weight = np.ones(count, np.float32)
+                self.weight = np.ones(len(self.label), np.float32)
         self.nodes = dict(nodes or {})
-        self._starts = np.concatenate([[0], np.cumsum(graphs.n_node, dtype=np.int64)])
+        total = self.levels.total["node"]
         for name, values in self.nodes.items():
-            if np.ndim(values) != 2 or len(values) != self._starts[-1]:
+            if np.ndim(values) != 2 or len(values) != total:
                 raise InputError(
-                    f"nodes must have rows of shape (n, width) for every node ({self._starts[-1]}), {name} has "
+                    f"nodes must have rows of shape (n, width) for every node ({total}), {name} has "
                     f"shape {np.shape(values)}"
                 )
         self.rows = dict(rows or {})
@@ -285,9 +283,7 @@ class DisjointLoader:
         """
         if not self.nodes:
             return {}
-        counts = self.graphs.n_node[index].astype(np.int64)
-        ends = np.cumsum(counts)
-        rows = np.arange(counts.sum()) + np.repeat(self._starts[index] - (ends - counts), counts)
+        rows = self.levels.rows("node", index)
         return {name: np.asarray(values[rows], np.float32) for name, values in self.nodes.items()}
 
     def _item(self, index: np.ndarray, epoch: int) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
@@ -297,15 +293,15 @@ class DisjointLoader:
             # A graph is in one batch of an epoch: its first one tells the batches apart, in whatever order they come.
             batch, nodes = self.mirror(batch, nodes, np.random.default_rng([self.seed, epoch, int(index[0])]))
         rows = {name: np.asarray(values[index], np.float32) for name, values in self.rows.items()}
-        label = _each(self.label, lambda part: part[index])
-        weight = _each(self.weight, lambda part: part[index])
+        label = self.levels.take(self.label, self.level, index)
+        weight = self.levels.take(self.weight, self.level, index)
         if self.pad:
             batch = pad_batch(batch, padded_size(len(index)) if self.node_budget else self.batch_size)
             more, slots = batch.n_graph - len(index), len(batch.x) - int(self.graphs.n_node[index].sum())
             nodes = {k: np.concatenate([v, np.zeros((slots, v.shape[1]), "f4")]) for k, v in nodes.items()}
             rows = {k: np.concatenate([v, np.zeros((more, *v.shape[1:]), "f4")]) for k, v in rows.items()}
-            label = _each(label, lambda part: np.concatenate([part, np.zeros((more, part.shape[1]), "f4")]))
-            weight = _each(weight, lambda part: np.concatenate([part, np.zeros(more, np.float32)]))
+            label = self.levels.padded(label, self.level, batch)
+            weight = self.levels.padded(weight, self.level, batch)
         return batch, {**nodes, **rows}, label, weight
 
     def _arrays(self, index: np.ndarray, epoch: int = 0) -> tuple[Any, ...]:

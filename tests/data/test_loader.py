@@ -366,3 +366,44 @@ def test_labels_weights_and_nodes_that_do_not_fit(data):
         DisjointLoader(data.batch, nodes={"p4": np.zeros((2, 4))})
     with pytest.raises(InputError, match=r"needs the inputs x, p4; these graphs have .* and lack p4"):
         next(DisjointLoader(data.batch, inputs=["x", "p4"]).batches())
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True, "bucket": True}, {"pad": True, "shuffle": True}])
+def test_labels_of_nodes_and_edges_go_with_their_graphs(data, options):
+    """Labels that are a feature of the node, or of the two nodes of the edge, still are in every batch."""
+    batch = data.batch
+    joined = batch.x[batch.senders, 0] - batch.x[batch.receivers, 0]
+    labels = {"node": batch.x[:, 0], "edge": joined, "jet": batch.u[:, 0]}
+    weights = {"node": np.full(len(batch.x), 2.0), "edge": None, "jet": None}
+    seen = 0
+    for inputs, label, weight in DisjointLoader(
+        batch, labels, weights, batch_size=8, seed=1, **options
+    ).batches():
+        np.testing.assert_array_equal(label["node"][:, 0], inputs["x"][:, 0])
+        ends = inputs["x"][inputs["senders"], 0] - inputs["x"][inputs["receivers"], 0]
+        np.testing.assert_array_equal(label["edge"][:, 0], ends)
+        np.testing.assert_array_equal(label["jet"][:, 0], inputs["u"][:, 0])
+        assert [len(weight[name]) for name in ("node", "edge", "jet")] == [
+            len(inputs["x"]), len(inputs["senders"]), len(inputs["n_node"])
+        ]  # fmt: skip
+        seen += int((weight["node"] == 2).sum())
+    assert seen == len(batch.x)
+
+
+def test_heads_of_nodes_and_edges_are_trained(data):
+    """The target of a node is the sign of its feature: the loss of the node's head falls."""
+    from e2e_tf.models import Head, build_model, head_losses
+
+    batch = data.batch
+    heads = {"node": Head("binary", 1, "node"), "edge": Head("binary", 1, "edge"), "jet": Head()}
+    small = {"phi": [8], "dense": [4]}
+    model = build_model("deep_sets", batch.x.shape[1], batch.u.shape[1], small, heads)
+    above = batch.x[:, 0] > np.median(batch.x[:, 0])
+    labels = {"node": above, "edge": above[batch.senders], "jet": data.label}
+    model.compile("adam", head_losses(heads))
+    model.optimizer.learning_rate = 0.05
+    given = [tensor.name for tensor in model.inputs]
+    loader = DisjointLoader(batch, labels, batch_size=16, inputs=given, shuffle=True)
+    history = model.fit(loader.dataset(), epochs=3, verbose=0, shuffle=False).history
+    assert history["node_loss"][-1] < history["node_loss"][0]
+    assert history["edge_loss"][-1] < history["edge_loss"][0]
