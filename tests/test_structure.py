@@ -149,7 +149,7 @@ ELSEWHERE = {
             "cli/test_init.py",
             "commands; the functions behind them have tests of their own",
         )
-        for name in ("common", "data", "export", "start", "train")
+        for name in ("look", "common", "data", "export", "start", "train")
     },
     "e2e_tf.data": (None, "a docstring"),
     "e2e_tf.new_project": ("docs/test_pages.py", "what it writes, as Five minutes uses it"),

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 
 # isort: off
-from e2e_tf.cli import start, data, train, export  # in the order of the help
+from e2e_tf.cli import start, data, train, look, export  # in the order of the help
 
 # isort: on
 from e2e_tf.cli.common import app
 from e2e_tf.errors import EXIT_BAD_INPUT, EXIT_DIVERGED, InputError, TrainingDiverged
 
-__all__ = ["app", "data", "export", "main", "start", "train"]
+__all__ = ["app", "data", "export", "look", "main", "start", "train"]
 
 
 def _renamed(old: str, new: str, command: Callable[..., None]) -> None:

@@ -23,7 +23,7 @@ from e2e_tf.training.prepare import model_rows
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.targets import in_units
 
-__all__ = ["predict", "predict_examples", "predict_file", "scorer"]
+__all__ = ["jets_of_file", "predict", "predict_examples", "predict_file", "scorer"]
 
 
 def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
@@ -140,7 +140,7 @@ def predict_file(
     run = run if isinstance(run, Run) else open_run(run)
     with new_file(output, force) as part:
         with status(f"Reading {sample}"):
-            jets = cast("Jets", _read(run, str(sample), reader, options))
+            jets = cast("Jets", jets_of_file(run, str(sample), reader, options))
             graphs = graphs_of(jets, run.preprocess)
         rows = model_rows(run.config.model_name, jets, graphs, GraphRecipe.of(run.preprocess))
         examples = Examples(graphs.batch, nodes=graphs.node_inputs(), rows=rows)
@@ -161,8 +161,23 @@ def predict_file(
     return len(jets)
 
 
-def _read(run: Run, sample: str, reader: str, options: Mapping[str, Any] | None) -> Jets | Images:
-    """The jets of a file, read and selected as those that the run was trained on."""
+def jets_of_file(
+    run: Run, sample: str, reader: str = "", options: Mapping[str, Any] | None = None
+) -> Jets | Images:
+    """The jets of a file, read and selected as those that the run was trained on.
+
+    Args:
+        run: the run.
+        sample: a file, or the name of a shipped sample.
+        reader: as :func:`predict_file`.
+        options: as :func:`predict_file`.
+
+    Returns:
+        The jets or images.
+
+    Raises:
+        InputError: the sample is of another reader than the run and none is given, or it cannot be read.
+    """
     source = run.source or source_of(run.config.data)
     part, note = part_for_file(source, locate(sample, Path()), reader, options, run.base)
     if note:

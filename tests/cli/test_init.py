@@ -230,6 +230,12 @@ def test_a_run_without_a_model(e2e, run_copy, tmp_path):
     assert (status, "there is no run folder" in one_sentence(err)) == (2, True)
     status, _, err = e2e("evaluate", tmp_path)
     assert (status, "is not a run folder: it has no config.json" in one_sentence(err)) == (2, True)
+    status, _, err = e2e("compare", run_copy)
+    assert (status, "at least two runs, received 1" in one_sentence(err)) == (2, True)
+    status, _, err = e2e("display", tmp_path, "-o", tmp_path / "page.html")
+    assert (status, "is not a run folder: it has no config.json" in one_sentence(err)) == (2, True)
+    status, _, err = e2e("display", run_copy, "-o", tmp_path / "page.html", "--graph", "knn:3")
+    assert (status, "are those that it was trained on" in one_sentence(err)) == (2, True)
 
 
 def test_what_exists_is_not_overwritten(e2e, tau_folder, run_copy, tmp_path):
