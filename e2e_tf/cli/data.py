@@ -14,31 +14,40 @@ __all__ = ["convert", "fetch", "inspect", "simulate"]
 
 @app.command(rich_help_panel=DATA)
 def inspect(
-    file: Annotated[Path, typer.Argument(help="File of jets, graph store, or any readable format.")],
+    file: Annotated[
+        str, typer.Argument(help="File of jets, graph store, or any readable format; also an address.")
+    ],
     reader: Reader = "",
     option: Options = [],  # noqa: B006  # as typer takes lists
     plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
     as_json: AsJson = False,
     force: Force = False,
 ) -> None:
-    """Show what is in a file: columns, counts, classes, nodes and edges."""
+    """Show what is in a file: how it can be read, columns, counts, classes, histograms, nodes and edges."""
     from e2e_tf.data.inspect import inspect as look
     from e2e_tf.data.inspect import plot_summary, print_summary
     from e2e_tf.data.readers.options import reader_options
+    from e2e_tf.data.ways import print_ways, ways
     from e2e_tf.terminal import print_json
 
+    found = ways(file)
+    chosen = reader or option or (len(found[1]) == 1 and found[1][0].complete)
+    if not chosen and plot is None and not as_json:
+        print_ways(file, found)
+        return
     summary = look(file, reader, reader_options(option))
     if as_json:
         print_json(summary.to_dict())
     else:
         print_summary(summary)
+        print_ways(file, found)
     if plot is not None:
         plot_summary(summary, plot, force=force)
 
 
 @app.command(rich_help_panel=DATA)
 def convert(
-    inputs: Annotated[list[Path], typer.Argument(help="Files of any format that the library reads.")],
+    inputs: Annotated[list[str], typer.Argument(help="Files of any format that the library reads.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="New graph store (HDF5).")],
     graph: Annotated[str, typer.Option(help="The graph, such as knn:8+delaunay; empty chooses one.")] = "",
     nodes: Annotated[

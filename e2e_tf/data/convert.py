@@ -21,6 +21,7 @@ from e2e_tf.data.join import ConvertReport, PartsJoin
 from e2e_tf.data.parts import Part, make_part, read_piece
 from e2e_tf.data.readers import open_reader
 from e2e_tf.data.readers.entries import check_on_error
+from e2e_tf.data.remote import local
 from e2e_tf.data.sample_sets import numbering
 from e2e_tf.data.stored import StoredJets
 from e2e_tf.errors import InputError
@@ -122,7 +123,7 @@ def recipe_for(
     """
     check_on_error(on_error)
     problem: InputError | None = None
-    for path in map(Path, inputs):
+    for path in map(local, inputs):
         try:
             name, _ = _look(path, reader, options or {})
             found = _default_recipe(path, name, options or {})
@@ -149,7 +150,7 @@ def _plan(
     found: list[dict[str, Any]] = []
     recipe = recipe or recipe_for(inputs, reader=reader, options=options, on_error=on_error)
     with status(f"Looking at {len(inputs)} file{'s' if len(inputs) > 1 else ''}"):
-        for path in map(Path, inputs):
+        for path in map(local, inputs):
             try:
                 name, count = _look(path, reader, options)
             except InputError as error:

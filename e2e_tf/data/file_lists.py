@@ -7,25 +7,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from e2e_tf.data.remote import is_remote
 from e2e_tf.data.samples import SAMPLES
 from e2e_tf.errors import InputError
 
-__all__ = ["expanded", "is_remote"]
+__all__ = ["expanded"]
 
 _LISTS = (".txt", ".list", ".lst")
 _STARTS = (b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06", b"root", b"PAR1")
-
-
-def is_remote(path: str) -> bool:
-    """True for an address such as ``https://…`` or ``root://…``.
-
-    Args:
-        path: as a user writes it.
-
-    Returns:
-        Whether it names no file of this machine.
-    """
-    return "://" in path
 
 
 def expanded(names: Sequence[str], base: Path) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from e2e_tf.data.features import UNITS
 from e2e_tf.data.hdf5 import DAMAGE, format_of
+from e2e_tf.data.histogram import histogram_text
 from e2e_tf.data.jets import JETS_FORMAT, Jets, read_jets
 from e2e_tf.data.objects import OBJECTS
+from e2e_tf.data.readers.checks import existing_file
 from e2e_tf.data.source import own_name
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
@@ -41,6 +43,7 @@ class Summary:
         values: name to (entries,), columns of jets.
         label: int8 (entries,) or None.
         attributes: settings and provenance.
+        rows: name to (rows,), columns of all candidates together.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Summary:
     values: dict[str, np.ndarray]
     label: np.ndarray | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """What :func:`print_summary` shows, for JSON.
@@ -92,9 +96,7 @@ def inspect(
     Raises:
         InputError: the file cannot be read.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
+    path = existing_file(path)
     found = _format(path)
     if found == GRAPHS_FORMAT and not reader:
         if options:
@@ -185,7 +187,9 @@ def _of_jets(path: Path, kind: str, jets: Jets) -> Summary:
             unit, text = (known[name].unit, known[name].description) if name in known else ("", "")
             columns[f"objects/{group}/{name}"] = (str(values.dtype), unit, text)
         counts[f"{group} objects"] = objects.counts
-    return _summary(path, kind, jets, jets.columns, columns, counts)
+    summary = _summary(path, kind, jets, jets.columns, columns, counts)
+    rows = {} if jets.candidates is None else dict(sorted(jets.candidates.columns.items()))
+    return replace(summary, rows=rows)
 
 
 def print_summary(summary: Summary) -> None:
@@ -226,15 +230,27 @@ def print_summary(summary: Summary) -> None:
         console.print(table)
     else:
         console.print("no labels")
-    table = Table(title="Per entry", title_justify="left")
+    counts = {name: (values, int(np.count_nonzero(values == 0))) for name, values in summary.counts.items()}
+    _print_distributions("Per entry", {**counts, **{k: (v, None) for k, v in summary.values.items()}})
+    if summary.rows:
+        _print_distributions("Per candidate", {name: (values, None) for name, values in summary.rows.items()})
+
+
+def _print_distributions(title: str, rows: Mapping[str, tuple[np.ndarray, int | None]]) -> None:
+    """A table with a line for each quantity: its values, and the number of empty entries if there is one."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
     table.add_column("quantity")
     for name in ("mean", "least", "16 %", "median", "84 %", "most", "empty"):
         table.add_column(name, justify="right")
-    for name, counts in summary.counts.items():
-        table.add_row(name, *distribution(counts), f"{int(np.count_nonzero(counts == 0)):,}")
-    for name, values in summary.values.items():
-        table.add_row(f"{name} [{UNITS[name]}]" if UNITS.get(name) else name, *distribution(values), "")
-    console.print(table)
+    table.add_column("histogram", no_wrap=True)
+    for name, (values, empty) in rows.items():
+        text = escape(f"{name} [{UNITS[name]}]" if UNITS.get(name) else name)
+        cells = [*distribution(values), "" if empty is None else f"{empty:,}"]
+        table.add_row(text, *cells, histogram_text(values))
+    output().print(table)
 
 
 def distribution(values: np.ndarray) -> list[str]:

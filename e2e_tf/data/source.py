@@ -17,7 +17,6 @@ Paths are relative to the configuration's folder where they lie in it; what a pa
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +33,7 @@ from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers import READERS, open_reader
 from e2e_tf.data.readers.nano_events import generated_weights
 from e2e_tf.data.readers.stored import STORED, store_is_made_with
+from e2e_tf.data.remote import is_remote, local, remote_name
 from e2e_tf.data.sample_sets import joined, numbering, of_section, renumbered, sample_weight
 from e2e_tf.data.samples import SAMPLES, sample_path
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
@@ -132,7 +132,8 @@ class JetSource:
         Returns:
             Their paths.
         """
-        paths = [locate(file.path, base) for part in self.parts for file in part.every_file]
+        names = [file.path for part in self.parts for file in part.every_file]
+        paths = [locate(name, base) for name in names if not is_remote(name)]
         return [path for path in paths if not path.is_file()]
 
     def located(self, base: Path) -> JetSource:
@@ -172,7 +173,8 @@ class JetSource:
         for number, part in enumerate(self.parts):
             options = part.all_options(base)
             if "label" in part.settings:  # the class is known: a reader that needs to be told is not
-                options = {**dict.fromkeys(_needed_classes(part.reader, options)), **options}
+                needed = READERS[part.reader].class_options if part.reader in READERS else ()
+                options = {**dict.fromkeys(needed), **options}
             scale = self._scale(part, base)
             for file in part.files:
                 one = read_file(locate(file.path, base), part.reader, options)
@@ -228,7 +230,10 @@ class JetSource:
         """
         found = {
             "sample": [file.path for file in self.files],
-            "file": [locate(file.path, Path()).name for file in self.files],
+            "file": [
+                remote_name(file.path) if is_remote(file.path) else locate(file.path, Path()).name
+                for file in self.files
+            ],
             "sha256": [file.sha256 for file in self.files],
         }
         return {key: values if len(values) > 1 else values[0] for key, values in found.items()}
@@ -281,7 +286,7 @@ class JetSource:
 
 
 def locate(path: str, base: Path) -> Path:
-    """Where a file of a source lies, whether or not it is there.
+    """Where a file of a source lies, whether or not it is there; one of another machine is fetched.
 
     Args:
         path: as in the configuration.
@@ -290,6 +295,8 @@ def locate(path: str, base: Path) -> Path:
     Returns:
         The path.
     """
+    if is_remote(path):
+        return local(path)
     return sample_path(path) if path in SAMPLES else base / path
 
 
@@ -358,18 +365,6 @@ def _expanded(part: SourcePart, base: Path) -> SourcePart:
     names = expanded([file.path for file in part.files], base)
     known = {file.path: file for file in part.files}
     return replace(part, files=tuple(known.get(name, SourceFile(name)) for name in names))
-
-
-def _needed_classes(reader: str, options: Mapping[str, Any]) -> list[str]:
-    """Options that say which jets are signal, of a reader that cannot do without them."""
-    if reader not in READERS:
-        return []
-    parameters = inspect.signature(READERS[reader].read).parameters
-    return [
-        name
-        for name in ("signal", "label")
-        if name in parameters and parameters[name].default is inspect.Parameter.empty and name not in options
-    ]
 
 
 def _located(part: SourcePart, base: Path) -> SourcePart:

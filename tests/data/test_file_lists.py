@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e_tf.data.file_lists import expanded, is_remote
+from e2e_tf.data.file_lists import expanded
 from e2e_tf.errors import InputError
 
 
@@ -44,8 +44,6 @@ def test_samples_addresses_and_missing_files_stay_as_they_are(folder):
         "root://host//a.root",
         "gone.root",
     )
-    assert is_remote("root://host//a.root")
-    assert not is_remote("/a/b.root")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.histogram import histogram_text
 from e2e_tf.data.inspect import distribution, inspect, plot_summary, print_summary
 from e2e_tf.data.jets import Jets, write_jets
 from e2e_tf.data.store_writer import write_store
@@ -61,7 +62,8 @@ def test_what_is_printed(files, capsys):
     assert "nodes: hits, edges: knn:2" in out
     assert re.search(r"│ 0 +│ +15 │ 50\.0% │", out)
     row = re.search(r"│ nodes +│(.*)", out).group(1)
-    assert [cell.strip() for cell in row.split("│")][:-1] == [*distribution(data.batch.n_node), "2"]
+    cells = [cell.strip() for cell in row.split("│")][:-1]
+    assert cells == [*distribution(data.batch.n_node), "2", histogram_text(data.batch.n_node)]
 
 
 def test_distributions_by_hand():

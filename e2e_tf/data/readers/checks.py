@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.data.readers.entries import PathLike
+from e2e_tf.data.remote import local
 from e2e_tf.errors import InputError
 
 __all__ = ["existing_file", "need", "need_shape", "numbers_only", "optional", "readable"]
@@ -26,7 +27,7 @@ def existing_file(path: PathLike) -> Path:
     Raises:
         InputError: there is no such file.
     """
-    path = Path(path)
+    path = local(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 from e2e_tf.data.hdf5 import format_of
 from e2e_tf.data.readers.arrays import npy_rows, npz_shape, open_hdf5, open_npz
 from e2e_tf.data.readers.checks import optional, readable
-from e2e_tf.data.readers.tables import open_parquet
+from e2e_tf.data.readers.tables import as_branches, open_parquet
 from e2e_tf.errors import InputError
 
 __all__ = ["Content", "content_of"]
@@ -118,7 +118,11 @@ def _root(path: Path) -> Content:
     uproot = optional("uproot", "root", path)
     with readable(path), uproot.open(path) as file:
         kinds = file.classnames(cycle=False)
-        trees = {name: file[name] for name, kind in kinds.items() if "TTree" in kind or "RNTuple" in kind}
+        trees = {
+            name: as_branches(file[name])
+            for name, kind in kinds.items()
+            if "TTree" in kind or "RNTuple" in kind
+        }
         names: dict[str, Shape] = {
             f"{name}/{key}": None for name, tree in trees.items() for key in [*tree.keys()]
         }

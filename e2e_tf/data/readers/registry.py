@@ -46,6 +46,16 @@ class Reader:
     files: tuple[str, ...] = ()
     event_numbers: bool = False
 
+    @property
+    def class_options(self) -> tuple[str, ...]:
+        """Options that say which jets are signal and that the reader cannot do without; None is accepted."""
+        parameters = inspect.signature(self.read).parameters
+        return tuple(
+            name
+            for name in ("signal", "label")
+            if name in parameters and parameters[name].default is inspect.Parameter.empty
+        )
+
 
 READERS: dict[str, Reader] = {}
 """Every reader by name, in the order of the alphabet."""

@@ -14,8 +14,10 @@ from e2e_tf.data.readers.entries import PathLike
 from e2e_tf.errors import InputError
 
 __all__ = [
+    "Collections",
     "arrow_column",
     "arrow_numbers",
+    "as_branches",
     "branch",
     "flat",
     "open_parquet",
@@ -50,8 +52,47 @@ def open_tree(path: PathLike, name: str) -> Iterator[tuple[Path, Any]]:
     with file:
         need(path, "tree", [name], file.keys(cycle=False))
         with readable(path):
-            tree = file[name]
+            tree = as_branches(file[name])
         yield path, tree
+
+
+class Collections:
+    """An RNTuple whose collections are fields of records (``Jet.pt``), with the names of branches (``Jet_pt``)."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        keys = list(table.keys())
+        parents = {key.rpartition(".")[0] for key in keys}
+        self._names = {key.replace(".", "_"): key for key in keys if key not in parents}
+
+    def keys(self) -> list[str]:
+        """Names of the columns.
+
+        Returns:
+            Such as ``Jet_pt``, those of a collection in the order of its fields.
+        """
+        return list(self._names)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._table[self._names[name]]
+
+    @property
+    def num_entries(self) -> int:
+        """Number of entries."""
+        return int(self._table.num_entries)
+
+
+def as_branches(tree: Any) -> Any:
+    """A tree with names of columns as NanoAOD has them.
+
+    Args:
+        tree: a tree or RNTuple of uproot.
+
+    Returns:
+        The same, or :class:`Collections` where it holds collections of records.
+    """
+    records = "RNTuple" in type(tree).__name__ and any("." in key for key in [*tree.keys()])
+    return Collections(tree) if records else tree
 
 
 def tree_length(path: PathLike, name: str) -> int:

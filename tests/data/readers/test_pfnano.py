@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 import uproot
 
+from e2e_tf.data.readers import open_reader
+from e2e_tf.data.readers.content import content_of
 from e2e_tf.data.readers.entries import Report
 from e2e_tf.data.readers.pfnano import count_pfnano, read_pfnano
 from e2e_tf.errors import InputError
@@ -148,3 +150,19 @@ def test_own_branches_of_candidates(tmp_path, write):
         np.testing.assert_allclose(c["own"], 2 * c["pt"])
     with pytest.raises(InputError, match="has no branch PFCands_nope"):
         read_pfnano(path, candidate_columns=["nope"])
+
+
+def test_collections_of_an_rntuple_are_read_as_branches(tmp_path, write):
+    content = events()
+    tree, table = write(tmp_path / "tree.root", content), tmp_path / "table.root"
+    with uproot.recreate(table) as file:
+        file.mkrntuple("Events", content)
+    wanted, found = read_pfnano(tree), open_reader(table, "pfnano").read()
+    for name, values in wanted.columns.items():
+        np.testing.assert_array_equal(found[name], values)
+    np.testing.assert_array_equal(found.event, wanted.event)
+    assert set(found.candidates.columns) == set(wanted.candidates.columns)
+    for name, values in wanted.candidates.columns.items():
+        np.testing.assert_array_equal(found.candidates[name], values)
+    content_of_table = content_of(table)
+    assert content_of_table.has("Events/Jet_pt", "Events/JetPFCands_pFCandsIdx", "Events/run")
