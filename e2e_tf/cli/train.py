@@ -60,7 +60,9 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     sample: Annotated[str, typer.Argument(help="File of jets, or the name of a shipped sample.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="New HDF5 file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="New file: .h5, .root (friends), .parquet, .csv.")
+    ],
     reader: Annotated[str, typer.Option(help="Reader of the file; empty takes the run's.")] = "",
     option: Options = [],  # noqa: B006
     force: Force = False,

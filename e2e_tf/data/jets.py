@@ -128,6 +128,9 @@ class Jets(Sample):
         objects: what the detector measured around the jet, by kind (``track``, ``ecal``, ``hcal``, ``pixel``,
             ``vertex``), and ``candidate``, what particle flow makes of it, with the columns of
             :data:`e2e_tf.data.objects.OBJECTS`.
+        origin: where in the file a jet was: ``entry``, the number of the event, or of the jet in a file of jets;
+            of jets of events ``index`` within their collection, and ``run``, ``luminosityBlock`` and ``event`` of CMS.
+            Not stored; empty where the reader does not say it.
     """
 
     ONE: ClassVar[str] = "jet"
@@ -141,12 +144,14 @@ class Jets(Sample):
     candidates: Ragged | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     objects: Mapping[str, Ragged] = field(default_factory=dict)
+    origin: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         more: dict[str, Sized] = {f"hits/{name}": hits for name, hits in self.hits.items()}
         if self.candidates is not None:
             more["candidates"] = self.candidates
         more |= {f"objects/{kind}": objects for kind, objects in self.objects.items()}
+        more |= {f"origin/{name}": values for name, values in self.origin.items()}
         check_objects({kind: objects.columns.keys() for kind, objects in self.objects.items()})
         self.check_lengths(len(self.event), more)
 
@@ -175,6 +180,7 @@ class Jets(Sample):
             candidates=None if self.candidates is None else self.candidates.take(index),
             objects={k: v.take(index) for k, v in self.objects.items()},
             attributes=self.attributes,
+            origin={k: v[index] for k, v in self.origin.items()},
         )
 
     def concatenated(self, parts: Sequence[Jets]) -> Jets:
@@ -220,6 +226,7 @@ def concatenate_jets(parts: Sequence[Jets], attributes: Mapping[str, Any] | None
         candidates=None if first.candidates is None else ragged(lambda p: p.candidates),
         objects={kind: ragged(lambda p, k=kind: p.objects[k]) for kind in first.objects},
         attributes=dict(first.attributes if attributes is None else attributes),
+        origin=columns(lambda p: p.origin) if len({frozenset(p.origin) for p in parts}) == 1 else {},
     )
 
 
@@ -317,6 +324,7 @@ def _read(file: Any, start: int, stop: int | None) -> Jets:
         candidates=ragged(file["candidates"]) if "candidates" in file else None,
         objects={name: ragged(group) for name, group in file["objects"].items()} if "objects" in file else {},
         attributes=json.loads(attributes_of(file)["attributes"]),
+        origin={"entry": np.arange(jets.start, jets.stop)},
     )
 
 

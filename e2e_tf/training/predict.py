@@ -13,7 +13,7 @@ import numpy as np
 from e2e_tf.data.graphs import GraphData, GraphRecipe, graphs_of
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
-from e2e_tf.data.source import locate
+from e2e_tf.data.source import SourcePart, locate
 from e2e_tf.data.source_changes import part_for_file
 from e2e_tf.data.sources import source_of
 from e2e_tf.files import new_file
@@ -21,6 +21,7 @@ from e2e_tf.terminal import console, status, track
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.prepare import model_rows
 from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.scores import ending_of, write_scores
 from e2e_tf.training.targets import in_units
 
 __all__ = ["jets_of_file", "predict", "predict_examples", "predict_file", "scorer"]
@@ -113,16 +114,23 @@ def predict_file(
     options: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> int:
-    """Score the jets of a file, simulated or real, and write the scores beside the jets' columns.
+    """Score the jets of a file, simulated or real, and write the scores beside what identifies the jets.
 
-    The file is HDF5 with ``score`` float32 (n, outputs), ``event``, ``label`` where there is one, and the jet
-    columns under ``jets/``. Outputs of a configuration are also under ``outputs/`` by their names, regressed
-    quantities in the units of their columns; ``score`` is the first one.
+    The ending of the file says its format, see :func:`e2e_tf.training.scores.score_columns` for names of columns:
+
+    - ``.h5``: ``score`` float32 (n, outputs), ``event``, ``label`` where there is one, and the jet columns under
+      ``jets/``. Outputs of a configuration are also under ``outputs/`` by their names, regressed quantities in the
+      units of their columns; ``score`` is the first one. Decisions at working points stand under ``working_points/``.
+    - ``.root``: a tree ``Friends`` with ``run``, ``luminosityBlock`` and ``event``, and ``jet_index`` and ``jet_…`` for
+      every score and working point, with one entry per event of the input, so that it is a friend of its tree. Of a
+      file of jets it has one entry per jet and the scores by their own names; jets that were left out have NaN.
+    - ``.parquet``, ``.csv``: one row per jet: run, luminosityBlock, event, jet_index, label, ``jet_…`` of its columns,
+      scores, working points.
 
     Args:
         run: a finished run or its folder.
         sample: a file in any format of :data:`e2e_tf.data.readers.READERS`, or the name of a shipped sample.
-        output: the new file.
+        output: the new file, which ends in ``.h5``, ``.hdf5``, ``.root``, ``.parquet`` or ``.csv``.
         reader: name of the reader; empty takes the one of the run, or, of a run on this library's own files, the one
             that fits.
         options: of the reader; those that are not given are those of the run, with the same reader.
@@ -133,31 +141,20 @@ def predict_file(
 
     Raises:
         InputError: the run is not finished, the sample is of another reader than the run and none is given, it
-            cannot be read or lacks an input of the model, or ``output`` exists and ``force`` is false.
+            cannot be read or lacks an input of the model, or ``output`` has another ending, or exists and ``force``
+            is false.
     """
-    import h5py
-
+    ending = ending_of(Path(output))
     run = run if isinstance(run, Run) else open_run(run)
     with new_file(output, force) as part:
         with status(f"Reading {sample}"):
-            jets = cast("Jets", jets_of_file(run, str(sample), reader, options))
+            read, source = _read(run, str(sample), reader, options)
+            jets = cast("Jets", read)
             graphs = graphs_of(jets, run.preprocess)
         rows = model_rows(run.config.model_name, jets, graphs, GraphRecipe.of(run.preprocess))
         examples = Examples(graphs.batch, nodes=graphs.node_inputs(), rows=rows)
         found = in_units(run.config, predict_examples(run.model(), examples, what=str(sample)), jets)
-        with h5py.File(part, "w") as file:
-            if isinstance(found, Mapping):
-                for name, values in found.items():
-                    file[f"outputs/{name}"] = values
-                found = found[next(iter(run.config.outputs))]
-            file["score"] = found
-            file["event"] = jets.event
-            if jets.label is not None:
-                file["label"] = jets.label
-            for name, column in jets.columns.items():
-                file[f"jets/{name}"] = column
-            file.attrs["run"] = Path(run.folder).name
-            file.attrs["model"] = run.config.model_name
+        write_scores(part, ending, run, source, jets, found)
     return len(jets)
 
 
@@ -178,6 +175,13 @@ def jets_of_file(
     Raises:
         InputError: the sample is of another reader than the run and none is given, or it cannot be read.
     """
+    return _read(run, sample, reader, options)[0]
+
+
+def _read(
+    run: Run, sample: str, reader: str, options: Mapping[str, Any] | None
+) -> tuple[Jets | Images, SourcePart]:
+    """What :func:`jets_of_file` gives, and the file with its reader and options."""
     source = run.source or source_of(run.config.data)
     part, note = part_for_file(source, locate(sample, Path()), reader, options, run.base)
     if note:
@@ -185,11 +189,11 @@ def jets_of_file(
     read = replace(source, parts=(part,)).read(Path())
     keep = source.selected(read)
     if keep.all():
-        return read
+        return read, part
     kept = ", ".join(f"{name} {value}" for name, value in source.selection.items() if value is not None)
     console().print(
         f"{np.count_nonzero(~keep)} of {len(keep)} jets are left out: the run was trained on {kept}",
         style="yellow",
         markup=False,
     )
-    return read.take(keep)
+    return read.take(keep), part

@@ -212,6 +212,8 @@ class EntryValidator:
         self.report.read += len(passed)
         fields["event"] = np.asarray(fields.get("event", self.first + passed), np.int64)
         fields.setdefault("weight", np.ones(len(passed), np.float32))
+        if kind is Jets:
+            fields.setdefault("origin", {"entry": self.first + passed})
         attributes = {"reader": reader, "file": self.path.name, "settings": dict(settings)}
         return kind(**fields, attributes=attributes)
 

@@ -37,6 +37,7 @@ import ast
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ def read_ispy(
     report = Report() if report is None else report
     settings = {"min_pt": min_pt, "max_pt": max_pt, "max_abs_eta": max_abs_eta, "mass_radius": mass_radius}
     upper = np.inf if max_pt is None else max_pt
-    parts = [_no_jets()]
+    none = np.zeros(0, np.int64)
+    parts = [replace(_no_jets(), origin={"entry": none, "index": none})]
     with readable(path):
         archive = zipfile.ZipFile(path)
     with archive:
@@ -156,7 +158,9 @@ def read_ispy(
             axes = axes[entries.keep]
             wanted = (axes[:, 0] >= min_pt) & (axes[:, 0] <= upper) & (np.abs(axes[:, 1]) <= max_abs_eta)
             if wanted.any():
-                parts.append(_jets(axes[wanted], hits, numbers, mass_radius))
+                made = _jets(axes[wanted], hits, numbers, mass_radius)
+                place = {"entry": np.full(len(made), number), "index": np.flatnonzero(wanted)}
+                parts.append(replace(made, origin=place))
     jets = concatenate_jets(parts, {"reader": "ispy", "file": path.name, "settings": settings})
     report.read += len(jets)
     return jets

@@ -102,10 +102,11 @@ def read_nano_taus(
         truth = _tau_truth(source, counts) if "Tau_genPartFlav" in source.names else {}
         candidates = _tau_products(source, jets, counts) if "TauProd_pt" in source.names else None
         event, weight = source.event_and_weight(counts)
+        origin = source.origin(counts)
     label = (truth["gen_part_flav"] == _REAL_TAU).astype(np.int8) if truth else None
     settings = {"min_pt": min_pt, "max_abs_eta": max_abs_eta}
     attributes = {"reader": "nano_taus", "file": path.name, "settings": settings}
-    taus = Jets(jets, event, weight, label, truth, {}, candidates, attributes)
+    taus = Jets(jets, event, weight, label, truth, {}, candidates, attributes, origin=origin)
     return checked(taus, path, min_pt, max_abs_eta, on_error, report)
 
 
@@ -194,7 +195,7 @@ def jets_of(
         index = _nearest(jets, counts, taus, gen_counts)
         truth |= _visible(taus, index)
     event, weight = source.event_and_weight(counts)
-    return Jets(jets, event, weight, _label(truth, signal), truth), counts
+    return Jets(jets, event, weight, _label(truth, signal), truth, origin=source.origin(counts)), counts
 
 
 def _label(truth: dict[str, np.ndarray], signal: Signal) -> np.ndarray | None:

@@ -148,6 +148,24 @@ class Source:
         )
         return np.repeat(event, counts), np.repeat(weight, counts)
 
+    def origin(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Where each row of a collection was.
+
+        Args:
+            counts: int64 (events,), rows of each event.
+
+        Returns:
+            ``entry`` (number of the event in the file), ``index`` (place within the event), ``run``, ``event`` and,
+            where there is such a branch, ``luminosityBlock``, (rows,) each.
+        """
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        names = [name for name in ("run", "luminosityBlock", "event") if name in self.names]
+        return {
+            "entry": np.repeat(np.arange(self.start, self.stop), counts),
+            "index": (np.arange(len(first)) - first).astype(np.int32),
+            **{name: np.repeat(flat(self.branch(name)).astype(np.int64), counts) for name in names},
+        }
+
 
 def owners(path: Path, name: str, index: np.ndarray, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """int64: the jet of each linked row, from its index within the event.
