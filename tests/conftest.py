@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 # tf2onnx copies the graph before each of its passes, to go on where one fails; here a failure should be seen.
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
+
+# What XLA compiles is run once: LLVM's passes take longer than they save.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # The folders with the longest files, so that no process is left alone with one of them at the end.
 FIRST = ("tuning", "deploy", "models", "training")
@@ -74,6 +79,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     rank = {name: i for i, name in enumerate(FIRST)}
     items.sort(key=lambda item: rank.get(item.path.parent.name, len(FIRST)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def plain_graphs() -> Iterator[None]:
+    """Functions run as they were traced: optimising the graph of what runs once takes longer than it saves."""
+    import tensorflow as tf
+
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
     signature = [tf.TensorSpec(shape, dtype, f"in{i}") for i, (shape, dtype) in enumerate(shapes(form))]
     structure = form.feed(STANDARD)
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def call(*flat: Any) -> Any:
         with plain(layer):  # as exported bundles take it
             output = layer(tf.nest.pack_sequence_as(structure, list(flat)))

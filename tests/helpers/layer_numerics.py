@@ -159,7 +159,7 @@ def check_compiled(layer: Any, form: Form, tolerance: float) -> None:
         gradients = tape.gradient(loss, [*weights, x])
         return [output, *(tf.zeros(()) if g is None else tf.convert_to_tensor(g) for g in gradients)]
 
-    compiled = tf.function(step, jit_compile=True)(inputs)
+    compiled = tf.function(step, jit_compile=True, autograph=False)(inputs)
     for one, two in zip(step(inputs), compiled, strict=True):
         scale = max(1.0, float(np.abs(one).max(initial=0)))
         np.testing.assert_allclose(
