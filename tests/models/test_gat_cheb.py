@@ -60,7 +60,7 @@ def test_saved_models_serve_graphs_of_any_size(layout: str, way: str, batch: Any
     else:
         specs = [tf.TensorSpec(part.shape, part.dtype, name) for name, part in model.input.items()]
 
-        @tf.function(input_signature=specs)
+        @tf.function(input_signature=specs, autograph=False)
         def score(*parts: Any) -> Any:
             return {"score": model(dict(zip(model.input, parts, strict=True)), training=False)}
 

@@ -84,7 +84,7 @@ def test_overfits_32_graphs(which: str, batch: Any) -> None:
 def tf_function(call: Any) -> Any:
     import tensorflow as tf
 
-    return tf.function(call)
+    return tf.function(call, autograph=False)
 
 
 def test_reload_in_a_fresh_process(tmp_path: Path, batch: Any) -> None:
@@ -118,7 +118,9 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
             *(tf.TensorSpec((None,), tf.int32, name) for name in names[1:4]),
             tf.TensorSpec((None, G), tf.float32, "u"),
         ]
-        call = tf.function(lambda *a, m=model: m(dict(zip(names, a, strict=True)), training=False), specs)
+        call = tf.function(
+            lambda *a, m=model: m(dict(zip(names, a, strict=True)), training=False), specs, autograph=False
+        )
         proto, _ = tf2onnx.convert.from_function(call, input_signature=specs, opset=18)
         session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
         for counts in ([5, 0, 1, 9], [1], [20, 3]):
