@@ -17,6 +17,7 @@ def npz(path, **arrays):
 @pytest.fixture
 def energyflow(tmp_path):
     x = np.ones((5, 3, 4))
+    x[:, :, 3] = 22  # PDG numbers of photons
     return npz(tmp_path / "anything.npz", X=x, y=np.arange(5) % 2).rename(tmp_path / "wrong.root")
 
 
@@ -149,7 +150,7 @@ def test_a_reader_registers_itself(monkeypatch):
 
 def test_readers_come_in_the_order_of_the_alphabet():
     assert list(READERS) == sorted(READERS)
-    assert len(READERS) == 20
+    assert len(READERS) == 21
 
 
 def test_options_that_do_not_change_the_number_are_not_looked_at(tmp_path):
