@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def e2e(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def place(monkeypatch, tmp_path, tau_folder):
+    """A folder with the examples, where the shipped sample is its first 400 jets."""
+    small = tau_folder / "tau.h5"
+    for module in ("e2e_tf.data.samples", "e2e_tf.training.prepare"):
+        monkeypatch.setattr(f"{module}.sample_path", lambda name: small)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "bundles").symlink_to(ROOT / "deploy" / "bundles")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 ALONE = {
     "journeys/own-files.md": (6, "mine/model.keras"),
     "journeys/plain-keras.md": (6, "mine_bundle/model.onnx"),
@@ -56,6 +71,14 @@ ALONE = {
     "start/commands.md": (1, "models.json"),
 }
 """Pages that run by themselves: blocks that are run, and a file that is then there."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ALONE)
+def test_a_page_runs(place, e2e, page):
+    count, made = ALONE[page]
+    assert run_page(DOCS / page, e2e) == count
+    assert (place / made).exists()
 
 
 def test_every_page_is_run_or_has_nothing_to_run():
