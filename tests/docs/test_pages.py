@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,8 +53,11 @@ def e2e(monkeypatch, capsys):
 def place(monkeypatch, tmp_path, tau_folder):
     """A folder with the examples, where the shipped sample is its first 400 jets."""
     small = tau_folder / "tau.h5"
-    for module in ("e2e_tf.data.samples", "e2e_tf.training.prepare"):
-        monkeypatch.setattr(f"{module}.sample_path", lambda name: small)
+    importlib.import_module("e2e_tf.data.samples")
+    loaded = [module for name, module in sys.modules.items() if name.startswith("e2e_tf.")]
+    for module in loaded:
+        if "sample_path" in vars(module):
+            monkeypatch.setattr(module, "sample_path", lambda name: small)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "deploy").mkdir()
