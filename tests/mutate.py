@@ -4,17 +4,18 @@
     .venv/bin/python tests/mutate.py --only gat_cheb  # those whose name has this in it
     .venv/bin/python tests/mutate.py --table          # the results so far as a table of Markdown
 
-The bugs are those of ``tests/mutations.py``. Each runs the tests that should catch it, and these only, in a process
-that ends after ``--seconds``; first the tests run without any bug, and must pass. Results are kept in
-``build/mutations.json`` and hold as long as the bug, its file and its tests stay as they are: a run that was stopped
-goes on. A bug whose place is no longer found ends the run before it starts. The exit status is 1 if a bug was not
-caught.
+The bugs are those of ``tests/mutations.py`` and ``tests/mutations_deploy.py``. Each runs the tests that should catch
+it, and these only, in a process that ends after ``--seconds``; first the tests run without any bug, and must pass.
+Results are kept in ``build/mutations.json`` and hold as long as the bug, its file and its tests stay as they are: a run
+that was stopped goes on. A bug whose place is no longer found ends the run before it starts. The exit status is 1 if a
+bug was not caught.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -27,8 +28,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from mutations import MUTATIONS, Mutation  # noqa: E402
+from mutations import MUTATIONS as MODELS  # noqa: E402
+from mutations import Mutation  # noqa: E402
+from mutations_deploy import DEPLOY  # noqa: E402
 
+MUTATIONS = (*MODELS, *DEPLOY)
 RESULTS = ROOT / "build" / "mutations.json"
 FOLDERS = ("e2e_tf", "tuning", "deploy", "tests")
 PASSED, FAILED, NO_TESTS, OUT_OF_TIME = 0, 1, 5, -1
@@ -60,6 +64,11 @@ def copy_tree(target: Path) -> None:
     for folder in FOLDERS:
         ignored = shutil.ignore_patterns("bundles", "build", "*.so", "shared")
         shutil.copytree(ROOT / folder, target / folder, ignore=ignored)
+    for folder in (
+        "tuning",
+        "deploy",
+    ):  # import as parts of e2e_tf, which an editable install finds elsewhere
+        (target / "e2e_tf" / folder).symlink_to(target / folder)
     shutil.copy(ROOT / "pyproject.toml", target)
 
 
@@ -76,14 +85,17 @@ def run_tests(tree: Path, tests: tuple[str, ...], seconds: float, log: Path) -> 
         os.dup2(out, 2)
         os.chdir(tree)
         os.environ["PYTHONPATH"] = str(tree)  # of the processes that tests start
+        fetched = ROOT / "deploy" / "cpp" / "build" / "headers" / "usr"
+        if fetched.is_dir():  # headers that 'make cpp' fetched
+            os.environ.setdefault("ONNXRUNTIME_ROOT", str(fetched))
         sys.path.insert(0, str(tree))
         status = 4
         try:
             import pytest
 
-            import e2e_tf
-
-            assert Path(e2e_tf.__file__).is_relative_to(tree), e2e_tf.__file__
+            for module in ("e2e_tf", "e2e_tf.deploy"):
+                found = importlib.util.find_spec(module)
+                assert found is None or Path(str(found.origin)).is_relative_to(tree), found
             paths = [str(tree / "tests" / test) for test in tests]
             status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--rootdir={tree}", *paths]))
         finally:
@@ -121,7 +133,7 @@ def valid(results: dict[str, dict[str, object]]) -> dict[str, bool]:
 
 
 def table(caught: dict[str, bool]) -> str:
-    """In the order of tests/mutations.py: models, layers, losses, graph."""
+    """In the order of tests/mutations.py, then of tests/mutations_deploy.py."""
     rows = ["| file | bug | caught |", "| --- | --- | --- |"]
     known = [mutation for mutation in MUTATIONS if mutation.name in caught]
     rows += [f"| `{m.file}` | {m.name} | {'yes' if caught[m.name] else 'NO'} |" for m in known]
@@ -188,6 +200,8 @@ def main() -> None:
         sys.exit("\n".join(["tests/mutations.py has to follow the sources:", *wrong]))
     caught = valid(read_results())
     if options.table:
+        wanted = {m.name for m in MUTATIONS if options.only in m.name or options.only in m.file}
+        caught = {name: yes for name, yes in caught.items() if name in wanted}
         print(table(caught))
         sys.exit(report(caught))
     chosen = [m for m in MUTATIONS if options.only in m.name or options.only in m.file]

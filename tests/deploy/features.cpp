@@ -1,9 +1,11 @@
 // The tables of features.hpp and values of delta_phi and the transforms, for comparison with Python.
-// Arguments: pairs of hexadecimal doubles a b, whose delta_phi is printed; then "--" and floats to transform.
+// Arguments: pairs of hexadecimal doubles a b, whose delta_phi is printed; then "--" and floats to transform; or "event",
+// eta, phi and radius of a cone and pt, eta, phi of every candidate, whose density and rows in the cone are printed.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "e2e_tf/event.hpp"
 #include "e2e_tf/features.hpp"
 #include "e2e_tf/transforms.hpp"
 
@@ -17,6 +19,15 @@ void list(const char* what, const std::vector<std::string>& names) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "event") {
+    const auto number = [&](int at) { return std::strtod(argv[at], nullptr); };
+    e2e_tf::Directions of;
+    for (int k = 5; k + 2 < argc; k += 3) of.add(number(k), number(k + 1), number(k + 2));
+    std::printf("density\t%a\nrows\t", e2e_tf::median_density(of));
+    for (const auto row : e2e_tf::in_cone(of, number(2), number(3), number(4))) std::printf(" %zu", row);
+    std::printf("\n");
+    return 0;
+  }
   for (const auto& quantity : e2e_tf::candidate_quantities()) {
     std::printf("candidate\t%s", quantity.name.c_str());
     list("sources", quantity.sources);

@@ -166,6 +166,24 @@ def test_transforms_and_delta_phi_are_those_of_python(tables: Callable[..., Any]
         np.testing.assert_allclose(np.array(values.split(), np.float32), expected, rtol=3e-7, atol=1e-7)
 
 
+def test_cones_and_densities_of_events_are_those_of_the_simulation(tables: Callable[..., Any]) -> None:
+    from e2e_tf.sim.kinematics import four_momentum
+    from e2e_tf.sim.pileup import density
+
+    rng = np.random.default_rng(6)
+    for count in (0, 40, 900):
+        pt = rng.choice([0.5, 1.0, 2.0], count) * rng.choice([1.0, 1.3], count)  # equal ones keep their order
+        eta, phi = rng.uniform(-3, 3, count), rng.uniform(-np.pi, np.pi, count)
+        axis, radius = (0.4, 3.1), 0.6
+        words = [*axis, radius, *np.stack([pt, eta, phi], axis=1).ravel()]
+        found = tables("event", *(float(word).hex() for word in words))
+        wanted = density(np.zeros(count, np.int64), four_momentum(pt, eta, phi, np.zeros(count)), 1)[0]
+        assert float.fromhex(found["density"][0][0]) == pytest.approx(wanted, rel=1e-12)
+        near = np.flatnonzero(np.hypot(eta - axis[0], delta_phi(phi, axis[1])) < radius)
+        order = near[np.argsort(-pt[near], kind="stable")]
+        assert np.array(found["rows"][0][0].split(), int).tolist() == order.tolist()
+
+
 def random_jets(n: int, seed: int, most: int = 24) -> Jets:
     """Jets with candidates and hits: ties, coincident nodes, nodes across the seam of φ, empty jets."""
     rng = np.random.default_rng(seed)
