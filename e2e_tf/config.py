@@ -25,6 +25,7 @@ else:
 
 __all__ = [
     "GraphConfig",
+    "LoggingConfig",
     "OutputConfig",
     "RunConfig",
     "TrainingConfig",
@@ -168,6 +169,23 @@ class OutputConfig(Section):
         )
 
 
+class LoggingConfig(Section):
+    """Where a training reports to beside its run folder; see :mod:`e2e_tf.training.loggers`.
+
+    Attributes:
+        tensorboard: write logs for TensorBoard into the folder ``tensorboard`` of the run.
+        services: of ``wandb``, ``mlflow`` and ``comet``, each an extra of this library.
+        project: name of the project or experiment there.
+        callbacks: further Keras callbacks as ``module:Class``, made without arguments; modules are looked for beside
+            the configuration first.
+    """
+
+    tensorboard: bool = False
+    services: tuple[Literal["wandb", "mlflow", "comet"], ...] = ()
+    project: str = "e2e-tf"
+    callbacks: tuple[str, ...] = ()
+
+
 class RunConfig(Section):
     """A whole run.
 
@@ -177,6 +195,7 @@ class RunConfig(Section):
         model: ``name`` and the settings of that model.
         outputs: by name; the first one is what the best epoch and early stopping look at. Empty for one binary
             score of the label.
+        logging: where the training reports to.
     """
 
     seed: int = Field(1, ge=0)
@@ -185,6 +204,7 @@ class RunConfig(Section):
     model: dict[str, Any] = Field(default_factory=lambda: {"name": "gat_cheb"})
     training: TrainingConfig = TrainingConfig()
     outputs: dict[str, OutputConfig] = Field(default_factory=dict)
+    logging: LoggingConfig = LoggingConfig()
 
     @property
     def model_name(self) -> str:

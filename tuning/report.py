@@ -1,9 +1,8 @@
-"""What a search leaves behind: ``trials.csv`` and ``sweep.html``, one file that needs nothing else."""
+"""What a search leaves behind: ``trials.csv`` and ``sweep.html``, a page that needs nothing else."""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import math
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from e2e_tf.files import new_file
+from e2e_tf.page import Cell, Plot, Section, details, escaped, facts, page, plots, table
 from e2e_tf.tuning.importance import MIN_TRIALS, encode, importance
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, NoTrialCompleted, Record, Sweep
 
@@ -92,7 +92,7 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
         ", ".join(f"{count} {status.lower()}" for status, count in counts.items() if count) or "no trial"
     )
     unfinished = sweep.unfinished()
-    facts = [
+    known = [
         ("Search", f"{sweep.tune.algorithm}, objective {objective.name} ({objective.direction})"),
         (
             "Trials",
@@ -103,52 +103,35 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
         ("Overhead per trial", _median_overhead(records)),
     ]
     if sweep.config is not None:
-        facts.insert(0, ("Model", f"{sweep.config.model_name} on {sweep.config.data.title}"))
+        known.insert(0, ("Model", f"{sweep.config.model_name} on {sweep.config.data.title}"))
     try:
         best = sweep.best()
     except NoTrialCompleted as error:
-        best_part = f"<p class=bad>{_e(str(error).partition(chr(10))[0])}</p>"
+        best_part = f"<p class='bad'>{escaped(str(error).partition(chr(10))[0])}</p>"
     else:
         best_part = _best_html(sweep, best)
     done = [r for r in records if r.score is not None and r.status != "INFEASIBLE"]
-    sections = [
-        ("Best configuration", best_part),
-        ("Parallel coordinates", _parallel(done, objective.name) or _none("Needs two trials with a score.")),
-        (
-            "Parameter importance",
-            _importance(records) or _none(f"Needs {MIN_TRIALS} trials with scores that differ."),
-        ),
-        ("Learning curves", _curves(done, objective.monitor) or _none("No trial has a curve.")),
-        ("Trials", _table(sweep, records)),
-        ("Failures", _failures(records) or _none("None.")),
-    ]
-    rows = "".join(f"<tr><th>{_e(k)}<td>{_e(v)}" for k, v in facts)
-    body = "".join(f"<h2>{title}</h2>{content}" for title, content in sections)
-    title = f"Sweep {_e(sweep.folder.resolve().name)}"
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
-        f"<h1>{title}</h1><table class=facts>{rows}</table>{body}<script>{_SCRIPT}</script></html>\n"
+    return page(
+        f"Sweep {sweep.folder.resolve().name}",
+        [
+            Section("Best configuration", best_part),
+            Section("History", plots(*_history(sweep, done)) or _none("No trial has a score.")),
+            Section(
+                "Parallel coordinates",
+                plots(*_parallel(done, objective.name)) or _none("Needs two trials with a score."),
+            ),
+            Section(
+                "Parameter importance",
+                plots(*_importance(records)) or _none(f"Needs {MIN_TRIALS} trials with scores that differ."),
+            ),
+            Section(
+                "Learning curves", plots(*_curves(done, objective.monitor)) or _none("No trial has a curve.")
+            ),
+            Section("Trials", _table(sweep, records)),
+            Section("Failures", _failures(records) or _none("None.")),
+        ],
+        head=facts(known),
     )
-
-
-_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#1c2733}
-h2{margin-top:1.8em;border-bottom:1px solid #d5dde5}table{border-collapse:collapse;font-size:13px}
-td,th{padding:.25em .6em;text-align:left;border-bottom:1px solid #e6ebf0;vertical-align:top}
-td.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f4f6f8;padding:.8em;overflow:auto}
-.scroll{overflow-x:auto}svg{max-width:100%;height:auto}.bad{color:#b02a37}tr:hover td{background:#eef5fb}
-.dim{opacity:.12}.COMPLETED{color:#2a6f97}.FAILED{color:#b02a37}.PRUNED{color:#c77d0a}.INFEASIBLE{color:#8a6fb0}
-"""
-# A row of the table lights up its line in the pictures.
-_SCRIPT = """
-document.querySelectorAll('tr[data-trial]').forEach(function(row){
- var mine=row.dataset.trial,lines=document.querySelectorAll('[id^="line-"]');
- row.addEventListener('mouseenter',function(){lines.forEach(function(l){
-  l.classList.toggle('dim',l.id.split('-')[2]!==mine)})});
- row.addEventListener('mouseleave',function(){lines.forEach(function(l){l.classList.remove('dim')})});
-});
-"""
 
 
 def _best_html(sweep: Sweep, best: Record) -> str:
@@ -157,15 +140,11 @@ def _best_html(sweep: Sweep, best: Record) -> str:
     if len(best.executions) > 1:
         found = [e["metrics"][sweep.objective.name] for e in best.executions]
         spread = f", from {min(found):.5g} to {max(found):.5g} in {len(found)} trainings"
-    lines = [f"<p>Trial {best.trial}: {_e(sweep.objective.name)} {best.score:.6g}{spread}.</p><table>"]
-    lines += [f"<tr><th>{_e(name)}<td>{_e(_text(value))}" for name, value in best.values.items()]
-    lines.append("</table>")
+    text = f"<p>Trial {best.trial}: {escaped(sweep.objective.name)} {best.score:.6g}{spread}.</p>"
+    text += facts((name, _text(value)) for name, value in best.values.items())
     if best.config is not None:
-        lines.append(
-            f"<details><summary>The whole configuration</summary><pre>{_e(json.dumps(best.config, indent=1))}</pre>"
-            "</details>"
-        )
-    return "".join(lines)
+        text += details("The whole configuration", json.dumps(best.config, indent=1))
+    return text
 
 
 def _table(sweep: Sweep, records: Sequence[Record]) -> str:
@@ -174,118 +153,186 @@ def _table(sweep: Sweep, records: Sequence[Record]) -> str:
     ranked = sorted(
         records, key=lambda r: (r.status != COMPLETED, math.inf if r.score is None else sign * r.score)
     )
-    head = "".join(f"<th>{_e(n)}" for n in ["trial", "status", sweep.objective.name, "epochs", "s", *names])
-    rows = []
+    rows: list[list[Any]] = []
     for r in ranked:
-        score = "" if r.score is None else f"{r.score:.5g}"
-        cells = f"<td>{r.trial}<td class={r.status} title='{_e(_last_line(r.message))}'>{r.status.lower()}"
-        cells += f"<td class=n>{score}<td class=n>{r.epochs or ''}<td class=n>{r.seconds.get('total', 0):.0f}"
-        cells += "".join(f"<td class=n>{_e(_text(r.values[n])) if n in r.values else ''}" for n in names)
-        rows.append(f"<tr data-trial='{r.trial}'>{cells}")
-    return f"<div class=scroll><table><tr>{head}{''.join(rows)}</table></div>"
+        status = r.status.lower()
+        row: list[Any] = [Cell(r.trial, int(r.trial)), Cell(status, status, r.status, _last_line(r.message))]
+        row += [r.score, r.epochs or None, round(r.seconds.get("total", 0))]
+        rows.append([*row, *(_value(r.values.get(n)) for n in names)])
+    head = ["trial", "status", sweep.objective.name, "epochs", "s", *names]
+    return table(head, rows, keys=[r.trial for r in ranked])
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, float):
+        return Cell(_text(value), value)
+    return (
+        value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else _text(value)
+    )
 
 
 def _failures(records: Sequence[Record]) -> str:
     return "".join(
-        f"<h3>Trial {r.trial}</h3><pre>{_e(r.message)}</pre>" for r in records if r.status == FAILED
+        f"<h3>Trial {r.trial}</h3><pre>{escaped(r.message)}</pre>" for r in records if r.status == FAILED
     )
 
 
-def _parallel(records: Sequence[Record], objective: str) -> str:
+def _history(sweep: Sweep, records: Sequence[Record]) -> list[Plot]:
+    """The score of each trial by number, and the best completed one so far."""
+    if not records:
+        return []
+    ordered = sorted(records, key=lambda r: r.trial)
+    data: list[dict[str, Any]] = []
+    for status in dict.fromkeys(r.status for r in ordered):
+        chosen = [r for r in ordered if r.status == status]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": status.lower(),
+                "x": [int(r.trial) for r in chosen],
+                "y": [r.score for r in chosen],
+                "marker": {"color": _COLOURS[status], "size": 8},
+                "hovertemplate": "trial %{x}: %{y:.6g}<extra></extra>",
+            }
+        )
+    best, steps = None, []
+    choose = max if sweep.objective.direction == "max" else min
+    for r in ordered:
+        if r.status == COMPLETED and r.score is not None:
+            best = r.score if best is None else choose(best, r.score)
+        steps.append(best)
+    line = {"color": "#1c2733", "width": 1.5, "shape": "hv"}
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "best so far",
+            "x": [int(r.trial) for r in ordered],
+            "y": steps,
+        }
+        | {"line": line, "hoverinfo": "skip"}
+    )
+    layout = {"xaxis": {"title": {"text": "trial"}}, "yaxis": {"title": {"text": sweep.objective.name}}}
+    return [Plot(data, layout)]
+
+
+def _parallel(records: Sequence[Record], objective: str) -> list[Plot]:
     """One line per trial over one axis per parameter; the colour is the score."""
     if len(records) < 2:
-        return ""
+        return []
     import numpy as np
 
     names = [n for n in _names(records) if len({_text(r.values.get(n)) for r in records}) > 1]
-    columns = [encode([r.values.get(n) for r in records]) for n in names]
+    columns = [_scaled([r.values.get(name) for r in records]) for name in names]
     scores = np.array([r.score for r in records], float)
-    figure, axes = _figure(max(6.0, 1.3 * (len(names) + 1)), 4.2)
-    logs = [
-        n.endswith("rate") and np.all(c > 0) and c.max() > 10 * c.min()
-        for n, c in zip(names, columns, strict=True)
+    columns.append(_scaled(scores.tolist()))
+    shown = [
+        *([_text(r.values.get(n, "-")) for r in records] for n in names),
+        [f"{score:.5g}" for score in scores],
     ]
-    scaled = []
-    for column, log in zip([*columns, scores], [*logs, False], strict=True):
-        column = np.log(column) if log else column
-        span = np.ptp(column)
-        scaled.append((column - column.min()) / span if span else np.full(len(column), 0.5))
-    import matplotlib
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "meta": records[i].trial,
+            "x": list(range(len(columns))),
+            "y": [column[i] for column in columns],
+            "text": [f"{n}: {t[i]}" for n, t in zip([*names, objective], shown, strict=True)],
+            "line": {"color": _colour(float(columns[-1][i])), "width": 2},
+            "marker": {"size": 6},
+            "hovertemplate": f"trial {records[i].trial}<br>%{{text}}<extra></extra>",
+        }
+        for i in np.argsort(scores, kind="stable")
+    ]
+    ends = [
+        {"x": place, "y": column[row], "text": texts[row], "showarrow": False, "font": {"size": 10}}
+        | {"yanchor": anchor, "yshift": -6 if anchor == "top" else 6}
+        for place, (column, texts) in enumerate(zip(columns, shown, strict=True))
+        for row, anchor in ((int(np.argmin(column)), "top"), (int(np.argmax(column)), "bottom"))
+    ]
+    layout = {
+        "meta": "brush",
+        "dragmode": "select",
+        "showlegend": False,
+        "annotations": ends,
+        "xaxis": {
+            "tickvals": list(range(len(columns))),
+            "ticktext": [*names, objective],
+            "range": [-0.3, len(names) + 0.3],
+        },
+        "yaxis": {"visible": False, "range": [-0.12, 1.12]},
+    }
+    caption = "Drag a box over an axis to keep the trials of its range, over more axes for fewer; double-click for all."
+    return [Plot(data, layout, caption, 420)]
 
-    colours = matplotlib.colormaps["viridis"]
-    order = np.argsort(scores)
-    for i in order:
-        heights = [column[i] for column in scaled]
-        (line,) = axes.plot(range(len(scaled)), heights, color=colours(scaled[-1][i]), lw=1.5, alpha=0.8)
-        line.set_gid(f"line-p-{records[i].trial}")
-    for place, (name, column) in enumerate(zip([*names, objective], scaled, strict=True)):
-        axes.axvline(place, color="#9aa7b3", lw=0.8, zorder=0)
-        axes.text(place, -0.14, name.replace(".", ".\n"), ha="center", va="top", fontsize=8)
-        given = [r.values.get(name) for r in records] if place < len(names) else [*scores]
-        ends = dict(zip(column, given, strict=True))
-        shown = ends if len(ends) <= 6 else {key: ends[key] for key in (min(ends), max(ends))}
-        for height, value in shown.items():
-            axes.text(
-                place + 0.03, height, _text(value), fontsize=6.5, va="center", color="#425466", bbox=_BOX
-            )
-    axes.set_xlim(-0.2, len(scaled) - 0.5)
-    axes.set_ylim(-0.05, 1.05)
-    axes.axis("off")
-    return _svg(figure)
+
+def _scaled(given: Sequence[Any]) -> Any:
+    """Values from 0 to 1, over decades by their logarithm."""
+    import numpy as np
+
+    values = encode(given)
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given)
+    if numbers and values.min() > 0 and values.max() > 10 * values.min():
+        values = np.log10(values)
+    span = np.ptp(values)
+    return (values - values.min()) / span if span else np.full(len(values), 0.5)
 
 
-def _importance(records: Sequence[Record]) -> str:
+def _colour(share: float) -> str:
+    """From purple by green to yellow, as the score rises from the lowest to the highest."""
+    stops = ((68, 1, 84), (33, 145, 140), (253, 190, 37))
+    place = min(int(2 * share), 1)
+    low, high = stops[place], stops[place + 1]
+    red, green, blue = (round(a + (2 * share - place) * (b - a)) for a, b in zip(low, high, strict=True))
+    return f"rgb({red},{green},{blue})"
+
+
+def _importance(records: Sequence[Record]) -> list[Plot]:
     shares = importance(records)
     if not shares:
-        return ""
+        return []
     names = [*shares][::-1]
-    figure, axes = _figure(7, 0.6 + 0.28 * len(names))
-    axes.barh(range(len(names)), [shares[n] for n in names], color="#2a6f97", height=0.6)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xlabel("share of the score's variation, by a random forest", fontsize=8)
-    axes.tick_params(axis="x", labelsize=8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return _svg(figure)
+    data = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [shares[name] for name in names],
+        "y": names,
+        "marker": {"color": _COLOURS[COMPLETED]},
+        "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
+    }
+    layout = {
+        "xaxis": {
+            "title": {"text": "share of the score's variation, by a random forest"},
+            "tickformat": ".0%",
+        },
+        "yaxis": {"type": "category"},
+        "margin": {"l": 160, "r": 18, "t": 10, "b": 52},
+    }
+    return [Plot([data], layout, height=100 + 24 * len(names))]
 
 
-def _curves(records: Sequence[Record], name: str) -> str:
-    drawn = [r for r in records if r.curve(name)]
-    if not drawn:
-        return ""
-    figure, axes = _figure(8, 4)
-    for r in drawn:
+def _curves(records: Sequence[Record], name: str) -> list[Plot]:
+    data = []
+    for r in records:
         curve = r.curve(name)
-        (line,) = axes.plot(
-            range(1, len(curve) + 1), curve, color=_COLOURS[r.status], lw=1.1, alpha=0.7,
-            marker="o" if len(curve) == 1 else None, ms=3,
-        )  # fmt: skip
-        line.set_gid(f"line-c-{r.trial}")
-    axes.set_xlabel("epoch", fontsize=9)
-    axes.set_ylabel(name, fontsize=9)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.tick_params(labelsize=8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return _svg(figure)
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="tight")
-    return figure, figure.subplots()
-
-
-def _svg(figure: Any) -> str:
-    import matplotlib
-
-    out = io.StringIO()
-    # Text stays text, and the same sweep gives the same file.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "e2e-tf"}):
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    return f"<div class=scroll>{text[text.index('<svg') :]}</div>"
+        if curve:
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines+markers" if len(curve) == 1 else "lines",
+                    "name": f"trial {r.trial}",
+                    "meta": r.trial,
+                    "x": list(range(1, len(curve) + 1)),
+                    "y": list(curve),
+                    "line": {"color": _COLOURS[r.status], "width": 1.5},
+                    "hovertemplate": f"trial {r.trial}, epoch %{{x}}: %{{y:.5g}}<extra></extra>",
+                }
+            )
+    if not data:
+        return []
+    layout = {"xaxis": {"title": {"text": "epoch"}}, "yaxis": {"title": {"text": name}}, "showlegend": False}
+    return [Plot(data, layout, "Point at a row of the table of trials to light up its curve.", 420)]
 
 
 def _names(records: Sequence[Record]) -> list[str]:
@@ -312,7 +359,3 @@ def _text(value: Any) -> str:
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""
-
-
-def _e(text: str) -> str:
-    return html.escape(text, quote=True)

@@ -53,6 +53,26 @@
     });
   }
 
+  // Boxes over the axes of parallel coordinates keep the lines that pass all of them.
+  function brush(plot) {
+    const kept = new Map();
+    const show = () => {
+      const inside = (trace) => Array.from(kept).every(([axis, range]) =>
+        trace.y[axis] >= range[0] && trace.y[axis] <= range[1]);
+      window.Plotly.restyle(plot, { opacity: plot.data.map((trace) => (inside(trace) ? 1 : 0.06)), selectedpoints: [null] });
+    };
+    plot.on("plotly_selected", (event) => {
+      if (!event || !event.range) return;
+      const x = event.range.x.slice().sort((a, b) => a - b), y = event.range.y.slice().sort((a, b) => a - b);
+      for (let axis = Math.ceil(x[0]); axis <= x[1]; axis += 1) kept.set(axis, y);
+      show();
+    });
+    plot.on("plotly_deselect", () => {
+      kept.clear();
+      show();
+    });
+  }
+
   const base = {
     font: { family: "system-ui, sans-serif", size: 12, color: "#1c2733" },
     paper_bgcolor: "white",
@@ -85,6 +105,7 @@
     for (const plot of plots) {
       const found = JSON.parse(plot.nextElementSibling.textContent);
       await window.Plotly.newPlot(plot, found.data, page.layout(found.layout), page.config);
+      if (found.layout.meta === "brush") brush(plot);
     }
     return plots.length;
   })();

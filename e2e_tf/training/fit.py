@@ -69,7 +69,7 @@ def fit(
     folder.mkdir(exist_ok=True)
     begin_run(folder, config, root, prepared.preprocess, prepared.source)
     started = time.perf_counter()
-    model, history, best_epoch, resumed, diverged = _train(config, prepared, folder)
+    model, history, best_epoch, resumed, diverged = _train(config, prepared, folder, root)
     provenance = {
         **prepared.provenance(model, config.seed, best_epoch),
         "resumed_at_epochs": resumed,
@@ -123,7 +123,7 @@ def _same(held: Any, wanted: RunConfig) -> bool:
 
 
 def _train(
-    config: RunConfig, prepared: Prepared, folder: Path
+    config: RunConfig, prepared: Prepared, folder: Path, base: Path
 ) -> tuple[Any, dict[str, list[float]], int, list[int], TrainingDiverged | None]:
     """Train from the last checkpoint on.
 
@@ -131,6 +131,7 @@ def _train(
     """
     from e2e_tf.training.callbacks import EpochProgress
     from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
+    from e2e_tf.training.loggers import reporting
 
     options = config.training
     checkpoints = folder / "checkpoint"
@@ -151,16 +152,17 @@ def _train(
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:
         try:
-            train_model(
-                model,
-                options,
-                train,
-                validation,
-                preprocess=prepared.preprocess,
-                seed=config.seed,
-                callbacks=[EpochProgress(options.epochs, steps), checkpoint],
-                initial_epoch=state["epoch"] + 1,
-            )
+            with reporting(config, folder, base) as reports:
+                train_model(
+                    model,
+                    options,
+                    train,
+                    validation,
+                    preprocess=prepared.preprocess,
+                    seed=config.seed,
+                    callbacks=[EpochProgress(options.epochs, steps), checkpoint, *reports],
+                    initial_epoch=state["epoch"] + 1,
+                )
         except TrainingDiverged as error:
             return model, checkpoint.history, checkpoint.best_epoch, resumed, error
     return model, checkpoint.history, checkpoint.best_epoch, resumed, None

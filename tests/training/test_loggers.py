@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from e2e_tf.config import make_config
+from e2e_tf.errors import InputError, TrainingDiverged
+from e2e_tf.training.loggers import EpochLogger, reporting, settings_of
+
+
+def config(**logging):
+    return make_config({"seed": 3, "model": {"name": "deep_sets"}, "logging": logging})
+
+
+class Recorder:
+    """A stand-in for a service's library: keeps what is called."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        def call(*args, **options):
+            self.calls.append((name, args, options))
+            return self
+
+        return call
+
+    def names(self):
+        return [name for name, _, _ in self.calls]
+
+
+def log_two_epochs(callbacks):
+    for callback in callbacks:
+        callback.on_epoch_end(0, {"loss": np.float32(0.5), "val_auc": 0.75})
+        callback.on_epoch_end(1, {"loss": float("nan"), "val_auc": 0.875})
+
+
+def test_nothing_is_imported_or_written_by_default(tmp_path):
+    before = set(sys.modules)
+    with reporting(config(), tmp_path, tmp_path) as callbacks:
+        assert callbacks == []
+    assert not {"wandb", "mlflow", "comet_ml"} & (set(sys.modules) - before)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "module", "begins", "logs", "ends", "failed"),
+    [
+        ("wandb", "wandb", ["init"], "log", ("finish", {"exit_code": 0}), ("finish", {"exit_code": 1})),
+        (
+            "mlflow", "mlflow", ["set_experiment", "start_run", "log_params"], "log_metrics", ("end_run", {}),
+            ("end_run", {}),
+        ),
+        ("comet", "comet_ml", ["start", "set_name", "log_parameters"], "log_metrics", ("end", {}), ("end", {})),
+    ],
+)  # fmt: skip
+def test_services(service, module, begins, logs, ends, failed, tmp_path, monkeypatch):
+    library = Recorder()
+    monkeypatch.setitem(sys.modules, module, library)
+    with reporting(config(services=[service], project="taus"), tmp_path / "run7", tmp_path) as callbacks:
+        log_two_epochs(callbacks)
+    assert library.names() == [*begins, logs, logs, ends[0]]
+    text = str(library.calls)
+    assert "taus" in text
+    assert "run7" in text
+    assert "'training.epochs': 20" in text
+    values = [args[0] for name, args, _ in library.calls if name == logs]
+    assert values == [{"loss": 0.5, "val_auc": 0.75}, {"val_auc": 0.875}]  # no NaN
+    assert [options["step"] for name, _, options in library.calls if name == logs] == [0, 1]
+    assert library.calls[-1][2] == ends[1]
+    library.calls.clear()
+    with (
+        pytest.raises(TrainingDiverged),
+        reporting(config(services=[service]), tmp_path / "run7", tmp_path),
+    ):
+        raise TrainingDiverged("so", 0)
+    assert (library.calls[-1][0], library.calls[-1][2]) == failed
+    assert (
+        "FAILED" in str(library.calls)
+        or "failed" in str(library.calls)
+        or "'exit_code': 1" in str(library.calls)
+    )
+
+
+def test_mlflow_keeps_the_numbers_in_files(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra 'mlflow')")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
+    mlflow.set_tracking_uri((tmp_path / "store").as_uri())
+    with reporting(config(services=["mlflow"]), tmp_path / "run7", tmp_path) as callbacks:
+        log_two_epochs(callbacks)
+    (kept,) = (tmp_path / "store").glob("*/*/metrics/val_auc")
+    assert [line.split()[1:] for line in kept.read_text().splitlines()] == [["0.75", "0"], ["0.875", "1"]]
+    assert (kept.parents[1] / "params" / "model.name").read_text() == "deep_sets"
+
+
+@pytest.mark.parametrize(
+    ("service", "module"), [("wandb", "wandb"), ("mlflow", "mlflow"), ("comet", "comet_ml")]
+)
+def test_a_missing_library_is_named_with_its_extra(service, module, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with (
+        pytest.raises(
+            InputError,
+            match=rf"needs {module}, .*; run 'pip install e2e-tf\[{service}\]'",
+        ),
+        reporting(config(services=[service]), tmp_path, tmp_path),
+    ):
+        pass
+
+
+def test_tensorboard_by_a_key(tmp_path):
+    with reporting(config(tensorboard=True), tmp_path, tmp_path) as callbacks:
+        model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=1, verbose=0, callbacks=callbacks)
+    assert [*(tmp_path / "tensorboard" / "train").glob("events.out.tfevents*")]
+
+
+def test_callbacks_of_ones_own(tmp_path):
+    (tmp_path / "watchers_of_this_test.py").write_text(
+        "import keras\nclass Watch(keras.callbacks.Callback):\n    pass\nclass Other:\n    pass\n"
+    )
+    with reporting(config(callbacks=["watchers_of_this_test:Watch"]), tmp_path, tmp_path) as (callback,):
+        assert type(callback).__name__ == "Watch"
+    for name, message in (
+        ("watchers_of_this_test:Other", "must be a keras.callbacks.Callback, not Other"),
+        ("watchers_of_this_test:None_", "cannot be made"),
+        ("nowhere_at_all:Watch", "cannot be made: No module named"),
+        ("Watch", "must be 'module:Class', not 'Watch'"),
+    ):
+        with (
+            pytest.raises(InputError, match=message),
+            reporting(config(callbacks=[name]), tmp_path, tmp_path),
+        ):
+            pass
+
+
+def test_settings_have_one_level():
+    found = settings_of(config(tensorboard=True))
+    assert found["seed"] == 3
+    assert found["training.optimizer"] == "rmsprop"
+    assert json.loads(json.dumps(found)) == found
+    assert not any(name.startswith("logging") for name in found)
+    assert isinstance(EpochLogger(types.SimpleNamespace()), keras.callbacks.Callback)
+
+
+def test_unknown_services_are_refused():
+    with pytest.raises(InputError, match=r"logging\.services"):
+        config(services=["neptune"])
