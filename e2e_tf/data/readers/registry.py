@@ -193,5 +193,6 @@ def open_reader(path: PathLike, name: str | None = None) -> OpenFile:
             f"{path} is of no known format: it is {content}; the formats are {', '.join(READERS)}"
         )
     if len(fits) > 1:
-        raise InputError(f"{path} can be read as {', '.join(r.name for r in fits)}; say which one")
+        names = ", ".join(reader.name for reader in fits)
+        raise InputError(f"{path} can be read as {names}; say which one with --reader, or as data.reader")
     return OpenFile(path, fits[0])
