@@ -16,6 +16,7 @@ from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
 __all__ = ["plot_efficiency", "plot_history", "plot_roc", "plot_scores"]
 
 _COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")  # the CMS palette
+_STYLES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (2, 1)))  # told apart without colours
 _SIGNAL, _BACKGROUND = _COLOURS[0], _COLOURS[2]
 
 
@@ -53,7 +54,9 @@ def plot_roc(
     grid = np.linspace(0.005, 1, 200)
     with cms_figure(path, text, energy, force) as axes:
         top = 10.0
-        for colour, (name, (label, score, weight)) in zip(_cycle(), curves.items(), strict=False):
+        for i, (colour, (name, (label, score, weight))) in enumerate(
+            zip(_cycle(), curves.items(), strict=False)
+        ):
             # One metric for both, so that both need only one set of replicas.
             def values(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
                 passing = background_efficiency(label, score, grid, weight)
@@ -77,7 +80,10 @@ def plot_roc(
                 # Below one standard error nothing is known of the rejection: the band leaves the frame.
                 high = 1 / np.maximum(passing - spread, 1e-9)[drawn]
                 axes.fill_between(grid[drawn], low, high, color=colour, alpha=0.25, linewidth=0)
-            axes.plot(grid[drawn], 1 / passing[drawn], color=colour, linewidth=3, label=entry)
+            style: Any = _STYLES[i % len(_STYLES)]
+            axes.plot(
+                grid[drawn], 1 / passing[drawn], color=colour, linestyle=style, linewidth=3, label=entry
+            )
             top = max(top, float(1 / passing[drawn].min()))
         axes.plot(grid, 1 / grid, color="0.5", linestyle=":", linewidth=2, label="Random choice")
         # The legend stands above the curves; bands may reach behind it.

@@ -42,6 +42,7 @@ def test_roc(tmp_path, drawn):
     assert entries[0].startswith(f"graph (AUC {roc_auc(label, score):.3f} ± 0.0")
     assert entries[1].startswith("trees (AUC ")
     assert len(axes.collections) == 2  # a band each
+    assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2  # told apart without colours
     check_legend(axes, max(line.get_ydata().max() for line in axes.lines[:2]))
     x, y = axes.lines[0].get_data()
     at = np.argmin(np.abs(x - 0.7))
