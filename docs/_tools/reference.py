@@ -143,6 +143,13 @@ LAYERS = {
 """Layers by the name that users import, each with its definition."""
 
 
+def _unpacked(module: str) -> set[str]:
+    """Constants that one statement assigns together, such as ``A, B = range(2)``; griffe does not know them."""
+    assigned = [node for node in _tree(module).body if isinstance(node, ast.Assign)]
+    targets = [target for node in assigned for target in node.targets if isinstance(target, ast.Tuple)]
+    return {name.id for target in targets for name in target.elts if isinstance(name, ast.Name)}
+
+
 def _undocumented(module: str) -> set[str]:
     """Constants without a docstring of their own, which mkdocstrings shows only where they are asked for by name."""
     body = _tree(module).body
@@ -162,12 +169,15 @@ def page_of(module: str) -> str:
 
 
 def _members(module: str, names: list[str], level: int) -> str:
-    bare = [name for name in names if name in _undocumented(module)]
-    listed = "".join(f"\n        - {name}" for name in names if name not in bare) or " false"
+    together = [name for name in names if name in _unpacked(module)]
+    bare = [name for name in names if name in _undocumented(module) and name not in together]
+    listed = "".join(f"\n        - {name}" for name in names if name not in (*bare, *together)) or " false"
     text = f"::: {module}\n    options:\n      heading_level: {level}\n      members:{listed}\n"
-    return text + "".join(
+    text += "".join(
         f"\n::: {module}.{name}\n    options:\n      heading_level: {level + 1}\n" for name in bare
     )
+    anchors = [f'<a id="{module}.{name}"></a>`{name}`' for name in together]
+    return f"{text}\nConstants: {', '.join(anchors)}\n" if together else text
 
 
 def pages() -> dict[str, str]:
