@@ -42,6 +42,7 @@ def test_a_page_has_everything_in_it():
     assert page("A <page>", sections, head=cards([("jets", "5")])) == text
     found = Outline(text)
     assert found.loaded == []
+    assert "showSendToCloud: false" in text  # nor is anything sent
     assert not re.search(r"url\(|@import", text.split("<script", 1)[0])
     assert "<title>A &lt;page&gt;</title>" in text
     assert found.count("a", href="#first-last") == found.count("h2", id="first-last") == 1

@@ -83,7 +83,9 @@
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
   };
   const axis = { gridcolor: "#e8edf1", linecolor: "#6b7a88", ticks: "outside", zeroline: false, automargin: true };
-  page.config = { responsive: true, displaylogo: false, displayModeBar: "hover", toImageButtonOptions: { scale: 2 } };
+  page.config = { responsive: true, displaylogo: false, displayModeBar: "hover",
+    showSendToCloud: false, // its button would send the numbers of a plot to a server
+    toImageButtonOptions: { scale: 2 } };
 
   page.layout = function (own) {
     const layout = Object.assign({}, base, own);
