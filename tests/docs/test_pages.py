@@ -66,6 +66,17 @@ def place(monkeypatch, tmp_path, tau_folder):
     return tmp_path
 
 
+@pytest.mark.slow
+def test_from_a_new_project_to_the_trigger(place, e2e):
+    """Two pages in one folder: the second goes on with the run of the first."""
+    assert run_page(DOCS / "start" / "five-minutes.md", e2e) == 3
+    for file in ("run/metrics.json", "run/roc.png", "jet.png"):
+        assert (place / "tagger" / file).stat().st_size > 100, file
+    assert run_page(DOCS / "journeys" / "trigger.md", e2e) == 6
+    assert (place / "tagger" / "cmssw" / "RecoTauTag" / "E2ETagger").is_dir()
+    assert (place / "tagger" / "repository").is_dir()
+
+
 ALONE = {
     "journeys/own-files.md": (6, "mine/model.keras"),
     "journeys/plain-keras.md": (6, "mine_bundle/model.onnx"),
