@@ -1,6 +1,6 @@
 """The tagger on real CMS data: trained on full-simulation jets, applied to 2012 collision jets.
 
-usage: python -m benchmarks.real_data --data ../shared/data --tau-run demo_out/run --out real_data_out
+usage: python -m benchmarks.real_data --data ../shared/data --tau-run RUN --out real_data_out
 
 Prints the Markdown that stands in docs/benchmarks.md. A run that is there already is not trained again.
 """
@@ -32,7 +32,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
-    parser.add_argument("--tau-run", type=Path, default=HERE.parent / "demo_out" / "run")
+    parser.add_argument("--tau-run", type=Path, required=True, help="a run of examples/tau.toml")
     parser.add_argument("--out", type=Path, default=HERE.parent / "real_data_out")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True)

@@ -10,9 +10,11 @@ from pathlib import Path
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder
 
-__all__ = ["DEMO_CONFIG", "run_demo"]
+__all__ = ["DEMO_CONFIG", "PUBLISHED_CONFIG", "run_demo"]
 
 DEMO_CONFIG = "demo.toml"
+PUBLISHED_CONFIG = "demo_published.toml"
+"""The published architecture, trained on the same jets."""
 
 
 def run_demo(
@@ -24,9 +26,10 @@ def run_demo(
     """Train, evaluate and export the tau tagger, and validate the bundle.
 
     Args:
-        out: new folder; gets ``run/`` and ``bundle/`` and the configuration.
+        out: new folder; gets ``run/`` and ``bundle/``, ``published/`` and the configurations.
         force: replace what an earlier demo has made; any other folder stays.
-        config: another configuration than the one that ships with the package.
+        config: another configuration than the one that ships with the package; then the
+            published architecture is left out.
 
     Returns:
         True if all runtimes agree.
@@ -50,10 +53,16 @@ def run_demo(
         )
     started = time.perf_counter()
     with new_folder(out, force, _not_a_demo) as part:
-        source = Path(config) if config else Path(str(files("e2e_tf").joinpath("configs", DEMO_CONFIG)))
+        source = Path(config) if config else _shipped(DEMO_CONFIG)
         (part / DEMO_CONFIG).write_text(source.read_text("utf-8"), "utf-8")
         run = fit(read_config(source), part / "run", base=source.parent)
-        metrics = evaluate(run)
+        beside = {}
+        if config is None:
+            other = _shipped(PUBLISHED_CONFIG)
+            (part / PUBLISHED_CONFIG).write_text(other.read_text("utf-8"), "utf-8")
+            published = fit(read_config(other), part / "published", base=other.parent)
+            beside[f"{published.config.model_name}, as published"] = published
+        metrics = evaluate(run, beside=beside)
         export(run, part / "bundle", proof=0)
         agreements = validate(part / "bundle", write=True)
     metrics_table(metrics)
@@ -64,10 +73,21 @@ def run_demo(
     return agreed
 
 
+def _shipped(name: str) -> Path:
+    return Path(str(files("e2e_tf").joinpath("configs", name)))
+
+
 def _not_a_demo(folder: Path) -> str:
     """Why a demo may not replace a folder; empty where it holds the parts of one and nothing else."""
     if not (folder / DEMO_CONFIG).is_file():
         return "is not the folder of a demo"
-    known = {DEMO_CONFIG, "run", "bundle", "handoff"}  # the bundle was called handoff once
+    known = {
+        DEMO_CONFIG,
+        PUBLISHED_CONFIG,
+        "run",
+        "bundle",
+        "published",
+        "handoff",
+    }  # the bundle was called handoff once
     extra = sorted(path.name for path in folder.iterdir() if path.name not in known)
     return f"holds {extra[0]}, which no demo has made" if extra else ""

@@ -27,7 +27,7 @@ from e2e_tf.training.importance import permutation_importance
 from e2e_tf.training.metrics import evaluate_score
 from e2e_tf.training.output_metrics import evaluate_outputs
 from e2e_tf.training.predict import scorer
-from e2e_tf.training.prepare import Prepared, prepare_run
+from e2e_tf.training.prepare import Prepared, Split, prepare_run
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.run_report import run_report
 from e2e_tf.training.start import open_start
@@ -46,6 +46,7 @@ def evaluate(
     bootstraps: int = 200,
     baselines: bool = True,
     relocate: Mapping[str, str] | None = None,
+    beside: Mapping[str, Run] | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run on its test part and write ``metrics.json``, the plots and ``report.html`` into its folder.
 
@@ -55,6 +56,7 @@ def evaluate(
         bootstraps: replicas behind each error.
         baselines: also train boosted trees on high-level features of the same training part.
         relocate: of a run's folder: old path to new path of files or folders of its sample that were moved.
+        beside: other runs of one output with the same test part, by the name that tables and plots give them.
 
     Returns:
         What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.evaluate_score`
@@ -62,7 +64,8 @@ def evaluate(
         :func:`e2e_tf.training.output_metrics.evaluate_outputs` returns if the configuration has outputs.
 
     Raises:
-        InputError: the run is not finished or its sample has gone or changed, or it has been evaluated already.
+        InputError: the run is not finished or its sample has gone or changed, it has been evaluated already, or one of
+            ``beside`` has another test part.
     """
     run = run if isinstance(run, Run) else open_run(run, relocate)
     if (run.folder / "metrics.json").exists() and not force:
@@ -80,6 +83,7 @@ def evaluate(
     if main is not None:
         scores[run.config.model_name] = (found[main] if run.config.outputs else found)[:, 0]
         scores |= _before(run, prepared)
+        scores |= {name: _of_another(other, test) for name, other in (beside or {}).items()}
         if baselines:
             scores |= _baselines(prepared, run.config.seed)
         scores |= other_scores(run.config.data.compare, test.jets)
@@ -135,6 +139,17 @@ def _before(run: Run, prepared: Prepared) -> dict[str, np.ndarray]:
         return {}
     assert start is not None
     return {f"{run.config.model_name} at the start": scorer(start.model())(prepared.test.examples)[:, 0]}
+
+
+def _of_another(run: Run, test: Split) -> np.ndarray:
+    """The scores of another run for the same jets."""
+    other = prepare_run(run).test
+    same = len(other.jets) == len(test.jets) and np.array_equal(other.jets.event, test.jets.event)
+    if not same or not np.array_equal(other.label, test.label):
+        raise InputError(f"{run.folder} has another test part; sample, split and split_seed must be the same")
+    if run.config.outputs:
+        raise InputError(f"{run.folder} has several outputs; a run beside another one has a score alone")
+    return scorer(run.model())(other.examples)[:, 0]
 
 
 def _baselines(prepared: Prepared, seed: int) -> dict[str, np.ndarray]:

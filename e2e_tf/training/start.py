@@ -15,7 +15,7 @@ from e2e_tf.files import sha256
 
 __all__ = ["PRETRAINED", "Start", "open_start"]
 
-PRETRAINED: tuple[str, ...] = ()
+PRETRAINED = ("tau_detector",)
 """Trained models that ship with the package."""
 
 
@@ -84,8 +84,11 @@ class Start:
             InputError: the earlier model has other parameters, or some that are not finite.
         """
         earlier = self.model()
-        here = [(w.path, tuple(w.shape)) for w in model.weights]
-        there = [(w.path, tuple(w.shape)) for w in earlier.weights]
+        # Keras numbers layers inside layers by how many were made before: only the ends of a path mean something.
+        here, there = (
+            [(f"{w.path.split('/')[0]}/…/{w.name}", tuple(w.shape)) for w in one.weights]
+            for one in (model, earlier)
+        )
         if here != there:
             first = next((pair for pair in zip(here, there, strict=False) if pair[0] != pair[1]), None)
             what = (
@@ -128,9 +131,9 @@ def open_start(name: str, base: Path | None = None) -> Start | None:
     )
     for part in ("model.keras", "preprocess.json"):
         if not (folder / part).is_file():
-            known = f" or {', '.join(PRETRAINED)}" if PRETRAINED else ""
             raise InputError(
-                f"training.start must be the folder of a finished run{known}; {folder} has no {part}"
+                f"training.start must be the folder of a finished run or {', '.join(PRETRAINED)}; {folder} has no "
+                f"{part}"
             )
     return Start(name, folder, read_preprocess(folder / "preprocess.json"))
 

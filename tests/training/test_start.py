@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from e2e_tf.config import make_config
+from e2e_tf.config import make_config, read_config
+from e2e_tf.data.detector_features import DETECTOR_FEATURES
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
+from e2e_tf.data.jets import read_jets
+from e2e_tf.data.samples import SAMPLES, sample_path
+from e2e_tf.demo import DEMO_CONFIG, PUBLISHED_CONFIG
 from e2e_tf.errors import InputError
 from e2e_tf.training.evaluate import evaluate
+from e2e_tf.training.examples import Examples
 from e2e_tf.training.fit import fit
 from e2e_tf.training.loop import new_model
+from e2e_tf.training.metrics import roc_auc
+from e2e_tf.training.predict import scorer
 from e2e_tf.training.prepare import prepare, prepare_run
 from e2e_tf.training.run import open_run
 from e2e_tf.training.start import PRETRAINED, open_start
@@ -59,7 +68,10 @@ def test_parameters_and_normalisation_are_those_of_the_earlier_run(tiny_run, ear
         trial_data(config, earlier.parent, earlier.parent / "cache").preprocess.node_features.median,
         old.median,
     )
-    found = evaluate(run, bootstraps=2, baselines=False)["classifiers"]
+    with pytest.raises(InputError, match="has another test part"):
+        evaluate(run, bootstraps=2, baselines=False, beside={"first": tiny_run})
+    found = evaluate(run, bootstraps=2, baselines=False, beside={"again": run})["classifiers"]
+    assert found.pop("again") == found[config.model_name]
     before, after = (one["overall"]["auc"]["value"] for one in found.values())
     assert list(found) == [config.model_name, f"{config.model_name} at the start"]
     assert before == pytest.approx(after, abs=1e-3)  # the rate is 1e-9
@@ -91,9 +103,34 @@ def test_another_model_or_other_inputs_are_refused(tiny_run, earlier):
         prepare(following(tiny_run, training={"start": "none"}), earlier.parent)
 
 
-def test_what_ships_is_there():
-    for name in PRETRAINED:
-        start = open_start(name)
-        assert start is not None
-        assert start.identity()["sha256"]
+def test_the_shipped_model_tells_taus_apart_on_shipped_jets():
+    """The first 600 jets, none of which it was trained on, with the model's own graphs and normalisation."""
+    (name,) = PRETRAINED
+    start = open_start(name)
+    assert start is not None
+    jets = read_jets(sample_path(name)).take(np.arange(600))
+    assert jets.hits == {}
+    assert jets.candidates is None
+    recipe = GraphRecipe(
+        start.preprocess.nodes,
+        start.preprocess.edges,
+        jet_features=tuple(feature.raw for feature in start.preprocess.jet_features.features),
+        max_nodes=start.preprocess.max_nodes,
+    )
+    graphs = build_graphs(jets, recipe)
+    assert [f.raw for f in graphs.node_features] == [f.raw for f in DETECTOR_FEATURES]
+    score = scorer(start.model())(Examples(graphs.normalised(start.preprocess).batch))[:, 0]
+    assert roc_auc(jets.label, score) > 0.95
+    # Of the trees that were trained on the same jets as the model.
+    assert roc_auc(jets.label, jets.truth["score_trees"]) > 0.95
+
+
+def test_the_demo_starts_from_the_shipped_model_on_the_shipped_jets():
+    folder = files("e2e_tf").joinpath("configs")
+    config, published = (read_config(str(folder / name)) for name in (DEMO_CONFIG, PUBLISHED_CONFIG))
+    assert config.training.start in PRETRAINED
+    assert config.data.sample in SAMPLES
+    assert open_start(config.training.start).preprocess.edges == config.graph.edges
+    assert published.data == config.data.model_copy(update={"compare": {}})  # the same jets in the same parts
+    assert published.model_name == "gat_cheb"
     assert open_start("") is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["SAMPLES", "sample_path"]
 
-SAMPLES = ("tau",)
+SAMPLES = ("tau", "tau_detector")
 
 
 def sample_path(name: str) -> Path:

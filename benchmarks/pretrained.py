@@ -1,0 +1,91 @@
+"""The sample and the model that ``e2e-tf demo`` starts from, made of one larger simulated sample.
+
+::
+
+    e2e-tf simulate --process wtau --jets 58500 --seed 301 --pileup 20 --objects -o benchmarks/wtau.h5
+    e2e-tf fit benchmarks/pretrained.toml -o first
+    e2e-tf fit benchmarks/pretrained.toml -o second --set training.start=../first --set training.epochs=11 \\
+        --set training.learning_rate=1.5e-3 --set training.warmup_epochs=0.3
+    python -m benchmarks.pretrained second
+
+The shipped sample is from the test part of that training, so that nothing in the package was trained on it. It holds
+detector objects, candidates of particle flow, and the score of boosted trees (mean of two) that were trained on the
+same jets as the model. What ships was made of the first 58,500 of 300,000 jets, put in random order with another seed;
+made again it differs as trainings with two seeds do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import e2e_tf
+from e2e_tf.data.jets import Jets, write_jets
+from e2e_tf.training.baseline import baseline_score, detector_features, train_baseline
+from e2e_tf.training.prepare import prepare_run
+from e2e_tf.training.run import open_run
+
+__all__ = ["TREES", "ship", "shipped_jets"]
+
+TREES = "score_trees"
+"""The column of truth with the score of the boosted trees."""
+_NAME = "tau_detector"
+_SEEDS = (1, 2)
+
+
+def shipped_jets(jets: Jets, score: np.ndarray, count: int) -> Jets:
+    """What is shipped of jets: the first of them, with detector objects and without hits and perfect candidates.
+
+    Args:
+        jets: n jets with objects.
+        score: float (n,), of the boosted trees.
+        count: how many jets are shipped.
+
+    Returns:
+        At most ``count`` jets.
+    """
+    truth = {**jets.truth, TREES: np.asarray(score, np.float32)}
+    return replace(jets, truth=truth, hits={}, candidates=None).take(np.arange(min(count, len(jets))))
+
+
+def ship(run_folder: Path, count: int, package: Path) -> None:
+    """Write sample and model into the package.
+
+    Args:
+        run_folder: a finished run on detector objects.
+        count: jets of the sample.
+        package: the folder of ``e2e_tf``.
+    """
+    run = open_run(run_folder)
+    prepared = prepare_run(run)
+    train, test = prepared.train, prepared.test
+    names, inputs = detector_features(train.jets)
+    # Signal and background have another density of pileup, which is no property of a tau.
+    keep = [i for i, name in enumerate(names) if name != "jet_rho"]
+    of_test = detector_features(test.jets)[1][:, keep]
+    scores = [
+        baseline_score(train_baseline(inputs[:, keep], train.label, train.weight, seed), of_test)
+        for seed in _SEEDS
+    ]
+    jets = shipped_jets(test.jets, np.mean(scores, axis=0), count)
+    write_jets(package / "data" / "samples" / f"{_NAME}.h5", jets, force=True)
+    folder = package / "models" / "pretrained" / _NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run.folder / "preprocess.json", folder / "preprocess.json")
+    model = run.model()
+    copy = keras.models.clone_model(model)  # without the state of the optimizer
+    copy.set_weights(model.get_weights())
+    copy.save(folder / "model.keras")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--jets", type=int, default=7500)
+    arguments = parser.parse_args()
+    ship(arguments.run, arguments.jets, Path(e2e_tf.__file__).parent)
