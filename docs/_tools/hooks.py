@@ -21,7 +21,7 @@ ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md
 
 
 def on_config(config: Any) -> Any:
-    """Fill the lists of generated pages, and lay out the packages as they are installed."""
+    """Fill the lists of generated pages."""
     lists = {
         "Layers": [f"layers/{name}.md" for name in LAYERS],
         "Models": [f"models/{name}.md" for name in MODELS],
@@ -29,12 +29,16 @@ def on_config(config: Any) -> Any:
         "Notebooks": [f"notebooks/{path.stem}.md" for path in _notebooks()],
     }
     config.nav = [{name: lists.get(name, entry)} for item in config.nav for name, entry in item.items()]
+    return config
+
+
+def _lay_out() -> None:
+    """The packages as they are installed, in the folder where mkdocstrings looks for them."""
     layout = ROOT / "build" / "docs"
     shutil.rmtree(layout, ignore_errors=True)
     for package in sorted(FOLDERS):  # e2e_tf first, into which the others go
         copy = layout.joinpath(*package.split("."))
         shutil.copytree(ROOT / FOLDERS[package], copy, ignore=_no_sources)
-    return config
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -82,3 +86,7 @@ def _math(text: str, display: str) -> str:
 
 def _notebooks() -> list[Path]:
     return sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+# When this file is read, before any plugin is set up: folders that are not there then are never searched.
+_lay_out()

@@ -188,6 +188,17 @@ def test_equal_nodes_and_constants_are_merged_and_the_idle_pruned(
     assert rewritten(both, nodes, constants, (4, 4)) == ["Mul", "Add"]
 
 
+def test_constants_of_equal_bytes_and_another_type_stay_apart(rewritten: Callable[..., list[str]]) -> None:
+    """1 in float32 has the bytes of 1065353216 in int32."""
+    one = np.ones((), np.float32)
+    nodes = [
+        helper.make_node("Mul", ["x", "one"], ["a"], name="times"),
+        helper.make_node("Cast", ["whole"], ["b"], name="cast", to=TensorProto.FLOAT),
+        helper.make_node("Add", ["a", "b"], ["y"], name="add"),
+    ]
+    assert rewritten(rewrites.merge, nodes, {"one": one, "whole": one.view(np.int32)}, (4, 4))
+
+
 def test_sizes_that_are_the_same_are_computed_once(
     make_model: Callable[..., Any], blocks: Callable[..., Any]
 ) -> None:
