@@ -45,7 +45,7 @@ notebooks: $(VENV)/.installed-docs
 
 # The pictures of the concept pages.
 pictures: $(VENV)/.installed-docs
-	cd "$(ROOT)" && $(BIN)/python docs/_tools/pictures.py
+	cd "$(ROOT)" && $(BIN)/python docs/_tools/concept_pictures.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'

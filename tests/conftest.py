@@ -18,8 +18,8 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 # tf2onnx copies the graph before each of its passes, to go on where one fails; here a failure should be seen.
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 
-# What XLA compiles is run once: LLVM's passes take longer than they save.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# What XLA compiles is run once: most of LLVM's passes take longer than they save (with none, exponentials are off).
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 # The folders with the longest files, so that no process is left alone with one of them at the end.
 FIRST = ("tuning", "deploy", "models", "training")

@@ -88,8 +88,8 @@ def plot_roc(
         axes.plot(grid, 1 / grid, color="0.5", linestyle=":", linewidth=2, label="Random choice")
         # The legend stands above the curves; bands may reach behind it.
         # Long names of taggers in small letters, or they cover the axis.
-        size, row = ("medium", 0.055) if max(map(len, curves)) < 30 else ("x-small", 0.04)
-        axes.set(xlim=(0, 1), ylim=(1, top ** (1 / _below_legend(len(curves) + 1, row))), yscale="log")
+        size = None if max(map(len, curves)) < 30 else "x-small"
+        axes.set(xlim=(0, 1), ylim=(1, top ** (1 / _below_legend(len(curves) + 1, 0.055))), yscale="log")
         axes.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
         axes.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", fontsize=size)

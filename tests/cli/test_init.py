@@ -245,17 +245,17 @@ def test_what_exists_is_not_overwritten(e2e, tau_folder, run_copy, tmp_path):
     assert {p.name: p.read_bytes() for p in run_copy.iterdir()} == before
     existing = tmp_path / "existing"
     existing.mkdir()
-    (existing / "mine").write_text("mine")
+    (existing / "mine.h5").write_text("mine")
     for command in (
         ["export", run_copy, "-o", existing],
         ["fit", tau_folder / "tiny.toml", "-o", existing],
         ["demo", "--out", existing],
-        ["predict", run_copy, tau_folder / "tau.h5", "-o", existing / "mine"],
-        ["simulate", "--jets", "2", "-o", existing / "mine"],
+        ["predict", run_copy, tau_folder / "tau.h5", "-o", existing / "mine.h5"],
+        ["simulate", "--jets", "2", "-o", existing / "mine.h5"],
     ):
         status, _, err = e2e(*command)
         assert (status, "exists already" in one_sentence(err)) == (2, True), command
-    assert (existing / "mine").read_text() == "mine"
+    assert (existing / "mine.h5").read_text() == "mine"
 
 
 def test_a_training_that_diverged_is_one_sentence_and_status_1(e2e, monkeypatch, tmp_path):

@@ -1,6 +1,6 @@
 """Draws the pictures of the concept pages from the shipped sample and the shipped bundle.
 
-python docs/_tools/pictures.py [FOLDER], by default docs/images/concepts.
+python docs/_tools/concept_pictures.py [FOLDER], by default docs/images/concepts.
 """
 
 from __future__ import annotations
