@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2e_tf.data.features import Feature, fraction_of_jet, significance
+from e2e_tf.data.features import Feature, fraction_of_jet, impact_significance, significance
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
@@ -106,13 +106,7 @@ def _at_face(name: str, description: str) -> DetectorQuantity:
 
 
 def _impact(name: str) -> DetectorQuantity:
-    feature = Feature(
-        f"{name}_significance",
-        "",
-        f"{name} of a track over its uncertainty",
-        "signed_log1p",
-        mirror={"d0": "phi", "dz": "eta"}[name],
-    )
+    feature = impact_significance(name, f"{name} of a track over its uncertainty")
     return DetectorQuantity(feature, {"track": Source(significance, (name, f"{name}_error"))})
 
 
@@ -254,11 +248,12 @@ def detector_quantities(
             f"graphs of detector objects need objects ({', '.join(KINDS)}); this sample has none"
         )
     wanted = {kind: 0 for kind in KINDS} if limits is None else limits
+    leading = _leading_track(jets)
     rows, places, of_kind = [], [], []
     for number, kind in enumerate(KINDS):
         if kind not in found or kind not in wanted:
             continue
-        columns = _of_kind(jets, kind)
+        columns = _of_kind(jets, kind, leading)
         owner = jets.objects[kind].owner
         order, rank = _ranked(columns, owner, kind)
         keep = order[rank < wanted[kind]] if wanted[kind] else order
@@ -278,11 +273,14 @@ def detector_quantities(
     return quantities, np.bincount(owner, minlength=len(jets)).astype(np.int32)
 
 
-def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
-    """The quantities that objects of one kind have, float32 (n,) by raw name; the flags of the other kinds as 0."""
+def _of_kind(jets: Jets, kind: str, leading: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The quantities that objects of one kind have, float32 (n,) by raw name; the flags of the other kinds as 0.
+
+    ``leading`` holds columns of each jet's leading track.
+    """
     objects = jets.objects[kind]
     owner = objects.owner
-    own = {**objects.columns, **_leading_track(jets, owner)}
+    own = {**objects.columns, **{name: of_jet[owner] for name, of_jet in leading.items()}}
     out = {}
     for quantity in DETECTOR:
         name, source = quantity.feature.raw, quantity.of.get(kind)
@@ -297,8 +295,8 @@ def _of_kind(jets: Jets, kind: str) -> dict[str, np.ndarray]:
     return out
 
 
-def _leading_track(jets: Jets, owner: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the jet's leading track, float32 (n,) by ``leading_<name>``, for objects of the jets ``owner``.
+def _leading_track(jets: Jets) -> dict[str, np.ndarray]:
+    """Columns of each jet's leading track, float32 (B,) by ``leading_<name>``.
 
     A jet without tracks has 0, so that places are relative to the axis.
     """
@@ -313,7 +311,7 @@ def _leading_track(jets: Jets, owner: np.ndarray) -> dict[str, np.ndarray]:
         if name in tracks.columns:
             of_jet = np.zeros(len(jets), np.float32)
             of_jet[tracks.counts > 0] = tracks[name][first]
-            found[f"leading_{name}"] = of_jet[owner]
+            found[f"leading_{name}"] = of_jet
     return found
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "feature_names",
     "fraction_of_jet",
     "from_axis",
+    "impact_significance",
     "pixel_table",
     "select_features",
     "significance",
@@ -168,14 +169,22 @@ def _flag(kind: str) -> Quantity:
     return Quantity(feature, _is_kind(PARTICLE_KINDS[kind]), ("pdg_id",), keeps=True, uses_up=("pdg_id",))
 
 
+def impact_significance(name: str, description: str) -> Feature:
+    """The feature of an impact parameter over its uncertainty.
+
+    Args:
+        name: ``d0`` or ``dz``.
+        description: what it is.
+
+    Returns:
+        The feature.
+    """
+    mirror = {"d0": "phi", "dz": "eta"}[name]
+    return Feature(f"{name}_significance", "", description, "signed_log1p", mirror)
+
+
 def _impact_significance(name: str) -> Quantity:
-    feature = Feature(
-        f"{name}_significance",
-        "",
-        f"{name} over its uncertainty, 0 for neutrals",
-        "signed_log1p",
-        mirror={"d0": "phi", "dz": "eta"}[name],
-    )
+    feature = impact_significance(name, f"{name} over its uncertainty, 0 for neutrals")
     return Quantity(feature, significance, (name, f"{name}_error"), uses_up=(f"{name}_error",))
 
 

@@ -17,7 +17,7 @@ _CANDIDATES = ("perfect", "particle_flow")
 
 
 def count_own(path: PathLike) -> int:
-    """Number of jets in the file.
+    """Number of jets in the file, or of graphs in a store.
 
     Args:
         path: the file.

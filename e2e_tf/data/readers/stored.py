@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from e2e_tf.data.readers.arrays import hdf5_length
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import OnError, PathLike, Report, check_on_error, row_range
+from e2e_tf.data.readers.own import count_own
 from e2e_tf.data.readers.registry import reader
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.data.stored import StoredJets, stored_jets, stored_options
 
-__all__ = ["STORED", "count_stored", "read_stored", "store_is_made_with"]
+__all__ = ["STORED", "read_stored", "store_is_made_with"]
 
 STORED = "graphs"
 """Name of this reader."""
-
-
-def count_stored(path: PathLike) -> int:
-    """Number of graphs in the store.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The number of graphs.
-
-    Raises:
-        InputError: the file is missing, damaged or has no events.
-    """
-    return hdf5_length(path, ("event",), "event")
 
 
 def _accepts(content: Content) -> bool:
@@ -52,7 +37,7 @@ def store_is_made_with(path: PathLike, options: Mapping[str, Any]) -> None:
         stored_options(store, options)
 
 
-@reader(STORED, "stores of graphs of this library", unit="graphs", count=count_stored, accepts=_accepts)
+@reader(STORED, "stores of graphs of this library", unit="graphs", count=count_own, accepts=_accepts)
 def read_stored(
     path: PathLike,
     *,
