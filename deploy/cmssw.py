@@ -1,12 +1,12 @@
-"""A CMSSW package of a bundle: producers for ONNX Runtime and TensorFlow, configuration, data, unit test.
+"""A CMSSW package of bundles: producers for ONNX Runtime and TensorFlow, configuration, data, unit test.
 
 ::
 
     RecoTauTag/E2ETagger/
       interface/, src/   jets and their candidates to tensors, with the C++ builder
       plugins/           E2ETaggerONNXProducer, E2ETaggerTFProducer
-      python/            the module with the working points
-      data/              model, preprocess.json, manifest.json
+      python/            the module of each model with its working points
+      data/              model, preprocess.json, manifest.json, of several models in a folder each
       test/              unit test, its parity vectors, a cmsRun configuration
       README.md          how to build and run it
 """
@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -25,7 +27,9 @@ from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.cmssw_jets import jet_values
+from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, module_text, quoted, scores
 from e2e_tf.deploy.cmssw_parity import write_parity_text
+from e2e_tf.deploy.cmssw_readme import readme_values
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.deploy.meaning import relative_columns
 from e2e_tf.deploy.profiles import release
@@ -83,7 +87,6 @@ _INTERFACES = ("padded", "edges")
 _SOURCES_ONLY = {source for quantity in CANDIDATES for source in quantity.uses_up}
 _RULES = ("knn", "radius", "delaunay", "full")  # of the C++ builder, between candidates
 _SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache is sure to be there
-_BACKENDS = {"onnx": "ONNX", "frozen_graph": "TF"}
 _RUNTIMES = {"onnx": "PhysicsTools/ONNXRuntime", "frozen_graph": "PhysicsTools/TensorFlow"}
 _HEADERS = {"onnx": "OnnxBackend", "frozen_graph": "TensorFlowBackend"}
 # Loaded with the module: process.load takes every service that a file names.
@@ -97,16 +100,17 @@ _TEMPLATES = (".cc", ".h", ".in", ".md", ".xml")
 
 
 def cmssw_package(
-    bundle: str | os.PathLike[str],
+    bundles: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     *,
     package: str = "RecoTauTag/E2ETagger",
     force: bool = False,
 ) -> Path:
-    """Write a CMSSW package that runs a bundle of candidates.
+    """Write a CMSSW package that runs a bundle of candidates, or several.
 
     Args:
-        bundle: a bundle.
+        bundles: a bundle, or several. Each of several has a module of its own in the package, known by the name of its
+            folder or, in a mapping, by its key.
         folder: new folder, which will hold ``Subsystem/Package``, or with ``force`` an existing one, such as the
             ``src`` of a release area, whose other packages stay.
         package: ``Subsystem/Package``.
@@ -116,25 +120,18 @@ def cmssw_package(
         the folder of the package.
 
     Raises:
-        InputError: the bundle is damaged, its graphs or variables cannot be made of what MiniAOD holds, its
-            release has no interface for its formats, or an argument is not acceptable. Nothing is left behind.
+        InputError: a bundle is damaged, its graphs or variables cannot be made of what MiniAOD holds, its
+            release has no interface for its formats, several have no format in common or no names of their own, or an
+            argument is not acceptable. Nothing is left behind.
     """
-    bundle, folder = Path(bundle), Path(folder)
+    folder = Path(folder)
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*/[A-Z][A-Za-z0-9]*", package):
         raise InputError(
             f"the package must be Subsystem/Package in letters and digits, such as RecoTauTag/E2ETagger, not "
             f"{package!r}"
         )
-    manifest = open_bundle(bundle)
-    if manifest["interface"] not in _INTERFACES or len(manifest["outputs"]) != 1:
-        raise InputError(
-            f"a CMSSW package takes a bundle of the {' or '.join(_INTERFACES)} interface with one output, not "
-            f"{manifest['interface']} with {len(manifest['outputs'])}"
-        )
-    preprocess = read_bundle_preprocess(bundle)
-    _check(preprocess, relative_columns(manifest))
-    backends = _backends(manifest)
-    subsystem, name = package.split("/")
+    models = _models(bundles)
+    first, (subsystem, name) = models[0], package.split("/")
     label = _label(name)
     values = {
         "SUBSYSTEM": subsystem,
@@ -142,18 +139,19 @@ def cmssw_package(
         "GUARD": f"{subsystem}_{name}",
         "NAMESPACE": f"{subsystem}_{name}".lower(),
         "LABEL": label,
-        "RELEASE": manifest["release"]["cmssw"],
+        "RELEASE": max((release(m.manifest["release"]["cmssw"]) for m in models), key=lambda r: r.key).name,
         "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const Momentum& jet"),
         "JET_QUANTITIES": _table(JET_QUANTITIES, "const Momentum& jet, double rho"),
-        **_model_values(manifest, backends),
-        **jet_values(manifest),
-        **_text_values(manifest, backends, package),
+        **_default_values(first),
+        **jet_values(first.manifest),
+        **_build_values(models, package),
+        **readme_values(models, name, label),
     }
     foreign = partial(_not_this_package, name=name, label=label)
     with new_subfolder(folder, package, force, foreign) as target:
         with as_file(files("e2e_tf.deploy") / "cmssw_package") as templates:
             for source in sorted(path for path in templates.rglob("*") if path.suffix in _TEMPLATES):
-                where = _place(source.relative_to(templates), name, label, backends)
+                where = _place(source.relative_to(templates), name, label, first.backends)
                 if where is not None:
                     (target / where).parent.mkdir(parents=True, exist_ok=True)
                     (target / where).write_text(_filled(source.read_text("utf-8"), values), "utf-8")
@@ -163,29 +161,79 @@ def cmssw_package(
                 # Two packages in one job may come from different versions of the builder.
                 text = re.sub(r"\bnamespace e2e_tf\b", f"namespace {values['NAMESPACE']}::e2e_tf", text)
                 (target / "interface" / header.name).write_text(text, "utf-8")
-        (target / "data").mkdir()
-        for file in (
-            "manifest.json",
-            "preprocess.json",
-            *(manifest["formats"][key]["file"] for key in backends),
-        ):
-            shutil.copyfile(bundle / file, target / "data" / file)
-        write_parity_text(bundle, manifest, target / "test" / "parity.txt")
+        for model in models:
+            (target / model.data).mkdir(parents=True)
+            for file in model.files:
+                shutil.copyfile(model.bundle / file, target / model.data / file)
+            write_parity_text(model.bundle, model.manifest, target / model.parity)
     return folder / subsystem / name
+
+
+def _models(
+    bundles: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, str | os.PathLike[str]],
+) -> list[CmsswModel]:
+    """The models of a package, with formats that all of them have."""
+    if isinstance(bundles, str | os.PathLike):
+        named = [("", Path(bundles))]
+    elif isinstance(bundles, Mapping):
+        named = [(name, Path(bundle)) for name, bundle in bundles.items()]
+    else:
+        paths = [Path(bundle) for bundle in bundles]
+        named = [(path.resolve().name if len(paths) > 1 else "", path) for path in paths]
+    if not named:
+        raise InputError("a CMSSW package needs at least one bundle")
+    models = [_model(bundle, name) for name, bundle in named]
+    taken = {suffix.lower(): f"plugins {suffix}" for suffix in BACKENDS.values()}
+    for model in models:
+        if model.name and model.name.lower() in taken:
+            raise InputError(
+                f"{model.bundle} would be {model.name} in the package, as {taken[model.name.lower()]} is already; give "
+                "another name, NAME=BUNDLE"
+            )
+        taken[model.name.lower()] = str(model.bundle)
+    common = tuple(key for key in BACKENDS if all(key in model.backends for model in models))
+    if not common:
+        found = "; ".join(f"{model.bundle}: {', '.join(model.backends)}" for model in models)
+        raise InputError(
+            f"bundles of one package need a format in common that their releases run, not {found}"
+        )
+    return [replace(model, backends=common) for model in models]
+
+
+def _model(bundle: Path, name: str) -> CmsswModel:
+    """A bundle that a producer can run, by the letters and digits of a name."""
+    manifest = open_bundle(bundle)
+    if manifest["interface"] not in _INTERFACES or len(manifest["outputs"]) != 1:
+        raise InputError(
+            f"a CMSSW package takes a bundle of the {' or '.join(_INTERFACES)} interface with one output, not "
+            f"{manifest['interface']} with {len(manifest['outputs'])}"
+        )
+    _check(read_bundle_preprocess(bundle), relative_columns(manifest))
+    short = "".join(part[0].upper() + part[1:] for part in re.findall("[A-Za-z0-9]+", name))
+    if name and not short:
+        raise InputError(f"the name of {bundle} in the package must have letters or digits, not {name!r}")
+    return CmsswModel(bundle, manifest, tuple(_backends(manifest)), short)
 
 
 def _not_this_package(folder: Path, name: str, label: str) -> str:
     """Why a folder may not be replaced; empty where it holds what this module writes and nothing else."""
+    known: set[str] = set()
+    manifests = [*(folder / "data").glob("manifest.json"), *(folder / "data").glob("*/manifest.json")]
     try:
-        manifest = read_json(folder / "data" / "manifest.json")
-        check_manifest(manifest)
+        for path in manifests:
+            manifest = read_json(path)
+            check_manifest(manifest)
+            inner = path.parent.name if path.parent != folder / "data" else ""
+            formats = tuple(key for key, info in manifest["formats"].items() if "file" in info)
+            model = CmsswModel(path.parent, manifest, formats, inner)
+            known |= {model.parity, *(f"{model.data}/{file}" for file in model.files)}
     except InputError:
+        manifests = []
+    if not manifests:
         return "is not a package of 'e2e-tf cmssw'"
-    known = {"data/manifest.json", "data/preprocess.json", "test/parity.txt"}
-    known |= {f"data/{info['file']}" for info in manifest["formats"].values() if "file" in info}
     with as_file(files("e2e_tf.deploy")) as package:
         templates = [p.relative_to(package / "cmssw_package") for p in (package / "cmssw_package").rglob("*")]
-        known |= {str(_place(path, name, label, list(_BACKENDS))) for path in templates}
+        known |= {str(_place(path, name, label, list(BACKENDS))) for path in templates}
         known |= {f"interface/{header.name}" for header in (package / "cpp/include/e2e_tf").glob("*.hpp")}
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     extra = [file for file in found if file not in known]
@@ -223,7 +271,7 @@ def _check(preprocess: Preprocess, relative: list[str]) -> None:
 def _backends(manifest: dict[str, Any]) -> list[str]:
     """Formats of the bundle that its release can run in a producer."""
     target = release(manifest["release"]["cmssw"])
-    found = [key for key in _BACKENDS if key in manifest["formats"]]
+    found = [key for key in BACKENDS if key in manifest["formats"]]
     if target.key < _SESSION_CACHE:
         found = [key for key in found if key != "frozen_graph"]
         if not found:
@@ -246,9 +294,9 @@ def _label(name: str) -> str:
     return name[:capitals].lower() + name[capitals:]
 
 
-def _place(path: Path, name: str, label: str, backends: list[str]) -> Path | None:
+def _place(path: Path, name: str, label: str, backends: Sequence[str]) -> Path | None:
     """Where the file of a template goes; None where the bundle lacks its backend."""
-    for key, suffix in _BACKENDS.items():
+    for key, suffix in BACKENDS.items():
         if path.name in (f"{suffix}Producer.cc", f"{_HEADERS[key]}.h"):
             if key not in backends:
                 return None
@@ -260,10 +308,6 @@ def _place(path: Path, name: str, label: str, backends: list[str]) -> Path | Non
 
 def _filled(text: str, values: dict[str, str]) -> str:
     return re.sub(r"@([A-Z_]+?)@", lambda found: values[found[1]], text)
-
-
-def _strings(names: Any) -> str:
-    return ", ".join(f'"{name}"' for name in names)
 
 
 def _table(quantities: dict[str, str], arguments: str) -> str:
@@ -278,118 +322,46 @@ def _table(quantities: dict[str, str], arguments: str) -> str:
     return ",\n".join(lines)
 
 
-def _model_values(manifest: dict[str, Any], backends: list[str]) -> dict[str, str]:
-    """What the C++ needs to know of the model's files."""
-    names = [info["name"] for info in manifest["inputs"]]
-    (output,) = (info["name"] for info in manifest["outputs"])
-    relative = relative_columns(manifest)
+def _default_values(model: CmsswModel) -> dict[str, str]:
+    """What the C++ knows of a model's files: the defaults of the plugins."""
     values = {
-        "INPUT_NAMES": _strings(names),
-        "SCORE_NAMES": _strings(_scores(manifest)),
-        "RELATIVE_TO": _strings(relative) if any(relative) else "",
+        "DATA": model.data,
+        "INPUT_NAMES": quoted(info["name"] for info in model.manifest["inputs"]),
+        "SCORE_NAMES": quoted(scores(model.manifest)),
+        "RELATIVE_TO": quoted(model.relative),
     }
-    for key in backends:
-        info, prefix = manifest["formats"][key], _BACKENDS[key]
+    for key in model.backends:
+        prefix = BACKENDS[key]
         values |= {
-            f"{prefix}_FILE": info["file"],
-            f"{prefix}_INPUTS": _strings(info["inputs"][name] for name in names),
-            f"{prefix}_OUTPUT": info["outputs"][output],
+            f"{prefix}_FILE": model.file(key),
+            f"{prefix}_INPUTS": quoted(model.inputs(key)),
+            f"{prefix}_OUTPUT": model.output(key),
         }
     return values
 
 
-def _scores(manifest: dict[str, Any]) -> list[str]:
-    """Names of the columns of the output: ``score``, ``score0`` …, or by the heads of a model with several."""
-    return [name for names in _scores_by_head(manifest).values() for name in names]
-
-
-def _scores_by_head(manifest: dict[str, Any]) -> dict[str, list[str]]:
-    """:func:`_scores` of each head of the model. Names of products are letters and digits."""
-    (output,) = manifest["outputs"]
-    heads = output.get("columns") or {"score": output["shape"][-1]}
-    scores = {}
-    for head, width in heads.items():
-        name = re.sub("[^A-Za-z0-9]", "", head) if len(heads) > 1 else "score"
-        scores[head] = [name] if width == 1 else [f"{name}{i}" for i in range(width)]
-    names = [name for found in scores.values() for name in found]
-    if len(set(names)) < len(names) or len(names) != output["shape"][-1]:
-        raise InputError(
-            f"the outputs of the model must have different names in letters and digits, not {', '.join(heads)}"
-        )
-    return scores
-
-
-def _contents(manifest: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each score and what it is."""
-    meaning = manifest["outputs"][0].get("meaning", {})
-    found = []
-    for head, names in _scores_by_head(manifest).items():
-        says = meaning.get(head, {})
-        for i, name in enumerate(names):
-            what = "one value per jet"
-            if says.get("kind") == "multiclass":
-                what += f": probability of {says['column']} = {says['classes'][i]}"
-            elif says.get("kind") == "regression":
-                what += f": {says['column']}" + (f" [{says['unit']}]" if "unit" in says else "")
-            found.append((name, what))
-    return found
-
-
-def _score_of(point: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """The score that a working point cuts on: that of its output, which may be left out where there is one score."""
-    scores = _scores_by_head(manifest)
-    single = [head for head, names in scores.items() if len(names) == 1]
-    head = point.get("output")
-    if head is None and len(scores) == 1:
-        (head,) = scores
-    if head not in single:
-        raise InputError(
-            f"a working point must name the output that it cuts on, one of a single column "
-            f"({', '.join(single) or 'this model has none'}), not {head or 'none'}"
-        )
-    return scores[head][0]
-
-
-def _text_values(manifest: dict[str, Any], backends: list[str], package: str) -> dict[str, str]:
-    """What configuration, build files and README show."""
-    points = manifest["working_points"]
-    names = [f"eff{100 * point['target']:g}".replace(".", "p") for point in points]
-    rows = [
-        f"| {i} | {label} | {point['threshold']!r} | {point['signal_efficiency']:.3f} "
-        f"| {point['background_efficiency']:.2e} |"
-        for i, (label, point) in enumerate(zip(names, points, strict=True))
+def _build_values(models: list[CmsswModel], package: str) -> dict[str, str]:
+    """What configuration, build files and unit test show."""
+    backends, name, namespace = models[0].backends, package.split("/")[1], package.replace("/", "_").lower()
+    label = _label(name)
+    modules = [f"{label}{model.name}" for model in models]
+    sources = dict.fromkeys(jet_values(model.manifest)["SRC"] for model in models)
+    tests = [
+        f'    good = agrees<{namespace}::{_HEADERS[key]}>("{f"{label}{BACKENDS[key]} {model.name}".rstrip()}", '
+        f'"{package}/{model.data}/{model.file(key)}", {{{quoted(model.inputs(key))}}}, "{model.output(key)}", '
+        f'"{package}/{model.parity}") && good;'
+        for model in models
+        for key in backends
     ]
-    table = [
-        "| bit | name | threshold | signal efficiency | background efficiency |",
-        "|---|---|---|---|---|",
-        *rows,
-    ]
-    indented = "\n".join(f'  <use name="{_RUNTIMES[key]}"/>' for key in backends)
-    name, namespace = package.split("/")[1], package.replace("/", "_").lower()
     return {
-        "MODEL": str(manifest.get("model", {}).get("name", "unnamed")),
-        "INTERFACE": manifest["interface"],
-        "EDGES": manifest["graph"]["edges"],
-        "PLUGINS": " and ".join(f"`{name}{_BACKENDS[key]}Producer`" for key in backends),
-        "PRODUCTS": "\n".join(
-            f"| `edm::ValueMap<float>`, `{s}` | {what} |" for s, what in _contents(manifest)
-        ),
-        "WORKING_POINTS": "".join(
-            f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{_score_of(point, manifest)}"), '
-            f"threshold=cms.double({point['threshold']!r})),"
-            for label, point in zip(names, points, strict=True)
-        )
-        + "\n    " * bool(points),
-        "WORKING_POINT_TABLE": "\n".join(table)
-        if points
-        else "The bundle has no working points: its run was not evaluated. They can be added in the configuration.",
-        "DEFAULT_BACKEND": _BACKENDS[backends[0]],
-        "USE_RUNTIMES": indented,
+        "MODULES": "\n\n".join(module_text(model, package, label) for model in models),
+        "PATH": " + ".join(f"process.{module}" for module in modules),
+        "KEEP": ", ".join(f'"keep *_{kept}_*_*"' for kept in (*modules, *sources)),
+        "DEFAULT_BACKEND": BACKENDS[backends[0]],
+        "USE_RUNTIMES": "\n".join(f'  <use name="{_RUNTIMES[key]}"/>' for key in backends),
         "LOAD_SERVICE": _LOAD_SERVICE if "onnx" in backends else "",
         "INCLUDE_BACKENDS": "\n".join(
             f'#include "{package}/interface/{_HEADERS[key]}.h"' for key in backends
         ),
-        "RUN_BACKENDS": "\n".join(
-            f"    good = agrees<{namespace}::{_HEADERS[key]}>(batches) && good;" for key in backends
-        ),
+        "RUN_BACKENDS": "\n".join(tests),
     }

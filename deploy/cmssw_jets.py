@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["jet_values"]
+__all__ = ["jet_parameters", "jet_values"]
 
 _OF_EVENT = ("packedPFCandidates", "lostTracks")
 # Where a sample does not say how its jets were made: those of the collection, as they are.
@@ -17,6 +17,38 @@ _LEVELS = {"area": "L1FastJet", "stored": "", "tau": ""}
 _RADIUS = 0.4
 
 
+def _choices(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the producers that say how jets are made."""
+    jets = manifest.get("jets") or _UNKNOWN
+    tau = jets["momentum"] == "tau"
+    return {
+        "src": "slimmedTaus" if tau else "slimmedJets",
+        "candidates": _OF_EVENT if jets["candidates"] == "cone" else (),
+        "candidate_radius": float(jets.get("radius", _RADIUS)),
+        "jet_correction": _LEVELS[jets["momentum"]],
+        "jet_radius": float(jets.get("jet_radius", _RADIUS)),
+        "tau_jets": "" if tau else "slimmedJets",
+        "rho": "" if jets["rho"] == "candidates" else jets["rho"],
+    }
+
+
+def jet_parameters(manifest: dict[str, Any]) -> dict[str, str]:
+    """Parameters of a producer in the configuration language.
+
+    Args:
+        manifest: of the bundle, whose ``jets`` say how those of the training were made.
+
+    Returns:
+        Expressions by the names of the parameters.
+    """
+    chosen = _choices(manifest)
+    tags = ", ".join(f'"{tag}"' for tag in chosen.pop("candidates"))
+    texts = {"jet_correction": f'cms.string("{chosen.pop("jet_correction")}")'}
+    numbers = {name: f"cms.double({value!r})" for name, value in chosen.items() if isinstance(value, float)}
+    labels = {name: f'cms.InputTag("{value}")' for name, value in chosen.items() if isinstance(value, str)}
+    return {"candidates": f"cms.VInputTag({tags})", **texts, **numbers, **labels}
+
+
 def jet_values(manifest: dict[str, Any]) -> dict[str, str]:
     """Values of the templates: defaults of the producers' parameters, and what the README says of them.
 
@@ -26,20 +58,13 @@ def jet_values(manifest: dict[str, Any]) -> dict[str, str]:
     Returns:
         Text by the names of the templates.
     """
-    said = manifest.get("jets")
-    jets = _UNKNOWN if said is None else said
-    cone, tau = jets["candidates"] == "cone", jets["momentum"] == "tau"
-    tags = _OF_EVENT if cone else ()
+    chosen = _choices(manifest)
+    tags = chosen.pop("candidates")
     return {
-        "SRC": "slimmedTaus" if tau else "slimmedJets",
+        **{name.upper(): value if isinstance(value, str) else repr(value) for name, value in chosen.items()},
         "CANDIDATES": ", ".join(f'edm::InputTag("{tag}")' for tag in tags),
         "CANDIDATE_TAGS": ", ".join(f"`{tag}`" for tag in tags) or "none",
-        "CANDIDATE_RADIUS": repr(float(jets.get("radius", _RADIUS))),
-        "JET_RADIUS": repr(float(jets.get("jet_radius", _RADIUS))),
-        "JET_CORRECTION": _LEVELS[jets["momentum"]],
-        "TAU_JETS": "" if tau else "slimmedJets",
-        "RHO": "" if jets["rho"] == "candidates" else jets["rho"],
-        "JETS_OF_TRAINING": _sentence(said),
+        "JETS_OF_TRAINING": _sentence(manifest.get("jets")),
     }
 
 

@@ -33,9 +33,9 @@ DEPLOY = (
     ),
     bug(
         "working points cut on the last output",
-        "cmssw.py",
-        "return scores[head][0]",
-        "return list(scores.values())[-1][0]",
+        "cmssw_model.py",
+        "return heads[head][0]",
+        "return list(heads.values())[-1][0]",
         "test_cmssw.py::test_working_points_cut_on_the_output_that_was_evaluated",
     ),
     bug(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ __all__ = [
     "Settings",
     "app",
     "moves",
+    "named",
 ]
 
 START, DATA, TRAIN, EXPORT = "Start here", "Data", "Train and evaluate", "Export and run elsewhere"
@@ -114,6 +116,33 @@ def moves(items: list[str]) -> dict[str, str]:
             raise InputError(f"--relocate must be OLD=NEW, got {item!r}")
         found[old] = new
     return found
+
+
+def named(items: list[str]) -> str | dict[str, str]:
+    """Folders, each perhaps with a name before it.
+
+    Args:
+        items: texts ``FOLDER`` or ``NAME=FOLDER``; what exists as it stands is a folder, also with ``=`` in it.
+
+    Returns:
+        A single folder without a name alone, others by name, which is that of the folder where none is given.
+
+    Raises:
+        InputError: two have one name, or a text has nothing on one side of ``=``.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, folder = item.partition("=")
+        if not equals or Path(item).exists():
+            name, folder = Path(item).resolve().name, item
+        elif not (name and folder):
+            raise InputError(f"a named folder must be NAME=FOLDER, got {item!r}")
+        if name in found:
+            raise InputError(
+                f"{found[name]} and {folder} are both called {name}; give another name, NAME=FOLDER"
+            )
+        found[name] = folder
+    return items[0] if items == list(found.values()) and len(items) == 1 else found
 
 
 app = _App(

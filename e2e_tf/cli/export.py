@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import EXPORT, AsJson, Force, ForceOwn, Imports, Options, Reader, Relocate, app, moves
+from e2e_tf.cli.common import (
+    EXPORT,
+    AsJson,
+    Force,
+    ForceOwn,
+    Imports,
+    Options,
+    Reader,
+    Relocate,
+    app,
+    moves,
+    named,
+)
 
 __all__ = ["cmssw", "dump_jets", "export", "triton", "validate"]
 
@@ -97,16 +109,22 @@ def validate(
 
 @app.command(rich_help_panel=EXPORT)
 def cmssw(
-    bundle: Annotated[Path, typer.Argument(help="Bundle, the folder that 'export' writes.")],
+    bundles: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]BUNDLE...",
+            help="Bundle, the folder that 'export' writes; of several each has a module, by its name or its folder's.",
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder that will hold the package.")],
     package: Annotated[str, typer.Option(help="Subsystem/Package.")] = "RecoTauTag/E2ETagger",
     force: ForceOwn = False,
 ) -> None:
-    """Write a CMSSW package of a bundle: producers, configuration, data, unit test."""
+    """Write a CMSSW package of a bundle or several: producers, configuration, data, unit test."""
     from e2e_tf.deploy.cmssw import cmssw_package
     from e2e_tf.terminal import say
 
-    say(f"CMSSW package in {cmssw_package(bundle, output, package=package, force=force)}")
+    say(f"CMSSW package in {cmssw_package(named(bundles), output, package=package, force=force)}")
 
 
 @app.command(rich_help_panel=EXPORT)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,96 @@ def test_a_configuration_has_the_service_where_there_is_one(
     )
     assert done.returncode == (0 if coming else 3)
     assert ("unable to find requested service cms::Ort::ONNXInterface" in done.stderr) != coming
+
+
+@pytest.fixture(scope="module")
+def both(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A package of the padded bundle and the one with edges, over the driver of the package of one model."""
+    base = tmp_path_factory.mktemp("both")
+    cmssw_package({"padded": built.bundle, "edges": built.bundle.parent / "edges"}, base / "src")
+    return replace(built, base=base / "src", behind=built.base)  # the defaults of the driver's plugins
+
+
+def test_each_model_has_a_module_that_scores_as_python_does(
+    both: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from e2e_tf.training.predict import predict
+
+    rng = np.random.default_rng(4)
+    events = [("jet", random_event(rng, counts)) for counts in ([5, 0, 12], [], [30], [1, 3])]
+    (tmp_path / "events").write_text(events_text(events))
+    run = open_run(both.trained)
+    jets = python_jets([jet for _, found in events for jet in found])
+    expected = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0]
+    assert np.ptp(expected) > 0.01
+    modules = configured(both, tmp_path, monkeypatch)
+    import FWCore.ParameterSet.Config as cms
+
+    # Each takes jets as its own bundle says; here both the same.
+    levels = [modules[f"e2ETagger{name}"].parameters["jet_correction"].value for name in ("Padded", "Edges")]
+    assert levels == ["L1FastJet", ""]
+    for name, kept in (("Padded", {"score", "workingPoints"}), ("Edges", {"score"})):
+        module = own_candidates(modules[f"e2ETagger{name}"], jet_correction=cms.string("L1FastJet"))
+        assert module.parameters["model_path"].value == f"RecoTauTag/E2ETagger/data/{name}/model.onnx"
+        config = write_config(module, tmp_path / "config")
+        done = both.run(
+            both.driver, "events", module.plugin, config, tmp_path / "events", tmp_path / "out", 2
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("sessions 1 ")  # of all streams of a module
+        found = products(tmp_path / "out")
+        assert found.keys() == kept
+        np.testing.assert_allclose(np.concatenate(found["score"]), expected, rtol=0, atol=1e-5)
+
+
+def test_the_unit_test_covers_every_model(both: Built, toolchain: Any, tmp_path: Path) -> None:
+    objects = both.driver.parent / "objects"
+    flags, compiler = compiler_flags(toolchain, both.base), os.environ.get("CXX", "c++")
+    source = both.base / PACKAGE / "test" / "testParity.cc"
+    command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", tmp_path / "testParity.o"]
+    subprocess.run(command, check=True)
+    parts = [
+        p for p in objects.glob("*.o") if p.stem not in ("driver", "testParity") and "Producer" not in p.stem
+    ]
+    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
+    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
+    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
+    command = [
+        compiler,
+        *filter(None, [toolchain.linker]),
+        "-o",
+        tmp_path / "parity",
+        tmp_path / "testParity.o",
+    ]
+    command += [*parts, "-Wl,--no-as-needed", *libraries, paths, "-pthread"]
+    subprocess.run(command, check=True)
+    done = both.run(tmp_path / "parity")
+    assert done.returncode == 0, done.stderr
+    names = re.findall(r"^(\w+ \w+): largest difference of a score \S+$", done.stdout, re.MULTILINE)
+    assert names == [f"e2ETagger{b} {m}" for m in ("Padded", "Edges") for b in ("ONNX", "TF")]
+    # A wrong model among the good ones fails it.
+    base = tmp_path / "src"
+    shutil.copytree(both.base, base)
+    file = base / PACKAGE / "test" / "parityEdges.txt"
+    lines = file.read_text().splitlines()
+    lines[-2] = " ".join(str(float(value) + 1e-4) for value in lines[-2].split())
+    file.write_text("\n".join(lines) + "\n")
+    done = replace(both, base=base).run(tmp_path / "parity")
+    assert done.returncode == 1
+    failed = [
+        line.split(":")[0] for line in done.stdout.splitlines() if "above what the manifest allows" in line
+    ]
+    assert failed == ["e2ETaggerONNX Edges", "e2ETaggerTF Edges"]
+
+
+def test_plugins_are_those_of_a_package_of_one_model_but_for_their_defaults(
+    both: Built, built: Built
+) -> None:
+    for file in ("plugins/TaggerProducer.h", "interface/OnnxBackend.h", "interface/TensorFlowBackend.h"):
+        alone, together = (built.base / PACKAGE / file).read_text(), (both.base / PACKAGE / file).read_text()
+        assert together.replace("/data/Padded/", "/data/") == alone
+    for file in ("src/JetTensors.cc", "interface/JetTensors.h", "plugins/E2ETaggerONNXProducer.cc"):
+        assert (built.base / PACKAGE / file).read_bytes() == (both.base / PACKAGE / file).read_bytes()
 
 
 def onnx_file(path: Path, inputs: list[Any], output: Any, *nodes: Any) -> Path:

@@ -58,16 +58,21 @@ def with_points(bundle: Path, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Built:
-    """The compiled package of a padded bundle, and the data of one with edges beside it."""
+    """The compiled package of a padded bundle, and the data of one with edges beside it.
+
+    ``behind`` is another folder of packages, for what is not found below ``base``.
+    """
 
     base: Path
     driver: Path
     parity: Path
     bundle: Path
     trained: Path
+    behind: Path | None = None
 
     def run(self, *arguments: Any, services: str = "ONNXService") -> subprocess.CompletedProcess[str]:
-        env = os.environ | {"CMSSW_SEARCH_PATH": str(self.base), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        path = ":".join(str(folder) for folder in (self.base, self.behind) if folder)
+        env = os.environ | {"CMSSW_SEARCH_PATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
         env |= {"STANDIN_SERVICES": services}
         return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=env)
 
@@ -82,7 +87,7 @@ class Built:
 
 
 def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The modules of the package by label: of fillDescriptions by the backend, and of the package's own file."""
+    """The modules of the package by label: of fillDescriptions by the backend, and those of the package's own file."""
     done = built.run(built.driver, "describe")
     assert done.returncode == 0, done.stderr
     files: dict[str, list[str]] = {}
@@ -104,9 +109,10 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
     monkeypatch.syspath_prepend(STANDIN / "python")
     monkeypatch.syspath_prepend(folder / "python")
     return {
-        label: runpy.run_path(str(path))[label]
+        name: value
         for path in sorted(python.glob("*.py"))
-        for label in [path.stem.rsplit("_", 1)[0]]
+        for name, value in runpy.run_path(str(path)).items()
+        if name.startswith(path.stem.rsplit("_", 1)[0])
     }
 
 

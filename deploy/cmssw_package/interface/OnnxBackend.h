@@ -18,7 +18,7 @@ namespace @NAMESPACE@ {
     using Cache = cms::Ort::ONNXRuntime;
 
     static constexpr const char* label = "@LABEL@ONNX";
-    static constexpr const char* model = "@SUBSYSTEM@/@PACKAGE@/data/@ONNX_FILE@";
+    static constexpr const char* model = "@SUBSYSTEM@/@PACKAGE@/@DATA@/@ONNX_FILE@";
     static std::vector<std::string> inputs() { return {@ONNX_INPUTS@}; }
     static constexpr const char* output = "@ONNX_OUTPUT@";
 

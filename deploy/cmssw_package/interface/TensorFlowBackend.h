@@ -19,7 +19,7 @@ namespace @NAMESPACE@ {
     using Cache = tensorflow::SessionCache;
 
     static constexpr const char* label = "@LABEL@TF";
-    static constexpr const char* model = "@SUBSYSTEM@/@PACKAGE@/data/@TF_FILE@";
+    static constexpr const char* model = "@SUBSYSTEM@/@PACKAGE@/@DATA@/@TF_FILE@";
     static std::vector<std::string> inputs() { return {@TF_INPUTS@}; }
     static constexpr const char* output = "@TF_OUTPUT@";
 

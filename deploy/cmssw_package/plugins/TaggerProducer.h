@@ -103,7 +103,7 @@ namespace @NAMESPACE@ {
       desc.add<edm::InputTag>("vertices", edm::InputTag(""))
           ->setComment("for reco::PFCandidate; pat::PackedCandidate knows its vertex");
       desc.add<edm::FileInPath>("model_path", edm::FileInPath(Backend::model));
-      desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/data/preprocess.json"));
+      desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/@DATA@/preprocess.json"));
       desc.add<std::vector<std::string>>("input_names", {@INPUT_NAMES@})->setComment("tensors of preprocess.json");
       desc.add<std::vector<std::string>>("model_inputs", Backend::inputs())->setComment("their names in the model");
       desc.add<std::string>("model_output", Backend::output);

@@ -1,4 +1,4 @@
-// The runtimes of this release give the scores that the model had in training, on the tensors of test/parity.txt.
+// The runtimes of this release give the scores that each model had in training, on the tensors of test/parity*.txt.
 
 #include <cmath>
 #include <cstddef>
@@ -42,7 +42,7 @@ namespace {
     return out;
   }
 
-  // parity.txt: the number of batches; of each the number of tensors, for each name, rank, sizes and values, then
+  // A file: the number of batches; of each the number of tensors, for each name, rank, sizes and values, then
   // rank and sizes of the scores, the scores, and what each of them may differ by.
   std::vector<Batch> readBatches(const std::string& path) {
     std::ifstream file(path);
@@ -81,15 +81,21 @@ namespace {
     return out;
   }
 
+  // Whether a model of `data/` gives the scores of its parity vectors; inputs and output by their names in the model.
   template <typename Backend>
-  bool agrees(const std::vector<Batch>& batches) {
-    const auto cache = Backend::load(edm::FileInPath(Backend::model).fullPath());
+  bool agrees(const std::string& name,
+              const std::string& model,
+              const std::vector<std::string>& inputs,
+              const std::string& output,
+              const std::string& parity) {
+    const auto batches = readBatches(edm::FileInPath(parity).fullPath());
+    const auto cache = Backend::load(edm::FileInPath(model).fullPath());
     double largest = 0, farthest = 0;  // difference, and in units of what is allowed
     for (const auto& batch : batches) {
       auto tensors = batch.tensors;
-      const auto found = Backend::run(cache.get(), tensors, Backend::inputs(), Backend::output, batch.width);
+      const auto found = Backend::run(cache.get(), tensors, inputs, output, batch.width);
       if (found.size() != batch.scores.size())
-        throw cms::Exception("LogicError") << Backend::label << " gives " << found.size() << " scores, not "
+        throw cms::Exception("LogicError") << name << " gives " << found.size() << " scores, not "
                                            << batch.scores.size();
       for (std::size_t i = 0; i < found.size(); ++i) {
         const bool same = found[i] == batch.scores[i] || (std::isnan(found[i]) && std::isnan(batch.scores[i]));
@@ -101,7 +107,7 @@ namespace {
       }
     }
     const bool good = farthest <= 1;
-    std::cout << Backend::label << ": largest difference of a score " << largest
+    std::cout << name << ": largest difference of a score " << largest
               << (good ? "" : ", above what the manifest allows") << "\n";
     return good;
   }
@@ -119,7 +125,6 @@ int main() {
     const edm::ServiceToken token(edm::ServiceRegistry::createSet(services));
     const edm::ServiceRegistry::Operate operate(token);
 #endif
-    const auto batches = readBatches(edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/test/parity.txt").fullPath());
     bool good = true;
 @RUN_BACKENDS@
     return good ? 0 : 1;
