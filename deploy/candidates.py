@@ -2,7 +2,8 @@
 
 Little endian, all values float32: ``E2ETFJ01``, uint32 jets, uint32 jet columns, each ``{name, float[jets]}``,
 uint32 tables, each ``{name, uint64 offsets[jets + 1], uint32 columns, each {name, float[rows]}}``; a name is
-``{uint32 length, bytes}``. Tables are ``candidates``, or ``track``, ``ecal`` and ``hcal``.
+``{uint32 length, bytes}``. Tables are ``candidates``; ``track``, ``ecal`` and ``hcal`` of hits; and ``objects/track``,
+``objects/ecal``, ``objects/hcal`` and ``objects/pixel``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
+from e2e_tf.graph import KINDS
 
 __all__ = ["write_candidates", "write_tensors"]
 
@@ -28,7 +30,7 @@ def write_candidates(path: str | os.PathLike[str], jets: Jets, force: bool = Fal
 
     Args:
         path: new file.
-        jets: with candidates, hits or both.
+        jets: with candidates, hits or detector objects.
         force: replace an existing file.
 
     Raises:
@@ -37,6 +39,7 @@ def write_candidates(path: str | os.PathLike[str], jets: Jets, force: bool = Fal
     tables: dict[str, Ragged] = dict(jets.hits)
     if jets.candidates is not None:
         tables["candidates"] = jets.candidates
+    tables |= {f"objects/{kind}": jets.objects[kind] for kind in KINDS if kind in jets.objects}
     parts = [_MAGIC, struct.pack("<I", len(jets)), _columns(jets.columns), struct.pack("<I", len(tables))]
     for name, table in tables.items():
         parts += [_name(name), np.ascontiguousarray(table.offsets, "<u8").tobytes(), _columns(table.columns)]

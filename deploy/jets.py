@@ -175,7 +175,8 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
     Of the broken ones, each with no nodes, one, fewer than k, k, one more, the limit and one more: some are
     ordinary, some have all candidates at one place, some no energy, some NaN, infinities and 1e30 in every
     quantity (coordinates of a Delaunay graph, which must span less than 4 rad, no 1e30), some angles that were not
-    wrapped: φ in [0, 2π) and Δφ one turn away. Hits must be finite.
+    wrapped: φ in [0, 2π) and Δφ one turn away. Hits must be finite. Few detector objects are of one kind, by turns;
+    of many, each kind has its share of the limits but for one that is empty, by turns.
 
     Args:
         jets: of which the first ``real`` are kept and the others give nodes.
@@ -194,39 +195,61 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
     first = np.arange(min(real, len(jets)))
     index = np.concatenate([first, rng.integers(0, len(jets), len(sizes))])
     made = jets.take(index)
-    tables = dict(made.hits)
+    tables = {name: (table, jets.hits[name]) for name, table in made.hits.items()}
     if made.candidates is not None and jets.candidates is not None:
-        tables["candidates"] = made.candidates
-    where = set(preprocess.coordinates or ("deta", "dphi"))
+        tables["candidates"] = made.candidates, jets.candidates
+    tables |= {f"objects/{name}": (table, jets.objects[name]) for name, table in made.objects.items()}
+    where = set(preprocess.space.measured)
+    if preprocess.nodes == "detector":  # what lies at the face anyway is there where it is
+        where |= {"deta", "dphi"}
     broken = {}
-    for name, table in tables.items():
-        pool = jets.candidates if name == "candidates" else jets.hits[name]
-        assert pool is not None
-        owner = np.repeat(kind, sizes)
-        rows = rng.integers(0, len(pool.owner), int(sizes.sum()))
+    for name, (table, pool) in tables.items():
+        free = name not in made.hits  # columns may hold anything
+        counts = _of_kind(sizes, name, preprocess)
+        owner = np.repeat(kind, counts)
+        rows = rng.integers(0, len(pool.owner), int(counts.sum()))
         columns = {key: values[rows].copy() for key, values in pool.columns.items()}
         for key, values in columns.items():
             if key in ("pt", "energy", "value"):
                 values[owner == "no energy"] = 0
-            if key in where and name == "candidates":
+            if key in where and free:
                 values[owner == "one place"] = 0.125
-            if key in WRAPPED and name == "candidates":
+            if key in WRAPPED and free:
                 turns = values < 0 if key == "phi" else np.sign(values)  # to [0, 2π), or one turn away
                 turned = values + 2 * np.pi * turns
                 values[:] = np.where(owner == "not wrapped", turned, values)
-            if values.dtype.kind == "f" and name == "candidates":
+            if values.dtype.kind == "f" and free:
                 narrow = key in where and "delaunay" in preprocess.spec.names
                 large = np.nan if narrow else 1e30
                 odd = rng.choice(np.array([np.nan, np.inf, -np.inf, large, -large, 0]), len(values))
                 values[:] = np.where((owner == "no numbers") & (rng.random(len(values)) < 0.3), odd, values)
-            if key == "value" and name != "candidates":
+            if key == "value" and not free:
                 values[(owner == "no numbers") & (rng.random(len(values)) < 0.3)] = 1e30
         kept = table.take(np.arange(len(first)))
         broken[name] = Ragged.from_counts(
             {key: np.concatenate([kept.columns[key], values]) for key, values in columns.items()},
-            np.concatenate([kept.counts, sizes]),
+            np.concatenate([kept.counts, counts]),
         )
-    return replace(made, hits={c: broken[c] for c in made.hits}, candidates=broken.get("candidates"))
+    return replace(
+        made,
+        hits={c: broken[c] for c in made.hits},
+        candidates=broken.get("candidates"),
+        objects={name: broken[f"objects/{name}"] for name in made.objects},
+    )
+
+
+def _of_kind(sizes: np.ndarray, table: str, preprocess: Preprocess) -> np.ndarray:
+    """How many rows a table has where a jet shall have so many nodes; all of them, but for detector objects."""
+    kind = table.removeprefix("objects/")
+    if kind == table or kind not in KINDS:
+        return sizes
+    number, jet, limits = KINDS.index(kind), np.arange(len(sizes)), preprocess.max_nodes
+    share = 1 / len(KINDS)
+    if not isinstance(limits, int) and preprocess.limit:
+        share = limits.get(kind, 0) / preprocess.limit
+    alone = np.where(jet % len(KINDS) == number, sizes, 0)
+    with_others = np.where(jet % (len(KINDS) + 1) == number, 0, np.ceil(sizes * share).astype(int))
+    return np.where(sizes < sizes.max() - 1, alone, with_others)
 
 
 _WIDE = 1.9  # rad: a jet with a Delaunay graph spans less than 4

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 MAX_NODES = 120  # of a random jet where the configuration sets no limit
+_REAL = 500  # jets that objects are taken from
 _SIZES = (1, 2, 3, 8, 17)  # of batches of tensors
 _KINDS = ("uniform", "normal", "zeros", "large")
 
@@ -112,7 +113,7 @@ def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> l
 
 
 def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] | None, str]:
-    """Jets of the shipped sample and broken ones, with their graphs; or None and why there are none.
+    """Jets of a shipped sample and broken ones, with their graphs; or None and why there are none.
 
     Args:
         preprocess: of the bundle.
@@ -125,9 +126,11 @@ def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] |
     from e2e_tf.data.jets import read_jets
     from e2e_tf.data.samples import sample_path
 
-    if not sample_path("tau").is_file():
+    name = "tau_detector" if preprocess.nodes == "detector" else "tau"
+    if not sample_path(name).is_file():
         return None, "the shipped sample is absent"
-    raw = adversarial_jets(read_jets(sample_path("tau")), preprocess, np.random.default_rng(seed))
+    jets = read_jets(sample_path(name), stop=_REAL if preprocess.nodes == "detector" else None)
+    raw = adversarial_jets(jets, preprocess, np.random.default_rng(seed))
     try:
         graphs = graphs_of(raw, preprocess)
     except InputError:

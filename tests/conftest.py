@@ -28,6 +28,7 @@ FIRST = ("tuning", "deploy", "models", "training")
 SLOW = (
     "deploy/test_cmssw.py",
     "deploy/test_cpp.py",
+    "deploy/test_cpp_detector.py",
     "deploy/test_cpp_runner.py",
     "deploy/test_export.py",
     "deploy/test_models.py",

@@ -221,6 +221,7 @@ OF_NO_MODULE = {
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
     "deploy/test_compiler_cache.py": "tests/helpers/compiler_cache.py, which compiles the same C++ once",
     "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
+    "deploy/test_cpp_detector.py": "deploy/cpp on detector objects",
     "deploy/test_neighbours.py": "nearest neighbours inside of exported models, of graphs and of layers",
     "deploy/test_keras_layers.py": "layers of Keras one by one through export, and the table of them in the guide",
     "deploy/test_models.py": "every registered model through export and all runtimes",

@@ -2,7 +2,9 @@
 
 The *leading track* is the one of highest pT within ΔR < 0.4 of the jet axis, or of all if none is that near.
 Each quantity stands once in :data:`DETECTOR`, with what it is of each kind of object; a kind that lacks it has 0, and
-the columns of one-hot flags tell the kinds apart. Columns of the objects are those of :mod:`e2e_tf.data.objects`.
+the columns of one-hot flags tell the kinds apart. Columns of the objects are those of :mod:`e2e_tf.data.objects`;
+azimuths may have any range. The C++ builder has the same table in ``deploy/cpp/include/e2e_tf/detector.hpp``, and tests
+compare both by name and by value.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 
 from e2e_tf.data.features import Feature, fraction_of_jet, impact_significance, significance
 from e2e_tf.data.grid import wrapped_angle
-from e2e_tf.data.jets import Jets
+from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS, WRAPPED
 
@@ -58,12 +60,17 @@ def _same(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def _cosh(eta: np.ndarray) -> np.ndarray:
+    """Rounded from float64: float32 functions of different processors would order equal deposits differently."""
+    return np.cosh(eta.astype(np.float64)).astype(np.float32)
+
+
 def _transverse(energy: np.ndarray, deta: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    return energy / np.cosh(deta + eta)
+    return energy / _cosh(deta + eta)
 
 
 def _momentum(pt: np.ndarray, deta: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    return pt * np.cosh(deta + eta)
+    return pt * _cosh(deta + eta)
 
 
 def _fraction(energy: np.ndarray, deta: np.ndarray, eta: np.ndarray, jet_pt: np.ndarray) -> np.ndarray:
@@ -280,7 +287,7 @@ def _of_kind(jets: Jets, kind: str, leading: Mapping[str, np.ndarray]) -> dict[s
     """
     objects = jets.objects[kind]
     owner = objects.owner
-    own = {**objects.columns, **{name: of_jet[owner] for name, of_jet in leading.items()}}
+    own = {**_read(objects), **{name: of_jet[owner] for name, of_jet in leading.items()}}
     out = {}
     for quantity in DETECTOR:
         name, source = quantity.feature.raw, quantity.of.get(kind)
@@ -288,11 +295,20 @@ def _of_kind(jets: Jets, kind: str, leading: Mapping[str, np.ndarray]) -> dict[s
             out[name] = np.zeros(len(owner), np.float32)
         if source is None or not own.keys() >= set(source.columns):
             continue
-        of_object = (own[column].astype(np.float32) for column in source.columns)
+        of_object = (own[column] for column in source.columns)
         of_jet = (jets[column][owner].astype(np.float32) for column in source.jet_columns)
-        values = source.formula(*of_object, *of_jet).astype(np.float32)
+        with np.errstate(
+            invalid="ignore", over="ignore"
+        ):  # what is not finite is no input, see preprocess.py
+            values = source.formula(*of_object, *of_jet).astype(np.float32)
         out[name] = wrapped_angle(values) if name in WRAPPED else values
     return out
+
+
+def _read(objects: Ragged) -> dict[str, np.ndarray]:
+    """Columns as float32, azimuths wrapped."""
+    columns = {name: values.astype(np.float32) for name, values in objects.columns.items()}
+    return {name: wrapped_angle(values) if name in WRAPPED else values for name, values in columns.items()}
 
 
 def _leading_track(jets: Jets) -> dict[str, np.ndarray]:
@@ -303,14 +319,15 @@ def _leading_track(jets: Jets) -> dict[str, np.ndarray]:
     if "track" not in jets.objects:
         return {}
     tracks = jets.objects["track"]
-    near = np.hypot(tracks["deta"], tracks["dphi"]) < _JET
-    order = np.lexsort((-tracks["pt"], ~near, tracks.owner))
+    columns = _read(tracks)
+    near = np.hypot(columns["deta"], columns["dphi"]) < _JET
+    order = np.lexsort((-columns["pt"], ~near, tracks.owner))
     first = order[tracks.offsets[:-1][tracks.counts > 0]]
     found = {}
     for name in _LEADING:
-        if name in tracks.columns:
+        if name in columns:
             of_jet = np.zeros(len(jets), np.float32)
-            of_jet[tracks.counts > 0] = tracks[name][first]
+            of_jet[tracks.counts > 0] = columns[name][first]
             found[f"leading_{name}"] = of_jet
     return found
 

@@ -385,4 +385,5 @@ def transformed(feature: Feature, raw: np.ndarray) -> np.ndarray:
     Returns:
         float32 (n,).
     """
-    return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)
+    with np.errstate(invalid="ignore", divide="ignore"):  # normalisation replaces what is not finite
+        return TRANSFORMS[feature.transform](raw.astype(np.float32)).astype(np.float32)

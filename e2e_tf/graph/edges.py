@@ -122,7 +122,7 @@ def build_edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Link the nodes of every graph by the rules of ``spec``, without loops.
 
-    The C++ builder (``deploy/cpp/include/e2e_tf/graph.hpp``) finds the same edges, but for those between kinds.
+    The C++ builder (``deploy/cpp/include/e2e_tf/graph.hpp``) finds the same edges.
 
     Args:
         spec: the rules; the graph is the union of their edges.

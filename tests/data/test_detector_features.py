@@ -139,6 +139,36 @@ def test_azimuths_of_any_range_are_wrapped():
     turned["dphi"] += np.float32(2 * np.pi)
     found, _ = detector_quantities(replace(JET, objects={"ecal": Ragged(turned, np.array([0, 1]))}))
     np.testing.assert_allclose([found["dphi"], found["dphi_face"]], 0.06, atol=1e-6)
+    np.testing.assert_allclose(found["delta_r"], np.hypot(0.03, 0.06), atol=1e-6)
+    # The leading track is the same one, and what is relative to it.
+    expected, _ = detector_quantities(JET)
+    turned = {name: values.copy() for name, values in JET.objects["track"].columns.items()}
+    for name in ("dphi", "dphi_face"):
+        turned[name] -= np.float32(2 * np.pi)
+    tracks = Ragged(turned, JET.objects["track"].offsets)
+    found, _ = detector_quantities(replace(JET, objects={**JET.objects, "track": tracks}))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-6, err_msg=name)
+
+
+def test_equal_deposits_are_ordered_alike_by_every_processor():
+    """cosh in float32 differs between processors in the last bit, which decides between neighbours."""
+    deta = np.linspace(-0.5, 0.5, 999, dtype=np.float32)
+    jet = one(ecal={"energy": [2.0] * 999, "deta": deta.tolist(), "dphi": [0.0] * 999})
+    found, _ = detector_quantities(jet)
+    cosh = np.cosh((deta + np.float32(1)).astype(np.float64)).astype(np.float32)
+    pt = np.float32(2) / cosh
+    order = np.lexsort((-pt,))
+    np.testing.assert_array_equal(found["pt"], pt[order])
+    np.testing.assert_array_equal(found["deta"], deta[order])
+
+
+def test_what_is_not_finite_comes_last_and_says_nothing():
+    nan, inf = float("nan"), float("inf")
+    jet = one(ecal={"energy": [1.0, nan, inf, 4.0], "deta": [0.0, 0.0, nan, 1e30], "dphi": [0.0] * 4})
+    found, _ = detector_quantities(jet)
+    np.testing.assert_array_equal(found["energy"], [1, 4, nan, inf])  # E / cosh of 1e30 is 0
+    assert found["pt"][1] == 0
 
 
 def test_edges_by_hand():

@@ -18,13 +18,14 @@ import compiler_cache
 import numpy as np
 import pytest
 from cmssw_driver import PACKAGE, STANDIN, Built, compiler_flags, with_points
+from cpp_tools import BUILT, CPP, compile_tools
 
 import e2e_tf.deploy.cpp_runner
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
-from e2e_tf.data.preprocess import Normalisation, Preprocess
+from e2e_tf.data.preprocess import Normalisation, Preprocess, read_preprocess
 from e2e_tf.files import sha256
 
-CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
+DETECTOR_MODEL = Path(e2e_tf.__file__).parent / "models" / "pretrained" / "tau_detector"
 SMALL = {"channels": (8, 8), "heads": (1, 2), "cheb_channels": (8, 4), "dense": (8,)}
 
 
@@ -55,14 +56,16 @@ def make_preprocess(
 def write_run(
     folder: Path,
     *,
+    name: str = "gat_cheb",
     settings: dict[str, Any] | None = None,
     outputs: dict[str, Any] | None = None,
     model: Any = None,
+    preprocess: Preprocess | None = None,
     **inputs: Any,
 ) -> Path:
     """A run folder as 'e2e-tf fit' leaves it, with random weights, made in a second.
 
-    ``inputs`` are those of :func:`make_preprocess`.
+    ``inputs`` are those of :func:`make_preprocess`, unless a ``preprocess`` is given.
     """
     import keras
 
@@ -72,7 +75,7 @@ def write_run(
     from e2e_tf.training.targets import run_outputs
 
     rng = np.random.default_rng(5)
-    preprocess = make_preprocess(rng, **inputs)
+    preprocess = make_preprocess(rng, **inputs) if preprocess is None else preprocess
     jet = preprocess.jet_features.features if preprocess.jet_features else ()
     keras.utils.set_random_seed(3)
     config = make_config(
@@ -81,10 +84,10 @@ def write_run(
                 "nodes": preprocess.nodes,
                 "edges": preprocess.edges,
                 "max_nodes": preprocess.max_nodes,
-                "jet_features": list(inputs.get("jet_features", ("pt", "mass"))),
+                "jet_features": [feature.raw for feature in jet],
                 "coordinates": list(preprocess.coordinates),
             },
-            "model": {"name": "gat_cheb", **(SMALL if settings is None else settings)},
+            "model": {"name": name, **(SMALL if settings is None else settings)},
             "outputs": outputs or {},
         }
     )
@@ -92,7 +95,7 @@ def write_run(
     if model is None:
         assert preprocess.node_features is not None
         n_features = len(preprocess.node_features.features)
-        model = build_model("gat_cheb", n_features, len(jet), config.model_settings, run_outputs(config))
+        model = build_model(name, n_features, len(jet), config.model_settings, run_outputs(config))
         for weight in model.weights:  # biases that are zero would hide what happens to empty jets
             if "bias" in weight.path:
                 weight.assign(rng.normal(0, 0.3, weight.shape))
@@ -127,6 +130,27 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "padded": write_run(root / "padded"),
         "edges": write_run(root / "edges", nodes="hits", edges="knn:3+delaunay", max_nodes=0),
     }
+
+
+@pytest.fixture(scope="session")
+def detector_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the shipped network on tracks, crystals, towers and clusters of pixels."""
+    from e2e_tf.deploy.sources import read_model
+
+    preprocess = read_preprocess(DETECTOR_MODEL / "preprocess.json")
+    model = read_model(DETECTOR_MODEL / "model.keras")
+    folder = tmp_path_factory.mktemp("detector") / "run"
+    return write_run(folder, model=model, name="detector_net", settings={}, preprocess=preprocess)
+
+
+@pytest.fixture(scope="session")
+def detector_bundle(detector_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its bundle, with ONNX and the frozen graph."""
+    from e2e_tf.deploy.export import export
+
+    return export(
+        detector_run, tmp_path_factory.mktemp("detector_bundle") / "bundle", formats=("onnx", "pb"), proof=0
+    )
 
 
 @pytest.fixture(scope="session")
@@ -295,3 +319,50 @@ def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
     driver = linked("driver", "testParity")
     parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
     return Built(base, driver, parity, bundle, run)
+
+
+@pytest.fixture(scope="session")
+def sanitized(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``e2e_tf_check``, built with the address and undefined-behaviour sanitizers."""
+    if BUILT:
+        return Path(BUILT) / "sanitize" / "e2e_tf_check"
+    options = ["-DE2E_TF_SANITIZE=ON", "-DE2E_TF_RUNNERS=OFF"]
+    return compile_tools(toolchain, tmp_path_factory.mktemp("sanitized"), "e2e_tf_check", *options)
+
+
+@pytest.fixture(scope="session")
+def runner(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``e2e_tf_run`` with TensorFlow, and ONNX Runtime where its headers are."""
+    if BUILT:
+        return Path(BUILT) / "e2e_tf_run"
+    options = [
+        f"-DTENSORFLOW_ROOT={toolchain.tensorflow}",
+        f"-DONNXRUNTIME_ROOT={toolchain.onnxruntime};{toolchain.headers or ''}",
+    ]
+    return compile_tools(toolchain, tmp_path_factory.mktemp("runner"), "e2e_tf_run", *options)
+
+
+@pytest.fixture(scope="session")
+def tables(
+    toolchain: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., dict[str, list[list[str]]]]:
+    """Lines that features.cpp prints for some arguments, by their first word."""
+    program, compiler = tmp_path_factory.mktemp("tables") / "features", os.environ.get("CXX", "c++")
+    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", CPP / "include"]
+    source, made = Path(__file__).parent / "features.cpp", program.with_suffix(".o")
+    for command in (
+        [*toolchain.launcher, compiler, *options, "-c", source, "-o", made],
+        [compiler, made, "-o", program],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def lines(*arguments: str) -> dict[str, list[list[str]]]:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
+        found: dict[str, list[list[str]]] = {}
+        for line in done.stdout.splitlines():
+            kind, *rest = line.split("\t")
+            found.setdefault(kind, []).append(rest)
+        return found
+
+    return lines

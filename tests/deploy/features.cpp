@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "e2e_tf/detector.hpp"
 #include "e2e_tf/event.hpp"
 #include "e2e_tf/features.hpp"
 #include "e2e_tf/transforms.hpp"
@@ -34,6 +35,15 @@ int main(int argc, char** argv) {
     list("jet", quantity.jet_sources);
     list("uses_up", quantity.uses_up);
     std::printf("\tkeeps %d\n", quantity.keeps ? 1 : 0);
+  }
+  for (const auto& quantity : e2e_tf::detector_quantities()) {
+    std::printf("detector\t%s", quantity.name.c_str());
+    for (std::size_t k = 0; k < quantity.of.size(); ++k) {
+      if (quantity.of[k].formula == nullptr) continue;
+      list(e2e_tf::kinds[k], quantity.of[k].columns);
+      list("jet", quantity.of[k].jet_columns);
+    }
+    std::printf("\n");
   }
   for (int c = 0; c < 3; ++c) std::printf("channel\t%s\t%s\n", e2e_tf::channels[c], e2e_tf::energies[c]);
   for (const auto& derivative : e2e_tf::derivatives) std::printf("derivative\t%s\n", derivative.name);

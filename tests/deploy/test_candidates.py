@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,23 @@ def test_a_file_of_raw_jets(tmp_path: Path) -> None:
     assert (file.integer(), file.name(), file.values("<u8", 4)) == (1, "candidates", [0, 1, 1, 3])
     assert (file.integer(), file.name(), file.values("<f4", 3)) == (1, "eta", [1, 2, 3])
     assert file.left == b""
+
+
+def test_detector_objects_are_tables_of_their_own(tmp_path: Path) -> None:
+    cells = Ragged.from_counts(
+        {name: np.array([1.0, 2.0], np.float32) for name in ("energy", "deta", "dphi")}, np.array([0, 2, 0])
+    )
+    vertex = Ragged.from_counts({"z": np.zeros(3, np.float32)}, np.ones(3, int))
+    write_candidates(tmp_path / "jets.bin", replace(jets(), objects={"vertex": vertex, "ecal": cells}))
+    file = Reader(tmp_path / "jets.bin")
+    file.take(8)
+    assert (file.integer(), file.integer(), file.name()) == (3, 1, "pt")
+    file.values("<f4", 3)
+    assert (file.integer(), file.name()) == (2, "candidates")
+    file.values("<u8", 4), file.integer(), file.name(), file.values("<f4", 3)
+    assert (file.name(), file.values("<u8", 4), file.integer()) == ("objects/ecal", [0, 0, 2, 2], 3)
+    assert (file.name(), file.values("<f4", 2)) == ("energy", [1, 2])
+    assert (file.name(), file.values("<f4", 2), file.name()) == ("deta", [1, 2], "dphi")
 
 
 def test_integers_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import struct
 import subprocess
@@ -14,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cpp_tools import compare
 
-import e2e_tf.deploy
 from e2e_tf.data.features import (
     CANDIDATES,
     CHANNELS,
@@ -32,86 +31,10 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.candidates import write_candidates
-from e2e_tf.deploy.cost import points_of
-from e2e_tf.deploy.interface import JetBatch, edges_feeds
-from e2e_tf.deploy.padded import padded_feeds, padded_preprocess
+from e2e_tf.deploy.padded import padded_preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
 from e2e_tf.training.run import open_run
-
-CPP = Path(e2e_tf.deploy.__file__).parent / "cpp"
-BUILT = os.environ.get("E2E_TF_CPP_BUILD")  # what 'make' and 'make sanitize' in deploy/cpp made, to save time
-
-
-def compile_tools(toolchain: Any, folder: Path, target: str, *options: str) -> Path:
-    # Compiled once and run for seconds: without optimisation it is done in a third of the time.
-    flags = ["-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0"]
-    flags.append(f"-DCMAKE_EXE_LINKER_FLAGS={toolchain.linker}")
-    # Lists of headers are for building again in the same folder; the launcher takes a compilation without.
-    flags += [
-        f"-DCMAKE_CXX_COMPILER_LAUNCHER={';'.join(toolchain.launcher)}",
-        "-DCMAKE_DEPENDS_USE_COMPILER=OFF",
-    ]
-    if toolchain.headers is not None:
-        flags.append(f"-DCMAKE_PREFIX_PATH={toolchain.headers}")
-    made = subprocess.run(
-        ["cmake", "-S", CPP, "-B", folder, *flags, *options], capture_output=True, text=True
-    )
-    if "NLOHMANN_JSON_INCLUDE" in made.stderr:
-        pytest.skip(f"nlohmann-json is not installed; {toolchain.missing}")
-    assert made.returncode == 0, made.stderr
-    built = subprocess.run(
-        ["cmake", "--build", folder, "--target", target, "--parallel", "2"], capture_output=True, text=True
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder / target
-
-
-@pytest.fixture(scope="session")
-def sanitized(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``e2e_tf_check``, built with the address and undefined-behaviour sanitizers."""
-    if BUILT:
-        return Path(BUILT) / "sanitize" / "e2e_tf_check"
-    options = ["-DE2E_TF_SANITIZE=ON", "-DE2E_TF_RUNNERS=OFF"]
-    return compile_tools(toolchain, tmp_path_factory.mktemp("sanitized"), "e2e_tf_check", *options)
-
-
-@pytest.fixture(scope="session")
-def runner(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``e2e_tf_run`` with TensorFlow, and ONNX Runtime where its headers are."""
-    if BUILT:
-        return Path(BUILT) / "e2e_tf_run"
-    options = [
-        f"-DTENSORFLOW_ROOT={toolchain.tensorflow}",
-        f"-DONNXRUNTIME_ROOT={toolchain.onnxruntime};{toolchain.headers or ''}",
-    ]
-    return compile_tools(toolchain, tmp_path_factory.mktemp("runner"), "e2e_tf_run", *options)
-
-
-@pytest.fixture(scope="session")
-def tables(
-    toolchain: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., dict[str, list[list[str]]]]:
-    """Lines that features.cpp prints for some arguments, by their first word."""
-    program, compiler = tmp_path_factory.mktemp("tables") / "features", os.environ.get("CXX", "c++")
-    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", CPP / "include"]
-    source, made = Path(__file__).parent / "features.cpp", program.with_suffix(".o")
-    for command in (
-        [*toolchain.launcher, compiler, *options, "-c", source, "-o", made],
-        [compiler, made, "-o", program],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-    def lines(*arguments: str) -> dict[str, list[list[str]]]:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
-        found: dict[str, list[list[str]]] = {}
-        for line in done.stdout.splitlines():
-            kind, *rest = line.split("\t")
-            found.setdefault(kind, []).append(rest)
-        return found
-
-    return lines
 
 
 def test_features_are_the_same_tables_in_python_and_c_plus_plus(tables: Callable[..., Any]) -> None:
@@ -233,59 +156,6 @@ def random_jets(n: int, seed: int, most: int = 24) -> Jets:
         hits=hits,
         candidates=Ragged.from_counts(columns, counts),
     )
-
-
-def built(tool: Path, preprocess: Path, jets: Path, out: Path, batch: int) -> list[dict[str, np.ndarray]]:
-    command = [tool, "build", preprocess, jets, out, str(batch)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    content = out.read_bytes()
-    batches: list[dict[str, np.ndarray]] = []
-    at = 0
-    while at < len(content):
-        (length,) = struct.unpack_from("<I", content, at)
-        name = content[at + 4 : at + 4 + length].decode()
-        at += 4 + length
-        (rank,) = struct.unpack_from("<I", content, at)
-        shape = struct.unpack_from(f"<{rank}q", content, at + 4)
-        at += 4 + 8 * rank
-        values = np.frombuffer(content, "<f4", int(np.prod(shape)), at).reshape(shape)
-        at += 4 * values.size
-        if not batches or name in batches[-1]:
-            batches.append({})
-        batches[-1][name] = values
-    return batches
-
-
-def compare(
-    tool: Path, preprocess: Preprocess, jets: Jets, folder: Path, padded: bool, batch: int = 64
-) -> int:
-    """Tensors of C++ and of Python on the same jets; the number of edges compared."""
-    document = padded_preprocess(preprocess) if padded else preprocess.to_dict()
-    write_json(folder / "preprocess.json", document)
-    write_candidates(folder / "jets.bin", jets, force=True)
-    found = built(tool, folder / "preprocess.json", folder / "jets.bin", folder / "out.bin", batch)
-    graphs = graphs_of(jets, preprocess)
-    points = points_of(jets, graphs, preprocess) if padded else graphs.positions
-    starts = graphs.batch.node_offsets
-    assert len(found) == -(-len(jets) // batch)
-    edges = 0
-    for i, tensors in enumerate(found):
-        part = graphs.take(np.arange(i * batch, min((i + 1) * batch, len(jets))))
-        if padded:
-            size = max(int(part.batch.n_node.max()), 1)
-            rows = slice(starts[i * batch], starts[i * batch + len(part)])
-            expected = padded_feeds(JetBatch(part.batch, points[rows]), size)
-        else:
-            expected = edges_feeds(part.batch)
-            edges += part.batch.senders.size
-        assert tensors.keys() == expected.keys()
-        for name, values in expected.items():
-            assert tensors[name].shape == values.shape
-            # One unit in the last place of a logarithm; indices, positions and masks are the same bits.
-            atol = 1e-6 if name in ("x", "features", "u") else 0
-            np.testing.assert_allclose(tensors[name], values, rtol=0, atol=atol, err_msg=name)
-    return edges
 
 
 @pytest.mark.parametrize(
@@ -417,7 +287,7 @@ def test_angles_of_any_range_and_broken_coordinates_are_one_rule(
         (lambda d: d["x"]["var_infos"].pop("deta"), "not a preprocess.json"),
         (lambda d: d["x"]["var_infos"]["deta"].update(pad=9.0), "must lie between its bounds"),
         (lambda d: d["x"]["var_infos"]["deta"].update(raw="spin"), "there is no input spin"),
-        (lambda d: d["graph"].update(nodes="tracks"), "must be hits or candidates, not tracks"),
+        (lambda d: d["graph"].update(nodes="tracks"), "must be hits, candidates or detector, not tracks"),
     ],
 )
 def test_a_damaged_preprocess_json_ends_with_2(

@@ -18,7 +18,7 @@ inline double delta_phi(double a, double b) {
 }
 
 // The quantities that wrap at 2 pi.
-inline bool wraps(const std::string& name) { return name == "phi" || name == "dphi"; }
+inline bool wraps(const std::string& name) { return name == "phi" || name == "dphi" || name == "dphi_face"; }
 
 // An azimuth of any range, such as [0, 2 pi), in [-pi, pi]: the function of the same name in e2e_tf.data.grid.
 inline float wrapped_angle(float value) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "e2e_tf/detector.hpp"
 #include "e2e_tf/features.hpp"
 #include "e2e_tf/graph.hpp"
 #include "e2e_tf/jets.hpp"
@@ -35,7 +36,9 @@ public:
     if (first > last || last > jets.count) throw Error("jets out of range");
     std::vector<Nodes> nodes;
     for (std::size_t jet = first; jet < last; ++jet) {
-      nodes.push_back(preprocess_.nodes == "hits" ? hit_nodes(jets, jet) : candidate_nodes(jets, jet));
+      nodes.push_back(preprocess_.nodes == "hits"       ? hit_nodes(jets, jet)
+                      : preprocess_.nodes == "detector" ? detector_nodes(jets, jet, preprocess_.of_kind)
+                                                        : candidate_nodes(jets, jet));
       keep_leading(nodes.back(), preprocess_.max_nodes);
     }
     auto tensors = preprocess_.padded ? padded(nodes) : edges(nodes);
@@ -48,7 +51,8 @@ public:
   EdgeList link(const Nodes& nodes) const {
     Points angles;
     const bool measured = std::any_of(preprocess_.rules.begin(), preprocess_.rules.end(), [&](const Rule& rule) {
-      return rule.name == "radius" || (!preprocess_.on_lattice() && (rule.name == "knn" || rule.name == "delaunay"));
+      return rule.name == "radius" || rule.between() ||
+             (!preprocess_.on_lattice() && (rule.name == "knn" || rule.name == "delaunay"));
     });
     for (const auto& name : coordinates()) {
       if (!measured) break;
@@ -57,7 +61,7 @@ public:
       angles.periods.push_back(wraps(name) ? two_pi : 0.0);
     }
     if (!measured) angles.columns.assign(1, std::vector<float>(nodes.count, 0.f)), angles.periods.assign(1, 0.0);
-    return build_edges(preprocess_, angles, preprocess_.nodes == "hits" ? &nodes.lattice : nullptr);
+    return build_edges(preprocess_, angles, preprocess_.nodes == "hits" ? &nodes.lattice : nullptr, nodes.kind);
   }
 
 private:
@@ -69,7 +73,10 @@ private:
   }
 
   std::vector<std::string> coordinates() const {
-    return preprocess_.coordinates.empty() ? std::vector<std::string>{"deta", "dphi"} : preprocess_.coordinates;
+    if (!preprocess_.coordinates.empty()) return preprocess_.coordinates;
+    // Where tracks and the energy that they leave are in one place, or the direction of a candidate or crystal.
+    if (preprocess_.nodes == "detector") return {"deta_face", "dphi_face"};
+    return {"deta", "dphi"};
   }
 
   static const std::vector<float>& column(const Nodes& nodes, const std::string& raw) {

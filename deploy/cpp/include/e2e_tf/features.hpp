@@ -1,5 +1,5 @@
-// Raw quantities of the nodes of one jet, from candidates or from hits: the formulas of e2e_tf/data/features.py, in
-// tables of the same names. Tests compare both tables, and the values on random and on the shipped jets.
+// Raw quantities of the nodes of one jet, from candidates or from hits (detector.hpp: from detector objects): the
+// formulas of e2e_tf/data/features.py, in tables of the same names. Tests compare both tables, and the values on random and on the shipped jets.
 #ifndef E2E_TF_FEATURES_HPP
 #define E2E_TF_FEATURES_HPP
 
@@ -26,6 +26,7 @@ struct Nodes {
   Columns quantities;         // by raw name, count values each
   Lattice lattice;            // row and column of hits
   std::vector<float> weight;  // what the leading nodes are chosen by
+  std::vector<int> kind;      // of detector objects, an index of kinds
 };
 
 // A quantity of candidates that follows from their columns, and from those of their jet.
@@ -46,22 +47,20 @@ float is_kind(const float* of, const float*) {
 
 inline float significance(const float* of, const float*) { return of[1] > 0 ? of[0] / of[1] : 0.f; }
 
+inline float fraction_of_jet(const float* of, const float* jet) { return of[0] / std::max(jet[0], 1e-6f); }
+
+inline float distance(const float* of, const float*) { return std::hypot(of[0], of[1]); }
+
+// Orders by falling and by rising value; NaN comes last in both.
+inline bool heavier(float a, float b) { return std::isnan(b) ? !std::isnan(a) : a > b; }
+inline bool lighter(float a, float b) { return std::isnan(b) ? !std::isnan(a) : a < b; }
+
 }  // namespace detail
 
 inline const std::vector<Quantity>& candidate_quantities() {
   static const std::vector<Quantity> table = {
-      {"pt_fraction",
-       {"pt"},
-       {"pt"},
-       [](const float* of, const float* jet) { return of[0] / std::max(jet[0], 1e-6f); },
-       false,
-       {}},
-      {"delta_r",
-       {"deta", "dphi"},
-       {},
-       [](const float* of, const float*) { return std::hypot(of[0], of[1]); },
-       false,
-       {}},
+      {"pt_fraction", {"pt"}, {"pt"}, detail::fraction_of_jet, false, {}},
+      {"delta_r", {"deta", "dphi"}, {}, detail::distance, false, {}},
       {"is_charged_hadron", {"pdg_id"}, {}, detail::is_kind<211>, true, {"pdg_id"}},
       {"is_neutral_hadron", {"pdg_id"}, {}, detail::is_kind<130>, true, {"pdg_id"}},
       {"is_photon", {"pdg_id"}, {}, detail::is_kind<22>, true, {"pdg_id"}},
@@ -216,10 +215,8 @@ inline void keep_leading(Nodes& nodes, unsigned limit) {
     throw Error("a limit on nodes needs candidates with a column pt to tell the leading ones");
   std::vector<int> order(nodes.count);
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    const float x = nodes.weight[a], y = nodes.weight[b];
-    return std::isnan(y) ? !std::isnan(x) : x > y;  // NaN comes last
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return detail::heavier(nodes.weight[a], nodes.weight[b]); });
   order.resize(limit);
   std::sort(order.begin(), order.end());
   const auto take = [&](auto& values) {
@@ -232,6 +229,7 @@ inline void keep_leading(Nodes& nodes, unsigned limit) {
   for (auto& entry : nodes.quantities) take(entry.second);
   take(nodes.lattice);
   take(nodes.weight);
+  take(nodes.kind);
   nodes.count = static_cast<int>(limit);
 }
 

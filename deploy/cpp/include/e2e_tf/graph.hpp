@@ -12,6 +12,7 @@
 #include "e2e_tf/angles.hpp"
 #include "e2e_tf/delaunay.hpp"
 #include "e2e_tf/error.hpp"
+#include "e2e_tf/kinds.hpp"
 #include "e2e_tf/preprocess.hpp"
 
 namespace e2e_tf {
@@ -83,6 +84,18 @@ inline void radius(const Points& points, double r, EdgeList& out) {
   }
 }
 
+// Pairs within a radius of which one node is of the one kinds and one of the others.
+inline void between(const Rule& rule, const Points& points, const std::vector<int>& kind, EdgeList& out) {
+  if (kind.size() != static_cast<std::size_t>(points.size()))
+    throw Error(rule.name + " needs the kind of each node; only detector objects have one");
+  const auto hyphen = rule.name.find('-');
+  const auto first = kinds_of(rule.name.substr(0, hyphen)), second = kinds_of(rule.name.substr(hyphen + 1));
+  EdgeList near;
+  radius(points, rule.number, near);
+  for (const auto& [i, j] : near)
+    if ((first[kind[i]] && second[kind[j]]) || (first[kind[j]] && second[kind[i]])) out.emplace_back(i, j);
+}
+
 // Coordinates on a circle laid out on a line: the circle is cut at the widest gap between the points.
 inline std::vector<double> unwrap(const std::vector<float>& values, double period) {
   std::vector<double> out(values.begin(), values.end());
@@ -116,8 +129,9 @@ inline Lattice to_lattice(const Points& points) {
 }  // namespace detail
 
 // Edges without loops, (receiver, sender), sorted. `lattice` holds row and column where nodes are crystals (else
-// null); neighbours are then counted on it, and angles only serve a radius.
-inline EdgeList build_edges(const Preprocess& preprocess, const Points& angles, const Lattice* lattice) {
+// null); neighbours are then counted on it, and angles only serve a radius. `kind` is that of each detector object.
+inline EdgeList build_edges(const Preprocess& preprocess, const Points& angles, const Lattice* lattice,
+                            const std::vector<int>& kind = {}) {
   EdgeList out;
   const bool on_lattice = lattice != nullptr && preprocess.on_lattice();
   Points rows;
@@ -139,6 +153,9 @@ inline EdgeList build_edges(const Preprocess& preprocess, const Points& angles, 
         const auto found = delaunay(on_lattice ? *lattice : detail::to_lattice(points));
         out.insert(out.end(), found.begin(), found.end());
       }
+    } else if (rule.between()) {
+      detail::check_finite(angles);
+      detail::between(rule, angles, kind, out);
     } else if (rule.name == "full") {
       for (int i = 0; i < n; ++i)
         for (int j = 0; j < n; ++j)

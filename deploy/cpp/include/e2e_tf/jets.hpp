@@ -2,7 +2,8 @@
 //
 // File, little endian, all values float32: "E2ETFJ01", uint32 jets, uint32 jet columns, each {name, float[jets]},
 // uint32 tables, each {name, uint64 offsets[jets + 1], uint32 columns, each {name, float[rows]}}; a name is
-// {uint32 length, bytes}. Tables are "candidates", or "track", "ecal" and "hcal" with columns "cell", "value".
+// {uint32 length, bytes}. Tables are "candidates"; "track", "ecal" and "hcal" with columns "cell",
+// "value"; and "objects/track", "objects/ecal", "objects/hcal", "objects/pixel" with those of detector objects.
 #ifndef E2E_TF_JETS_HPP
 #define E2E_TF_JETS_HPP
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "e2e_tf/error.hpp"
+#include "e2e_tf/kinds.hpp"
 #include "e2e_tf/transforms.hpp"
 
 namespace e2e_tf {
@@ -35,15 +37,18 @@ struct Group {
 };
 
 struct Rule {
-  std::string name;  // knn, radius, delaunay, full, grid8
+  std::string name;  // knn, radius, delaunay, full, grid8, or two kinds joined by a hyphen
   double number = 0;
+
+  bool between() const { return name.find('-') != std::string::npos; }
 };
 
 struct Preprocess {
-  std::string nodes;  // hits or candidates
+  std::string nodes;  // hits, candidates or detector
   std::vector<Rule> rules;
   std::vector<std::string> coordinates;  // empty: position in eta and phi
   unsigned max_nodes = 0;                // 0: no limit
+  KindLimits of_kind;                    // of detector objects
   bool padded = false;
   Group points, features, globals;
   bool has_globals = false;
@@ -91,23 +96,49 @@ inline std::vector<Rule> rules(const std::string& text) {
     const std::string part = text.substr(start, end - start);
     const auto colon = part.find(':');
     Rule rule{part.substr(0, colon), 0};
-    const bool numbered = rule.name == "knn" || rule.name == "radius";
+    if (rule.between()) {
+      const auto hyphen = rule.name.find('-');
+      kinds_of(rule.name.substr(0, hyphen)), kinds_of(rule.name.substr(hyphen + 1));
+    }
+    const bool numbered = rule.name == "knn" || rule.name == "radius" || rule.between();
     if (!numbered && rule.name != "delaunay" && rule.name != "full" && rule.name != "grid8")
-      throw Error("a graph must be made of knn:<k>, radius:<r>, delaunay, full and grid8, not " + text);
-    if (numbered != (colon != std::string::npos)) throw Error("only knn and radius take a number, in " + text);
+      throw Error("a graph must be made of knn:<k>, radius:<r>, delaunay, full, grid8 and <kind>-<kind>:<r>, not " + text);
+    if (numbered != (colon != std::string::npos))
+      throw Error("only knn, radius and rules between kinds take a number, in " + text);
     if (numbered) {
       try {
         rule.number = std::stod(part.substr(colon + 1));
       } catch (const std::exception&) {
-        throw Error("knn and radius need a number, in " + text);
+        throw Error(rule.name + " needs a number, in " + text);
       }
-      if (!(rule.number > 0 && rule.number < 1e9)) throw Error("knn and radius need a positive number, in " + text);
+      if (!(rule.number > 0 && rule.number < 1e9)) throw Error(rule.name + " needs a positive number, in " + text);
       if (rule.name == "knn" && rule.number != std::floor(rule.number)) throw Error("knn needs an integer, in " + text);
     }
     out.push_back(rule);
     start = end + 1;
   }
   return out;
+}
+
+// A number for all nodes, or of detector objects one for each kind that becomes nodes.
+inline void limits(const nlohmann::json& json, Preprocess& out) {
+  const auto number = [](const nlohmann::json& entry) {
+    if (!entry.is_number_integer() || entry.get<std::int64_t>() < 0 || entry.get<std::int64_t>() > 1 << 30)
+      throw Error("max_nodes must be integers of at least 0 (0 keeps all)");
+    return static_cast<unsigned>(entry.get<std::int64_t>());
+  };
+  if (!json.is_object()) {
+    out.max_nodes = number(json);
+    return;
+  }
+  if (out.nodes != "detector") throw Error("only detector objects have a number of nodes for each kind");
+  std::size_t used = 0;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    const auto found = json.find(kinds[k]);
+    out.of_kind[k] = {found != json.end(), found == json.end() ? 0 : number(*found)};
+    used += out.of_kind[k].wanted;
+  }
+  if (used == 0 || used != json.size()) throw Error("max_nodes takes the kinds track, ecal, hcal, pixel");
 }
 
 }  // namespace detail
@@ -118,11 +149,14 @@ inline Preprocess parse_preprocess(const std::string& text) {
     Preprocess out;
     const auto& graph = json.at("graph");
     out.nodes = graph.at("nodes").get<std::string>();
-    if (out.nodes != "hits" && out.nodes != "candidates")
-      throw Error("nodes must be hits or candidates, not " + out.nodes);
+    if (out.nodes != "hits" && out.nodes != "candidates" && out.nodes != "detector")
+      throw Error("nodes must be hits, candidates or detector, not " + out.nodes);
     out.rules = detail::rules(graph.at("edges").get<std::string>());
     out.coordinates = graph.at("coordinates").get<std::vector<std::string>>();
-    out.max_nodes = graph.at("max_nodes").get<unsigned>();
+    detail::limits(graph.at("max_nodes"), out);
+    for (const auto& rule : out.rules)
+      if (rule.between() && out.nodes != "detector")
+        throw Error("the rule " + rule.name + " links kinds of detector objects; nodes are " + out.nodes);
     out.padded = json.contains("features");
     out.features = detail::group(json.at(out.padded ? "features" : "x"));
     if (out.padded) {
