@@ -87,7 +87,8 @@ def check_layer(
     if gradients:
         check_gradients(layer, forms, tolerance)
         for form in forms:
-            if (key := (type(layer), form.name)) not in _MODES_CHECKED:  # they do not depend on settings
+            # They do not depend on settings.
+            if (key := (type(layer), form.like or form.name)) not in _MODES_CHECKED:
                 _MODES_CHECKED.add(key)
                 check_modes(layer, form, tolerance)
         set_weights(layer)

@@ -125,6 +125,7 @@ class Form:
         rows: the rows of the output that belong to something real, in one order for all forms.
         blocks: the shapes are those of padded blocks.
         exports: leave out the ONNX export where false.
+        like: the name of a form whose code gives the gradients of this one, so that their modes are checked once.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Form:
     rows: Callable[[Any, Graphs], Any]
     blocks: bool = False
     exports: bool = True
+    like: str = ""
 
     @property
     def compiles(self) -> bool:
@@ -170,7 +172,7 @@ MASKED = Form("masked blocks", lambda g: [g.blocks(), g.dense(), g.mask()], node
 COUNTED = Form("counted nodes", lambda g: [g.x, g.n_node], flat_rows)
 COUNTED_BLOCKS = Form("counted blocks", lambda g: [g.blocks(), g.mask()], node_rows, blocks=True)
 POOLED_BLOCKS = Form("pooled blocks", lambda g: [g.blocks(), g.mask()], flat_rows, blocks=True)
-EDGE_ROWS = Form("edge rows", lambda g: [g.blocks(), g.dense()], edge_rows, blocks=True)
+EDGE_ROWS = Form("edge rows", lambda g: [g.blocks(), g.dense()], edge_rows, blocks=True, like="blocks")
 
 
 def set_weights(layer: Any, seed: int = 0) -> None:

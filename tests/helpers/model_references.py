@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import references
 from references import Array, neighbours, relu, sigmoid
+from scipy.special import erf
 
 Batch = dict[str, Array]
 
@@ -35,9 +36,16 @@ class Pass:
     training: bool = False
     drop_with: np.random.Generator | None = None
     seen: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    _read: dict[str, Any] = field(default_factory=dict)
 
     def weights(self, name: str) -> list[Array]:
-        return [w.astype(float) for w in self.model.get_layer(name).get_weights()]
+        return self.once(name, lambda layer: [w.astype(float) for w in layer.get_weights()])
+
+    def once(self, name: str, read: Callable[[Any], Any]) -> Any:
+        """What is read of a layer, the same for each graph."""
+        if name not in self._read:
+            self._read[name] = read(self.model.get_layer(name))
+        return self._read[name]
 
     def dense(self, name: str, h: Array) -> Array:
         kernel, *bias = self.weights(name)
@@ -73,7 +81,7 @@ class Pass:
 
 
 def gelu(h: Array) -> Array:
-    return 0.5 * h * (1 + np.vectorize(math.erf, otypes=[float])(h / math.sqrt(2)))
+    return 0.5 * h * (1 + erf(h / math.sqrt(2)))
 
 
 def _places(batch: Batch) -> list[slice]:
@@ -83,6 +91,21 @@ def _places(batch: Batch) -> list[slice]:
 
 def _graph(batch: Batch, x: Array) -> SimpleNamespace:
     return SimpleNamespace(x=x, senders=batch["senders"], receivers=batch["receivers"])
+
+
+def _graphs(batch: Batch, x: Array) -> list[SimpleNamespace]:
+    """Each graph alone: matrices of a thousand graphs together would take a minute."""
+    result = []
+    for place in _places(batch):
+        here = (batch["receivers"] >= place.start) & (batch["receivers"] < place.stop)
+        ends = {key: batch[key][here] - place.start for key in ("senders", "receivers")}
+        result.append(SimpleNamespace(x=x[place], **ends))
+    return result
+
+
+def _received(batch: Batch, matrices: list[Array], x: Array) -> Array:
+    """The matrix of each graph times its nodes."""
+    return np.concatenate([m @ x[place] for m, place in zip(matrices, _places(batch), strict=True)])
 
 
 def _mean(x: Array) -> Array:
@@ -107,9 +130,11 @@ def gat_cheb(run: Pass, s: Any, batch: Batch) -> Array:
     x = batch["x"].astype(float)
     for i, heads in enumerate(s.heads, 1):
         x = relu(_attention(run, run.weights(f"gat_{i}"), _graph(batch, x), heads, s.dropout))
-    laplacian = references.laplacian(_graph(batch, x))
+    laplacians = [references.laplacian(graph) for graph in _graphs(batch, x)]
     for i in range(1, len(s.cheb_channels) + 1):
-        x = relu(references.cheb(run.weights(f"cheb_{i}"), x, laplacian))
+        weights = run.weights(f"cheb_{i}")
+        parts = zip(_places(batch), laplacians, strict=True)
+        x = relu(np.concatenate([references.cheb(weights, x[place], matrix) for place, matrix in parts]))
     rows = [POOLS[pool] for pool in s.pooling.split("+")]
     h = _pooled(batch, x, lambda nodes: np.concatenate([pool(nodes) for pool in rows]))
     return sigmoid(run.dense("score", run.dense_stack(h, len(s.dense), s.dropout)))
@@ -224,9 +249,9 @@ def graph_net(run: Pass, s: Any, batch: Batch) -> Array:
     x = batch["x"].astype(float)
     for i in range(1, s.node_layers + 1):
         x = slope(f"node_{i}", relu(run.dense(f"node_{i}", x)))
-    adjacency = references.matrix(_graph(batch, x)) + np.eye(len(x))
+    adjacency = [references.matrix(graph) + np.eye(len(graph.x)) for graph in _graphs(batch, x)]
     for i in range(1, s.convolutions + 1):
-        x = norm(f"conv_{i}", relu(adjacency @ run.dense(f"conv_{i}", x)))
+        x = norm(f"conv_{i}", relu(_received(batch, adjacency, run.dense(f"conv_{i}", x))))
         x = run.drop(slope(f"conv_{i}", x), s.dropout)
     h = _pooled(batch, x)
     for i in range(1, s.dense_layers + 1):
@@ -298,12 +323,12 @@ def particle_attention(run: Pass, s: Any, batch: Batch) -> Array:
         return h + run.drop(run.dense(f"{name}_2", y), s.dropout)
 
     rows = []
-    counts = references.matrix(_graph(batch, batch["x"]))
+    alone = _graphs(batch, batch["x"])
     for graph, place in enumerate(_places(batch)):
         x = batch["x"][place].astype(float)
         n = len(x)
         if s.pairs == "graph":
-            pairs = counts[place, place][:, :, None]
+            pairs = references.matrix(alone[graph])[:, :, None]
         else:
             pairs = pair_features(batch["p4"][place] if s.pairs == "p4" else x[:, list(s.pairs)])
             for i in range(1, len(s.pair_embed) + 1):
@@ -331,10 +356,13 @@ def particle_attention(run: Pass, s: Any, batch: Batch) -> Array:
 
 
 def _pair_attention(run: Pass, name: str, x: Array, pairs: Array, s: Any) -> Array:
-    layer = run.model.get_layer(name)
-    kernel = {key: np.asarray(value).astype(float) for key, value in layer.kernels.items()}
-    bias = {key: np.asarray(value).astype(float) for key, value in layer.biases.items()}
-    shift = pairs @ np.asarray(layer.pair_kernel).astype(float)
+    def read(layer: Any) -> tuple[dict[str, Array], dict[str, Array], Array]:
+        named = (layer.kernels, layer.biases, {"pairs": layer.pair_kernel})
+        kernel, bias, pair = ({k: np.asarray(v).astype(float) for k, v in part.items()} for part in named)
+        return kernel, bias, pair["pairs"]
+
+    kernel, bias, pair_kernel = run.once(name, read)
+    shift = pairs @ pair_kernel
     query, key, value = (x @ kernel[part] + bias[part] for part in ("query", "key", "value"))
     width = s.width // s.heads
     out = np.zeros_like(query)

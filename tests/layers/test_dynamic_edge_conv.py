@@ -10,8 +10,14 @@ from e2e_tf import InputError
 from e2e_tf.layers import DynamicEdgeConv
 
 POINTS = [
-    Form("points", lambda g: [g.x, g.x[:, :2], g.n_node], flat_rows),
-    Form("point blocks", lambda g: [g.blocks(), g.blocks()[..., :2], g.mask()], node_rows, blocks=True),
+    Form("points", lambda g: [g.x, g.x[:, :2], g.n_node], flat_rows, like=COUNTED.name),
+    Form(
+        "point blocks",
+        lambda g: [g.blocks(), g.blocks()[..., :2], g.mask()],
+        node_rows,
+        blocks=True,
+        like=COUNTED_BLOCKS.name,
+    ),
 ]
 
 

@@ -41,7 +41,7 @@ def agree(product, dense, sources, traced, dtype):
             loss = tf.reduce_sum(tf.sin(3.0 * result))
         return [result, *map(tf.convert_to_tensor, tape.gradient(loss, sources))]
 
-    found = (tf.function(call) if traced else call)(product)
+    found = (tf.function(call, autograph=False) if traced else call)(product)
     tolerance = 2e-5 if dtype == "float32" else 1e-12
     for one, other in zip(found, call(dense), strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
@@ -85,7 +85,7 @@ def test_graphs_without_nodes(traced, dtype):
         return one, CsrPattern.of(ends, ends).product(values, weights, transposed=True)
 
     free = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in given]
-    for found in (tf.function(call, input_signature=free) if traced else call)(*given):
+    for found in (tf.function(call, input_signature=free, autograph=False) if traced else call)(*given):
         assert found.shape == (0, 3)
 
 
@@ -94,7 +94,7 @@ def test_layers_of_a_function_share_what_is_sorted_and_made():
     rows, columns = tf.constant(rows), tf.constant(columns)
     weights, values = tf.constant(weights), tf.ones((N, 2), tf.float64)
 
-    @tf.function
+    @tf.function(autograph=False)
     def call():
         result = values
         for _ in range(3):
@@ -110,7 +110,7 @@ def test_a_number_of_entries_that_is_known_and_odd():
     """Its two halves, which are compared, differ in length."""
     signature = [tf.TensorSpec((5,), tf.int32), tf.TensorSpec((5,), tf.int32), tf.TensorSpec((5,))]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def call(rows, columns, weights):
         return CsrMatrix.of(rows, columns, weights, 3).product(tf.eye(3))
 
