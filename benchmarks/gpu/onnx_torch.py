@@ -127,11 +127,8 @@ def _most(a: Attributes, *values: Tensor) -> Tensor:
     return result
 
 
-def _attention(
-    _: Attributes, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, seen: Tensor, floor: Tensor
-) -> Tensor:
-    shift = torch.where(seen, bias, floor.to(bias.dtype)).to(q.dtype)
-    shift = shift.expand(*q.shape[:-1], k.shape[-1])
+def _attention(_: Attributes, q: Tensor, k: Tensor, v: Tensor, *added: Tensor) -> Tensor:
+    shift = sum(added[1:], added[0]).to(q.dtype).expand(*q.shape[:-1], k.shape[-1])
     return torch.nn.functional.scaled_dot_product_attention(q, k.transpose(-1, -2), v, shift, scale=1.0)
 
 
@@ -318,7 +315,7 @@ class Graph:
         return timed[::-1]
 
     def fuse_attention(self) -> int:
-        """Replace softmax(q kᵀ + bias) v by PyTorch's fused attention with a bias; returns how many were replaced."""
+        """Replace softmax(q kᵀ + biases) v by PyTorch's fused attention with a bias; returns how many were replaced."""
         made = {output: i for i, step in enumerate(self.steps) for output in step[3]}
         uses: dict[str, list[int]] = {}
         for i, step in enumerate(self.steps):
@@ -329,21 +326,33 @@ class Graph:
             step = self.steps[made[name]] if name in made else None
             return step if step is not None and step[4] == operator else None
 
+        def terms(name: str) -> list[str]:
+            step = producer(name, "Add")
+            return [name] if step is None else [term for part in step[2] for term in terms(part)]
+
         steps = [step[:5] for step in self.steps]
         count = 0
         for _, _, names, outputs, operator, _ in self.steps:
-            masked = producer(names[0], "Where") if operator == "Softmax" else None
-            added = producer(masked[2][1], "Add") if masked else None
-            product = added and (producer(added[2][0], "MatMul") or producer(added[2][1], "MatMul"))
-            if not product or len(uses[outputs[0]]) != 1:
+            added = terms(names[0]) if operator == "Softmax" else []
+            products = [name for name in added if producer(name, "MatMul")]
+            if len(added) < 2 or not products or len(uses[outputs[0]]) != 1:
                 continue
-            bias = next(name for name in added[2] if name not in product[3])
             place = uses[outputs[0]][0]
             last = self.steps[place]
             if last[4] != "MatMul" or last[2][0] != outputs[0]:
                 continue
-            inputs = [*product[2], last[2][1], bias, masked[2][0], masked[2][2]]
-            steps[place] = (_attention, {}, inputs, last[3], "Attention")
+            # The product of queries and keys has two parts made on the device; that of a bias has weights.
+            scores = next((n for n in products if producer(n, "MatMul")[2][1] not in self.constants), None)
+            if scores is None:
+                continue
+            others = [name for name in added if name != scores]
+            steps[place] = (
+                _attention,
+                {},
+                [*producer(scores, "MatMul")[2], last[2][1], *others],
+                last[3],
+                "Attention",
+            )
             count += 1
         self.steps = self._with_last_uses(steps)
         return count
