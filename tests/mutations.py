@@ -330,6 +330,13 @@ MUTATIONS = (
         "layers/test_kind_dense.py::test_hand_computed",
     ),
     bug(
+        "GraphContext: the kinds are summed together",
+        "layers/graph_context",
+        "h * kind[..., k : k + 1]",
+        "h",
+        "layers/test_graph_context.py::test_hand_computed",
+    ),
+    bug(
         "GATv2Conv: the scores of GATConv",
         "layers/gat_v2_conv",
         "linear(leaky_relu(h, _LEAK), kernel)",

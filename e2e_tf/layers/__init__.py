@@ -24,6 +24,7 @@ from e2e_tf.layers.global_avg_pool import GlobalAvgPool
 from e2e_tf.layers.global_max_pool import GlobalMaxPool
 from e2e_tf.layers.global_sum_pool import GlobalSumPool
 from e2e_tf.layers.gradient_reversal import GradientReversal
+from e2e_tf.layers.graph_context import GraphContext
 from e2e_tf.layers.graph_sage_conv import GraphSageConv
 from e2e_tf.layers.gravnet_conv import GravNetConv
 from e2e_tf.layers.interaction_conv import InteractionConv
@@ -54,6 +55,7 @@ __all__ = [
     "GlobalMaxPool",
     "GlobalSumPool",
     "GradientReversal",
+    "GraphContext",
     "GraphSageConv",
     "GravNetConv",
     "InteractionConv",

@@ -34,6 +34,8 @@ class DetectorNet:
         message: units of the layers of a message in each.
         update: hidden units of what a node makes of its messages.
         aggregate: of the messages to a node: ``mean``, ``sum`` or ``max``.
+        context: units of the sums over a jet that its nodes are told of after each block
+            (:class:`e2e_tf.layers.GraphContext`), 0 for none.
         phi: units of the dense layer on a node before the pooling, on the outputs of all blocks beside each other.
         dense: units of the dense layers after the pooling.
         dropout: after each of the latter.
@@ -51,6 +53,7 @@ class DetectorNet:
     message: tuple[int, ...] = (48, 48)
     update: tuple[int, ...] = (48,)
     aggregate: str = "mean"
+    context: int = 0
     phi: int = 96
     dense: tuple[int, ...] = (96, 96)
     dropout: float = 0.1
@@ -63,8 +66,9 @@ class DetectorNet:
         for name in ("width", "phi"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.blocks < 0:
-            raise InputError(f"blocks must not be negative, not {self.blocks}")
+        for name in ("blocks", "context"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must not be negative, not {getattr(self, name)}")
         if not self.message:
             raise InputError("message must have at least one layer")
         for name in ("embed", "message", "update", "dense"):
@@ -100,7 +104,8 @@ def detector_net(
     with the kind :math:`\kappa_i` of a node and edge features :math:`e_{ij}` at the front of the calorimeter (place of
     the sender from the receiver, energy over momentum of a track and a deposit: :class:`e2e_tf.layers.FaceRelations`).
     Departures from JEDI-net: a given sparse graph rather than all pairs, kinds, residuals and LayerNorm, features of
-    all blocks in the pooling, whose sums are multiplied by 0.1.
+    all blocks in the pooling, whose sums are multiplied by 0.1. With ``context`` each node is told of sums over its jet
+    before LayerNorm (:class:`e2e_tf.layers.GraphContext`), as in Battaglia et al., https://arxiv.org/abs/1806.01261.
 
     Args:
         n_features: node features F.
@@ -116,7 +121,7 @@ def detector_net(
     """
     import keras
 
-    from e2e_tf.layers import DisjointToBlocks, GlobalSumPool, InteractionConv
+    from e2e_tf.layers import DisjointToBlocks, GlobalSumPool, GraphContext, InteractionConv
 
     s = settings or DetectorNet()
     inputs = disjoint_inputs(n_features, n_globals)
@@ -145,7 +150,11 @@ def detector_net(
             kinds=len(KINDS) if kind is not None else 0,
             name=f"interaction_{i}",
         )
-        x = keras.layers.LayerNormalization(name=f"norm_{i}")(conv([x, *graph]))
+        x = conv([x, *graph])
+        if s.context:
+            kinds, told = (0, [x, members]) if kind is None else (len(KINDS), [x, members, kind])
+            x = GraphContext(s.context, kinds, name=f"context_{i}")(told)
+        x = keras.layers.LayerNormalization(name=f"norm_{i}")(x)
         states.append(x)
     h = states[0] if len(states) == 1 else keras.layers.Concatenate(name="states")(states)
     h = keras.layers.Dense(s.phi, activation="relu", name="phi")(h)

@@ -226,7 +226,17 @@ def detector_net(run: Pass, s: Any, batch: Batch) -> Array:
                 h = h @ updates[2 * layer] + updates[2 * layer + 1]
                 h = relu(h) if layer < len(s.update) else h
             new.append(x[i] + h)
-        x = run.layer_norm(f"norm_{block}", np.array(new))
+        x = np.array(new)
+        if s.context:
+            pool, pool_bias, send, send_bias = run.weights(f"context_{block}")
+            h = relu(x @ pool + pool_bias)
+            sums = _pooled(
+                batch,
+                np.concatenate([h * kind[:, k : k + 1] for k in range(4)], axis=1),
+                lambda g: 0.1 * g.sum(axis=0),
+            )[:, : 4 * s.context]
+            x = x + (sums @ send + send_bias)[np.repeat(np.arange(len(batch["n_node"])), batch["n_node"])]
+        x = run.layer_norm(f"norm_{block}", x)
         states.append(x)
     h = relu(run.dense("phi", np.concatenate(states, axis=1)))
     h = np.concatenate([h * kind[:, k : k + 1] for k in range(4)], axis=1)

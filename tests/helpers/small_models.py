@@ -31,6 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "width": 8,
         "embed": [8],
         "message": [8, 6],
+        "context": 4,
         "update": [8],
         "phi": 8,
         "dense": [8],

@@ -26,6 +26,11 @@ def test_is_that_of_the_paper(aggregate: str, layout: str, batch: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("layout", ["blocks", "edges"])
+def test_nodes_are_told_of_their_jet(layout: str, batch: Any) -> None:
+    check_paper("detector_net", SETTINGS | {"context": 3, "layout": layout}, batch([5, 0, 1, 9, 2, 7]))
+
+
 def test_dropout(batch: Any) -> None:
     check_dropout("detector_net", SETTINGS | {"dropout": 0.3}, batch([4]))
 
@@ -86,6 +91,7 @@ def test_columns_are_found_by_their_names() -> None:
         ({"update": [0]}, r"update must be positive, not \(0,\)"),
         ({"width": 0}, "width must be at least 1, not 0"),
         ({"blocks": -1}, "blocks must not be negative, not -1"),
+        ({"context": -1}, "context must not be negative, not -1"),
         ({"aggregate": "prod"}, "aggregate must be 'mean', 'sum' or 'max', not 'prod'"),
         ({"layout": "sparse"}, "layout must be 'blocks' or 'edges', not 'sparse'"),
         ({"dropout": 1}, r"dropout must be in \[0, 1\), not 1"),
