@@ -10,6 +10,7 @@ import numpy as np
 
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.grid import PITCH
+from e2e_tf.data.held import held_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
@@ -116,19 +117,20 @@ def auc_cost(
     if label is None:
         raise InputError(f"none of the outputs is the label: {', '.join(run.config.outputs)}")
     test = prepare_run(run).test
-    scores = predict(run.model(), test.graphs)
+    _, graphs = held_graphs(test.graphs)
+    scores = predict(run.model(), graphs)
     keras = (scores[label] if label else scores)[:, 0]
-    points = points_of(test.jets, test.graphs, run.preprocess)
+    points = points_of(test.jets, graphs, run.preprocess)
     # Jets of similar size share a batch, which saves padding.
-    order = np.argsort(test.graphs.batch.n_node, kind="stable")
-    starts = test.graphs.batch.node_offsets
+    order = np.argsort(graphs.batch.n_node, kind="stable")
+    starts = graphs.batch.node_offsets
     costs = {}
     for name, score in scorers.items():
         small = np.zeros_like(keras)
         for start in range(0, len(order), batch):
             index = order[start : start + batch]
             rows = np.concatenate([np.arange(starts[jet], starts[jet + 1]) for jet in index])
-            found = score(JetBatch(test.graphs.batch.take(index), points[rows]))
+            found = score(JetBatch(graphs.batch.take(index), points[rows]))
             small[index] = found.reshape(len(index), -1)[:, column]
 
         def change(label: np.ndarray, row: np.ndarray, weight: np.ndarray, small: Any = small) -> float:

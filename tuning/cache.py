@@ -76,7 +76,13 @@ def _key(config: RunConfig, base: Path) -> str:
 
 
 def _build(config: RunConfig, base: Path, entry: Path) -> None:
-    prepared = prepare(config, base)
+    if config.data.memory == "stream":
+        raise InputError(
+            "data.memory = 'stream' is for fit and evaluate; a search makes the files that its trials share from "
+            "graphs in memory: set data.memory to 'auto' or 'hold'"
+        )
+    held = config.data.model_copy(update={"memory": "hold"})
+    prepared = prepare(config.model_copy(update={"data": held}), base)
     entry.parent.mkdir(exist_ok=True)
     try:
         with new_folder(entry) as part:

@@ -18,6 +18,7 @@ import grpc
 import keras_tuner
 
 from e2e_tf import compat
+from e2e_tf.data.source_changes import unchanged
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.jobs import import_quietly
@@ -163,7 +164,8 @@ def work(
         make: gives the HyperModel; None takes what the sweep's own files name.
 
     Raises:
-        InputError: no chief answers, it searches another space, or the folder cannot be used.
+        InputError: no chief answers, it searches another space, the sample is missing here or has another content, or
+            the folder cannot be used.
         RuntimeError: the chief fell silent.
     """
     address = "{}:{}".format(*parse_address(chief))
@@ -185,6 +187,8 @@ def work(
                 ) from error
             sweep = open_sweep(folder)
             channel = grpc.intercept_channel(plain, _Metadata(name, sweep.tune.chief_timeout))
+            if sweep.source is not None:
+                unchanged(sweep.source, sweep.base, f"{sweep.folder} is a sweep on")
             source = _Chief(_Client(channel, name), sweep, name, parent)
             _same_space(source, sweep)
             try:

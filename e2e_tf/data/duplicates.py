@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +60,15 @@ def mixed(values: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(31))
 
 
-def split_groups(data: GraphData) -> np.ndarray:
+def split_groups(data: Any) -> np.ndarray:
     """int64 (B,): one number for all jets that belong together, because they share an event or are copies.
 
     Without copies it is the event number, so that splits stay what they are. Formats that keep no event
     numbers count rows, and nothing else would keep copies in one part.
 
     Args:
-        data: graphs of B jets.
+        data: graphs of B jets, :class:`~e2e_tf.data.graphs.GraphData` or
+            :class:`~e2e_tf.data.streamed.StreamedGraphs`, which know their ``prints``.
 
     Returns:
         int64 (B,), equal for jets that must stay in one part of the split.
@@ -74,7 +76,7 @@ def split_groups(data: GraphData) -> np.ndarray:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    prints = fingerprints(data)
+    prints = fingerprints(data) if isinstance(data, GraphData) else data.prints
     known = np.flatnonzero(prints)
     _, first, back = np.unique(prints[known], return_index=True, return_inverse=True)
     if len(first) == len(known):

@@ -14,6 +14,7 @@ from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store import GraphStore
+from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.data.weights import class_weighted
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
@@ -44,14 +45,15 @@ class DisjointLoader:
 
     The caller's graphs are never reordered: an index is shuffled, from ``seed`` and the number of the epoch,
     so that the same seed gives the same order and a run that continues at epoch 7 sees epoch 7's order. A
-    store is shuffled in two steps, its chunks and then the graphs of ``buffer`` graphs' worth of chunks, so
-    that no more than that has to be in memory.
+    store is shuffled in two steps: its chunks are put in random order and taken in groups, ``buffer`` graphs'
+    worth of chunks each (of :class:`~e2e_tf.data.streamed.StreamedGraphs` ``together`` chunks), and the graphs of
+    each group are shuffled. So no more than a group has to be in memory, and each graph comes once.
 
     Weights multiply: ``weight`` (event weights, or those of :class:`e2e_tf.data.weights.PtReweighting`)
     times ``class_weight``.
 
     Args:
-        graphs: all graphs, a batch in memory or an open store.
+        graphs: all graphs: a batch in memory, an open store, or the graphs of a sample that stay in stores.
         label: (B,) or (B, outputs), such arrays by name of the output, or None to predict (of a store: its own
             labels). Labels of nodes (n,) and of edges, in the order of ``x`` and ``senders``, are accepted likewise.
         weight: float32 (B,) sample weights, with labels by name also such arrays by the same names, or None for 1.
@@ -90,7 +92,7 @@ class DisjointLoader:
 
     def __init__(
         self,
-        graphs: GraphBatch | GraphStore,
+        graphs: GraphBatch | GraphStore | StreamedGraphs,
         label: np.ndarray | Mapping[str, np.ndarray] | None = None,
         weight: np.ndarray | Mapping[str, np.ndarray] | None = None,
         *,
@@ -123,8 +125,8 @@ class DisjointLoader:
         if drop_remainder and node_budget:
             raise InputError("drop_remainder needs batches of a fixed number of graphs, not a node_budget")
         count = graphs.n_graph
-        if label is None:
-            label = getattr(graphs, "label", None)
+        if label is None and isinstance(graphs, GraphStore):
+            label = graphs.label
         if weight is not None and label is None:
             raise InputError("weight needs label: without labels there is nothing to weight")
         if isinstance(weight, Mapping) and not (isinstance(label, Mapping) and set(weight) == set(label)):
@@ -200,15 +202,18 @@ class DisjointLoader:
         return -(-len(range(part, len(self.index), parts)) // self.batch_size)
 
     def _pieces(self, rng: np.random.Generator) -> list[np.ndarray]:
-        """Parts of the index that are shuffled one by one: all of it, or a store's groups of chunks."""
-        chunk = getattr(self.graphs, "chunk", 0)
-        if not self.shuffle or not chunk:
+        """Parts of the index that are shuffled one by one: all of it, or groups of the pieces of a store."""
+        if not self.shuffle or isinstance(self.graphs, GraphBatch) or not len(self.index):
             return [self.index.copy()]
-        order = np.arange(-(-self.graphs.n_graph // chunk))
+        graphs, piece = self.graphs, self.graphs.piece
+        together = (
+            graphs.together if isinstance(graphs, StreamedGraphs) else max(1, self.buffer // graphs.chunk)
+        )
+        order = np.arange(piece.max() + 1)
         rng.shuffle(order)
         rank = np.empty_like(order)
-        rank[order] = np.arange(len(order)) // max(1, self.buffer // chunk)
-        group = rank[self.index // chunk]
+        rank[order] = np.arange(len(order)) // together
+        group = rank[piece[self.index]]
         by_group = self.index[np.argsort(group, kind="stable")]
         return np.split(by_group, np.cumsum(np.bincount(group))[:-1])
 
@@ -222,8 +227,7 @@ class DisjointLoader:
             int64 (k,), indices of graphs.
         """
         rng = np.random.default_rng([self.seed, epoch])
-        part, parts = self.shard
-        size = self.batch_size
+        (part, parts), size = self.shard, self.batch_size
         out: list[np.ndarray] = []
         carry = np.empty(0, np.int64)
         pieces = self._pieces(rng)
@@ -264,31 +268,27 @@ class DisjointLoader:
                 self._plans[epoch] = np.split(order, list(cuts)) if len(order) else []
             return self._plans[epoch]
 
-    def _graphs(self, index: np.ndarray) -> GraphBatch:
-        batch = self.graphs.take(index) if isinstance(self.graphs, GraphBatch) else self.graphs.batch(index)
-        if self.preprocess is not None:
-            scale_u = self.preprocess.jet_features
-            u = batch.u if scale_u is None or batch.u is None else scale_u(batch.u)
-            batch = replace(batch, x=self.preprocess.node_features(batch.x), u=u)
-        return batch
-
-    def node_rows(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        """The further node quantities of the given graphs in the given order, float32 (n, width) by name.
+    def graphs_and_nodes(self, index: np.ndarray) -> tuple[GraphBatch, dict[str, np.ndarray]]:
+        """The given graphs in the given order, and the further quantities of their nodes.
 
         Args:
             index: int (k,), graphs.
 
         Returns:
-            float32 (n, width) by name, for the n nodes of these graphs.
+            The k graphs, and float32 (n, width) by name.
         """
-        if not self.nodes:
-            return {}
-        rows = self.levels.rows("node", index)
-        return {name: np.asarray(values[rows], np.float32) for name, values in self.nodes.items()}
+        if isinstance(self.graphs, StreamedGraphs):  # which reads graphs and nodes together
+            return self.graphs.with_nodes(index, self.inputs or ())
+        batch = self.graphs.take(index) if isinstance(self.graphs, GraphBatch) else self.graphs.batch(index)
+        if self.preprocess is not None:
+            scale_u = self.preprocess.jet_features
+            u = batch.u if scale_u is None or batch.u is None else scale_u(batch.u)
+            batch = replace(batch, x=self.preprocess.node_features(batch.x), u=u)
+        rows = self.levels.rows("node", index) if self.nodes else None
+        return batch, {name: np.asarray(values[rows], np.float32) for name, values in self.nodes.items()}
 
     def _item(self, index: np.ndarray, epoch: int) -> tuple[GraphBatch, dict[str, np.ndarray], Any, Any]:
-        batch = self._graphs(index)
-        nodes = self.node_rows(index)
+        batch, nodes = self.graphs_and_nodes(index)
         if self.mirror is not None and len(index):
             # A graph is in one batch of an epoch: its first one tells the batches apart, in whatever order they come.
             batch, nodes = self.mirror(batch, nodes, np.random.default_rng([self.seed, epoch, int(index[0])]))

@@ -24,10 +24,20 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import write_json
 from e2e_tf.graph import KINDS, GraphSpec, NodeSpace
 
-__all__ = ["Normalisation", "Preprocess", "check_limits", "node_limit", "read_preprocess"]
+__all__ = [
+    "QUANTILES",
+    "Normalisation",
+    "Preprocess",
+    "check_limits",
+    "is_usable",
+    "node_limit",
+    "read_preprocess",
+]
 
 _HUGE = np.float32(1e32)  # beyond it a value counts as infinite, as in CMSSW's producers
 _CLAMP = 5.0
+QUANTILES = (0.16, 0.5, 0.84)
+"""What the normalisation of a feature is measured by."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +73,35 @@ class Normalisation:
         features = tuple(features)
         if values.ndim != 2 or values.shape[1] != len(features):
             raise InputError(f"values must have shape (n, {len(features)}), not {values.shape}")
+        measured: list[tuple[float, ...] | None] = []
+        for column in values.T:
+            column = column[is_usable(column)].astype(np.float64)
+            found = (*np.quantile(column, QUANTILES), column.mean(), column.std()) if len(column) else None
+            measured.append(found)
+        return cls.of(features, measured)
+
+    @classmethod
+    def of(cls, features: Sequence[Feature], measured: Sequence[Sequence[float] | None]) -> Normalisation:
+        """From what was measured of each feature.
+
+        Args:
+            features: F features.
+            measured: of each the :data:`QUANTILES`, mean and standard deviation; None without a usable value.
+
+        Returns:
+            The normalisation, with bounds at ±5.
+        """
+        features = tuple(features)
         count = len(features)
         median, norm = np.zeros(count, np.float32), np.ones(count, np.float32)
-        for i in range(count):
-            column = values[:, i]
-            column = column[np.isfinite(column) & (np.abs(column) <= _HUGE)].astype(np.float64)
-            if not len(column):
+        for i, found in enumerate(measured):
+            if found is None:
                 continue
-            low, middle, high = np.quantile(column, (0.16, 0.5, 0.84))
+            low, middle, high, mean, deviation = found
             # A column that is mostly one value (no track in most crystals) has no width between quantiles.
-            degenerate = min(high - middle, middle - low) < 1e-3 * (column.std() + 1e-12)
-            width = column.std() if degenerate else 0.5 * (high - low)
-            median[i] = column.mean() if degenerate else middle
+            degenerate = min(high - middle, middle - low) < 1e-3 * (deviation + 1e-12)
+            width = deviation if degenerate else 0.5 * (high - low)
+            median[i] = mean if degenerate else middle
             norm[i] = 1.0 / width if width > 1e-12 else 1.0
         full = np.full(count, _CLAMP, np.float32)
         return cls(features, median, norm, -full, full, np.zeros(count, np.float32))
@@ -251,6 +278,18 @@ class Preprocess:
             InputError: ``path`` exists and ``force`` is false.
         """
         write_json(Path(path), self.to_dict(), force=force)
+
+
+def is_usable(values: np.ndarray) -> np.ndarray:
+    """Which values count in the fit of a normalisation.
+
+    Args:
+        values: float32, any shape.
+
+    Returns:
+        bool, in the shape of ``values``: those that are finite and not beyond 1e32.
+    """
+    return np.isfinite(values) & (np.abs(values) <= _HUGE)
 
 
 def check_limits(max_nodes: int | Mapping[str, int], nodes: str) -> None:

@@ -118,6 +118,8 @@ class DataConfig(Section):
         folds: with more than 0, events are shared out among so many parts of one size, in place of ``split``.
         fold: the part that is the test; the next one is the validation part, the others are trained on.
         fold_column: a column of whole numbers whose remainder by ``folds`` is the part.
+        memory: ``hold`` has the graphs of a store (of ``convert``) in memory; ``stream`` reads them in pieces, in every
+            epoch; ``auto`` streams stores whose graphs need more than 1 GiB. Other files are always held.
         compare: columns of jets or of their truth that hold scores of other taggers, higher for signal, by the name
             that ``evaluate`` gives them beside its own, such as ``{DeepTau = "deeptau_vs_jet"}``.
     """
@@ -143,6 +145,7 @@ class DataConfig(Section):
     folds: int = Field(0, ge=0)
     fold: int = Field(0, ge=0)
     fold_column: str = ""
+    memory: Literal["auto", "hold", "stream"] = "auto"
     compare: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("sample", mode="before")

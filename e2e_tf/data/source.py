@@ -28,6 +28,7 @@ import numpy as np
 from e2e_tf.data.derived import derived, jets_that_pass
 from e2e_tf.data.file_lists import expanded
 from e2e_tf.data.hdf5 import format_of
+from e2e_tf.data.held import streamed_jets
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.readers import READERS, open_reader
@@ -156,11 +157,12 @@ class JetSource:
             )
         return replace(source, parts=tuple(_located(part, base) for part in source.parts))
 
-    def read(self, base: Path) -> Jets | Images:
+    def read(self, base: Path, stream: bool = False) -> Jets | Images:
         """All jets, those of the first file first; nothing is selected.
 
         Args:
             base: where relative paths start.
+            stream: leave the graphs of stores on disk; every part must be of stores then.
 
         Returns:
             The jets, or the images.
@@ -177,7 +179,8 @@ class JetSource:
                 options = {**dict.fromkeys(needed), **options}
             scale = self._scale(part, base)
             for file in part.files:
-                one = read_file(locate(file.path, base), part.reader, options)
+                path = locate(file.path, base)
+                one = _streamed(path, options) if stream else read_file(path, part.reader, options)
                 if part.name or part.settings:
                     one = of_section(one, part.settings, number, scale)
                 if len(set(keys)) > 1:
@@ -322,6 +325,12 @@ def read_file(path: Path, reader: str = "", options: Mapping[str, Any] | None = 
         store_is_made_with(path, options)
         return file.read()
     return file.read(**(options or {}))
+
+
+def _streamed(path: Path, options: Mapping[str, Any]) -> Jets:
+    if options:
+        store_is_made_with(path, options)
+    return streamed_jets(path)
 
 
 def own_name(reader: str) -> str:

@@ -15,7 +15,7 @@ from e2e_tf.data.source import OWN, JetSource, SourceFile, SourcePart, is_own, l
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 
-__all__ = ["differences", "part_for_file", "relocated"]
+__all__ = ["differences", "part_for_file", "relocated", "unchanged"]
 
 
 def differences(before: JetSource, now: JetSource) -> list[str]:
@@ -37,6 +37,27 @@ def differences(before: JetSource, now: JetSource) -> list[str]:
     for name in ("columns", "selection", "weights"):
         found += _changes(f"another {name.removesuffix('s')}", getattr(before, name), getattr(now, name))
     return found
+
+
+def unchanged(source: JetSource, base: Path, what: str) -> JetSource:
+    """A source with what its files are now; of one that was looked at before it must be the same.
+
+    Args:
+        source: of a run or sweep, or of a configuration, which may not have been looked at.
+        base: where relative paths start.
+        what: how a sentence about another source begins, such as "RUN was trained on".
+
+    Returns:
+        The source as :meth:`e2e_tf.data.source.JetSource.located` gives it.
+
+    Raises:
+        InputError: a file is missing or is another one; the sentence says what differs.
+    """
+    now = source.located(base)
+    known = all(file.sha256 for part in source.parts for file in part.every_file)
+    if known and (changes := differences(source, now)):
+        raise InputError(f"{what} {changes[0]}")
+    return now
 
 
 def relocated(source: JetSource, moves: Mapping[str, str], base: Path) -> tuple[JetSource, Path]:

@@ -137,11 +137,12 @@ class GraphStore:
         """Number of graphs."""
         return len(self.event)
 
-    def slice(self, start: int, stop: int) -> GraphBatch:
+    def slice(self, start: int, stop: int, edges: bool = True) -> GraphBatch:
         """The graphs ``start`` to ``stop`` straight from the file.
 
         Args:
             start, stop: range of graphs.
+            edges: false leaves their edges out.
 
         Returns:
             The graphs of the range.
@@ -149,18 +150,22 @@ class GraphStore:
         Raises:
             InputError: the file is damaged.
         """
-        nodes, edges = self._node_offset[[start, stop]], self._edge_offset[[start, stop]]
+        nodes, rows = self._node_offset[[start, stop]], self._edge_offset[[start, stop]]
+        if not edges:
+            rows = np.zeros(2, np.int64)
         try:
             with self._lock:
                 x = self._file["x"][nodes[0] : nodes[1]]
-                senders = self._file["senders"][edges[0] : edges[1]]
-                receivers = self._file["receivers"][edges[0] : edges[1]]
+                senders = self._file["senders"][rows[0] : rows[1]]
+                receivers = self._file["receivers"][rows[0] : rows[1]]
                 features = None
                 if "edge_features" in self._file:
-                    features = self._file["edge_features"][edges[0] : edges[1]]
+                    features = self._file["edge_features"][rows[0] : rows[1]]
         except DAMAGE as error:
             raise InputError(f"{self.path} cannot be read, it is truncated or damaged ({error})") from error
         n_node, n_edge = self.n_node[start:stop], self.n_edge[start:stop]
+        if not edges:
+            n_edge = np.zeros_like(n_edge)
         starts = np.repeat((self._node_offset[start:stop] - nodes[0]).astype(np.int32), n_edge)
         limit = np.repeat(n_node, n_edge)
         if np.any(senders >= limit) or np.any(receivers >= limit):
@@ -186,6 +191,11 @@ class GraphStore:
             block = self.slice(start, min(start + self.chunk, self.n_graph))
             self._blocks[number] = block
             return block
+
+    @property
+    def piece(self) -> np.ndarray:
+        """int64 (B,), the chunk that a graph is read with."""
+        return np.arange(self.n_graph) // self.chunk
 
     def batch(self, index: Any) -> GraphBatch:
         """The given graphs in the given order.
@@ -260,11 +270,12 @@ class GraphStore:
         except DAMAGE as error:
             raise InputError(f"{self.path} cannot be read, it is truncated or damaged ({error})") from error
 
-    def read(self, start: int = 0, stop: int | None = None) -> GraphData:
+    def read(self, start: int = 0, stop: int | None = None, *, edges: bool = True) -> GraphData:
         """The graphs from ``start`` to ``stop``, or all, in memory.
 
         Args:
             start, stop: range of graphs; None means the end.
+            edges: false leaves their edges out.
 
         Returns:
             The graphs of the range with labels, weights and columns of jets.
@@ -273,7 +284,7 @@ class GraphStore:
         stop = max(start, stop)
         nodes = self._node_offset[[start, stop]]
         return self._data(
-            slice(start, stop), self.slice(start, stop), np.arange(nodes[0], nodes[1], dtype=np.int64)
+            slice(start, stop), self.slice(start, stop, edges), np.arange(nodes[0], nodes[1], dtype=np.int64)
         )
 
     def chunks(self) -> Iterator[GraphData]:

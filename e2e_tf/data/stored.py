@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.features import JET_FEATURES, select_features, transformed
+from e2e_tf.data.features import JET_FEATURES, Feature, select_features, transformed
 from e2e_tf.data.graphs import TRUTH, GraphData, GraphRecipe
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets, concatenate_jets
@@ -16,9 +16,16 @@ from e2e_tf.data.store import GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.graph import WRAPPED, GraphBatch, build_edges, concatenate, edges_per_graph
 
-__all__ = ["StoredJets", "stored_jets", "stored_options"]
+__all__ = ["StoredJets", "check_alike", "stored_jets", "stored_options", "untransformed"]
 
 _PLACE = ("deta", "dphi")
+_INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": lambda values: values,
+    "log": np.exp,
+    "log1p": np.expm1,
+    "signed_log1p": lambda values: np.sign(values) * np.expm1(np.abs(values)),
+    "tanh": np.arctanh,
+}
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,7 @@ class StoredJets(Jets):
         stores = [part for part in parts if isinstance(part, StoredJets)]
         if len(stores) < len(parts):
             raise InputError("a sample is of graph stores or of files of jets, not of both")
-        for other in stores:
-            if other.recipe != self.recipe or other.graphs.node_features != self.graphs.node_features:
-                raise InputError(
-                    f"graph stores of one sample need one recipe; one has {other.recipe.nodes} with "
-                    f"{other.recipe.edges}, the first {self.recipe.nodes} with {self.recipe.edges}"
-                )
+        check_alike([(one.recipe, one.graphs.node_features) for one in stores])
         graphs = replace(
             self.graphs,
             batch=concatenate([one.graphs.batch for one in stores]),
@@ -156,6 +158,24 @@ class StoredJets(Jets):
         return replace(batch, senders=senders, receivers=receivers, n_edge=count, edge_features=None)
 
 
+def check_alike(stores: Sequence[tuple[GraphRecipe, tuple[Feature, ...]]]) -> None:
+    """Refuse stores that cannot be one sample.
+
+    Args:
+        stores: the recipe and the node features of each.
+
+    Raises:
+        InputError: one was made by another recipe than the first.
+    """
+    first = stores[0]
+    for one in stores:
+        if one != first:
+            raise InputError(
+                f"graph stores of one sample need one recipe; one has {one[0].nodes} with {one[0].edges}, the first "
+                f"{first[0].nodes} with {first[0].edges}"
+            )
+
+
 def stored_options(store: GraphStore, options: Mapping[str, Any]) -> None:
     """Refuse options of a reader that the store was not made with: its graphs are finished.
 
@@ -206,3 +226,17 @@ def stored_jets(store: GraphStore, start: int = 0, stop: int | None = None) -> S
         graphs=replace(data, jets={}, label=None),
         recipe=store.recipe,
     )
+
+
+def untransformed(feature: Feature, values: np.ndarray) -> np.ndarray:
+    """The raw values of a feature, as far as float32 and the limits of the transform let them be known.
+
+    Args:
+        feature: says which transform.
+        values: float32 (n,), as :func:`e2e_tf.data.features.transformed` gives them.
+
+    Returns:
+        float32 (n,), in the unit of the feature; where ``tanh`` has come to 1, infinity.
+    """
+    with np.errstate(divide="ignore"):
+        return _INVERSE[feature.transform](values.astype(np.float32)).astype(np.float32)

@@ -11,7 +11,6 @@ import numpy as np
 
 from e2e_tf.data.loader import DisjointLoader, model_inputs
 from e2e_tf.errors import InputError
-from e2e_tf.graph import GraphBatch
 
 __all__ = ["choose_strategy", "distributed_fit"]
 
@@ -145,9 +144,7 @@ def _distributed(loader: DisjointLoader, strategy: Any, epoch: int) -> Any:
                 index = pieces[replica]
                 weight = np.ones(len(index), np.float32) if loader.weight is None else loader.weight[index]
                 share = np.float32(1 / len(batch))
-                graphs = loader.graphs
-                piece = graphs.take(index) if isinstance(graphs, GraphBatch) else graphs.batch(index)
-                yield model_inputs(piece, loader.node_rows(index)), loader.label[index], weight, share
+                yield model_inputs(*loader.graphs_and_nodes(index)), loader.label[index], weight, share
 
     def pipeline(context: Any) -> Any:
         first = next(parts(0, 1))

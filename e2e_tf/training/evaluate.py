@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from e2e_tf.data.detector_features import node_kinds
 from e2e_tf.data.features import HIT_ENERGIES
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.held import held_graphs, held_jets
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import with_candidate_quantities
@@ -22,6 +22,7 @@ from e2e_tf.files import new_file, read_json, write_json
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import status, track
 from e2e_tf.training.compared import other_scores
+from e2e_tf.training.display.nodes import raw_nodes
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.importance import permutation_importance
 from e2e_tf.training.metrics import evaluate_score
@@ -30,7 +31,7 @@ from e2e_tf.training.predict import scorer
 from e2e_tf.training.prepare import Prepared, Split, prepare_run
 from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.run_report import run_report
-from e2e_tf.training.start import open_start
+from e2e_tf.training.start import Start, open_start
 from e2e_tf.training.targets import in_units, label_output
 from e2e_tf.training.weighting import evaluation_bins
 
@@ -54,7 +55,8 @@ def evaluate(
         run: a finished run or its folder.
         force: replace results that are there already.
         bootstraps: replicas behind each error.
-        baselines: also train boosted trees on high-level features of the same training part.
+        baselines: also train boosted trees on high-level features of the same training part; without them, what the
+            run started from may have gone.
         relocate: of a run's folder: old path to new path of files or folders of its sample that were moved.
         beside: other runs of one output with the same test part, by the name that tables and plots give them.
 
@@ -64,14 +66,15 @@ def evaluate(
         :func:`e2e_tf.training.output_metrics.evaluate_outputs` returns if the configuration has outputs.
 
     Raises:
-        InputError: the run is not finished or its sample has gone or changed, it has been evaluated already, or one of
-            ``beside`` has another test part.
+        InputError: the run is not finished, its sample or what it started from has gone or changed, it has been
+            evaluated already, or one of ``beside`` has another test part.
     """
     run = run if isinstance(run, Run) else open_run(run, relocate)
     if (run.folder / "metrics.json").exists() and not force:
         raise InputError(
             f"{run.folder} has been evaluated already; give --force to replace metrics.json and the plots"
         )
+    start = _start_of(run, needed=baselines)
     prepared = prepare_run(run)
     test = prepared.test
     with status("Loading the model"):
@@ -82,7 +85,9 @@ def evaluate(
     main = label_output(run.config)
     if main is not None:
         scores[run.config.model_name] = (found[main] if run.config.outputs else found)[:, 0]
-        scores |= _before(run, prepared)
+        if start is not None:
+            before = scorer(start.model())(test.examples)[:, 0]
+            scores[f"{run.config.model_name} at the start"] = before
         scores |= {name: _of_another(other, test) for name, other in (beside or {}).items()}
         if baselines:
             scores |= _baselines(prepared, run.config.seed)
@@ -128,17 +133,30 @@ def evaluate(
     return metrics
 
 
-def _before(run: Run, prepared: Prepared) -> dict[str, np.ndarray]:
-    """The scores of what the run started from, while that is there and the run has one output."""
-    name = run.config.training.start
+def _start_of(run: Run, needed: bool) -> Start | None:
+    """What a run of one output started from, whose scores stand beside its own.
+
+    Raises:
+        InputError: it is needed and has gone, or another model has its place.
+    """
+    name, noted = run.config.training.start, run.provenance.get("started_from", {})
     if not name or run.config.outputs:
-        return {}
+        return None
     try:
         start = open_start(name, run.base)
-    except InputError:
-        return {}
-    assert start is not None
-    return {f"{run.config.model_name} at the start": scorer(start.model())(prepared.test.examples)[:, 0]}
+        assert start is not None
+        if noted and start.identity() != noted:
+            raise InputError(
+                f"training.start: the model of {name} is another one than {run.folder} started from (its SHA-256 was "
+                f"{noted['sha256'][:12]}…, it is {start.identity()['sha256'][:12]}… now)"
+            )
+    except InputError as error:
+        if needed:
+            raise InputError(
+                f"{error}; put it back, or call evaluate with baselines=False, which leaves it out"
+            ) from error
+        return None
+    return start
 
 
 def _of_another(run: Run, test: Split) -> np.ndarray:
@@ -192,7 +210,7 @@ def _importance(
     if min(np.bincount(label, weight, 2)) <= 0:
         return {}, 0
     main = label_output(run.config)
-    graphs = test.graphs.take(rows)
+    _, graphs = held_graphs(test.graphs.take(rows))
     examples = Examples(
         graphs.batch, nodes=graphs.node_inputs(), rows={name: v[rows] for name, v in test.rows.items()}
     )
@@ -265,7 +283,7 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
         if not len(rows):
             continue
         row = rows[np.argsort(score[rows], kind="stable")[len(rows) // 2]]
-        jet = test.jets.take(np.array([row]))
+        jet = held_jets(test.jets.take(np.array([row])))
         graphs = build_graphs(jet, GraphRecipe.of(run.preprocess))
         places, energy, start = _drawn_nodes(jet, run.preprocess, graphs)
         pt = float(jet["pt"][0])
@@ -290,10 +308,8 @@ def _drawn_nodes(
         energy = np.expm1(graphs.batch.x[:, [raw.index(name) for name in HIT_ENERGIES]])
         return graphs.positions, energy, None
     names = ("deta_face", "dphi_face", "deta", "dphi", "pt", *(f"is_{kind}" for kind in KINDS))
-    recipe = replace(
-        GraphRecipe.of(preprocess), node_features=tuple(f"{name}:identity" for name in names), edges="knn:1"
-    )
-    x = build_graphs(jet, recipe).batch.x
-    kind = node_kinds(dict(zip(names, x.T, strict=True)))
+    columns = raw_nodes(jet, GraphRecipe.of(preprocess), names)
+    x = np.stack(list(columns.values()), axis=1)
+    kind = node_kinds(columns)
     pt = np.where(kind[:, None] == np.arange(3), x[:, 4:5], 0.0)  # tracks, crystals, towers
     return x[:, :2], pt, x[:, 2:4]

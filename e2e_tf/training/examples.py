@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch, concatenate
 from e2e_tf.models import check_inputs
@@ -23,7 +24,8 @@ class Examples:
     """All that the training of any model of this library takes from one part of the data.
 
     Attributes:
-        graphs: the jets' graphs, normalised.
+        graphs: the jets' graphs, normalised, a :class:`~e2e_tf.graph.GraphBatch`; or
+            :class:`~e2e_tf.data.streamed.StreamedGraphs`, which bring their ``nodes`` along.
         label: (B,), or arrays (B,) by name of the output; None where there is nothing to train for.
         weight: float32 (B,), or arrays by name as ``label``; None for 1.
         nodes: further quantities of the nodes, float32 (n, width) by name, see
@@ -31,7 +33,7 @@ class Examples:
         rows: inputs of whole jets, float32 (B, ...) by name, of models that look at no graph: ``image`` or ``x``.
     """
 
-    graphs: GraphBatch
+    graphs: Any
     label: Any = None
     weight: Any = None
     nodes: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -43,8 +45,15 @@ class Examples:
     @property
     def widths(self) -> tuple[int, int]:
         """Numbers of features of a node (or channels of an image, or inputs of a row) and of a whole jet."""
-        main = next(iter(self.rows.values()), self.graphs.x)
-        return main.shape[-1], 0 if self.graphs.u is None else self.graphs.u.shape[1]
+        graphs, _ = self._like()
+        main = next(iter(self.rows.values()), graphs.x)
+        return main.shape[-1], 0 if graphs.u is None else graphs.u.shape[1]
+
+    def _like(self) -> tuple[GraphBatch, Mapping[str, np.ndarray]]:
+        """Graphs and further quantities of nodes with the shapes of these; of graphs on disk the first."""
+        if isinstance(self.graphs, StreamedGraphs):
+            return self.graphs.with_nodes(np.arange(min(1, len(self))))
+        return self.graphs, self.nodes
 
     def check(self, model: Any, what: str = "the data") -> None:
         """Refuse a model that these examples cannot be given to.
@@ -56,10 +65,11 @@ class Examples:
         Raises:
             InputError: the model has an input that is not among them, or one of another shape.
         """
+        graphs, nodes = self._like()
         known: dict[str, np.ndarray] = {
-            **{name: getattr(self.graphs, name) for name in ("x", "senders", "receivers", "n_node")},
-            **({} if self.graphs.u is None else {"u": self.graphs.u}),
-            **self.nodes,
+            **{name: getattr(graphs, name) for name in ("x", "senders", "receivers", "n_node")},
+            **({} if graphs.u is None else {"u": graphs.u}),
+            **nodes,
             **self.rows,
         }
         check_inputs(model, known, what)
@@ -99,7 +109,12 @@ class Examples:
 
         Returns:
             Arrays by name.
+
+        Raises:
+            InputError: the graphs stay on disk.
         """
+        if isinstance(self.graphs, StreamedGraphs):
+            raise InputError("graphs that are read in pieces are no arrays; set data.memory to 'hold'")
         found = {name: getattr(self.graphs, name) for name in _COLUMNS}
         flat = {name: values for name, values in found.items() if values is not None}
         for name in ("label", "weight", "nodes", "rows"):
@@ -153,8 +168,10 @@ def join(parts: Sequence[Examples]) -> Examples:
             return {name: np.concatenate([one[name] for one in values]) for name in values[0]}
         return None if values[0] is None else np.concatenate(values)
 
+    first, *others = [part.graphs for part in parts]
+    streamed = isinstance(first, StreamedGraphs)
     return Examples(
-        concatenate([part.graphs for part in parts]),
+        first.joined(others) if streamed else concatenate([first, *others]),
         joined(lambda part: part.label),
         joined(lambda part: part.weight),
         joined(lambda part: part.nodes),

@@ -16,6 +16,8 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.data.source import SourcePart, locate
 from e2e_tf.data.source_changes import part_for_file
 from e2e_tf.data.sources import source_of
+from e2e_tf.data.streamed import StreamedGraphs
+from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 from e2e_tf.terminal import console, status, track
 from e2e_tf.training.examples import Examples
@@ -27,7 +29,7 @@ from e2e_tf.training.targets import in_units
 __all__ = ["jets_of_file", "predict", "predict_examples", "predict_file", "scorer"]
 
 
-def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
+def predict(model: Any, graphs: GraphData | StreamedGraphs, batch_size: int = 256) -> Any:
     """Outputs of a model for graphs whose features are normalised.
 
     Args:
@@ -40,7 +42,7 @@ def predict(model: Any, graphs: GraphData, batch_size: int = 256) -> Any:
         float32 (B, size) in the order of the graphs; by name where the model has several outputs.
 
     Raises:
-        InputError: the model has an input that the graphs lack.
+        InputError: the model has an input that the graphs lack, or an output of nodes or edges.
     """
     examples = Examples(graphs.batch, nodes=graphs.node_inputs())
     return predict_examples(model, examples, batch_size, "the graphs")
@@ -61,7 +63,7 @@ def predict_examples(model: Any, examples: Examples, batch_size: int = 256, what
         As :func:`predict`.
 
     Raises:
-        InputError: the model has an input that the examples lack.
+        InputError: the model has an input that the examples lack, or an output of nodes or edges.
     """
     return scorer(model, batch_size)(examples, what)
 
@@ -89,6 +91,10 @@ def scorer(model: Any, batch_size: int = 256) -> Callable[..., Any]:
 
     def score(examples: Examples, what: str = "the sample", progress: bool = True) -> Any:
         order = np.argsort(examples.graphs.n_node, kind="stable")
+        if isinstance(
+            examples.graphs, StreamedGraphs
+        ):  # one piece after the other, or each is read for every batch
+            order = order[np.argsort(examples.graphs.piece[order], kind="stable")]
         examples.check(model, what)
         loader = replace(examples, label=None, weight=None).loader(model, batch_size, index=order)
         found = {name: np.zeros((len(order), one.shape[-1]), np.float32) for name, one in outputs.items()}
@@ -99,7 +105,13 @@ def scorer(model: Any, batch_size: int = 256) -> Callable[..., Any]:
             index = order[number * batch_size : (number + 1) * batch_size]
             values = call({name: tf.constant(value) for name, value in inputs.items()})
             for name, scores in found.items():
-                scores[index] = (values[name] if named else values).numpy()
+                given = (values[name] if named else values).numpy()
+                if len(given) != len(index):
+                    raise InputError(
+                        f"scores are of whole jets, but the output {name or model.output_names[0]} of {model.name} has "
+                        f"{len(given)} rows for {len(index)} jets: of nodes and edges, call the model on a batch"
+                    )
+                scores[index] = given
         return found if named else found[""]
 
     return score

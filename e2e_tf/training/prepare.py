@@ -17,16 +17,18 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.source import JetSource
-from e2e_tf.data.source_changes import differences
+from e2e_tf.data.source_changes import unchanged
 from e2e_tf.data.sources import source_of
+from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
 from e2e_tf.training.compared import other_scores
 from e2e_tf.training.examples import Examples, padded_rows
+from e2e_tf.training.memory import in_pieces, memory_of
 from e2e_tf.training.run import Run, provenance_of
-from e2e_tf.training.splits import split_sample
+from e2e_tf.training.splits import check_classes, check_parts, split_sample
 from e2e_tf.training.start import Start, open_start
 from e2e_tf.training.targets import Target, make_target, scaled, target_scale
 from e2e_tf.training.weighting import bins_of_pt, label_weights, trained_weights
@@ -46,14 +48,15 @@ class Split:
 
     Attributes:
         jets: the jets, or images, which have the same columns but neither hits nor candidates.
-        graphs: their graphs, normalised.
+        graphs: their graphs, normalised; those that are read in pieces are
+            :class:`~e2e_tf.data.streamed.StreamedGraphs`.
         weight: float32 (B,), the weights of the label that training uses.
         targets: what each output of the configuration is trained for; empty without a section ``[outputs]``.
         rows: inputs of whole jets, float32 (B, ...) by name, of a model that looks at no graph.
     """
 
     jets: Jets
-    graphs: GraphData
+    graphs: Any
     weight: np.ndarray
     targets: dict[str, Target] = field(default_factory=dict)
     rows: dict[str, np.ndarray] = field(default_factory=dict)
@@ -113,8 +116,10 @@ class Prepared:
             for name, s in (("train", self.train), ("validation", self.validation), ("test", self.test))
         }
         definition = jet_definition(self.train.jets.attributes)
+        memory = memory_of(self.source, isinstance(self.train.graphs, StreamedGraphs))
         return {
             **self.source.identity(),
+            **({"memory": memory} if memory else {}),
             **({} if definition is None else {"jets": definition}),
             "splits": splits,
         }
@@ -191,8 +196,9 @@ def prepare(
     """
     data, base = config.data, base or Path()
     with status(f"Reading {data.title if source is None else source.title}"):
-        source = _as_it_is(source_of(data) if source is None else source, base, what)
-        read = source.read(base)
+        source = unchanged(source_of(data) if source is None else source, base, what)
+        streamed = in_pieces(config, source, base)
+        read = source.read(base, streamed)
     jets = cast("Jets", read)  # of images nothing is used that they do not have
     by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
     if jets.label is None and by_label:
@@ -222,6 +228,8 @@ def prepare(
         graphs = build_graphs(jets, recipe)
         seed = config.seed if data.split_seed is None else data.split_seed
         parts = split_sample(data, jets, split_groups(graphs), seed)
+        split_jets = [jets.take(part) for part in parts]
+        check_parts(data, split_jets, by_label)
         split_graphs = [graphs.take(part) for part in parts]
         del graphs  # several GB of a large sample
     preprocess = split_graphs[0].fit_preprocess(recipe)
@@ -230,7 +238,6 @@ def prepare(
     start = start or open_start(config.training.start, base)
     if start is not None:
         preprocess = start.normalisation_for(preprocess)
-    split_jets = [jets.take(part) for part in parts]
     edges = bins_of_pt(config, split_jets[0], jets)
     event_weights = [j.weight if data.weighted else np.ones(len(j), np.float32) for j in split_jets]
     base_weights = trained_weights(config, event_weights)
@@ -251,6 +258,9 @@ def prepare(
             if base_weights[0] is not event_weights[0]:  # evaluation keeps the signs
                 signed = make_target(key, output, split_jets[0], event_weights[0])
                 scales[2] = target_scale(output, signed)
+        if output.kind != "regression":
+            for part_name, target in zip(("training", "validation", "test"), made, strict=True):
+                check_classes(part_name, f"outputs.{key}", target)
         for part_targets, target, scale in zip(targets, made, scales, strict=True):
             part_targets[key] = scaled(target, scale)
     splits = [
@@ -277,15 +287,6 @@ def _computed(source: JetSource, preprocess: Preprocess) -> dict[str, Any]:
     columns = computed_inputs(source.columns, inputs)
     found = {"columns": columns, "selection": source.selection.get("selection")}
     return {key: value for key, value in found.items() if value}
-
-
-def _as_it_is(source: JetSource, base: Path, what: str) -> JetSource:
-    """A source with what its files are now; of one that was looked at before it must be the same."""
-    now = source.located(base)
-    known = all(file.sha256 for part in source.parts for file in part.every_file)
-    if known and (changes := differences(source, now)):
-        raise InputError(f"{what} {changes[0]}")
-    return now
 
 
 def _recipe(config: RunConfig, sample: Jets | Images) -> GraphRecipe:

@@ -11,8 +11,9 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.settings import DataConfig
 from e2e_tf.errors import InputError
+from e2e_tf.training.targets import Target
 
-__all__ = ["split_by_event", "split_by_fold", "split_sample"]
+__all__ = ["check_classes", "check_parts", "split_by_event", "split_by_fold", "split_sample"]
 
 
 def split_by_event(
@@ -128,6 +129,58 @@ def split_sample(
             _together(np.mod(number, data.folds), group, data.fold_column)
         return split_by_fold(group, data.folds, data.fold, seed, number)
     return split_by_event(group, data.split, seed)
+
+
+def check_parts(data: DataConfig, parts: Sequence[Jets | Images], by_label: bool) -> None:
+    """Refuse parts that a later step could not take, before anything is trained.
+
+    Args:
+        data: the section ``[data]``.
+        parts: training, validation and test.
+        by_label: whether the label is trained for.
+
+    Raises:
+        InputError: a part is empty, or has jets of one class only.
+    """
+    if data.split_column:
+        how = f"data.split_column ({data.split_column})"
+    else:
+        how = (
+            f"data.folds ({data.folds})"
+            if data.folds
+            else f"data.split ({list(data.split)}) or data.split_seed"
+        )
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not len(part):
+            raise InputError(
+                f"{data.title} leaves no jets for the {name} part, which every run needs: change {how}"
+            )
+        signal = int(np.sum(part.label == 1)) if by_label else 0
+        for what, count in (("signal", signal), ("background", len(part) - signal)):
+            if by_label and not count:
+                raise InputError(
+                    f"the {name} part of {data.title} has no {what} among its {len(part)} jets, and every part needs "
+                    f"both: change {how}, or take more jets"
+                )
+
+
+def check_classes(name: str, what: str, target: Target) -> None:
+    """Refuse a part in which an output that tells classes apart sees one of them.
+
+    Args:
+        name: of the part.
+        what: the output, for the message.
+        target: of the part.
+
+    Raises:
+        InputError: all jets that take part are of one class.
+    """
+    found = np.unique(target.value[target.weight != 0])
+    if len(found) < 2:
+        raise InputError(
+            f"all jets of the {name} part that {what} is trained for are of one class; it needs two at least: choose "
+            "other classes, another split or more jets"
+        )
 
 
 def _whole(sample: Jets | Images, key: str, name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import Jets, read_jets, write_jets
 from e2e_tf.data.samples import sample_path
 from e2e_tf.data.sources import load_jets
+from e2e_tf.data.store_writer import write_store
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import prepare
 
@@ -161,6 +162,43 @@ def test_a_store_gives_the_same_parts_as_the_file_that_it_was_made_of(by_class, 
         np.testing.assert_array_equal(mine.graphs.batch.x, theirs.graphs.batch.x)
         np.testing.assert_array_equal(mine.graphs.batch.senders, theirs.graphs.batch.senders)
         np.testing.assert_array_equal(mine.weight, theirs.weight)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"selection": "pt > 12", "folds": 4, "columns": {"log_mass": "log1p(mass)"}, "weight": "weight * pt"},
+        {"samples": {"a": {"files": "store.h5", "factor": 2.0}, "b": {"files": "small.h5", "factor": 1.0}}},
+    ],
+    ids=["as it is", "selection, folds and weights", "two stores"],
+)
+def test_a_store_in_pieces_gives_the_parts_of_one_in_memory(by_class, tau_folder, more):
+    if not (by_class / "small.h5").exists():
+        jets = read_jets(tau_folder / "tau.h5").take(np.arange(50))
+        write_store(by_class / "small.h5", build_graphs(jets, GraphRecipe()), GraphRecipe(), chunk=8)
+    given = {"pt_bins": [10, 20, 50]} if "folds" in more else SPLIT
+    data = {**({} if "samples" in more else {"sample": "store.h5"}), **given, **more}
+    inputs = ["pt", "log_mass"] if "columns" in more else ["pt", "mass"]
+    held, streamed = (
+        prepare(
+            make_config({"data": {**data, "memory": memory}, "graph": {"jet_features": inputs}}), by_class
+        )
+        for memory in ("hold", "stream")
+    )
+
+    assert streamed.preprocess.to_dict() == held.preprocess.to_dict()
+    assert streamed.reweighting == held.reweighting
+    assert (streamed.data.pop("memory"), held.data["memory"]) == ("stream", "hold")
+    assert {**streamed.data, "memory": ""} == {**held.data, "memory": ""}
+    for part in ("train", "validation", "test"):
+        mine, theirs = getattr(streamed, part), getattr(held, part)
+        np.testing.assert_array_equal(mine.jets.event, theirs.jets.event)
+        np.testing.assert_array_equal(mine.weight, theirs.weight)
+        graphs = mine.graphs.held()
+        for name in ("x", "u", "senders", "receivers"):
+            np.testing.assert_array_equal(getattr(graphs.batch, name), getattr(theirs.graphs.batch, name))
+        assert mine.examples.widths == theirs.examples.widths
 
 
 def test_a_sample_of_one_class_says_how_to_give_the_other(by_class):

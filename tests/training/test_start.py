@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -83,6 +84,29 @@ def test_parameters_and_normalisation_are_those_of_the_earlier_run(tiny_run, ear
         (earlier.parent / "moved").rename(earlier)
     assert np.array_equal(again.preprocess.node_features.median, old.median)
     np.testing.assert_array_equal(again.test.graphs.batch.x, prepared.test.graphs.batch.x)
+
+
+def test_evaluation_names_a_start_that_has_gone_or_is_another(tiny_run, earlier, tmp_path):
+    """Beside the run stands what it started from; nothing is left out in silence."""
+    run = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    stored = json.loads((run / "config.json").read_text())
+    stored["config"]["training"]["start"] = "first"
+    stored |= {"base": str(earlier.parent), "base_from_here": None}
+    (run / "config.json").write_text(json.dumps(stored))
+    shutil.copytree(earlier, tmp_path / "kept")
+    noted = open_start("first", earlier.parent).identity()
+    provenance = json.loads((run / "provenance.json").read_text())
+    (run / "provenance.json").write_text(json.dumps(provenance | {"started_from": noted}))
+    (earlier / "model.keras").unlink()
+    with pytest.raises(
+        InputError, match=r"first has no model.keras; put it back, or call evaluate with base"
+    ):
+        evaluate(run, bootstraps=2)
+    (earlier / "model.keras").write_bytes(b"another")
+    with pytest.raises(InputError, match="the model of first is another one than .*run started from"):
+        evaluate(run, bootstraps=2)
+    shutil.copyfile(tmp_path / "kept" / "model.keras", earlier / "model.keras")
+    assert not (run / "metrics.json").exists()
 
 
 def test_another_model_or_other_inputs_are_refused(tiny_run, earlier):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.samples import sample_path
+from e2e_tf.data.store_writer import write_store
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.validate import validate
 from e2e_tf.files import read_json
@@ -43,6 +45,7 @@ INPUTS = {
         {"sample": "eg.hdf5", "reweight_pt": False},
         {"nodes": "pixels", "edges": "grid8", "jet_features": []},
     ),
+    "candidates in pieces": ({"sample": "store.h5", "memory": "stream"}, CANDIDATES),
     "images": ({"sample": "qg.parquet"}, {"nodes": "pixels"}),
 }
 SIZE = {"size": {"kind": "regression", "column": "pt"}}
@@ -67,6 +70,7 @@ CASES = [
     ("image", "images", "several without the label"),
     ("rows", "candidates", "a regression alone"),
     ("sets", "images without pT", "one output by name"),
+    ("graph", "candidates in pieces", "the label"),
     ("graph", "candidates", "the label and a ratio"),
 ]
 
@@ -84,7 +88,10 @@ def folder(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("steps")
     rng, label = np.random.default_rng(0), np.arange(JETS) % 2
-    write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(JETS)))
+    jets = read_jets(sample_path("tau")).take(np.arange(JETS))
+    write_jets(folder / "tau.h5", jets)
+    recipe = GraphRecipe(nodes="candidates", edges="knn:2", max_nodes=6)
+    write_store(folder / "store.h5", build_graphs(jets, recipe), recipe, chunk=16)
     np.savez(folder / "bare.npz", X=rng.exponential(1, (JETS, 4, 3)).astype(np.float32), y=label)
     with h5py.File(folder / "eg.hdf5", "w") as file:
         file["X"] = rng.random((JETS, 32, 32, 2)).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 
 from e2e_tf.data.features import UNITS
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
+from e2e_tf.data.held import held_jets
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.sources import load_jets
 from e2e_tf.errors import InputError
@@ -70,7 +71,7 @@ def display(
             )
         run = open_run(what)
         read = jets_of_file(run, sample, reader) if sample else prepare_run(run).test.jets
-        found = _chosen(cast("Jets", read), jets)
+        found = held_jets(_chosen(cast("Jets", read), jets))
         drawn = drawn_jets(found, run.preprocess)  # refuses images
         graphs, model = graphs_of(found, run.preprocess), run.model()
         rows = model_rows(run.config.model_name, found, graphs, GraphRecipe.of(run.preprocess))

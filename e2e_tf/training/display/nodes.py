@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from e2e_tf.data.detector_features import node_kinds
 from e2e_tf.data.features import HIT_ENERGIES, PARTICLE_KINDS
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.held import held_jets
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.data.stored import StoredJets, untransformed
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS
 
-__all__ = ["DrawnJet", "Mark", "drawn_jets", "in_space"]
+__all__ = ["DrawnJet", "Mark", "drawn_jets", "in_space", "raw_nodes"]
 
 ECAL_FACE = (1.29, 3.17)
 """Radius and half length [m] of the front of CMS' electromagnetic calorimeter (JINST 3 (2008) S08004)."""
@@ -83,15 +85,12 @@ def drawn_jets(jets: Jets, preprocess: Preprocess) -> list[DrawnJet]:
         raise InputError(
             "an event display shows hits, candidates or detector objects; nodes of this run are 'pixels'"
         )
-    recipe = GraphRecipe.of(preprocess)
+    recipe, jets = GraphRecipe.of(preprocess), held_jets(jets)
     graphs = build_graphs(jets, recipe)
     known = build_graphs(jets, replace(recipe, node_features=(), edges="knn:1"))
     names = [feature.raw for feature in known.node_features]
     units = {feature.raw: feature.unit for feature in known.node_features}
-    raw = build_graphs(
-        jets, replace(recipe, node_features=tuple(f"{name}:identity" for name in names), edges="knn:1")
-    ).batch.x
-    columns = dict(zip(names, raw.T.astype(np.float64), strict=True))
+    columns = {name: values.astype(np.float64) for name, values in raw_nodes(jets, recipe, names).items()}
     places, vertex = _places(columns, preprocess.nodes, known)
     marks = _marks(columns, preprocess.nodes)
     shown = [name for name in names if not name.endswith(_LEFT_OUT) and "hessian" not in name]
@@ -128,6 +127,29 @@ def drawn_jets(jets: Jets, preprocess: Preprocess) -> list[DrawnJet]:
             )
         )
     return drawn
+
+
+def raw_nodes(jets: Jets, recipe: GraphRecipe, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Quantities of nodes as they are before any transform, for pictures.
+
+    Args:
+        jets: of a file, or of a graph store, whose features are transformed back.
+        recipe: which nodes.
+        names: raw names of the quantities.
+
+    Returns:
+        float32 (n,) by name.
+
+    Raises:
+        InputError: the sample lacks one.
+    """
+    plain = replace(recipe, edges="knn:1")
+    if isinstance(jets, StoredJets):
+        graphs = build_graphs(jets, replace(plain, node_features=tuple(names)))
+        known = zip(graphs.node_features, graphs.batch.x.T, strict=True)
+        return {feature.raw: untransformed(feature, values) for feature, values in known}
+    raw = build_graphs(jets, replace(plain, node_features=tuple(f"{name}:identity" for name in names)))
+    return dict(zip(names, raw.batch.x.T, strict=True))
 
 
 def _places(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.features import UNITS
+from e2e_tf.data.held import held_graphs
 from e2e_tf.page import Cell, Section, table
 from e2e_tf.training.display import display_html, drawn_jets
 from e2e_tf.training.prepare import Prepared
@@ -61,7 +62,8 @@ def examples(prepared: Prepared, score: np.ndarray) -> Section:
             [*line, int(test.graphs.batch.n_node[row]), *(column[i].item() for column in columns.values())]
         )
     shown = ""
-    if preprocess.nodes != "pixels" and not np.isnan(test.graphs.positions).any():
+    _, graphs = held_graphs(test.graphs.take(rows))
+    if preprocess.nodes != "pixels" and not np.isnan(graphs.positions).any():
         titles = [f"{what}, score {score[row]:.4f}" for what, row in chosen]
         facts = [
             ", ".join(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.features import UNITS
+from e2e_tf.data.held import held_graphs
 from e2e_tf.data.preprocess import Normalisation
 from e2e_tf.files import read_json
 from e2e_tf.page import Cell, Plot, Section, details, facts, plots, table
@@ -34,6 +35,7 @@ __all__ = [
 CLASSES = ("background", "signal")
 PILEUP = ("n_pileup", "npv", "n_vertices", "rho")
 """Columns that tell how much pileup there is, the best first."""
+_SAMPLED = 20000  # graphs that stay on disk of which the distributions are drawn
 _TARGET = 0.7  # signal efficiency of the working point that efficiencies are drawn at
 
 
@@ -74,7 +76,8 @@ def data(prepared: Prepared) -> Section:
         for value in (1, 0):
             chosen = np.zeros(len(part.jets), bool) if label is None else label == value
             row += [int(chosen.sum()), float(part.weight[chosen].sum())]
-        rows.append([*row, float(batch.n_node.mean()), float(batch.n_edge.mean())])
+        edges = held_graphs(part.graphs, _SAMPLED)[1].batch.n_edge
+        rows.append([*row, float(batch.n_node.mean()), float(edges.mean())])
     head = [
         "part",
         "jets",
@@ -107,7 +110,9 @@ def data(prepared: Prepared) -> Section:
 
 def _inputs(prepared: Prepared, classes: Mapping[str, np.ndarray]) -> list[Plot]:
     part, preprocess = prepared.train, prepared.preprocess
-    batch = part.graphs.batch
+    chosen, graphs = held_graphs(part.graphs, _SAMPLED)
+    batch, weight = graphs.batch, part.weight[chosen]
+    classes = {title: mask[chosen] for title, mask in classes.items()}
     owner = np.repeat(np.arange(batch.n_graph), batch.n_node)
     drawn = []
     groups: list[tuple[str, Normalisation | None, np.ndarray | None, np.ndarray]] = [
@@ -120,8 +125,7 @@ def _inputs(prepared: Prepared, classes: Mapping[str, np.ndarray]) -> list[Plot]
         for i, feature in enumerate(normalisation.features):
             column = values[:, i] / normalisation.norm_factor[i] + normalisation.median[i]
             parts = {
-                title: (column[mask[owner]], part.weight[owner][mask[owner]])
-                for title, mask in classes.items()
+                title: (column[mask[owner]], weight[owner][mask[owner]]) for title, mask in classes.items()
             }
             unit = "" if feature.transform != "identity" else feature.unit
             shown = feature.raw if feature.transform == "identity" else f"{feature.transform}({feature.raw})"
