@@ -7,7 +7,7 @@ from typing import Any
 
 from e2e_tf.terminal import output
 
-__all__ = ["agreement_document", "agreement_table"]
+__all__ = ["agreement_document", "agreement_table", "closure_document", "closure_table"]
 
 
 def agreement_table(agreements: Sequence[Any]) -> bool:
@@ -50,4 +50,54 @@ def agreement_document(agreements: Sequence[Any]) -> dict[str, Any]:
     return {
         "agrees": not any(a.failed for a in agreements),
         "runtimes": [{**a.to_dict(), "verdict": a.verdict} for a in agreements],
+    }
+
+
+def closure_table(closure: Any) -> None:
+    """Print the agreement of a CMSSW package's scores and the efficiencies of its working points.
+
+    Args:
+        closure: a :class:`e2e_tf.deploy.closure.Closure`.
+    """
+    from rich.table import Table
+
+    agreement_table([closure.agreement])
+    if not closure.efficiencies:
+        return
+    table = Table(title="Taus in events that pass", title_justify="left")
+    table.add_column("working point")
+    for name in ("package", "Python", "error", "of the training"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for point in closure.efficiencies:
+        numbers = (point.found, point.expected, point.error, point.stated)
+        verdict = "DIFFERS" if point.failed else "agrees"
+        table.add_row(point.name, *(f"{number:.3f}" for number in numbers), verdict)
+    output().print(table)
+
+
+def closure_document(closure: Any) -> dict[str, Any]:
+    """What :func:`closure_table` shows, for JSON.
+
+    Args:
+        closure: a :class:`e2e_tf.deploy.closure.Closure`.
+
+    Returns:
+        ``agrees``, ``module``, ``scores`` as in the manifest, and ``efficiencies``, an entry for each working point.
+    """
+    return {
+        "agrees": not closure.failed,
+        "module": closure.module,
+        "scores": closure.agreement.to_dict(),
+        "efficiencies": [
+            {
+                "name": point.name,
+                "package": point.found,
+                "python": point.expected,
+                "error": point.error,
+                "training": point.stated,
+                "agrees": not point.failed,
+            }
+            for point in closure.efficiencies
+        ],
     }

@@ -188,6 +188,8 @@ def test_a_wheel_installs_one_name_and_all_files(source, wheel):
         "e2e_tf/deploy/bundles/tau_candidates/model.onnx",
         "e2e_tf/deploy/cmssw_package/plugins/TaggerProducer.h",
         "e2e_tf/deploy/cpp/include/e2e_tf/builder.hpp",
+        "e2e_tf/deploy/standin/src/driver.cc",
+        "e2e_tf/deploy/standin/FWCore/Framework/interface/Event.h",
         "e2e_tf/deploy/manifest.schema.json",
         *(f"e2e_tf/{folder}py.typed" for folder in ("", "deploy/", "tuning/")),
     ):

@@ -90,20 +90,34 @@ def validate(
         typer.Option(help="e2e_tf_run for the validation in C++; by default the one of 'make cpp'."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Write the result into the manifest.")] = False,
+    closure: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also compile this CMSSW package of the bundle, Subsystem/Package, and run it on simulated events."
+        ),
+    ] = None,
     imports: Imports = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
     """Check that Keras, frozen graph, SavedModel and ONNX Runtime give the same scores, in Python and C++."""
-    from e2e_tf.deploy.report import agreement_document, agreement_table
+    from e2e_tf.deploy.report import agreement_document, agreement_table, closure_document, closure_table
     from e2e_tf.deploy.validate import validate as run_validation
     from e2e_tf.terminal import print_json
 
     agreements = run_validation(bundle, jets=jets, seed=seed, runner=runner, write=record, imports=imports)
-    if as_json:
-        print_json(agreement_document(agreements))
-    else:
+    if not as_json:
         agreement_table(agreements)
-    if any(agreement.failed for agreement in agreements):
+    closed = None
+    if closure is not None:
+        from e2e_tf.deploy.closure import closure as run_closure
+
+        closed = run_closure(bundle, closure, imports=imports)
+    if as_json:
+        document = agreement_document(agreements)
+        print_json(document if closed is None else document | {"closure": closure_document(closed)})
+    elif closed is not None:
+        closure_table(closed)
+    if any(agreement.failed for agreement in agreements) or (closed is not None and closed.failed):
         raise typer.Exit(1)
 
 

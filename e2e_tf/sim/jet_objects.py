@@ -58,7 +58,11 @@ def around(
 
 
 def candidates_of_jets(
-    candidates: Candidates, jets: ReconstructedJets, radius: float, origin: np.ndarray | None
+    candidates: Candidates,
+    jets: ReconstructedJets,
+    radius: float,
+    origin: np.ndarray | None,
+    exact: bool = False,
 ) -> Ragged:
     """Candidates around each jet axis, by falling pT.
 
@@ -67,6 +71,7 @@ def candidates_of_jets(
         jets: the jets.
         radius: largest ΔR from the axis.
         origin: int8 (candidates,), the column ``from_pv``; None leaves it out.
+        exact: keep all bits of float32, of which files keep ten.
 
     Returns:
         The columns of a file.
@@ -88,7 +93,10 @@ def candidates_of_jets(
         "energy": candidates.momentum[row, 3],
     }
     impact = {name: getattr(candidates, name)[row] for name in ("d0", "dz", "d0_error", "dz_error")}
-    columns = {name: round_mantissa(column) for name, column in (energies | impact).items()}
+    columns = {
+        name: column.astype(np.float32) if exact else round_mantissa(column)
+        for name, column in (energies | impact).items()
+    }
     columns |= {"pdg_id": candidates.pdg_id[row], "charge": candidates.charge[row]}
     if origin is not None:
         columns["from_pv"] = origin[row]

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cmssw_driver import (
+    LANGUAGE,
     PACKAGE,
     POINTS,
-    STANDIN,
     Built,
     compiler_flags,
     configured,
@@ -199,7 +199,7 @@ def test_a_configuration_has_the_service_where_there_is_one(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coming: bool
 ) -> None:
     if coming:
-        monkeypatch.syspath_prepend(STANDIN / "python_coming")
+        monkeypatch.syspath_prepend(LANGUAGE / "python_coming")
     modules = configured(built, tmp_path, monkeypatch)
     found = runpy.run_path(str(built.base / PACKAGE / "test" / "e2ETagger_cfg.py"))
     process = found["process"]

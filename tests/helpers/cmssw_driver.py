@@ -1,4 +1,4 @@
-"""A compiled CMSSW package over the stand-ins of tests/deploy/standin: events in, products out."""
+"""A compiled CMSSW package over the stand-ins of deploy/standin: events in, products out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import e2e_tf.deploy
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.deploy import closure_events
+from e2e_tf.deploy.closure_events import WHOLE
 
-STANDIN = Path(__file__).parents[1] / "deploy" / "standin"
+STANDIN = Path(e2e_tf.deploy.__file__).parent / "standin"
+LANGUAGE = Path(__file__).parents[1] / "deploy" / "standin"  # of configurations
 PACKAGE = "RecoTauTag/E2ETagger"
 POINTS = [
     {"target": target, "threshold": threshold, "signal_efficiency": target, "background_efficiency": 0.01}
@@ -27,7 +31,6 @@ POINTS = [
 ]
 # As a sample of 'e2e-tf simulate' with pileup states it.
 DEFINITION = {"candidates": "cone", "radius": 0.5, "jet_radius": 0.4, "momentum": "area", "rho": "candidates"}
-WHOLE = ("charge", "pdg_id", "details", "from_pv", "lost")
 CORRECTIONS = (0.9, 1.08)  # of events of this module: factors of the levels L1FastJet and of the last one
 
 
@@ -97,7 +100,8 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
             lines = files.setdefault(words[0], ["import FWCore.ParameterSet.Config as cms"])
             lines.append(f'{words[0]} = cms.EDProducer("{name}",')
         else:
-            value = ", ".join(words) if kind in ("uint32", "double") else ", ".join(map(repr, words))
+            texts = ["" if word == '""' else word for word in words]
+            value = ", ".join(words) if kind in ("uint32", "double") else ", ".join(map(repr, texts))
             lines.append(f"    {name} = cms.{kind}({value}),")
     # What scram writes from fillDescriptions, beside the package's own python folder.
     python = folder / "python" / PACKAGE
@@ -106,7 +110,7 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
         (python / f"{label}_cfi.py").write_text("\n".join([*lines, ")"]) + "\n")
     for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "RecoTauTag")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(STANDIN / "python")
+    monkeypatch.syspath_prepend(LANGUAGE / "python")
     monkeypatch.syspath_prepend(folder / "python")
     return {
         name: value
@@ -153,30 +157,9 @@ def random_event(rng: np.random.Generator, counts: list[int]) -> list[dict[str, 
     return jets
 
 
-def rows_text(rows: dict[str, np.ndarray]) -> list[str]:
-    """Candidates as lines of the driver's file of events."""
-    return [" ".join(repr(v.item()) for v in row) for row in zip(*rows.values(), strict=True)]
-
-
 def events_text(events: list[tuple[Any, ...]]) -> str:
-    """The driver's file of events: kind, jets and, where an event has any, candidates of no jet.
-
-    The momentum of a jet is that of its level L1FastJet.
-    """
-    lines = [str(len(events))]
-    for kind, jets, *rest in events:
-        lines.append(f"{kind} {float(jets[0]['rho'])!r} {len(jets)}" if jets else f"{kind} 1.0 0")
-        for jet in jets:
-            first, last = jet.get("levels", CORRECTIONS)
-            factor = float(last / first) if first else 1.0
-            pt, eta, phi, mass = (float(jet[k]) for k in ("pt", "eta", "phi", "mass"))
-            stored = [pt * factor, eta, phi, mass * factor]
-            rows = rows_text(jet["rows"])
-            lines.append(" ".join(map(repr, [*stored, float(first), float(last), len(rows)])))
-            lines += rows
-        loose = rows_text(rest[0]) if rest else []
-        lines += [str(len(loose)), *loose]
-    return "\n".join(lines) + "\n"
+    """As :func:`e2e_tf.deploy.closure_events.events_text`, with the corrections of this module."""
+    return closure_events.events_text(events, CORRECTIONS)
 
 
 def own_candidates(module: Any, **changes: Any) -> Any:

@@ -9,6 +9,8 @@
 //
 //   driver each FILE                                  a command in each line; what loading the runtimes takes is paid once
 //
+// With STANDIN_EVENTS_ONLY it has the first two only, and needs no runtime but that of its producers.
+//
 // All files are words between spaces. A command that throws has the status 3 and writes the text of the exception.
 #include <algorithm>
 #include <cstdlib>
@@ -31,9 +33,11 @@
 #include "DataFormats/VertexReco/interface/Vertex.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "FWCore/ServiceRegistry/interface/ServiceRegistry.h"
+#include "sessions.h"
+#ifndef STANDIN_EVENTS_ONLY
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "PhysicsTools/TensorFlow/interface/TensorFlow.h"
-#include "sessions.h"
+#endif
 
 namespace {
 
@@ -75,7 +79,7 @@ edm::ParameterSet read_parameters(std::istream& in) {
     else if (type == "uint32") value = word<unsigned>(in);
     else if (type == "vstring") {
       Strings entries(word<std::size_t>(in));
-      for (auto& entry : entries) entry = word<std::string>(in);
+      for (auto& entry : entries) entry = text(in);
       value = entries;
     } else if (type == "VPSet") {
       Sets sets(word<std::size_t>(in));
@@ -101,7 +105,7 @@ void write_parameters(const edm::ParameterSet& set) {
     } else if (const auto* number = std::any_cast<unsigned>(&value)) std::cout << "uint32 " << name << " " << *number;
     else if (const auto* list = std::any_cast<Strings>(&value)) {
       std::cout << "vstring " << name;
-      for (const auto& entry : *list) std::cout << " " << entry;
+      for (const auto& entry : *list) std::cout << " " << (entry.empty() ? "\"\"" : entry);
     } else if (std::any_cast<Sets>(&value) != nullptr) {
       std::cout << "VPSet " << name;
     } else {
@@ -165,7 +169,7 @@ Content read_event(std::istream& in) {
   const auto kind = word<std::string>(in);
   out.rho = word<double>(in);
   out.vertices.emplace_back(1.5);
-  for (const char* name : {"packedPFCandidates", "lostTracks", "particleFlow", "slimmedJets", "jets"}) out.collections[name];
+  for (const char* name : {"packedPFCandidates", "lostTracks", "particleFlow", "slimmedJets", "slimmedTaus", "jets"}) out.collections[name];
   for (auto left = word<std::size_t>(in); left > 0; --left) {
     const auto momentum = read_momentum(in);
     const auto first = word<double>(in), last = word<double>(in);
@@ -187,7 +191,8 @@ Content read_event(std::istream& in) {
       const reco::CandidatePtrVector signal(found.begin(), middle), isolation(middle, found.end());
       const reco::Candidate p4(0.8 * jet->pt(), jet->eta() + 0.01, jet->phi(), 1.2);
       const auto raw = jet->p4() * (last > 0 ? 1 / last : 1.);
-      out.collections["jets"].push_back(out.make<pat::Tau>(p4, signal, isolation, raw));
+      for (const char* name : {"jets", "slimmedTaus"})
+        out.collections[name].push_back(out.make<pat::Tau>(p4, signal, isolation, raw));
     } else {
       out.collections["jets"].push_back(jet);
     }
@@ -269,6 +274,7 @@ void events(const Strings& arguments) {
   std::cout << "\n";
 }
 
+#ifndef STANDIN_EVENTS_ONLY
 struct Inputs {
   Strings names, types;
   cms::Ort::FloatArrays values;
@@ -316,13 +322,17 @@ void graph(const Strings& arguments) {
   for (int64_t i = 0; i < flat.size(); ++i) std::cout << flat.data()[i] << " ";
 }
 
+#endif
+
 int command(const Strings& words) {
   const Strings arguments(words.begin() + std::min<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(words.size())), words.end());
   const std::string mode = words.empty() ? "" : words[0];
   try {
     if (mode == "events") events(arguments);
+#ifndef STANDIN_EVENTS_ONLY
     else if (mode == "onnx") onnx(arguments);
     else if (mode == "tf") graph(arguments);
+#endif
     else describe();
     return 0;
   } catch (const std::exception& error) {
