@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from e2e_tf.data.features import CHANNELS
 from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
 from e2e_tf.data.quantities import hit_positions
 from e2e_tf.data.readers import READERS
+from e2e_tf.figure import PlotStyle, looks, picture, shrink_png
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import BATCH_EVENTS, Chunk, Pileup, simulate_chunk, simulate_events
 from e2e_tf.sim.detector import DETECTORS
@@ -285,45 +287,77 @@ def table(title: str, sides: dict[str, Jets]) -> None:
 
 def plots(sides: dict[str, Jets], out: Path) -> None:
     """Multiplicities, shares and spectra, each side normalised to one jet."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(3, 3, figsize=(11, 9), layout="constrained")
-    for name, jets in sides.items():
-        count, total = per_jet(jets)
-        share = total / np.maximum(total.sum(1, keepdims=True), 1e-9)
-        style = {"color": "black", "marker": "o", "ms": 3} if name == "real 2012" else {"lw": 1.5}
+    # Jets of CMS open data beside simulated ones.
+    style = PlotStyle(
+        data=True, status="CMS Open Data of 2012 and simulation", energy=8.0, formats=(), dpi=80
+    )
+    names = {"track": "Track", "ecal": "ECAL", "hcal": "HCAL"}
+    with picture(
+        out / "simulation_2012.png", style, force=True, rows=6, columns=3, size=(15, 17),
+        heights=(3, 1) * 3, sharex=False, fontsize=15,
+    ) as axes:  # fmt: skip
         for column, channel in enumerate(CHANNELS):
-            owner, energy, _ = near_hits(jets, channel)
+            title = names[channel]
+            what = r"$p_\mathrm{T}$" if channel == "track" else "energy"
             top = {"track": 40, "ecal": 240, "hcal": 36}[channel]
-            rows = (
-                (count[:, column], jets.weight, np.linspace(0, top, 13), f"{channel} hits per jet"),
-                (share[:, column], jets.weight, np.linspace(0, 1, 13), f"{channel} share of the energy"),
-                (
-                    energy,
-                    jets.weight[owner],
-                    np.geomspace(LEAST[channel], 100 * LEAST[channel], 16),
-                    f"{channel} hit {'pT' if channel == 'track' else 'energy'} [GeV]",
-                ),
+            panels = (
+                (np.linspace(0, top, 13), f"{title} hits per jet"),
+                (np.linspace(0, 1, 13), f"{title} share of the energy"),
+                (np.geomspace(LEAST[channel], 100 * LEAST[channel], 16), f"{title} hit {what} [GeV]"),
             )
-            for row, (values, weight, edges, label) in enumerate(rows):
-                height, _ = np.histogram(values, edges, weights=weight)
-                middle = np.sqrt(edges[1:] * edges[:-1]) if row == 2 else (edges[1:] + edges[:-1]) / 2
-                height = height / jets.weight.sum() / (np.diff(edges) if row == 2 else 1.0)
-                axis = axes[row, column]
-                axis.plot(middle, height, label=name, **style)
-                axis.set_xlabel(label)
-                if row == 2:
-                    axis.set_xscale("log")
-                    axis.set_yscale("log")
-    axes[0, 0].set_ylabel("jets")
-    axes[1, 0].set_ylabel("jets")
-    axes[2, 0].set_ylabel("hits per jet and GeV")
-    axes[0, 0].legend()
-    figure.savefig(out / "simulation_2012.png", dpi=90)
-    pyplot.close(figure)
+            for row, (edges, label) in enumerate(panels):
+                heights = {name: spectrum(jets, column, row, edges) for name, jets in sides.items()}
+                draw_panel(axes[2 * row, column], axes[2 * row + 1, column], edges, heights, row == 2)
+                axes[2 * row + 1, column].set_xlabel(label)
+        for row, label in enumerate(("Share of the jets", "Share of the jets", "Hits per jet and GeV")):
+            axes[2 * row, 0].set_ylabel(label)
+            axes[2 * row + 1, 0].set_ylabel("Ratio to data", loc="center", fontsize=12)
+        axes[0, 0].figure.legend(
+            *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(sides)
+        )
+    shrink_png(out / "simulation_2012.png")
+
+
+def spectrum(jets: Jets, column: int, row: int, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Height and statistical error of one of the three distributions of a channel, for one jet."""
+    count, total = per_jet(jets)
+    share = total / np.maximum(total.sum(1, keepdims=True), 1e-9)
+    owner, energy, _ = near_hits(jets, CHANNELS[column])
+    values, weight = (
+        (count[:, column], jets.weight), (share[:, column], jets.weight), (energy, jets.weight[owner]),
+    )[row]  # fmt: skip
+    scale = jets.weight.sum() * (np.diff(edges) if row == 2 else 1.0)
+    height = np.histogram(values, edges, weights=weight)[0] / scale
+    return height, np.sqrt(np.histogram(values, edges, weights=np.square(weight, dtype=float))[0]) / scale
+
+
+def draw_panel(
+    main: Any, ratio: Any, edges: np.ndarray, heights: dict[str, tuple[np.ndarray, np.ndarray]], log: bool
+) -> None:
+    """Points of the first side, lines with bands of the others, and their ratios to the first."""
+    middle = np.sqrt(edges[1:] * edges[:-1]) if log else (edges[1:] + edges[:-1]) / 2
+    base, error = next(iter(heights.values()))
+    seen = base > 0
+    main.errorbar(middle, base, error, fmt="ko", ms=5, label=next(iter(heights)))
+    relative = np.where(seen, error / np.maximum(base, 1e-12), 0)
+    ratio.stairs(1 + relative, edges, baseline=1 - relative, fill=True, color="0.85")
+    ratio.axhline(1, color="black", linewidth=0.8)
+    for look, (name, (height, spread)) in zip(looks(), list(heights.items())[1:], strict=False):
+        look["linewidth"] = 2
+        main.stairs(height, edges, label=name, **look)
+        main.stairs(
+            height + spread, edges, baseline=height - spread, fill=True, color=look["color"], alpha=0.2
+        )
+        divided = np.where(seen, height / np.maximum(base, 1e-12), np.nan)
+        ratio.stairs(divided, edges, **look)
+    main.set_xlim(edges[0], edges[-1])
+    ratio.set(xlim=(edges[0], edges[-1]), ylim=(0.4, 1.6))
+    main.tick_params(labelbottom=False)
+    if log:
+        main.set(xscale="log", yscale="log")
+        ratio.set(xscale="log")
+    else:
+        main.set_ylim(bottom=0)
 
 
 if __name__ == "__main__":

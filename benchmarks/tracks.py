@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, picture, shrink_png
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.flight import PRIMARY, fly
 from e2e_tf.sim.flown import FlownPool, fly_pool, place_tracks
@@ -107,7 +109,7 @@ def main() -> None:
     table(sides)
     if not options.gluons:
         anchors()
-    picture(sides, options.out / f"simulation_tracks{'_gluons' if options.gluons else ''}.png")
+    draw(sides, options.out / f"simulation_tracks{'_gluons' if options.gluons else ''}.png")
 
 
 def full_simulation(path: Path, gluons: bool) -> dict[str, np.ndarray]:
@@ -330,77 +332,87 @@ def gun(
     return Particles(np.arange(count), kinds, charge, momentum, np.zeros((count, 3)), np.arange(count))
 
 
-def picture(sides: dict[str, Side], path: Path) -> None:
+def draw(sides: dict[str, Side], path: Path) -> None:
     """Distributions of all sides with their ratios to the full simulation below."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     panels = (
         (
-            "abs(d0) [cm]",
+            r"$|d_0|$ [cm]",
             "d0",
             np.array([2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.3, 1.0, 3.0, 10.0]),
         ),
         (
-            "abs(Sip2D)",
+            r"$|S_\mathrm{IP,2D}|$",
             "significance",
             np.array([0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0]),
         ),
         (
-            "abs(Sip3D)",
+            r"$|S_\mathrm{IP,3D}|$",
             "significance_3d",
             np.array([0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0]),
         ),
-        ("pT [GeV]", "pt", np.array([1.0, 1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 15.0, 25.0])),
-        ("degrees of freedom", "degrees", np.arange(-0.5, 23.0, 2.0)),
-        ("tracks per jet", "", np.arange(-0.5, 13.0, 1.0)),
+        (r"$p_\mathrm{T}$ [GeV]", "pt", np.array([1.0, 1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 15.0, 25.0])),
+        ("Degrees of freedom", "degrees", np.arange(-0.5, 23.0, 2.0)),
+        ("Tracks per jet", "", np.arange(-0.5, 13.0, 1.0)),
     )
-    figure, axes = pyplot.subplots(
-        4, 3, figsize=(12, 9), layout="constrained", height_ratios=(3, 1, 3, 1), sharex=False
-    )
-    styles = {
-        "full": {"color": "black"},
-        "new": {"color": "tab:red"},
-        "old": {"color": "tab:blue", "linestyle": "--"},
-    }
-    for number, (title, column, edges) in enumerate(panels):
-        main_axis = axes[2 * (number // 3), number % 3]
-        ratio_axis = axes[2 * (number // 3) + 1, number % 3]
-        reference: tuple[np.ndarray, np.ndarray] | None = None
-        for name, side in sides.items():
-            values, weight = side.of(column) if column else (side.per_jet(), side.weight)
-            if not np.isfinite(values).all():
-                continue
-            height, _ = np.histogram(values, edges, weights=weight)
-            error = np.sqrt(np.histogram(values, edges, weights=weight**2)[0])
-            height, error = height / weight.sum(), error / weight.sum()
-            main_axis.stairs(height, edges, label=NAMES[name], **styles[name])
-            if reference is None:
-                reference = height, error
-                band = error / np.maximum(height, 1e-12)
-                ratio_axis.stairs(1 + band, edges, baseline=1 - band, fill=True, color="0.85")
-                continue
-            ratio = np.where(reference[0] > 0, height / np.maximum(reference[0], 1e-12), np.nan)
-            bars = ratio * error / np.maximum(height, 1e-12)
-            middle = np.sqrt(edges[1:] * edges[:-1]) if edges[0] > 0 else (edges[1:] + edges[:-1]) / 2
-            ratio_axis.errorbar(middle, ratio, bars, fmt="o", ms=3, color=styles[name]["color"])
-        main_axis.set_yscale("log")
-        ratio_axis.axhline(1.0, color="black", lw=0.8)
-        for line in (0.8, 1.2):
-            ratio_axis.axhline(line, color="black", lw=0.5, ls=":")
-        ratio_axis.set_ylim(0.0, 2.0)
-        ratio_axis.set_xlabel(title)
-        main_axis.set_ylabel("share of the jets" if not column else "share of the tracks")
-        ratio_axis.set_ylabel("/ full")
-        for axis in (main_axis, ratio_axis):
-            if edges[0] > 0:
-                axis.set_xscale("log")
-            axis.set_xlim(edges[0], edges[-1])
-    axes[0, 0].legend(fontsize=8)
-    figure.savefig(path, dpi=80)
-    pyplot.close(figure)
+    style = PlotStyle(status="(parametrised CMS response)", formats=(), dpi=80)
+    drawn = dict(zip(sides, ("black", COLOURS[2], COLOURS[0]), strict=True))
+    heights = (3, 1, 3, 1)
+    with picture(
+        path, style, force=True, rows=4, columns=3, size=(15, 13), heights=heights, sharex=False, fontsize=15
+    ) as axes:
+        for number, panel in enumerate(panels):
+            main_axis = axes[2 * (number // 3), number % 3]
+            draw_panel(main_axis, axes[2 * (number // 3) + 1, number % 3], panel, sides, drawn)
+        axes[0, 0].figure.legend(
+            *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(sides)
+        )
+    shrink_png(path)
+
+
+def draw_panel(
+    main_axis: Any,
+    ratio_axis: Any,
+    panel: tuple[str, str, np.ndarray],
+    sides: dict[str, Side],
+    drawn: dict[str, str],
+) -> None:
+    """One distribution of all sides with its ratio to the first of them."""
+    title, column, edges = panel
+    reference: tuple[np.ndarray, np.ndarray] | None = None
+    for i, (name, side) in enumerate(sides.items()):
+        values, weight = side.of(column) if column else (side.per_jet(), side.weight)
+        if not np.isfinite(values).all():
+            continue
+        height, _ = np.histogram(values, edges, weights=weight)
+        error = np.sqrt(np.histogram(values, edges, weights=weight**2)[0])
+        height, error = height / weight.sum(), error / weight.sum()
+        main_axis.stairs(height, edges, label=NAMES[name], color=drawn[name], linestyle=LINES[i], linewidth=2)
+        low, high = np.maximum(height - error, 1e-9), height + error
+        main_axis.stairs(high, edges, baseline=low, fill=True, color=drawn[name], alpha=0.2)
+        if reference is None:
+            reference = height, error
+            band = error / np.maximum(height, 1e-12)
+            ratio_axis.stairs(1 + band, edges, baseline=1 - band, fill=True, color="0.85")
+            continue
+        ratio = np.where(reference[0] > 0, height / np.maximum(reference[0], 1e-12), np.nan)
+        bars = ratio * error / np.maximum(height, 1e-12)
+        middle = np.sqrt(edges[1:] * edges[:-1]) if edges[0] > 0 else (edges[1:] + edges[:-1]) / 2
+        ratio_axis.errorbar(middle, ratio, bars, fmt=MARKERS[i], ms=5, color=drawn[name])
+    ratio_axis.axhline(1.0, color="black", lw=0.8)
+    for line in (0.8, 1.2):
+        ratio_axis.axhline(line, color="black", lw=0.5, ls=":")
+    assert reference is not None
+    filled = reference[0][reference[0] > 0]
+    main_axis.set(yscale="log", ylim=(filled.min() / 3, filled.max() * 3))
+    main_axis.set_ylabel("Share of the jets" if not column else "Share of the tracks")
+    ratio_axis.set_ylim(0.0, 2.0)
+    ratio_axis.set_xlabel(title)
+    ratio_axis.set_ylabel("Ratio to full", loc="center", fontsize=12)
+    for axis in (main_axis, ratio_axis):
+        if edges[0] > 0:
+            axis.set_xscale("log")
+        axis.set_xlim(edges[0], edges[-1])
+    main_axis.tick_params(labelbottom=False)
 
 
 if __name__ == "__main__":

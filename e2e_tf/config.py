@@ -16,6 +16,7 @@ from e2e_tf.changes import with_changes
 from e2e_tf.data.graphs import GraphRecipe
 from e2e_tf.data.settings import OLD_NAMES, DataConfig, Section
 from e2e_tf.errors import InputError
+from e2e_tf.figure import PlotStyle
 from e2e_tf.terminal import console
 
 if sys.version_info >= (3, 11):
@@ -27,9 +28,11 @@ __all__ = [
     "GraphConfig",
     "LoggingConfig",
     "OutputConfig",
+    "PlotsConfig",
     "RunConfig",
     "TrainingConfig",
     "make_config",
+    "plot_style",
     "read_config",
     "read_toml",
 ]
@@ -186,6 +189,23 @@ class LoggingConfig(Section):
     callbacks: tuple[str, ...] = ()
 
 
+class PlotsConfig(Section):
+    """Labels and files of the plots of a run; see :class:`e2e_tf.figure.PlotStyle`."""
+
+    experiment: str = PlotStyle.experiment
+    data: bool = PlotStyle.data
+    status: str = PlotStyle.status
+    energy: float = Field(PlotStyle.energy, ge=0)
+    luminosity: float = Field(PlotStyle.luminosity, ge=0)
+    formats: tuple[Literal["png", "pdf", "svg"], ...] = ("png", "pdf")
+    dpi: int = Field(PlotStyle.dpi, ge=20, le=1200)
+
+    @property
+    def style(self) -> PlotStyle:
+        """What the functions that draw take."""
+        return PlotStyle(**self.model_dump())
+
+
 class RunConfig(Section):
     """A whole run.
 
@@ -196,6 +216,7 @@ class RunConfig(Section):
         outputs: by name; the first one is what the best epoch and early stopping look at. Empty for one binary
             score of the label.
         logging: where the training reports to.
+        plots: labels and files of the plots of its evaluation.
     """
 
     seed: int = Field(1, ge=0)
@@ -205,6 +226,7 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     outputs: dict[str, OutputConfig] = Field(default_factory=dict)
     logging: LoggingConfig = LoggingConfig()
+    plots: PlotsConfig = PlotsConfig()
 
     @property
     def model_name(self) -> str:
@@ -232,6 +254,31 @@ def read_config(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Ru
             names the key, what is accepted and what came.
     """
     return make_config(with_changes(read_toml(path), changes), str(path))
+
+
+def plot_style(changes: Sequence[str], plots: PlotsConfig | None = None) -> PlotStyle:
+    """Labels and files of plots, as changed on the command line.
+
+    Args:
+        changes: texts ``plots.KEY=VALUE``.
+        plots: what they change; None for the defaults.
+
+    Returns:
+        The style.
+
+    Raises:
+        InputError: another section is to be changed, a key is unknown or a value is not acceptable.
+    """
+    document = with_changes({"plots": (plots or PlotsConfig()).model_dump()}, changes)
+    others = sorted(document.keys() - {"plots"})
+    if others:
+        raise InputError(
+            f"only keys of the section plots can be set here, such as plots.status, not {others[0]!r}"
+        )
+    try:
+        return RunConfig.model_validate(document).plots.style
+    except ValidationError as error:
+        raise InputError(f"--set: {_one_sentence(error)}") from error
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -69,6 +70,9 @@ dropout = 0.1
 epochs = 2
 batch_size = 16
 learning_rate = 4e-3
+[plots]
+formats = []
+dpi = 50
 """
 
 
@@ -143,3 +147,28 @@ def small_backbone(monkeypatch) -> None:
         return EfficientNet(0.3, 0.1, 32, blocks_args=DEFAULT_BLOCKS_ARGS[:2], **options)
 
     monkeypatch.setattr(keras.applications, "EfficientNetB2", small)
+
+
+@pytest.fixture
+def drawn(monkeypatch, caplog):
+    """The figures that were saved, in order; fails where the style's fonts are missing or settings stay."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figures = []
+    save = Figure.savefig
+
+    def savefig(self, *args, **options):
+        if self not in figures:  # once for each format
+            figures.append(self)
+        return save(self, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    before = dict(matplotlib.rcParams.copy())
+    with caplog.at_level(logging.WARNING, logger="matplotlib"):
+        yield figures
+    assert not [record.getMessage() for record in caplog.records if record.name.startswith("matplotlib")]
+    assert dict(matplotlib.rcParams.copy()) == before
+    import matplotlib.pyplot
+
+    assert matplotlib.pyplot.get_fignums() == []

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e_tf.config import make_config, read_config
+from e2e_tf.config import make_config, plot_style, read_config
 from e2e_tf.errors import InputError
+from e2e_tf.figure import PlotStyle
 
 
 def test_defaults():
@@ -109,3 +110,18 @@ def test_old_names_of_keys_are_accepted_and_noted(tmp_path, capsys):
         InputError, match="judge_pt_bins is the old name of evaluate_pt_bins; give one of them"
     ):
         make_config({"data": {"judge_pt_bins": [1, 2], "evaluate_pt_bins": [1, 2]}})
+
+
+def test_labels_of_plots_are_changed_on_the_command_line():
+    config = make_config({"plots": {"experiment": "CMS", "energy": 13.6, "formats": ["pdf"]}})
+    style = plot_style(["plots.status=Preliminary", "plots.data=true"], config.plots)
+    assert style == PlotStyle("CMS", True, "Preliminary", 13.6, formats=("pdf",))
+    assert plot_style([]) == PlotStyle() == make_config({}).plots.style
+    for change, message in (
+        ("training.epochs=3", "only keys of the section plots can be set here, .* not 'training'"),
+        ("plots.title=x", "unknown key 'plots.title'; accepted here: experiment, data, status"),
+        ("plots.dpi=1", r"plots\.dpi: .* not 1"),
+        ('plots.formats=["gif"]', r"plots\.formats\.0: .* not 'gif'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            plot_style([change])

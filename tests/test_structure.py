@@ -30,7 +30,7 @@ def needed() -> dict[str, dict[str, int]]:
 
 ORDER = (
     # What anything may use and what uses nothing of the packages below.
-    ("errors", "version", "changes", "files", "progress", "terminal", "page", "jobs", "compat"),
+    ("errors", "version", "changes", "files", "figure", "progress", "terminal", "page", "jobs", "compat"),
     ("graph",),
     ("data",),
     ("sim",),

@@ -23,6 +23,7 @@ __all__ = [
     "ForceOwn",
     "Imports",
     "Options",
+    "PlotSettings",
     "Reader",
     "Relocate",
     "Settings",
@@ -54,6 +55,14 @@ ForceOwn = Annotated[
     bool, typer.Option("--force", help="Replace what this command has written there; all else stays.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+PlotSettings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of the section plots, such as plots.status=Preliminary; may be repeated.",
+    ),
+]
 Settings = Annotated[
     list[str],
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import DATA, AsJson, Force, Options, Reader, app
+from e2e_tf.cli.common import DATA, AsJson, Force, Options, PlotSettings, Reader, app
 
 __all__ = ["convert", "fetch", "inspect", "simulate"]
 
@@ -20,6 +20,7 @@ def inspect(
     reader: Reader = "",
     option: Options = [],  # noqa: B006  # as typer takes lists
     plot: Annotated[Path | None, typer.Option(help="Draw the distributions into this new file.")] = None,
+    changes: PlotSettings = [],  # noqa: B006
     as_json: AsJson = False,
     force: Force = False,
 ) -> None:
@@ -42,7 +43,9 @@ def inspect(
         print_summary(summary)
         print_ways(file, found)
     if plot is not None:
-        plot_summary(summary, plot, force=force)
+        from e2e_tf.config import plot_style
+
+        plot_summary(summary, plot, force=force, style=plot_style(["plots.formats=[]", *changes]))
 
 
 @app.command(rich_help_panel=DATA)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import TRAIN, AsJson, Force, Options, Relocate, Settings, app, moves
+from e2e_tf.cli.common import TRAIN, AsJson, Force, Options, PlotSettings, Relocate, Settings, app, moves
 
 __all__ = ["evaluate", "fit", "models", "predict", "tune"]
 
@@ -44,15 +44,19 @@ def fit(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     relocate: Relocate = [],  # noqa: B006
+    changes: PlotSettings = [],  # noqa: B006
     as_json: AsJson = False,
     force: Force = False,
 ) -> None:
     """Evaluate a run on its test part, beside boosted trees trained on the same split."""
+    from e2e_tf.config import plot_style
     from e2e_tf.terminal import print_json
     from e2e_tf.training.evaluate import evaluate as run_evaluation
     from e2e_tf.training.report import metrics_table
+    from e2e_tf.training.run import open_run
 
-    metrics = run_evaluation(run, force=force, relocate=moves(relocate))
+    style = plot_style(changes, open_run(run, moves(relocate)).config.plots) if changes else None
+    metrics = run_evaluation(run, force=force, relocate=moves(relocate), style=style)
     print_json(metrics) if as_json else metrics_table(metrics)
 
 

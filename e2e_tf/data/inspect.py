@@ -20,7 +20,7 @@ from e2e_tf.data.source import own_name
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file
+from e2e_tf.figure import PlotStyle, looks, picture
 from e2e_tf.terminal import output
 
 __all__ = ["Summary", "inspect", "plot_summary", "print_summary"]
@@ -273,51 +273,53 @@ def _numbers(values: np.ndarray) -> dict[str, float]:
     return dict(zip(("mean", "least", "16 %", "median", "84 %", "most"), map(float, numbers), strict=True))
 
 
-def plot_summary(summary: Summary, path: str | os.PathLike[str], force: bool = False) -> None:
+def plot_summary(
+    summary: Summary, path: str | os.PathLike[str], force: bool = False, style: PlotStyle | None = None
+) -> None:
     """Draw every distribution of :func:`print_summary`, by class where there are labels.
 
     Args:
         summary: what :func:`inspect` found.
-        path: the new picture; its ending (png, pdf, svg) says the format.
+        path: the new picture; its ending (png, pdf, svg) says the format, others follow from ``style``.
         force: replace what exists.
+        style: labels above the frames and formats; None takes the defaults.
 
     Raises:
         InputError: ``path`` exists and ``force`` is false, or its ending is no format.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    path = Path(path)
     drawn = {name: (values, "") for name, values in summary.counts.items()}
     drawn |= {name: (values, UNITS.get(name, "")) for name, values in summary.values.items()}
     if not drawn or not summary.entries:
         raise InputError(f"{summary.path} has nothing to draw: no entries or no columns of jets")
-    kind = path.suffix.lstrip(".")
-    if kind not in ("png", "pdf", "svg"):
-        raise InputError(f"a plot must end in .png, .pdf or .svg, not {path.name!r}")
     columns = min(3, len(drawn))
     rows = -(-len(drawn) // columns)
-    figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
     classes: list[tuple[str, np.ndarray]] = [("all", np.ones(summary.entries, bool))]
     if summary.label is not None:
         classes = [(f"label {value}", summary.label == value) for value in summary.labels]
-    for position, (name, (values, unit)) in enumerate(drawn.items()):
-        axes = figure.add_subplot(rows, columns, position + 1)
-        low, high = float(values.min()), float(values.max())
-        whole = np.issubdtype(values.dtype, np.integer)
-        if whole:
-            # Bins of whole numbers, or some would hold one more value than others.
-            step = max(1, int(np.ceil((high - low + 1) / 50)))
-            edges = np.arange(low - 0.5, high + step + 0.5, step)
-        else:
-            edges = np.linspace(low, high if high > low else low + 1, 51)
-        for text, mask in classes:
-            axes.hist(values[mask], list(edges), histtype="step", label=text, linewidth=1.2)
-        axes.set_xlabel(f"{name} [{unit}]" if unit else name)
-        axes.set_ylabel("entries")
-        if position == 0 and len(classes) > 1:
-            axes.legend(frameon=False)
-    figure.suptitle(f"{summary.path.name}: {summary.entries:,} entries")
-    with new_file(path, force) as part:
-        figure.savefig(part, format=kind, dpi=120)
+    size = (4.6 * columns, 3.8 * rows)
+    with picture(
+        path, style, force=force, rows=rows, columns=columns, size=size, sharex=False, fontsize=13
+    ) as frames:
+        places = np.atleast_1d(frames).ravel()
+        for axes, (name, (values, unit)) in zip(places, drawn.items(), strict=False):
+            low, high = float(values.min()), float(values.max())
+            whole = np.issubdtype(values.dtype, np.integer)
+            if whole:
+                # Bins of whole numbers, or some would hold one more value than others.
+                step = max(1, int(np.ceil((high - low + 1) / 50)))
+                edges = np.arange(low - 0.5, high + step + 0.5, step)
+            else:
+                edges = np.linspace(low, high if high > low else low + 1, 51)
+            for look, (text, mask) in zip(looks(), classes, strict=False):
+                heights = np.histogram(values[mask], edges)[0]
+                look["linewidth"] = 1.5
+                axes.stairs(heights, edges, label=text, **look)
+            axes.set(xlabel=f"{name} [{unit}]" if unit else name, ylabel="Entries")
+            axes.set_ylim(0, 1.1 * max(axes.get_ylim()[1], 1))
+        for axes in places[len(drawn) :]:
+            axes.set_axis_off()
+        if len(classes) > 1:
+            places[0].figure.legend(
+                *places[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(classes)
+            )
+        places[0].figure.suptitle(f"{summary.path.name}: {summary.entries:,} entries", fontsize=14)

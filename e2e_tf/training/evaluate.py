@@ -18,6 +18,7 @@ from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
+from e2e_tf.figure import PlotStyle
 from e2e_tf.files import new_file, read_json, write_json
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import status, track
@@ -48,6 +49,7 @@ def evaluate(
     baselines: bool = True,
     relocate: Mapping[str, str] | None = None,
     beside: Mapping[str, Run] | None = None,
+    style: PlotStyle | None = None,
 ) -> dict[str, Any]:
     """Evaluate a run on its test part and write ``metrics.json``, the plots and ``report.html`` into its folder.
 
@@ -59,6 +61,7 @@ def evaluate(
             run started from may have gone.
         relocate: of a run's folder: old path to new path of files or folders of its sample that were moved.
         beside: other runs of one output with the same test part, by the name that tables and plots give them.
+        style: labels and formats of the plots; None takes the section ``[plots]`` of the run's configuration.
 
     Returns:
         What ``metrics.json`` holds: under ``classifiers`` for each what :func:`e2e_tf.training.metrics.evaluate_score`
@@ -121,7 +124,7 @@ def evaluate(
     # Drawn beside and moved when all is there: a run is evaluated completely or not at all.
     with tempfile.TemporaryDirectory(prefix=".evaluating.", dir=run.folder) as drawn:
         with status("Drawing"):
-            _draw(run, prepared, scores, metrics, Path(drawn))
+            _draw(run, prepared, scores, metrics, Path(drawn), style or run.config.plots.style)
         for picture in sorted(Path(drawn).iterdir()):
             picture.replace(run.folder / picture.name)
     with status("Writing the report"):
@@ -234,30 +237,45 @@ def _importance(
 
 
 def _draw(
-    run: Run, prepared: Prepared, scores: dict[str, np.ndarray], metrics: dict[str, Any], folder: Path
+    run: Run,
+    prepared: Prepared,
+    scores: dict[str, np.ndarray],
+    metrics: dict[str, Any],
+    folder: Path,
+    style: PlotStyle,
 ) -> None:
     from e2e_tf.training import plots
+    from e2e_tf.training.roc_plot import WORKING_POINTS, plot_roc
 
     test = prepared.test
     name = run.config.model_name
-    plots.plot_history(_main_history(run), folder / "history.png")
+    plots.plot_history(_main_history(run), folder / "history.png", style=style)
     if name not in scores:
         return
     curves = {key: (test.label, score, test.weight) for key, score in scores.items()}
-    plots.plot_roc(curves, folder / "roc.png")
-    plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight)
-    points = metrics["classifiers"][name]["overall"]["working_points"]
-    threshold = next(p["threshold"] for p in points if p["target"] == 0.7)
+    events = dict.fromkeys(curves, test.jets.event)
+    # What a network gains is seen beside trees, on the same inputs if there are such.
+    trees = [key for key in curves if key.startswith("boosted trees")]
+    same = [key for key in trees if key == f"boosted trees ({run.preprocess.nodes})"]
+    reference = (same or trees or [""])[-1]
+    plot_roc(curves, folder / "roc.png", events=events, reference=reference, style=style)
+    plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight, style=style)
+    found = metrics["classifiers"][name]["overall"]["working_points"]
+    thresholds = {point["target"]: point["threshold"] for point in found}
     if "pt" in test.jets:
         plots.plot_efficiency(
             test.jets["pt"],
             test.label,
-            scores[name] >= threshold,
+            {
+                f"{point} ({target:.0%})": scores[name] >= thresholds[target]
+                for point, target in WORKING_POINTS.items()
+            },
             folder / "efficiency.png",
             bins=prepared.pt_edges,
+            style=style,
         )
     if run.preprocess.nodes in ("hits", "detector") and isinstance(test.jets, Jets):
-        _draw_events(run, prepared, scores[name], folder)
+        _draw_events(run, prepared, scores[name], folder, style)
 
 
 def _main_history(run: Run) -> dict[str, list[float]]:
@@ -273,7 +291,7 @@ def _main_history(run: Run) -> dict[str, list[float]]:
     return history
 
 
-def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) -> None:
+def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path, style: PlotStyle) -> None:
     """The jet of median score of each class, among those with a graph worth drawing."""
     from e2e_tf.training.event_display import plot_event_display
 
@@ -295,7 +313,8 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path) 
             graphs.batch.senders,
             graphs.batch.receivers,
             from_vertex=start,
-            title=f"{what}, $p_T$ = {pt:.0f} GeV, score {score[row]:.2f}",
+            title=f"{what}, $p_\\mathrm{{T}}$ = {pt:.0f} GeV, score {score[row]:.2f}",
+            style=style,
         )
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from e2e_tf.data.features import CHANNELS
 from e2e_tf.errors import InputError
-from e2e_tf.training.figure import ENERGY, TEXT, cms_figure
+from e2e_tf.figure import PlotStyle, picture
 
 __all__ = ["plot_event_display"]
 
 _CHANNEL_COLOURS = {"track": "#e42536", "ecal": "#f89c20", "hcal": "#5790fc"}
+_CHANNEL_MARKERS = {"track": "o", "ecal": "s", "hcal": "D"}  # told apart in grey
 _CHANNEL_NAMES = {"track": r"Tracks ($p_\mathrm{T}$)", "ecal": "ECAL", "hcal": "HCAL"}
 _REACH = 0.6  # rad, of a picture of detector objects, which are those within 0.5
 
@@ -28,17 +29,16 @@ def plot_event_display(
     *,
     from_vertex: np.ndarray | None = None,
     title: str = "",
-    text: str = TEXT,
-    energy: str = ENERGY,
+    style: PlotStyle | None = None,
     force: bool = False,
 ) -> None:
-    """One jet as the network sees it: hits as circles whose area grows with energy, and the graph's edges.
+    """One jet as the network sees it: circles (tracks), squares (ECAL), diamonds (HCAL), areas by energy, and edges.
 
-    Of detector objects, with ``from_vertex``, tracks are arrows from their direction at the vertex to where they meet
-    the calorimeter, crystals and towers squares, and clusters of pixels, which have no energy, crosses.
+    Of detector objects, with ``from_vertex``, arrows lead from a track's direction at the vertex to where it meets the
+    calorimeter, and clusters of pixels, which have no energy, are crosses.
 
     Args:
-        path: the PNG to write.
+        path: the picture to write; its ending gives the format, others follow from ``style``.
         deta: float (n,), η of each node relative to the jet axis.
         dphi: float (n,), φ of each node relative to the jet axis [rad].
         energy_per_channel: float (n, 3), track pT, ECAL and HCAL energy of each node [GeV].
@@ -46,8 +46,7 @@ def plot_event_display(
         receivers: int (number of edges,), node where it ends.
         from_vertex: float (n, 2), Δη and Δφ [rad] of each node at the vertex, where nodes are detector objects.
         title: printed inside the frame.
-        text: printed above the frame, left.
-        energy: printed above the frame, right.
+        style: labels above the frame and formats; None takes the defaults.
         force: replace ``path``.
 
     Raises:
@@ -68,7 +67,7 @@ def plot_event_display(
         raise InputError(
             f"senders and receivers must be equally many node indices from 0 to {n - 1}, received {came}"
         )
-    with cms_figure(path, text, energy, force) as axes:
+    with picture(path, style, force=force) as axes:
         from matplotlib.collections import LineCollection
         from matplotlib.lines import Line2D
 
@@ -105,7 +104,7 @@ def plot_event_display(
             axes.scatter(
                 deta[hit],
                 dphi[hit],
-                marker="o" if from_vertex is None or channel == "track" else "s",
+                marker=_CHANNEL_MARKERS[channel],
                 s=np.maximum(value[hit] * area_per_gev, 6),
                 color=_CHANNEL_COLOURS[channel],
                 edgecolors="black",
@@ -119,11 +118,19 @@ def plot_event_display(
         # Equal spans on both axes, with room for the legends above and the title below.
         axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
         axes.set_xlabel(r"$\Delta\eta$ to jet axis")
-        axes.set_ylabel(r"$\Delta\varphi$ to jet axis (rad)")
+        axes.set_ylabel(r"$\Delta\phi$ to jet axis [rad]")
         axes.plot([0], [0], marker="+", color="black", markersize=18, markeredgewidth=2, zorder=9)
-        circle: dict[str, Any] = {"marker": "o", "linestyle": "", "markeredgecolor": "black"}
+        point: dict[str, Any] = {"linestyle": "", "markeredgecolor": "black"}
         handles = [
-            Line2D([], [], color=_CHANNEL_COLOURS[c], markersize=14, label=_CHANNEL_NAMES[c], **circle)
+            Line2D(
+                [],
+                [],
+                color=_CHANNEL_COLOURS[c],
+                marker=_CHANNEL_MARKERS[c],
+                markersize=12,
+                label=_CHANNEL_NAMES[c],
+                **point,
+            )
             for c in CHANNELS
         ]
         handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
@@ -137,7 +144,8 @@ def plot_event_display(
                 color="white",
                 markersize=np.sqrt(size * area_per_gev),
                 label=f"{size:g} GeV",
-                **circle,
+                marker="o",
+                **point,
             )
             for size in sizes
         ]

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.figure import MARKERS, PlotStyle, looks, picture, shrink_png
 from e2e_tf.files import new_file
+from e2e_tf.training.roc_plot import WORKING_POINTS, mark_points
 from studies.tau.evaluation import CURVE, MODES
 from studies.tau.rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
 from studies.tau.samples import PILEUP
@@ -19,7 +21,7 @@ from studies.tau.transfer import BINS
 from studies.tau.variations import VARIATIONS
 
 Result = dict[str, Any]
-COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581")
+STYLE = PlotStyle(status="(parametrised CMS response)", formats=(), dpi=100)
 TREES = "boosted trees, candidates"
 
 
@@ -286,21 +288,14 @@ def quark_gluon_table(path: Path) -> list[str]:
 
 
 @contextmanager
-def figure(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
-    """List of axes in the style of CMS, row by row."""
-    import matplotlib.style
-    import mplhep
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.style.context([mplhep.style.CMS, {"axes.unicode_minus": True}]):
-        made = Figure(figsize=(10 * columns**0.7, 9 * rows**0.7), layout="constrained")
-        FigureCanvasAgg(made)
-        axes = made.subplots(rows, columns, squeeze=False).ravel().tolist()
-        axes[0].set_title("Simulation (parametrised CMS response)", loc="left", fontsize=18, style="italic")
-        axes[columns - 1].set_title("13 TeV", loc="right", fontsize=20)
-        yield axes
-        made.savefig(path, dpi=70 if len(axes) == 1 else 50, metadata={"Software": None})
+def figure(path: Path, rows: int = 1, columns: int = 1, **options: Any) -> Iterator[Any]:
+    """List of axes in the style of all pictures, row by row; the picture is small enough for git."""
+    size = (10 * columns**0.7, 10 * rows**0.7 if columns > 1 else 10.0)
+    with picture(
+        path, options.pop("style", STYLE), force=True, rows=rows, columns=columns, size=size, **options
+    ) as axes:
+        yield np.atleast_1d(axes).ravel().tolist()
+    shrink_png(path)
 
 
 def shown(found: dict[str, list[Result]]) -> list[str]:
@@ -316,53 +311,73 @@ def shown(found: dict[str, list[Result]]) -> list[str]:
 
 
 def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as [axes]:
-        for colour, name in zip(COLOURS, shown(found), strict=False):
-            curve = np.mean([r["curve"] for r in found[name]], axis=0)
+    """Mean curves over seeds, and their ratios to the trees."""
+    names = shown(found)
+    curves = {name: np.mean([r["curve"] for r in found[name]], axis=0) for name in names}
+    with figure(path, rows=2, heights=(3, 1), fontsize=22) as [axes, ratios]:
+        for look, (name, curve) in zip(looks(), curves.items(), strict=False):
             seen = curve > 0
-            axes.plot(CURVE[seen], 1 / curve[seen], color=colour, linewidth=2.5, label=name)
-        axes.set(yscale="log", xlim=(0.3, 1))
-        axes.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
+            axes.plot(CURVE[seen], 1 / curve[seen], **look, label=name)
+            if TREES in curves:
+                both = seen & (curves[TREES] > 0)
+                ratios.plot(CURVE[both], curves[TREES][both] / curve[both], **look)
+        mark_points(np.array([axes, ratios]), WORKING_POINTS)
+        high = axes.get_ylim()[1]
+        axes.set(yscale="log", xlim=(0.3, 1), ylim=(1, high**1.35))  # the legend stands above the curves
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
-        axes.legend(fontsize=16)
+        axes.legend(fontsize=15, loc="upper right", ncols=2)
+        ratios.set(yscale="log")
+        ratios.set_ylabel("Ratio to trees", loc="center", fontsize=18)
+        ratios.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
 
 
 def draw_bins(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as [axes]:
-        names = shown(found)
-        for i, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
+    """Rejection at 70 % against pT, and its ratio to that of the trees."""
+    names = shown(found)
+    with figure(path, rows=2, heights=(3, 1), fontsize=22) as [axes, ratios]:
+        numbers = {}
+        for name in names:
             bins = [r["bins"]["pt"] for r in found[name]]
-            middle = np.array([(b["low"] + b["high"]) / 2 for b in bins[0]])
             values = np.mean([[rejection(b, 0.7)["value"] for b in one] for one in bins], axis=0)
             errors = np.mean([[rejection(b, 0.7)["error"] or 0 for b in one] for one in bins], axis=0)
-            shift = (i - len(names) / 2) * 0.6
-            axes.errorbar(
-                middle + shift, values, errors, fmt="o", color=colour, label=name, capsize=3, markersize=7
-            )
+            numbers[name] = np.array([(b["low"] + b["high"]) / 2 for b in bins[0]]), values, errors
+        for i, (look, (name, (middle, values, errors))) in enumerate(
+            zip(looks(), numbers.items(), strict=False)
+        ):
+            points: dict[str, Any] = {
+                "fmt": MARKERS[i % len(MARKERS)], "color": look["color"], "capsize": 3, "markersize": 8,
+            }  # fmt: skip
+            place = middle + (i - len(names) / 2) * 0.6
+            axes.errorbar(place, values, errors, label=name, **points)
+            if TREES in numbers:
+                base, own = numbers[TREES][1], name != TREES
+                # Networks and trees see the same jets; the error is that of the numerator.
+                ratios.errorbar(place, values / base, errors / base if own else None, **points)
+        ratios.axhline(1, color="0.5", linewidth=1, linestyle=":")
         high = axes.get_ylim()[1]
-        axes.set(yscale="log", xlim=(8, 52), ylim=(20, 10 * high))  # the legend stands above the points
-        axes.set_xlabel(r"Jet $p_\mathrm{T}$ [GeV]")
-        axes.set_ylabel(r"$1/\varepsilon_\mathrm{B}$ at 70 % signal efficiency in the bin")
-        axes.legend(fontsize=16, loc="upper left")
+        axes.set(yscale="log", xlim=(8, 52), ylim=(20, 7 * high))  # the legend stands above the points
+        axes.set_ylabel(r"$1/\varepsilon_\mathrm{B}$, Medium (70 %) in each bin")
+        axes.legend(fontsize=15, loc="upper left", ncols=2)
+        ratios.set_ylabel("Ratio to trees", loc="center", fontsize=18)
+        ratios.set_xlabel(r"Jet $p_\mathrm{T}$ [GeV]")
 
 
 def draw_calibration(found: dict[str, list[Result]], path: Path) -> None:
-    with figure(path) as [axes]:
-        for colour, name in zip(COLOURS, shown(found), strict=False):
+    """Share of signal against the mean score, and the ratio of both."""
+    with figure(path, rows=2, heights=(3, 1), fontsize=22) as [axes, ratios]:
+        for i, (look, name) in enumerate(zip(looks(), shown(found), strict=False)):
             entries = found[name][0]["calibration"]
-            axes.plot(
-                [e["score"] for e in entries],
-                [e["signal"] for e in entries],
-                "o-",
-                color=colour,
-                label=name,
-                linewidth=2,
-            )
+            score, share = (np.array([e[key] for e in entries]) for key in ("score", "signal"))
+            look.update(marker=MARKERS[i % len(MARKERS)], markersize=8, linewidth=2)
+            axes.plot(score, share, **look, label=name)
+            ratios.plot(score, share / score, **look)
         axes.plot([0, 1], [0, 1], color="0.5", linestyle=":")
-        axes.set(xlim=(0, 1), ylim=(0, 1))
-        axes.set_xlabel("Mean score")
+        axes.set(xlim=(0, 1), ylim=(0, 1.4), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1))  # the legend stands above
         axes.set_ylabel("Share of signal")
-        axes.legend(fontsize=16)
+        axes.legend(fontsize=15, loc="upper left", ncols=2)
+        ratios.axhline(1, color="0.5", linestyle=":")
+        ratios.set_ylabel("Share / score", loc="center", fontsize=18)
+        ratios.set_xlabel("Mean score")
 
 
 def draw_transfer(transfers: Mapping[str, Any], path: Path) -> None:
@@ -372,19 +387,22 @@ def draw_transfer(transfers: Mapping[str, Any], path: Path) -> None:
     if not transfers:
         return
     columns = min(4, len(transfers))
-    with figure(path, -(-len(transfers) // columns), columns) as places:
-        places[0].set_title("Public CMS data of 2012", loc="left", fontsize=16)
-        places[columns - 1].set_title("13 TeV simulation, 8 TeV collisions", loc="right", fontsize=16)
+    # Trained on simulation at 13 TeV, applied to public collisions at 8 TeV.
+    status = "CMS Open Data of 2012 (8 TeV), simulation (13 TeV)"
+    style = PlotStyle(data=True, status=status, energy=0, formats=(), dpi=60)
+    with figure(
+        path, -(-len(transfers) // columns), columns, style=style, fontsize=20, sharex=False
+    ) as places:
         middle = (BINS[1:] + BINS[:-1]) / 2
         for place, (name, sides) in zip(places, transfers.items(), strict=False):
-            for colour, (side, entry) in zip(COLOURS, sides.items(), strict=False):
+            for look, (side, entry) in zip(looks(), sides.items(), strict=False):
                 counts = np.array(entry["histogram"], float)
                 share, error = counts / counts.sum(), np.sqrt(counts) / counts.sum()
                 if side.startswith("simulated"):
-                    place.stairs(share, BINS, color=colour, linewidth=2.5, label=side)
+                    place.stairs(share, BINS, **look, label=side)
                 else:
                     place.errorbar(middle, share, error, fmt="ko", label=f"{side} ({entry['jets']})")
-            place.set(yscale="log", xlim=(0, 1), ylim=(3e-3, 2))
+            place.set(yscale="log", xlim=(0, 1), ylim=(3e-3, 4))
             place.yaxis.set_minor_formatter(NullFormatter())
             place.set_xlabel(f"Score of {name}", fontsize=18)
             place.set_ylabel("Share of jets", fontsize=18)

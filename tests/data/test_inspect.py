@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from pictures import QUICK
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.histogram import histogram_text
@@ -74,12 +75,12 @@ def test_distributions_by_hand():
 def test_drawing(files, tmp_path):
     folder, _ = files
     summary = inspect(folder / "graphs.h5")
-    plot_summary(summary, tmp_path / "a.png")
+    plot_summary(summary, tmp_path / "a.png", style=QUICK)
     assert (tmp_path / "a.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     with pytest.raises(InputError, match="exists already"):
-        plot_summary(summary, tmp_path / "a.png")
+        plot_summary(summary, tmp_path / "a.png", style=QUICK)
     with pytest.raises(InputError, match=r"a plot must end in \.png, \.pdf or \.svg, not 'a\.gif'"):
-        plot_summary(summary, tmp_path / "a.gif")
+        plot_summary(summary, tmp_path / "a.gif", style=QUICK)
 
 
 def test_nothing_to_draw(tmp_path, capsys):
@@ -89,7 +90,7 @@ def test_nothing_to_draw(tmp_path, capsys):
     print_summary(summary)
     assert "no labels" in capsys.readouterr().out
     with pytest.raises(InputError, match="has nothing to draw"):
-        plot_summary(summary, tmp_path / "a.png")
+        plot_summary(summary, tmp_path / "a.png", style=QUICK)
 
 
 def test_files_that_cannot_be(tmp_path):

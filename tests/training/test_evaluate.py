@@ -19,6 +19,7 @@ from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError
+from e2e_tf.figure import PlotStyle
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.evaluate import evaluate
@@ -34,7 +35,7 @@ def evaluated(trained, tmp_path_factory):
     import shutil
 
     folder = shutil.copytree(trained, tmp_path_factory.mktemp("evaluated") / "run")
-    return folder, evaluate(folder, bootstraps=20)
+    return folder, evaluate(folder, bootstraps=20, style=PlotStyle("CMS", formats=("pdf",), dpi=50))
 
 
 def test_metrics(evaluated):
@@ -65,7 +66,8 @@ def test_the_auc_is_that_of_the_scores(evaluated):
 def test_pictures(evaluated):
     folder, _ = evaluated
     names = {"roc", "scores", "efficiency", "history", "event_tau", "event_qcd"}
-    assert {p.stem for p in folder.glob("*.png")} == names
+    for ending in ("png", "pdf"):
+        assert {p.stem for p in folder.glob(f"*.{ending}")} == names
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) >= 400

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import check_png, legend
+from pictures import QUICK, check_png, legend
 
 from e2e_tf.errors import InputError
 from e2e_tf.training.event_display import plot_event_display
@@ -13,7 +13,9 @@ def test_event_display(tmp_path, drawn):
     energies = np.array([[8.0, 4.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
     senders, receivers = np.array([0, 1, 1, 2, 2]), np.array([1, 0, 2, 1, 2])
     path = tmp_path / "jet.png"
-    plot_event_display(path, deta, dphi, energies, senders, receivers, title="A jet of three nodes")
+    plot_event_display(
+        path, deta, dphi, energies, senders, receivers, title="A jet of three nodes", style=QUICK
+    )
     check_png(path)
     (axes,) = drawn[0].axes
     lines, hcal, ecal, track = axes.collections
@@ -34,7 +36,7 @@ def test_event_display_of_detector_objects(tmp_path, drawn):
     energies = np.array([[8.0, 0, 0], [0, 4.0, 0], [0, 0, 0], [1.0, 0, 0]])
     start = np.array([[0.0, 0.1], [0.05, 0.2], [-0.3, 0.4], [0.4, 0.0]])
     edge = np.array([0, 1]), np.array([1, 0])
-    plot_event_display(tmp_path / "jet.png", deta, dphi, energies, *edge, from_vertex=start)
+    plot_event_display(tmp_path / "jet.png", deta, dphi, energies, *edge, from_vertex=start, style=QUICK)
     check_png(tmp_path / "jet.png")
     (axes,) = drawn[0].axes
     arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
@@ -50,9 +52,11 @@ def test_event_display_of_detector_objects(tmp_path, drawn):
 
 def test_event_display_without_hits_or_edges(tmp_path, drawn):
     none = np.array([], int)
-    plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none)
+    plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none, style=QUICK)
     check_png(tmp_path / "empty.png")
-    plot_event_display(tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none)
+    plot_event_display(
+        tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none, style=QUICK
+    )
     check_png(tmp_path / "zero.png")
 
 
@@ -70,5 +74,7 @@ def test_event_display_without_hits_or_edges(tmp_path, drawn):
 def test_unusable_input_leaves_no_file(energies, ends, message, tmp_path):
     senders, receivers = (np.array(end, int) for end in ends)
     with pytest.raises(InputError, match=message):
-        plot_event_display(tmp_path / "no.png", np.zeros(2), np.zeros(2), energies, senders, receivers)
+        plot_event_display(
+            tmp_path / "no.png", np.zeros(2), np.zeros(2), energies, senders, receivers, style=QUICK
+        )
     assert list(tmp_path.iterdir()) == []

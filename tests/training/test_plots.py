@@ -1,66 +1,15 @@
 import numpy as np
 import pytest
-from pictures import check_png, legend
+from pictures import QUICK, check_legend, check_png, legend, toy_scores
 
 from e2e_tf.errors import InputError
-from e2e_tf.training.metrics import background_rejection, roc_auc
-from e2e_tf.training.plots import plot_efficiency, plot_history, plot_roc, plot_scores
-
-
-def check_legend(axes, above):
-    """The legend lies inside the frame, and above this height in data coordinates."""
-    box, frame = (part.get_window_extent() for part in (axes.get_legend(), axes))
-    assert frame.x0 <= box.x0 < box.x1 <= frame.x1
-    assert box.y1 <= frame.y1
-    assert axes.transData.inverted().transform((box.x0, box.y0))[1] > above
-
-
-def scores(n=2000, seed=0, shift=2.0):
-    rng = np.random.default_rng(seed)
-    label = rng.integers(0, 2, n)
-    return label, 1 / (1 + np.exp(-rng.normal(size=n) - shift * (label - 0.5)))
-
-
-def test_roc(tmp_path, drawn):
-    label, score = scores()
-    weight = np.where(label == 1, 1.0, 0.5)
-    path = tmp_path / "roc.png"
-    plot_roc(
-        {"graph": (label, score, None), "trees": (label, score**2 * (score > 0.3), weight)},
-        path,
-        events={"graph": np.arange(2000) // 2},
-        bootstraps=20,
-        text="Toy",
-        energy="14 TeV",
-    )
-    check_png(path)
-    (axes,) = drawn[0].axes
-    assert axes.get_title(loc="left") == "Toy"
-    assert axes.get_title(loc="right") == "14 TeV"
-    assert axes.get_yscale() == "log"
-    entries = legend(axes)
-    assert entries[0].startswith(f"graph (AUC {roc_auc(label, score):.3f} ± 0.0")
-    assert entries[1].startswith("trees (AUC ")
-    assert len(axes.collections) == 2  # a band each
-    assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2  # told apart without colours
-    check_legend(axes, max(line.get_ydata().max() for line in axes.lines[:2]))
-    x, y = axes.lines[0].get_data()
-    at = np.argmin(np.abs(x - 0.7))
-    assert y[at] == pytest.approx(background_rejection(label, score, x[at]).value)
-    # The first point is where at least one background jet passes.
-    assert y.max() <= np.count_nonzero(label == 0) * (1 + 1e-9)
-
-
-def test_roc_without_bands(tmp_path, drawn):
-    plot_roc({"graph": (*scores(), None)}, tmp_path / "roc.png", bootstraps=0)
-    assert "±" not in legend(drawn[0].axes[0])[0]
-    assert not drawn[0].axes[0].collections
+from e2e_tf.training.plots import plot_efficiency, plot_history, plot_scores
 
 
 def test_scores(tmp_path, drawn):
-    label, score = scores()
+    label, score = toy_scores()
     path = tmp_path / "scores.png"
-    plot_scores(label, score, path, weight=np.full(2000, 3.0), bins=20, names=("Jets", "Taus"))
+    plot_scores(label, score, path, weight=np.full(2000, 3.0), bins=20, names=("Jets", "Taus"), style=QUICK)
     check_png(path)
     (axes,) = drawn[0].axes
     assert legend(axes) == ["Jets", "Taus"]
@@ -77,7 +26,7 @@ def test_efficiency(tmp_path, drawn):
     label = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0])
     passed = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0], bool)
     path = tmp_path / "efficiency.png"
-    plot_efficiency(pt, label, {"Medium": passed}, path, bins=(10, 20, 50, 60))
+    plot_efficiency(pt, label, {"Medium": passed}, path, bins=(10, 20, 50, 60), style=QUICK)
     check_png(path)
     upper, lower = drawn[0].axes
     signal = upper.containers[0]
@@ -92,15 +41,15 @@ def test_efficiency(tmp_path, drawn):
 
 
 def test_efficiency_of_several_taggers(tmp_path, drawn):
-    label, score = scores()
+    label, score = toy_scores()
     pt = np.random.default_rng(1).uniform(10, 50, 2000)
     path = tmp_path / "efficiency.png"
     passed = {"A tagger with a long name, 70 %": score > 0.3, "Another with a longer name, 90 %": score > 0.9}
-    plot_efficiency(pt, label, passed, path)
+    plot_efficiency(pt, label, passed, path, style=QUICK)
     check_png(path)
     assert legend(drawn[0].axes[0]) == list(passed)
     check_legend(drawn[0].axes[0], 1)
-    plot_efficiency(pt, label, score > 0.3, tmp_path / "alone.png")
+    plot_efficiency(pt, label, score > 0.3, tmp_path / "alone.png", style=QUICK)
     assert drawn[1].axes[0].get_legend() is None
     first, alone = (figure.axes[0].containers[0].lines[0].get_ydata() for figure in drawn)
     np.testing.assert_array_equal(first, alone)
@@ -117,7 +66,7 @@ def test_history(tmp_path, drawn, epochs):
         "learning_rate": [1e-3] * epochs,
     }
     path = tmp_path / "history.png"
-    plot_history(history, path)
+    plot_history(history, path, style=QUICK)
     check_png(path)
     loss, auc = drawn[0].axes
     assert (loss.get_ylabel(), auc.get_ylabel()) == ("Loss", "AUC")
@@ -128,23 +77,21 @@ def test_history(tmp_path, drawn, epochs):
 
 
 def test_history_of_the_loss_alone(tmp_path, drawn):
-    plot_history({"loss": [1.0, 0.5, 0.3]}, tmp_path / "history.png")
+    plot_history({"loss": [1.0, 0.5, 0.3]}, tmp_path / "history.png", style=QUICK)
     check_png(tmp_path / "history.png")
     assert len(drawn[0].axes) == 1
 
 
 def test_unusable_input_leaves_no_file(tmp_path):
-    label, score = scores(50)
+    label, score = toy_scores(50)
     path = tmp_path / "no.png"
     for message, call in (
-        ("at least one curve", lambda: plot_roc({}, path)),
-        ("NaN", lambda: plot_roc({"a": (label, np.full(50, np.nan), None)}, path)),
-        ("holds no signal", lambda: plot_scores(label * 0, score, path)),
-        ("one entry per jet", lambda: plot_efficiency(score, label, {"a": score[1:] > 0}, path)),
-        ("at least one decision", lambda: plot_efficiency(score, label, {}, path)),
-        ("rising", lambda: plot_efficiency(score, label, {"a": score > 0}, path, bins=(2, 1))),
-        ("needs 'loss'", lambda: plot_history({"auc": [0.5]}, path)),
-        ("equally long", lambda: plot_history({"loss": [1.0], "val_loss": [1.0, 2.0]}, path)),
+        ("holds no signal", lambda: plot_scores(label * 0, score, path, style=QUICK)),
+        ("one entry per jet", lambda: plot_efficiency(score, label, {"a": score[1:] > 0}, path, style=QUICK)),
+        ("at least one decision", lambda: plot_efficiency(score, label, {}, path, style=QUICK)),
+        ("rising", lambda: plot_efficiency(score, label, {"a": score > 0}, path, bins=(2, 1), style=QUICK)),
+        ("needs 'loss'", lambda: plot_history({"auc": [0.5]}, path, style=QUICK)),
+        ("equally long", lambda: plot_history({"loss": [1.0], "val_loss": [1.0, 2.0]}, path, style=QUICK)),
     ):
         with pytest.raises(InputError, match=message):
             call()
