@@ -106,14 +106,18 @@ def distributed_fit(
         model.optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
         return loss
 
-    @tf.function(reduce_retracing=True)
+    data = _distributed(loader, strategy, 0)
+
+    # One trace for batches of any size, of functions without Python's control flow.
+    @tf.function(input_signature=[data.element_spec], autograph=False)
     def train(batch: Any) -> Any:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(step, args=batch), axis=None)
 
     history = []
     for epoch in range(epochs):
         total, graphs = 0.0, 0
-        for batch, count in zip(_distributed(loader, strategy, epoch), _sizes(loader), strict=True):
+        data = _distributed(loader, strategy, epoch) if epoch else data
+        for batch, count in zip(data, _sizes(loader), strict=True):
             total += float(train(batch)) * count
             graphs += count
         history.append(total / graphs)

@@ -62,10 +62,20 @@ def check_onnx(layer: Any, form: Form, tolerance: float = 1e-5) -> None:
         )
 
 
+def onnx_model(call: Any, signature: list[Any], opset: int = 18) -> Any:
+    """The ONNX model of a function, without what makes it smaller.
+
+    That takes a third of the time, and is tested with the bundles, which are made with it.
+    """
+    import tf2onnx
+
+    with mock.patch("tf2onnx.optimizer.optimize_graph", lambda graph, *_, **options: graph):
+        return tf2onnx.convert.from_function(call, input_signature=signature, opset=opset)[0]
+
+
 def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
     """An ONNX Runtime session of a layer, its inputs named ``in0``, ``in1``, ..."""
     import onnxruntime
-    import tf2onnx
 
     signature = [tf.TensorSpec(shape, dtype, f"in{i}") for i, (shape, dtype) in enumerate(shapes(form))]
     structure = form.feed(STANDARD)
@@ -76,9 +86,7 @@ def onnx_session(layer: Any, form: Form, opset: int = 18) -> Any:
             output = layer(tf.nest.pack_sequence_as(structure, list(flat)))
         return tf.identity(tf.nest.flatten(output)[0])
 
-    with mock.patch("tf2onnx.optimizer.optimize_graph", lambda graph, *_, **options: graph):
-        # What makes whole models smaller takes a third of the time here, and is tested with them.
-        model, _ = tf2onnx.convert.from_function(call, input_signature=signature, opset=opset)
+    model = onnx_model(call, signature, opset)
     assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

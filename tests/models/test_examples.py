@@ -33,6 +33,7 @@ def test_all_examples_are_run() -> None:
         assert len(path.read_text().splitlines()) <= 42
 
 
+@pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, *arguments = script.split()

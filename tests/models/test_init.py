@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from fresh_process import fresh_process
+from layer_exports import onnx_model
 from small_models import ALL, HEADS, SMALL, F, G, features, small
 
 import e2e_tf.models
@@ -108,7 +109,6 @@ def test_registry_knows_the_weights(name: str) -> None:
 def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
     import onnxruntime
     import tensorflow as tf
-    import tf2onnx
 
     names = ("x", "senders", "receivers", "n_node", "u")
     for which in ("particle_net", "particle_attention", "particle_attention as published"):
@@ -121,7 +121,7 @@ def test_frozen_and_onnx(tmp_path: Path, batch: Any) -> None:
         call = tf.function(
             lambda *a, m=model: m(dict(zip(names, a, strict=True)), training=False), specs, autograph=False
         )
-        proto, _ = tf2onnx.convert.from_function(call, input_signature=specs, opset=18)
+        proto = onnx_model(call, specs)
         session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
         for counts in ([5, 0, 1, 9], [1], [20, 3]):
             whole = features(batch(counts, F, G))

@@ -33,8 +33,11 @@ def test_quark_gluon_cnn_overfits_32_images() -> None:
     }
     label = rng.integers(0, 2, (32, 1)).astype(np.float32)
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", jit_compile=False)
-    model.fit(inputs, label, batch_size=32, epochs=80, verbose=0)
-    assert model.train_on_batch(inputs, label) < 0.05
+    for _ in range(81):
+        loss = model.train_on_batch(inputs, label)
+        if loss < 0.02:
+            break
+    assert loss < 0.05
     base = np.asarray(model(inputs))
     assert np.abs(np.asarray(model(inputs | {"u": -inputs["u"]})) - base).max() > 1e-3
 

@@ -46,7 +46,7 @@ with strategy.scope():
     keras.utils.set_random_seed(1)
     model = build_model("deep_sets", 4, 2, {"phi": [8], "dense": [8]})
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", jit_compile=False)
-losses = distributed_fit(model, loader, strategy, epochs=3)
+losses = distributed_fit(model, loader, strategy, epochs=2)
 weight = float(sum(np.abs(w).sum() for w in model.get_weights()))
 json.dump([strategy.num_replicas_in_sync, losses, weight], open(out, "w"))
 """

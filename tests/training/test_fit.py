@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,23 @@ from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.training.fit import fit
 from e2e_tf.training.loop import train_model
 from e2e_tf.training.run import open_run, package_versions
+
+
+def quick(folder, name, **changes):
+    """A configuration of a network that is traced quickly, where the point is not the network.
+
+    Args:
+        folder: of ``tiny.toml``, from which it differs in the model.
+        name: of the file.
+        **changes: keys and values of ``[training]``, as TOML.
+    """
+    text = (folder / "tiny.toml").read_text()
+    model = 'name = "deep_sets"\nphi = [8]\ndense = [8]\ndropout = 0.1\n'
+    text = text[: text.index("name =")] + model + text[text.index("[training]") :]
+    for key, value in changes.items():
+        text = re.sub(f"^{key} = .*\n", "", text, flags=re.MULTILINE) + f"{key} = {value}\n"
+    (folder / name).write_text(text)
+    return folder / name
 
 
 def weights(folder):
@@ -72,8 +90,7 @@ def test_an_unfinished_run_of_an_earlier_version_goes_on(trained, again):
 
 def test_a_killed_training_continues_as_if_nothing_had_happened(tau_folder, tmp_path):
     """SIGKILL after the first checkpoint; the second start gives what an undisturbed run gives."""
-    config = tau_folder / "four.toml"
-    config.write_text((tau_folder / "tiny.toml").read_text().replace("epochs = 2", "epochs = 4"))
+    config = quick(tau_folder, "four.toml", epochs=4)
     whole = fit(config, tmp_path / "whole").folder
     broken = tmp_path / "broken"
     command = [sys.executable, "-m", "e2e_tf", "fit", str(config), "-o", str(broken)]
@@ -128,9 +145,7 @@ def test_an_unfinished_run_on_a_file_that_has_changed_is_refused(trained, tau_fo
 
 
 def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
-    text = (tau_folder / "tiny.toml").read_text().replace("epochs = 2", "epochs = 40\npatience = 1")
-    (tau_folder / "stop.toml").write_text(text)
-    run = fit(tau_folder / "stop.toml", tmp_path / "run")
+    run = fit(quick(tau_folder, "stop.toml", epochs=40, patience=1), tmp_path / "run")
     history = json.loads((run.folder / "history.json").read_text())["val_auc"]
     assert len(history) < 40
     assert run.provenance["best_epoch"] == int(np.argmax(history))
@@ -138,9 +153,7 @@ def test_early_stopping_keeps_the_best_epoch(tau_folder, tmp_path):
 
 
 def test_a_training_that_diverges_at_once_leaves_no_model(tau_folder, tmp_path):
-    text = (tau_folder / "tiny.toml").read_text()
-    text = text.replace("learning_rate = 4e-3", "learning_rate = 1e38\noptimizer = 'sgd'")
-    (tau_folder / "nan.toml").write_text(text)
+    quick(tau_folder, "nan.toml", learning_rate="1e38", optimizer="'sgd'")
     with pytest.raises(TrainingDiverged, match="the training diverged in epoch 1: .* has no model$") as found:
         fit(tau_folder / "nan.toml", tmp_path / "run")
     assert found.value.epoch == 0
@@ -154,8 +167,7 @@ def test_a_training_that_diverges_at_once_leaves_no_model(tau_folder, tmp_path):
 
 def test_a_training_that_diverges_later_keeps_the_best_epoch_before(tau_folder, tmp_path, monkeypatch):
     """The parameters are spoilt after the third of four epochs; the AUC of such a model may still be a number."""
-    text = (tau_folder / "tiny.toml").read_text()
-    (tau_folder / "four_nan.toml").write_text(text.replace("epochs = 2", "epochs = 4"))
+    quick(tau_folder, "four_nan.toml", epochs=4)
 
     class Spoil(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -57,6 +57,7 @@ ATTENTION = {
     "pair_embed": [4],
     "feed_forward": 1,
 }
+POOLED = ATTENTION | {"class_blocks": 0}  # quicker, where the inputs are the point
 SETS = {"name": "deep_sets", "phi": [4], "dense": [4]}
 DETECTOR = {
     "name": "detector_net",
@@ -86,10 +87,10 @@ CASES = {
     "particle_net_lite, points": (NET | {"coordinates": "points"}, {}, {}, {}, {"u", "points"}),
     "particle_net_lite, columns": (NET | {"coordinates": [2, 3]}, {"jet_features": []}, {}, {}, set()),
     "particle_attention, graph": (ATTENTION, {}, {}, {}, {"u"}),
-    "particle_attention, p4": (ATTENTION | {"pairs": "p4"}, {}, {}, {}, {"u", "p4"}),
-    "particle_attention, p4, three outputs": (ATTENTION | {"pairs": "p4"}, {}, {}, THREE, {"u", "p4"}),
-    "particle_attention, features": (ATTENTION | {"pairs": "features"}, {}, {}, {}, {"u"}),
-    "particle_attention, columns": (ATTENTION | {"pairs": [0, 2, 3, 1]}, {}, {}, {}, {"u"}),
+    "particle_attention, p4": (POOLED | {"pairs": "p4"}, {}, {}, {}, {"u", "p4"}),
+    "particle_attention, p4, three outputs": (POOLED | {"pairs": "p4"}, {}, {}, THREE, {"u", "p4"}),
+    "particle_attention, features": (POOLED | {"pairs": "features"}, {}, {}, {}, {"u"}),
+    "particle_attention, columns": (POOLED | {"pairs": [0, 2, 3, 1]}, {}, {}, {}, {"u"}),
     "deep_sets": (SETS, {}, {}, {}, {"u"}),
     "deep_sets, hits": (SETS, {"nodes": "hits", "node_features": []}, {}, {}, {"u"}),
     "deep_sets, one regression": (SETS, {}, {}, {"visible": THREE["visible"]}, {"u"}),
