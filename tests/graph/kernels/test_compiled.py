@@ -35,6 +35,6 @@ def run(*parts: str) -> tuple[str, str]:
 def test_graphs_are_the_same_where_no_folder_for_the_cache_can_be_written():
     place, edges = run(EDGES)
     assert place != "None"
-    # Five by five pixels have 20 + 20 neighbours across sides and 32 across corners, three by five 22 and 16; both ways.
+    # Five by five pixels: 40 pairs across sides, 32 across corners; three by five: 22 and 16. Each both ways.
     assert edges.count(",") == 2 * 2 * (72 + 38) - 1
     assert run(READ_ONLY, EDGES) == ("None", edges)
