@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import relocated
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import new_folder
 from e2e_tf.jobs import import_quietly
 from e2e_tf.terminal import status, track
@@ -56,6 +57,7 @@ def retrain(
         InputError: the sweep is not of a model of this library, its sample has gone or changed, or ``folder`` exists
             and ``force`` is false.
         NoTrialCompleted: there is no best trial.
+        TrainingDiverged: as :func:`train_on_all`.
     """
     sweep = sweep if isinstance(sweep, Sweep) else open_sweep(sweep)
     best = sweep.best()
@@ -115,6 +117,8 @@ def train_on_all(
     Raises:
         InputError: there are no seeds to train, the sample cannot be used, or ``folder`` exists and ``force`` is
             false.
+        TrainingDiverged: the loss or a parameter became NaN or infinite. ``folder`` then has the trainings before, and
+            the last good epoch of this one; after a first epoch of the first training there is no folder.
     """
     if seeds < 1:
         raise InputError(f"seeds must be at least 1, not {seeds}")
@@ -125,10 +129,25 @@ def train_on_all(
         from e2e_tf.training.prepare import prepare
 
         prepared = prepare(config, base, jets, what)
+        diverged: TrainingDiverged | None = None
         for number in track(range(seeds), f"Training {config.model_name} with {seeds} seeds"):
             target = part if number == 0 else part / "seeds" / str(number + 1)
             target.mkdir(parents=True, exist_ok=True)
-            _train_one(config, base, prepared, target, epochs, config.seed + number, source or {})
+            try:
+                _train_one(config, base, prepared, target, epochs, config.seed + number, source or {})
+            except TrainingDiverged as error:
+                if (target / "model.keras").exists():
+                    kept = folder / target.relative_to(part) / "model.keras"
+                    note = f"{kept} is the model of epoch {error.epoch}, the last before"
+                elif number:
+                    shutil.rmtree(target)
+                    note = f"{folder} has the models of the {number} seeds before"
+                else:
+                    raise TrainingDiverged(f"{error}; nothing is kept", error.epoch) from error
+                diverged = TrainingDiverged(f"with seed {config.seed + number} {error}; {note}", error.epoch)
+                break
+    if diverged is not None:
+        raise diverged
     return [open_run(folder), *(open_run(folder / "seeds" / str(n)) for n in range(2, seeds + 1))]
 
 
@@ -141,6 +160,12 @@ def _train_one(
     seed: int,
     source: dict[str, Any],
 ) -> None:
+    """Train with one seed.
+
+    Raises:
+        TrainingDiverged: the folder was finished with the last epoch before, or has nothing after a first epoch.
+    """
+    from e2e_tf.training.callbacks import LastGoodEpoch
     from e2e_tf.training.examples import join
     from e2e_tf.training.loop import compile_model, new_model, steps_per_epoch, train_model
 
@@ -149,16 +174,34 @@ def _train_one(
     model = new_model(config, together, prepared.preprocess, seed, prepared.start)
     options = config.training
     compile_model(model, options, steps_per_epoch(len(together), options), config.outputs)
-    history = train_model(
-        model, options, together, None, preprocess=prepared.preprocess, seed=seed, epochs=epochs
-    )
+    good, diverged = LastGoodEpoch(), None
+    try:
+        train_model(
+            model,
+            options,
+            together,
+            None,
+            preprocess=prepared.preprocess,
+            seed=seed,
+            callbacks=[good],
+            epochs=epochs,
+        )
+    except TrainingDiverged as error:
+        if not good.epochs:
+            raise
+        diverged = error
+        good.restore()
     # The test part is normalised as everywhere else: by what the training part alone has fitted.
     begin_run(folder, config, base, prepared.preprocess, prepared.source)
     provenance = {
-        **prepared.provenance(model, seed, epochs - 1),
+        **prepared.provenance(model, seed, good.epochs - 1),
         "resumed_at_epochs": [],
         "training_seconds": round(time.perf_counter() - started, 1),
         "trained_on": ["train", "validation"],
         "tuned_in": source,
     }
-    end_run(folder, history, provenance, model)
+    if diverged is not None:
+        provenance["diverged_in_epoch"] = diverged.epoch  # counted from 0, as best_epoch
+    end_run(folder, good.history, provenance, model)
+    if diverged is not None:
+        raise diverged

@@ -13,7 +13,7 @@ from e2e_tf.errors import TrainingDiverged
 from e2e_tf.terminal import console
 from e2e_tf.training.finite import not_finite
 
-__all__ = ["EndIfDiverged", "EpochProgress", "LoaderEpoch", "divergence"]
+__all__ = ["EndIfDiverged", "EpochProgress", "LastGoodEpoch", "LoaderEpoch", "divergence"]
 
 
 def divergence(model: Any, logs: Mapping[str, float] | None) -> str:
@@ -62,6 +62,35 @@ class EndIfDiverged(keras.callbacks.Callback):
                 "training.clip_norm may help",
                 epoch,
             )
+
+
+class LastGoodEpoch(keras.callbacks.Callback):
+    """Keeps the parameters and quantities of the last epoch with finite numbers, of a training without checkpoints.
+
+    Attributes:
+        epochs: how many epochs had finite numbers.
+        history: their quantities, a list per name.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs = 0
+        self.history: dict[str, list[float]] = {}
+        self._parameters: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the epoch unless it diverged."""
+        if divergence(self.model, logs):
+            return
+        self.epochs += 1
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        self._parameters = [weight.numpy() for weight in self.model.weights]
+
+    def restore(self) -> None:
+        """Give the model the parameters of that epoch."""
+        for weight, values in zip(self.model.weights, self._parameters, strict=True):
+            weight.assign(values)
 
 
 class EpochProgress(keras.callbacks.Callback):

@@ -86,26 +86,25 @@ def test_parameters_and_normalisation_are_those_of_the_earlier_run(tiny_run, ear
     np.testing.assert_array_equal(again.test.graphs.batch.x, prepared.test.graphs.batch.x)
 
 
-def test_evaluation_names_a_start_that_has_gone_or_is_another(tiny_run, earlier, tmp_path):
+def test_evaluation_names_a_start_that_has_gone_or_is_another(tiny_run, tmp_path):
     """Beside the run stands what it started from; nothing is left out in silence."""
-    run = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    run, first = (shutil.copytree(tiny_run.folder, tmp_path / name) for name in ("run", "first"))
     stored = json.loads((run / "config.json").read_text())
     stored["config"]["training"]["start"] = "first"
-    stored |= {"base": str(earlier.parent), "base_from_here": None}
-    (run / "config.json").write_text(json.dumps(stored))
-    shutil.copytree(earlier, tmp_path / "kept")
-    noted = open_start("first", earlier.parent).identity()
+    del stored["base_from_here"]
+    (run / "config.json").write_text(json.dumps(stored | {"base": str(tmp_path)}))
     provenance = json.loads((run / "provenance.json").read_text())
-    (run / "provenance.json").write_text(json.dumps(provenance | {"started_from": noted}))
-    (earlier / "model.keras").unlink()
+    noted = {"started_from": open_start("first", tmp_path).identity()}
+    (run / "provenance.json").write_text(json.dumps(provenance | noted))
+
+    (first / "model.keras").write_bytes(b"another")
+    with pytest.raises(InputError, match="the model of first is another one than .*run started from"):
+        evaluate(run, bootstraps=2)
+    (first / "model.keras").unlink()
     with pytest.raises(
         InputError, match=r"first has no model.keras; put it back, or call evaluate with base"
     ):
         evaluate(run, bootstraps=2)
-    (earlier / "model.keras").write_bytes(b"another")
-    with pytest.raises(InputError, match="the model of first is another one than .*run started from"):
-        evaluate(run, bootstraps=2)
-    shutil.copyfile(tmp_path / "kept" / "model.keras", earlier / "model.keras")
     assert not (run / "metrics.json").exists()
 
 

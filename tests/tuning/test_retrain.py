@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
-from e2e_tf.errors import InputError
+from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json
+from e2e_tf.training.loop import train_model
+from e2e_tf.training.run import open_run
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.retrain import retrain, train_on_all
 from e2e_tf.tuning.sweep import COMPLETED, Record, Sweep
@@ -33,6 +36,47 @@ def test_several_outputs_and_inputs_of_the_nodes(tau_folder, tmp_path):
     assert run.provenance["best_epoch"] == 0
     assert "points" in {tensor.name for tensor in run.model().inputs}
     assert np.isfinite(run.model().get_weights()[0]).all()
+
+
+def test_a_training_that_diverges_keeps_the_last_good_epoch(tau_folder, tmp_path, monkeypatch):
+    """The parameters of the second seed are spoilt in its second epoch, then those of the first seed in its first."""
+    trained = []
+
+    def spoilt(at):
+        def train(model, *args, callbacks=(), **options):
+            class Spoil(keras.callbacks.Callback):
+                def on_epoch_end(self, epoch, logs=None):
+                    trained.append(self.model.get_weights())
+                    if (options["seed"], epoch) == at:
+                        variable = self.model.trainable_variables[0]
+                        variable.assign(variable * np.inf)
+
+            return train_model(model, *args, callbacks=[Spoil(), *callbacks], **options)
+
+        return train
+
+    config, folder = make_config({**CONFIG, "seed": 4}), tmp_path / "run"
+    monkeypatch.setattr("e2e_tf.training.loop.train_model", spoilt((5, 1)))
+    with pytest.raises(
+        TrainingDiverged,
+        match=r"^with seed 5 the training diverged in epoch 2: .*seeds/2/model.keras is the model of epoch 1, the l",
+    ) as found:
+        train_on_all(config, tau_folder, folder, epochs=2, seeds=3)
+
+    assert found.value.epoch == 1
+    whole, cut = open_run(folder), open_run(folder / "seeds" / "2")
+    assert (whole.provenance["best_epoch"], cut.provenance["best_epoch"]) == (1, 0)
+    assert cut.provenance["diverged_in_epoch"] == 1
+    assert "diverged_in_epoch" not in whole.provenance
+    assert {len(values) for values in read_json(cut.folder / "history.json").values()} == {1}
+    for kept, seen in zip(cut.model().get_weights(), trained[2], strict=True):
+        np.testing.assert_array_equal(kept, seen)
+    assert not (folder / "seeds" / "3").exists()
+
+    monkeypatch.setattr("e2e_tf.training.loop.train_model", spoilt((4, 0)))
+    with pytest.raises(TrainingDiverged, match=r"^the training diverged in epoch 1: .*; nothing is kept$"):
+        train_on_all(config, tau_folder, tmp_path / "none", epochs=2, seeds=3)
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_cannot_be_trained_again(tmp_path):
