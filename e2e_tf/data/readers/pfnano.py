@@ -133,6 +133,13 @@ def _candidates(
         if f"{link}_{index_name}" in source.names:
             break
     else:
+        for other in ("Jet", "FatJet"):
+            links = [f"{other}{suffix}_{index}" for _, suffix, index in _NAMES]
+            if other != collection and any(name in source.names for name in links):
+                raise InputError(
+                    f"{source.path} has no candidates of {collection}, but of {other}: give the option "
+                    f"collection={other}"
+                )
         need(source.path, "branch", [f"{collection}PFCands_pFCandsIdx"], source.names)
     need(
         source.path,
