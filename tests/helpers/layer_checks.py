@@ -22,6 +22,7 @@ import e2e_tf.layers  # noqa: F401  (registers)
 
 _COMPILED: set[tuple[type, str]] = set()  # layers and names of forms
 _MODES_CHECKED: set[tuple[type, str]] = set()
+_RELOADED: set[tuple[type, str]] = set()
 
 
 def check_layer(
@@ -93,9 +94,12 @@ def check_layer(
                 check_modes(layer, form, tolerance)
         set_weights(layer)
     check_config(make, layer, standard, expected)
+    stored = [form for form in forms if form.exports or form.blocks]
     for form in forms:
-        if form.exports or form.blocks:
-            check_symbolic(layer, form)
+        if form in stored:
+            # A file of each setting in one form, of each layer in all forms: they differ in the inputs alone.
+            check_symbolic(layer, form, form is stored[0] or (type(layer), form.name) not in _RELOADED)
+            _RELOADED.add((type(layer), form.name))
         # Compiling takes longest of all: forms that are not blocks, which models seldom compile, once for a layer.
         if form.compiles and (form.blocks or (type(layer), form.name) not in _COMPILED):
             check_compiled(layer, form, tolerance)

@@ -59,7 +59,7 @@ def test_exports():
     shapes = [((None, 5), tf.float32), ((None,), tf.int32), ((None,), tf.int32), ((None,), tf.int32)]
     signature = [tf.TensorSpec(s, d, f"in{i}") for i, (s, d) in enumerate(shapes)]
     layer = DisjointToBlocks()
-    call = tf.function(lambda *flat: layer(list(flat)), input_signature=signature)
+    call = tf.function(lambda *flat: layer(list(flat)), input_signature=signature, autograph=False)
     model, _ = tf2onnx.convert.from_function(call, input_signature=signature, opset=18)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for graphs in (STANDARD, OTHER, EMPTY):

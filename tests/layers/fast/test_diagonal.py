@@ -39,7 +39,7 @@ def test_laplacian_of_blocks(graphs, largest):
             tape.watch(a)
             laplacian = layer([x, a])
             loss = tf.reduce_sum(tf.sin(3.0 * laplacian))
-        traced = tf.function(lambda: layer([x, a])).get_concrete_function().graph
+        traced = tf.function(lambda: layer([x, a]), autograph=False).get_concrete_function().graph
         kinds = [op.type for op in traced.get_operations()]
         return [laplacian, tape.gradient(loss, a)], "MatrixSetDiagV3" in kinds
 
