@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.deploy.interface import TensorInfo
 from e2e_tf.deploy.lowering.graph import OnnxGraph
 from e2e_tf.deploy.lowering.rewrites import REWRITES
-from e2e_tf.deploy.lowering.session import Feeds, basic_optimised, first_line, run_model
+from e2e_tf.deploy.lowering.session import Feeds, basic_optimised, first_line, run_each
 from e2e_tf.deploy.lowering.sizes import breakpoints, sized_inputs
 from e2e_tf.errors import InputError
 
@@ -40,13 +40,13 @@ def optimise(model: Any, samples: Sequence[Feeds], inputs: Sequence[TensorInfo])
     kinds = ("Fail", "InvalidArgument", "InvalidGraph", "NotImplemented", "RuntimeException")
     cannot = tuple(getattr(runtime, kind) for kind in kinds)
     try:
-        expected = [run_model(model, feeds) for feeds in samples]
+        expected = run_each(model, samples)
     except cannot as error:
         raise InputError(f"ONNX Runtime cannot run this model as converted: {first_line(error)}") from error
     try:
         smaller = _simplified(model, inputs)
         onnx.checker.check_model(smaller, full_check=True)
-        found = [run_model(smaller, feeds) for feeds in samples]
+        found = run_each(smaller, samples)
     except (*cannot, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         return model, f"the simplified graph does not run: {first_line(error)}"
     if not all(_same(e, f) for e, f in zip(expected, found, strict=True)):

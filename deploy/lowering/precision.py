@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.deploy.lowering.session import Feeds, run_model
+from e2e_tf.deploy.lowering.session import Feeds, run_each
 from e2e_tf.errors import InputError
 
 __all__ = ["cost", "float16_weights", "int8_weights"]
@@ -156,8 +156,8 @@ def cost(model: Any, smaller: Any, samples: Sequence[Feeds]) -> dict[str, float]
         The largest and the mean absolute difference of a score, and the fraction of pairs of jets whose order
         changes: no ROC-AUC can change by more.
     """
-    before = np.concatenate([run_model(model, feeds).reshape(-1) for feeds in samples])
-    after = np.concatenate([run_model(smaller, feeds).reshape(-1) for feeds in samples])
+    before = np.concatenate([scores.reshape(-1) for scores in run_each(model, samples)])
+    after = np.concatenate([scores.reshape(-1) for scores in run_each(smaller, samples)])
     difference = np.abs(before - after)
     first, second = np.triu_indices(len(before), 1)
     order = np.sign(before[first] - before[second]) != np.sign(after[first] - after[second])

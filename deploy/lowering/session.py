@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Feeds", "basic_optimised", "first_line", "open_session", "run_model"]
+__all__ = ["Feeds", "basic_optimised", "first_line", "open_session", "run_each", "run_model"]
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -46,7 +46,21 @@ def run_model(model: Any, feeds: Feeds) -> np.ndarray:
     Returns:
         The array.
     """
-    return open_session(model).run(None, dict(feeds))[0]
+    return run_each(model, [feeds])[0]
+
+
+def run_each(model: Any, samples: Sequence[Feeds]) -> list[np.ndarray]:
+    """As :func:`run_model` for several inputs; the model is opened once, which takes longer than most runs.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        samples: its inputs by name, several times.
+
+    Returns:
+        The arrays, in the order of the inputs.
+    """
+    session = open_session(model)
+    return [session.run(None, dict(feeds))[0] for feeds in samples]
 
 
 def basic_optimised(model: Any) -> Any:

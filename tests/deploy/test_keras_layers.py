@@ -68,16 +68,16 @@ def vectors() -> dict[str, Layer]:
 
 
 def sequences() -> dict[str, Layer]:
-    """Of x (B, 4, 6)."""
+    """Of x (B, 4, 6). Each step of a recurrent layer is exported: one and a masked one see four, the others two."""
     from keras import layers
 
     return {
-        "LSTM": layers.LSTM(3),
+        "LSTM": lambda x: layers.LSTM(3)(x[:, 2:]),
         "LSTM of sequences": layers.LSTM(3, return_sequences=True),
-        "GRU": layers.GRU(3),
-        "SimpleRNN": layers.SimpleRNN(3),
-        "Bidirectional": layers.Bidirectional(layers.GRU(2, return_sequences=True)),
-        "RNN of cells": layers.RNN([layers.GRUCell(2), layers.LSTMCell(2)]),
+        "GRU": lambda x: layers.GRU(3)(x[:, 2:]),
+        "SimpleRNN": lambda x: layers.SimpleRNN(3)(x[:, 2:]),
+        "Bidirectional": lambda x: layers.Bidirectional(layers.GRU(2, return_sequences=True))(x[:, 2:]),
+        "RNN of cells": lambda x: layers.RNN([layers.GRUCell(2), layers.LSTMCell(2)])(x[:, 2:]),
         "Masking before LSTM": lambda x: layers.LSTM(3)(layers.Masking(0.0)(x)),
         "Masking before pooling": lambda x: layers.GlobalAveragePooling1D()(layers.Masking(0.0)(x)),
         "Conv1D": layers.Conv1D(4, 3, padding="same"),
