@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def commands(text: str) -> list[str]:
 def run_page(page: Path, e2e: Callable[..., tuple[int, str, str]]) -> int:
     """Run what a page shows, in the working folder; gives the number of blocks that were run or written.
 
-    ``e2e`` runs the command line in this process, as loading TensorFlow takes longer than most commands.
+    ``e2e`` runs the command line in this process, and scripts run in it too: loading TensorFlow takes longer than most.
     """
     names: dict[str, Any] = {"__name__": "__page__"}
     done = 0
@@ -87,7 +87,19 @@ def _run_command(command: str, where: str, e2e: Callable[..., tuple[int, str, st
             Path(target).write_text(out, encoding="utf-8")
     else:
         assert words[0] == "python", f"{where}: {command} is neither python nor e2e-tf; mark the block"
-        done = subprocess.run(
-            [sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, f"{where}: {command}\n{done.stderr[-3000:]}"
+        status = _run_script(words[1:])
+        assert status == 0, f"{where}: {command}\n{status}"
+
+
+def _run_script(words: list[str]) -> int | str:
+    """Run ``python words...`` in this process; gives the exit status, or the sentence the script ended with."""
+    before, path = sys.argv, sys.path[:]
+    sys.argv = list(words)
+    sys.path.insert(0, str(Path(words[0]).parent))
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as stop:
+        return stop.code or 0
+    finally:
+        sys.argv, sys.path[:] = before, path
+    return 0
