@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from once import once
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -117,18 +118,22 @@ def tau_folder(tmp_path_factory) -> Path:
     from e2e_tf.data.jets import read_jets, write_jets
     from e2e_tf.data.samples import sample_path
 
-    folder = tmp_path_factory.mktemp("tau")
-    write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(400)))
-    (folder / "tiny.toml").write_text(TINY_CONFIG)
-    return folder
+    def make(folder: Path) -> None:
+        write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(400)))
+        (folder / "tiny.toml").write_text(TINY_CONFIG)
+
+    return once(tmp_path_factory, "tau", make)
 
 
 @pytest.fixture(scope="session")
-def trained(tau_folder) -> Path:
+def trained(tau_folder, tmp_path_factory) -> Path:
     """A finished run of ``tiny.toml``; tests that write into a run take a copy."""
     from e2e_tf.training.fit import fit
 
-    return fit(tau_folder / "tiny.toml", tau_folder / "run").folder
+    return (
+        once(tmp_path_factory, "trained", lambda folder: fit(tau_folder / "tiny.toml", folder / "run"))
+        / "run"
+    )
 
 
 @pytest.fixture

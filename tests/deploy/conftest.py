@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from cmssw_driver import PACKAGE, STANDIN, Built, compiler_flags, with_points
 from cpp_tools import BUILT, CPP, compile_tools
+from once import once
 
 import e2e_tf.deploy.cpp_runner
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
@@ -125,11 +126,13 @@ def inputs_like() -> Callable[..., Preprocess]:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs by kind: ``padded`` (candidates, k-NN), ``edges`` (hits, k-NN and Delaunay)."""
-    root = tmp_path_factory.mktemp("runs")
-    return {
-        "padded": write_run(root / "padded"),
-        "edges": write_run(root / "edges", nodes="hits", edges="knn:3+delaunay", max_nodes=0),
-    }
+
+    def make(folder: Path) -> None:
+        write_run(folder / "padded")
+        write_run(folder / "edges", nodes="hits", edges="knn:3+delaunay", max_nodes=0)
+
+    root = once(tmp_path_factory, "runs", make)
+    return {"padded": root / "padded", "edges": root / "edges"}
 
 
 @pytest.fixture(scope="session")
@@ -137,10 +140,12 @@ def detector_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the shipped network on tracks, crystals, towers and clusters of pixels."""
     from e2e_tf.deploy.sources import read_model
 
-    preprocess = read_preprocess(DETECTOR_MODEL / "preprocess.json")
-    model = read_model(DETECTOR_MODEL / "model.keras")
-    folder = tmp_path_factory.mktemp("detector") / "run"
-    return write_run(folder, model=model, name="detector_net", settings={}, preprocess=preprocess)
+    def make(folder: Path) -> None:
+        preprocess = read_preprocess(DETECTOR_MODEL / "preprocess.json")
+        model = read_model(DETECTOR_MODEL / "model.keras")
+        write_run(folder / "run", model=model, name="detector_net", settings={}, preprocess=preprocess)
+
+    return once(tmp_path_factory, "detector", make) / "run"
 
 
 @pytest.fixture(scope="session")
@@ -148,9 +153,10 @@ def detector_bundle(detector_run: Path, tmp_path_factory: pytest.TempPathFactory
     """Its bundle, with ONNX and the frozen graph."""
     from e2e_tf.deploy.export import export
 
-    return export(
-        detector_run, tmp_path_factory.mktemp("detector_bundle") / "bundle", formats=("onnx", "pb"), proof=0
-    )
+    def make(folder: Path) -> None:
+        export(detector_run, folder / "bundle", formats=("onnx", "pb"), proof=0)
+
+    return once(tmp_path_factory, "detector-bundle", make) / "bundle"
 
 
 @pytest.fixture(scope="session")
@@ -158,8 +164,12 @@ def bundles(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """Bundles by interface."""
     from e2e_tf.deploy.export import export
 
-    root = tmp_path_factory.mktemp("bundles")
-    return {kind: export(run, root / kind, proof=0) for kind, run in runs.items()}
+    def make(folder: Path) -> None:
+        for kind, run in runs.items():
+            export(run, folder / kind, proof=0)
+
+    root = once(tmp_path_factory, "bundles", make)
+    return {kind: root / kind for kind in runs}
 
 
 @pytest.fixture
@@ -267,10 +277,15 @@ def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The package and the stand-ins, compiled once."""
     if toolchain.headers is None:
         pytest.skip(toolchain.missing)
+    folder = once(tmp_path_factory, "cmssw", lambda folder: build_package(toolchain, folder))
+    return Built(folder / "src", folder / "driver", folder / "parity", folder / "bundle", folder / "run")
+
+
+def build_package(toolchain: Toolchain, folder: Path) -> None:
+    """``run``, its ``bundle``, the package below ``src`` and the programs ``driver`` and ``parity``."""
     from e2e_tf.deploy.cmssw import cmssw_package
     from e2e_tf.deploy.export import export
 
-    folder = tmp_path_factory.mktemp("cmssw")
     run = write_run(folder / "run", jet_features=("pt", "mass", "rho"))
     formats = ("onnx", "pb")
     bundle = with_points(export(run, folder / "plain", formats=formats, proof=0), folder / "bundle")
@@ -302,7 +317,7 @@ def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
     libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
     paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
 
-    def linked(name: str, *left_out: str) -> Path:
+    def linked(name: str, *left_out: str) -> None:
         parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
         command = [
             compiler,
@@ -314,11 +329,9 @@ def built(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
         ]
         done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return folder / name
 
-    driver = linked("driver", "testParity")
-    parity = linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
-    return Built(base, driver, parity, bundle, run)
+    linked("driver", "testParity")
+    linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
 
 
 @pytest.fixture(scope="session")
@@ -327,7 +340,11 @@ def sanitized(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if BUILT:
         return Path(BUILT) / "sanitize" / "e2e_tf_check"
     options = ["-DE2E_TF_SANITIZE=ON", "-DE2E_TF_RUNNERS=OFF"]
-    return compile_tools(toolchain, tmp_path_factory.mktemp("sanitized"), "e2e_tf_check", *options)
+
+    def make(folder: Path) -> None:
+        compile_tools(toolchain, folder, "e2e_tf_check", *options)
+
+    return once(tmp_path_factory, "sanitized", make) / "e2e_tf_check"
 
 
 @pytest.fixture(scope="session")
@@ -339,7 +356,11 @@ def runner(toolchain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"-DTENSORFLOW_ROOT={toolchain.tensorflow}",
         f"-DONNXRUNTIME_ROOT={toolchain.onnxruntime};{toolchain.headers or ''}",
     ]
-    return compile_tools(toolchain, tmp_path_factory.mktemp("runner"), "e2e_tf_run", *options)
+
+    def make(folder: Path) -> None:
+        compile_tools(toolchain, folder, "e2e_tf_run", *options)
+
+    return once(tmp_path_factory, "runner", make) / "e2e_tf_run"
 
 
 @pytest.fixture(scope="session")
@@ -347,15 +368,19 @@ def tables(
     toolchain: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., dict[str, list[list[str]]]]:
     """Lines that features.cpp prints for some arguments, by their first word."""
-    program, compiler = tmp_path_factory.mktemp("tables") / "features", os.environ.get("CXX", "c++")
-    options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", CPP / "include"]
-    source, made = Path(__file__).parent / "features.cpp", program.with_suffix(".o")
-    for command in (
-        [*toolchain.launcher, compiler, *options, "-c", source, "-o", made],
-        [compiler, made, "-o", program],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+
+    def make(folder: Path) -> None:
+        compiler, made = os.environ.get("CXX", "c++"), folder / "features.o"
+        options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", CPP / "include"]
+        source = Path(__file__).parent / "features.cpp"
+        for command in (
+            [*toolchain.launcher, compiler, *options, "-c", source, "-o", made],
+            [compiler, made, "-o", folder / "features"],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+    program = once(tmp_path_factory, "tables", make) / "features"
 
     def lines(*arguments: str) -> dict[str, list[list[str]]]:
         done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)

@@ -86,7 +86,7 @@ def test_working_points_name_the_output_that_was_evaluated(
     points = [{"target": 0.5, "threshold": 0.25, "signal_efficiency": 0.5, "background_efficiency": 0.1}]
     overall = {"auc": {"value": 0.75, "error": 0.01}, "working_points": points}
     write_json(run / "metrics.json", {"classifiers": {"gat_cheb": {"overall": overall}}})
-    manifest = read(export(run, tmp_path / "bundle", formats=("onnx",), proof=0))
+    manifest = read(export(run, tmp_path / "bundle", formats=("pb",), proof=0))
     assert manifest["outputs"][0]["columns"] == columns
     assert manifest["working_points"] == [{**points[0], "output": evaluated}]
     assert manifest["auc"] == overall["auc"]

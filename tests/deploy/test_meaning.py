@@ -24,7 +24,7 @@ def test_the_manifest_says_what_outputs_mean(make_run: Callable[..., Path], tmp_
         "pt": {"kind": "regression", "column": "visible_pt", "relative_to": "pt"},
     }
     run = make_run(tmp_path / "run", outputs=outputs)
-    manifest = read_json(export(run, tmp_path / "bundle", formats=("onnx",), proof=0) / "manifest.json")
+    manifest = read_json(export(run, tmp_path / "bundle", formats=("pb",), proof=0) / "manifest.json")
     assert manifest["outputs"][0]["columns"] == {"mode": 3, "pt": 1, "tau": 1}
     assert manifest["outputs"][0]["meaning"] == {
         "tau": {"kind": "binary", "column": "label", "classes": [1]},

@@ -137,10 +137,13 @@ def test_every_model_is_exported_and_agrees_with_keras(name: str, tmp_path: Path
     operations = {node.op_type for node in onnx.load(folder / "model.onnx").graph.node}
     assert not operations & {"Unique", "Loop", "If", "Scan", "Identity"}
     assert interface == "edges" or not any(op.startswith("Scatter") for op in operations)
+    assert agree_with_keras(folder) == {"onnx", "frozen_graph", "saved_model"}
+
+
+def agree_with_keras(folder: Path) -> set[str]:
+    """Check the forms of a bundle on its parity vectors: the odd jets, and a few of the batches of every size."""
     inputs, expected = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
-    found = runners(folder, manifest)
-    assert set(found) == {"onnx", "frozen_graph", "saved_model"}
-    # The odd jets, which come first, and a few of the batches of every size.
+    found = runners(folder, json.loads((folder / "manifest.json").read_text("utf-8")))
     numbers = sorted({int(key.split("/")[0]) for key in expected.files})
     for number in [*numbers[:11], *numbers[11::20]]:
         feeds = {key.split("/")[1]: inputs[key] for key in inputs.files if key.split("/")[0] == str(number)}
@@ -150,6 +153,7 @@ def test_every_model_is_exported_and_agrees_with_keras(name: str, tmp_path: Path
             score = run(feeds)
             assert score.dtype == np.float32
             np.testing.assert_allclose(score, wanted, rtol=0, atol=1e-5)
+    return set(found)
 
 
 @pytest.mark.parametrize(("interface", "release"), [("padded", "12_4"), ("edges", "12_4")])
@@ -167,12 +171,11 @@ def test_an_ensemble_is_exported_as_one(interface: str, release: str, tmp_path: 
     ]
     whole = ensemble(members)
     whole.save(tmp_path / "mine.keras")
-    folder = export(
-        tmp_path / "mine.keras", tmp_path / "bundle", interface=interface, cmssw=release, proof=20
-    )
+    options: dict[str, Any] = {"interface": interface, "cmssw": release, "formats": ("onnx", "pb")}
+    folder = export(tmp_path / "mine.keras", tmp_path / "bundle", proof=0, **options)
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["outputs"][0]["columns"] == {"tau": 1, "kind": 3}
-    assert all(entry["largest_difference"] <= 1e-5 for entry in manifest["tested"] if entry["required"])
+    assert agree_with_keras(folder) == {"onnx", "frozen_graph"}
     operations = [node.op_type for node in onnx.load(folder / "model.onnx").graph.node]
     assert operations.count("TopK") == (interface == "padded")
 

@@ -13,7 +13,7 @@ from e2e_tf.deploy import lowering
 from e2e_tf.deploy.exported import freeze
 from e2e_tf.deploy.interface import OUTPUT
 from e2e_tf.deploy.jets import random_batch
-from e2e_tf.deploy.lowering.session import run_model
+from e2e_tf.deploy.lowering.session import run_each
 from e2e_tf.deploy.padded import padded_feeds, padded_function, padded_tensors
 from e2e_tf.deploy.reference import keras_scores
 from e2e_tf.models import build_model
@@ -64,5 +64,5 @@ def test_every_k_agrees_with_keras_below_and_beyond_it(build: Any, k: int) -> No
     small, why = lowering.optimise(converted, feeds[:1], padded_tensors(model, preprocess)[0])
     assert why == ""
     assert len(small.graph.node) < len(converted.graph.node)
-    for expected, given in zip(keras_scores(model, batches), feeds, strict=True):
-        np.testing.assert_allclose(run_model(small, given), expected, rtol=0, atol=2e-5)
+    for expected, found in zip(keras_scores(model, batches), run_each(small, feeds), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)

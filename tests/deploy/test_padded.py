@@ -21,6 +21,7 @@ from e2e_tf.deploy.padded import (
     padded_preprocess,
     padded_rules,
 )
+from e2e_tf.deploy.profiles import DEFAULT_CMSSW
 from e2e_tf.errors import InputError
 
 
@@ -149,12 +150,17 @@ def test_the_last_of_equally_distant_neighbours_is_the_one_of_lowest_index_in_on
 
 
 @pytest.mark.parametrize("cmssw", ["12_1", "12_4", "13_1"])
-def test_old_runtimes_have_what_a_bundle_needs(runs: dict[str, Path], tmp_path: Path, cmssw: str) -> None:
+def test_old_runtimes_have_what_a_bundle_needs(
+    runs: dict[str, Path], bundles: dict[str, Path], tmp_path: Path, cmssw: str
+) -> None:
     import onnx
 
     from e2e_tf.deploy.export import export
 
-    folder = export(runs["padded"], tmp_path / cmssw, cmssw=cmssw, formats=("onnx",), proof=0)
+    if cmssw == DEFAULT_CMSSW:
+        folder = bundles["padded"]
+    else:
+        folder = export(runs["padded"], tmp_path / cmssw, cmssw=cmssw, formats=("onnx",), proof=0)
     model = onnx.shape_inference.infer_shapes(onnx.load(folder / "model.onnx"))
     double = {
         v.name for v in model.graph.value_info if v.type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
