@@ -13,8 +13,9 @@ UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
 
-# Two processes test on two cores: threads beside them would spend their time waiting for one another.
-PYTEST = cd "$(ROOT)" && OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(1) -m pytest -n 2 --dist loadfile
+# Two processes test on two cores: threads beside them would spend their time waiting for one another. They take whole files in
+# the order of tests/conftest.py, longest first.
+PYTEST = cd "$(ROOT)" && OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(1) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick lint docs notebooks pictures minimums old-runtimes cpp constraints clean
 

@@ -23,8 +23,29 @@ os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 # What XLA compiles is run once: most of LLVM's passes take longer than they save (with none, exponentials are off).
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
-# The folders with the longest files, so that no process is left alone with one of them at the end.
-FIRST = ("tuning", "deploy", "models", "training")
+# The files that take longest begin first, so that no process is left alone with one of them at the end. They are sorted
+# by seconds of processor time; `make test` keeps the order, which pytest-xdist by itself would not.
+LONG = (
+    "deploy/test_cpp.py",
+    "layers/test_dynamic_edge_conv.py",
+    "deploy/test_cmssw.py",
+    "training/test_loop.py",
+    "test_packaging.py",
+    "docs/test_pages.py",
+    "training/test_fit.py",
+    "deploy/test_models.py",
+    "layers/test_gat_conv.py",
+    "deploy/test_bad_input.py",
+    "layers/test_edge_conv.py",
+    "training/test_distribute.py",
+    "layers/test_cheb_conv.py",
+    "deploy/test_keras_layers.py",
+    "layers/test_gravnet_conv.py",
+    "models/test_examples.py",
+    "test_demo.py",
+    "deploy/test_cost.py",
+    "test_readme.py",
+)
 
 # Files whose tests train, search, export or compile, nearly all for several seconds: each test of them is `slow`.
 SLOW = (
@@ -83,8 +104,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in slow:
             item.add_marker(pytest.mark.slow)
-    rank = {name: i for i, name in enumerate(FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.parent.name, len(FIRST)))
+    rank = {Path(__file__).parent / name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
 
 
 def pytest_collection_finish() -> None:

@@ -268,12 +268,12 @@ def test_every_test_has_its_module_or_a_reason():
     assert tests - mirrors == set(OF_NO_MODULE)
 
 
-def test_files_that_are_named_slow_exist():
+def test_files_that_are_named_slow_or_long_exist():
     tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
     named = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
-    slow = ast.literal_eval(named["SLOW"])
+    slow, long = ast.literal_eval(named["SLOW"]), ast.literal_eval(named["LONG"])
     assert len(slow) > 10
-    assert [name for name in slow if not (ROOT / "tests" / name).is_file()] == []
+    assert [name for name in (*slow, *long) if not (ROOT / "tests" / name).is_file()] == []
 
 
 # --- one of each
