@@ -23,8 +23,8 @@ os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
 # What XLA compiles is run once: most of LLVM's passes take longer than they save (with none, exponentials are off).
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
-# The files that take longest begin first, so that no process is left alone with one of them at the end. They are sorted
-# by seconds of processor time; `make test` keeps the order, which pytest-xdist by itself would not.
+# The files that take longest begin first, then the folders with long ones, so that no process is left alone with one of
+# them at the end. `make test` keeps the order, which pytest-xdist by itself would not.
 LONG = (
     "deploy/test_cpp.py",
     "layers/test_dynamic_edge_conv.py",
@@ -46,6 +46,7 @@ LONG = (
     "deploy/test_cost.py",
     "test_readme.py",
 )
+FOLDERS = ("tuning", "training", "models", "studies", "deploy", "layers")
 
 # Files whose tests train, search, export or compile, nearly all for several seconds: each test of them is `slow`.
 SLOW = (
@@ -104,8 +105,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path in slow:
             item.add_marker(pytest.mark.slow)
-    rank = {Path(__file__).parent / name: i for i, name in enumerate(LONG)}
-    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
+    rank = {Path(__file__).parent / name: i for i, name in enumerate((*LONG, *FOLDERS))}
+
+    def place(item: pytest.Item) -> int:
+        return min(rank.get(path, len(rank)) for path in (item.path, *item.path.parents))
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

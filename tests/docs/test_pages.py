@@ -126,10 +126,14 @@ def test_reasons_titles_and_commands():
 def test_a_page_that_fails_is_found(tmp_path, monkeypatch, e2e):
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
+    (tmp_path / "says_why.py").write_text("raise SystemExit('no such file')\n")
+    (tmp_path / "raises.py").write_text("1 / 0\n")
     for block, error in (
         ("```python\nassert False\n```", AssertionError),
         ("```sh\ne2e-tf models nonsense\n```", AssertionError),
         ("```sh\nrm x\n```", AssertionError),
+        ("```sh\npython says_why.py\n```", AssertionError),
+        ("```sh\npython raises.py\n```", ZeroDivisionError),
     ):
         page.write_text(f"{block}\n")
         with pytest.raises(error):
