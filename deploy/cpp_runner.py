@@ -111,7 +111,10 @@ def _run(
     """Scores of every batch and the version of the library; None where the runner lacks the backend."""
     out = file.with_suffix(".scores")
     command = [runner, "--backend", backend, "--input", kind, "--scores", out, folder, file]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise InputError(f"{runner} cannot be run: {error.strerror}") from error
     if "was built without" in done.stderr:
         return None, ""
     if "unknown option" in done.stderr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,14 @@ def _traced(function: Any) -> Any:
     except InputError:
         raise
     except (tf.errors.OpError, TypeError, ValueError, NotImplementedError, AttributeError, KeyError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))  # Keras writes in colours
+        lines = [line.strip() for line in plain.splitlines() if line.strip()]
+        if "Cannot unroll a RNN" in plain:
+            raise InputError(
+                "recurrent layers are unrolled, so their number of steps must be fixed, and nodes of a graph are a "
+                "free number; on nodes use attention, convolutions or pooling, or give the model fixed tensors, "
+                "such as keras.Input((50, 6)) with keras.layers.Masking()"
+            ) from error
         where = next((line for line in lines if line.startswith("Exception encountered")), "")
         told = [line for line in lines if not line.startswith(("Exception", "in user code"))]
         first = told[0] if told else type(error).__name__

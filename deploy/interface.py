@@ -137,7 +137,10 @@ def check_tensors(model: Any) -> None:
     if not isinstance(outputs, tuple) or len(outputs) != 2:
         raise InputError(f"a model must have one output of shape (B, C), this one has {outputs}")
     if str(model.output.dtype) != "float32":
-        raise InputError(f"the output must be float32, that of this model is {model.output.dtype}")
+        raise InputError(
+            f"the output must be float32, that of this model is {model.output.dtype}; give the last layer "
+            "dtype='float32'"
+        )
 
 
 def check_inputs(model: Any) -> None:

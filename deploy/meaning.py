@@ -9,6 +9,7 @@ import numpy as np
 
 from e2e_tf.data.features import UNITS
 from e2e_tf.training.run import Run
+from e2e_tf.training.targets import times_quantity
 
 __all__ = ["in_units_of_jets", "output_meaning", "relative_columns"]
 
@@ -59,6 +60,8 @@ def relative_columns(manifest: Mapping[str, Any]) -> list[str]:
 def in_units_of_jets(scores: np.ndarray, manifest: Mapping[str, Any], jets: Any) -> np.ndarray:
     """Scores with relative quantities multiplied by those of their jets, as ``predict`` gives them.
 
+    NaN where the quantity of a jet is not positive and finite.
+
     Args:
         scores: float32 (B, C) of the model.
         manifest: of the bundle.
@@ -70,5 +73,5 @@ def in_units_of_jets(scores: np.ndarray, manifest: Mapping[str, Any], jets: Any)
     found = scores.copy()
     for i, name in enumerate(relative_columns(manifest)):
         if name:
-            found[:, i] = (scores[:, i] * np.asarray(jets[name], np.float64)).astype(np.float32)
+            found[:, i] = times_quantity(scores[:, i], jets[name])
     return found

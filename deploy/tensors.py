@@ -29,7 +29,7 @@ def tensors_infos(model: Any) -> tuple[list[TensorInfo], TensorInfo]:
         if None in tensor.shape[1:] or len(tensor.shape) < 2:
             raise InputError(
                 f"the tensors interface takes inputs (B, ...) of fixed shape; {tensor.name} of this model has "
-                f"{tensor.shape}"
+                f"{tensor.shape}; give it a fixed one, such as keras.Input((50, 6)), and mask what is empty"
             )
     limits = integer_limits(model)
     infos = [

@@ -20,6 +20,7 @@ __all__ = [
     "positive_column",
     "run_outputs",
     "target_scale",
+    "times_quantity",
 ]
 
 
@@ -178,12 +179,29 @@ def in_units(config: RunConfig, found: Any, jets: Jets) -> Any:
     if not isinstance(found, Mapping):
         return found
     result = dict(found)
-    everyone = np.ones(len(jets), bool)
+    nobody = np.zeros(len(jets), bool)
     for name, output in config.outputs.items():
         if output.relative_to:
-            by = positive_column(name, output.relative_to, jets, everyone)
-            result[name] = (found[name] * by[:, None]).astype(np.float32)
+            positive_column(name, output.relative_to, jets, nobody)  # that there is one
+            result[name] = times_quantity(found[name], jets[output.relative_to][:, None])
     return result
+
+
+def times_quantity(ratios: np.ndarray, quantity: np.ndarray) -> np.ndarray:
+    """Ratios in the unit of the quantity that they are relative to; NaN where that is not positive and finite.
+
+    A network has not learned what such a jet's ratio is; the C++ runner and CMSSW packages follow the same rule.
+
+    Args:
+        ratios: float32, of any shape.
+        quantity: of the same shape, or one that is broadcast to it.
+
+    Returns:
+        float32 of the shape of ``ratios``.
+    """
+    by = np.asarray(quantity, np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where((by > 0) & np.isfinite(by), ratios * by, np.nan).astype(np.float32)
 
 
 def _column(name: str, output: OutputConfig, jets: Jets) -> np.ndarray:

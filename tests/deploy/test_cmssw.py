@@ -93,6 +93,16 @@ def test_four_streams_score_events_as_python_does(
     assert done.returncode == 0, done.stderr
     wanted = expected * jets["pt"]
     np.testing.assert_allclose(np.concatenate(products(out)["score"]), wanted, rtol=2e-5, atol=0)
+    # NaN, which passes no working point, where the quantity is not positive.
+    module = own_candidates(modules["e2ETaggerONNX"], relative_to=cms.vstring("eta"), workingPoints=points)
+    config = write_config(module, tmp_path / "config")
+    done = built.run(built.driver, "events", module.plugin, config, tmp_path / "events", out, 1)
+    assert done.returncode == 0, done.stderr
+    found = products(out)
+    wanted = np.where(jets["eta"] > 0, expected * jets["eta"], np.nan)
+    assert 0 < np.isnan(wanted).sum() < len(wanted)
+    np.testing.assert_allclose(np.concatenate(found["score"]), wanted, rtol=2e-5, atol=0)
+    assert not np.concatenate(found["workingPoints"])[np.isnan(wanted)].any()
 
 
 def test_the_unit_test_of_the_package_passes_and_can_fail(built: Built, tmp_path: Path) -> None:

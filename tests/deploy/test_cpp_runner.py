@@ -16,3 +16,6 @@ def test_a_runner_of_an_earlier_build_is_named(bundles: dict[str, Path], tmp_pat
     old.chmod(0o755)
     with pytest.raises(InputError, match="e2e_tf_run is older than this library; 'make cpp' builds it again"):
         e2e_tf.deploy.cpp_runner._run(old, "onnx", "tensors", bundles["padded"], tmp_path / "x.bin", [1])
+    old.chmod(0o644)
+    with pytest.raises(InputError, match="e2e_tf_run cannot be run: Permission denied"):
+        e2e_tf.deploy.cpp_runner._run(old, "onnx", "tensors", bundles["padded"], tmp_path / "x.bin", [1])

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.exported import freeze
+from e2e_tf.deploy.exported import _traced, freeze
 from e2e_tf.errors import InputError
 
 
@@ -39,6 +39,29 @@ def test_edge_lists_need_a_reduction_which_old_releases_lack(
         if attribute.name == "reduction"
     }
     assert reductions == {"add", "max"}
+
+
+def test_recurrent_layers_on_nodes_are_refused_with_what_works() -> None:
+    class Function:
+        @staticmethod
+        def get_concrete_function() -> None:  # as Keras says it, in colours
+            said = "Cannot unroll a RNN if the time dimension is undefined."
+            raise ValueError(f"Exception encountered when calling LSTM.call().\n\n\x1b[1m{said}\x1b[0m\n")
+
+    with pytest.raises(
+        InputError, match=r"number of steps must be fixed, .* keras\.Input\(\(50, 6\)\) with keras"
+    ):
+        _traced(Function())
+
+    class Coloured:
+        @staticmethod
+        def get_concrete_function() -> None:
+            raise ValueError("Exception encountered when calling A.call().\n\n\x1b[1mNo such thing.\x1b[0m\n")
+
+    with pytest.raises(
+        InputError, match=r"^the model cannot be traced: Exception .* A\.call\(\)\. No such thing\.$"
+    ):
+        _traced(Coloured())
 
 
 def test_a_function_within_cannot_be_frozen() -> None:

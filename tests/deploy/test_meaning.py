@@ -41,3 +41,6 @@ def test_the_manifest_says_what_outputs_mean(make_run: Callable[..., Path], tmp_
         found, np.concatenate([wanted[name] for name in ("mode", "pt", "tau")], axis=1)
     )
     np.testing.assert_allclose(found[:, 3], scores[:, 3] * jets["pt"], rtol=1e-6)
+    jets.columns["pt"][:3] = 0, -1, np.nan
+    lost = np.isnan(in_units_of_jets(scores, manifest, jets))
+    np.testing.assert_array_equal(np.argwhere(lost), [[0, 3], [1, 3], [2, 3]])

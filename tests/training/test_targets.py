@@ -6,7 +6,15 @@ import pytest
 from e2e_tf.config import OutputConfig, make_config
 from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.errors import InputError
-from e2e_tf.training.targets import Target, in_units, label_output, make_target, scaled, target_scale
+from e2e_tf.training.targets import (
+    Target,
+    in_units,
+    label_output,
+    make_target,
+    scaled,
+    target_scale,
+    times_quantity,
+)
 
 
 def six_jets():
@@ -34,6 +42,26 @@ def test_a_ratio_and_back():
     config = make_config({"outputs": {"visible": output.model_dump()}})
     back = in_units(config, {"visible": target.value[:, None]}, jets)["visible"][:, 0]
     np.testing.assert_allclose(back, [10, 20, 30, 0, 5, 8], rtol=1e-6)
+
+
+def test_a_ratio_to_nothing_is_not_a_number():
+    values = np.array([20, 0, -3, np.nan, np.inf, -np.inf, 1e-30], np.float32)
+    found = times_quantity(np.full(7, 0.5, np.float32), values)
+    np.testing.assert_array_equal(found, np.float32([10, *[np.nan] * 5, 5e-31]))
+    jets = six_jets()
+    jets.columns["pt"][1:3] = 0, -1
+    output = OutputConfig(kind="regression", column="visible", relative_to="pt")
+    config = make_config({"outputs": {"visible": output.model_dump()}})
+    back = in_units(config, {"visible": np.ones((6, 1), np.float32)}, jets)["visible"][:, 0]
+    np.testing.assert_array_equal(back, np.where(jets["pt"] > 0, jets["pt"], np.nan))
+    with pytest.raises(InputError, match=r"outputs\.visible\.relative_to must be a quantity of the jets"):
+        in_units(
+            make_config({"outputs": {"visible": {**output.model_dump(), "relative_to": "x"}}}),
+            {"visible": np.ones((6, 1), np.float32)},
+            jets,
+        )
+    with pytest.raises(InputError, match="must be positive for every jet, pt goes down to -1"):
+        make_target("visible", output, jets, np.ones(6, np.float32))  # training divides by it
 
 
 def test_balance():

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "@SUBSYSTEM@/@PACKAGE@/interface/JetTensors.h"
+#include "@SUBSYSTEM@/@PACKAGE@/interface/units.hpp"
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/ValueMap.h"
 #include "DataFormats/Common/interface/View.h"
@@ -166,11 +167,11 @@ namespace @NAMESPACE@ {
       return out;
     }
 
-    // A score in the unit of its quantity, as 'e2e-tf predict' gives it.
+    // A score in the unit of its quantity, as 'e2e-tf predict' gives it: NaN where that is not positive and finite.
     float inUnits(float score, std::size_t column, const Momentum& jet, double rho) const {
       if (relative_.empty() || relative_[column].empty())
         return score;
-      return static_cast<float>(static_cast<double>(score) * JetTensors::quantity(relative_[column], jet, rho));
+      return e2e_tf::times_quantity(score, JetTensors::quantity(relative_[column], jet, rho));
     }
 
     template <typename T>

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend.hpp"
+#include "e2e_tf/units.hpp"
 #include "tensors.hpp"
 
 namespace {
@@ -148,8 +149,7 @@ Source open_source(const Options& options) {
     for (std::size_t k = 0; k < scores.size() && !relative.empty(); ++k) {
       const auto& name = relative[k % relative.size()];
       if (!name.empty())
-        scores[k] = static_cast<float>(static_cast<double>(scores[k]) *
-                                       jets->columns.at(name)[i * size + k / relative.size()]);
+        scores[k] = e2e_tf::times_quantity(scores[k], jets->columns.at(name)[i * size + k / relative.size()]);
     }
   };
   return out;
