@@ -156,7 +156,7 @@ def build_driver(package: Path, scratch: Path) -> Driver:
     flags = ["-std=c++17", "-O0", "-DSTANDIN_EVENTS_ONLY"]
     flags += [f"-I{folder}" for folder in (_STANDIN, _STANDIN / "src", package.parents[1])]
     flags += [word for folder in _json_folders() for word in ("-idirafter", str(folder))]
-    sources = [package / "src" / "JetTensors.cc", *producers]
+    sources = [*sorted((package / "src").glob("*.cc")), *producers]
     sources += [_STANDIN / "src" / f"{name}.cc" for name in ("driver", "piped", "sessions")]
 
     def compiled(source: Path) -> Path:
@@ -193,7 +193,7 @@ def _json_folders() -> list[Path]:
 
 def _described(text: str) -> Iterator[tuple[str, cms_config.EDProducer]]:
     """Labels and plugins with their defaults, of what the driver says."""
-    for block in re.split(r"^plugin ", text, flags=re.MULTILINE)[1:]:
+    for block in re.split(r"^(?:plugin|filter) ", text, flags=re.MULTILINE)[1:]:
         head, *lines = block.splitlines()
         plugin, label = head.split(" ")
         parameters = {}
@@ -202,7 +202,7 @@ def _described(text: str) -> Iterator[tuple[str, cms_config.EDProducer]]:
             values: list[Any] = ["" if word == '""' else word for word in words]
             if kind == "uint32":
                 values = [int(value) for value in values]
-            elif kind == "double":
+            elif kind in ("double", "vdouble"):
                 values = [float(value) for value in values]
             elif kind in ("string", "InputTag") and not values:
                 values = [""]

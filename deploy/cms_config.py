@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 __all__ = [
+    "EDFilter",
     "EDProducer",
     "EndPath",
     "FileInPath",
@@ -26,6 +27,7 @@ __all__ = [
     "string",
     "uint32",
     "untracked",
+    "vdouble",
     "vstring",
 ]
 
@@ -75,6 +77,25 @@ class double(Parameter):
             One word, in full precision.
         """
         return [repr(float(self.value))]
+
+
+class vdouble(Parameter):
+    """Several numbers in double precision.
+
+    Args:
+        values: the numbers.
+    """
+
+    def __init__(self, *values: float) -> None:
+        super().__init__(values)
+
+    def words(self) -> list[str]:
+        """As :meth:`Parameter.words`.
+
+        Returns:
+            How many, and each in full precision.
+        """
+        return [str(len(self.value)), *(repr(float(value)) for value in self.value)]
 
 
 class vstring(Parameter):
@@ -181,7 +202,11 @@ class EDProducer(PSet):
         for name, value in changes.items():
             if name not in self.parameters or type(value) is not type(self.parameters[name]):
                 raise TypeError(f"{self.plugin} has no parameter {name} of this type")
-        return EDProducer(self.plugin, **(self.parameters | changes))
+        return type(self)(self.plugin, **(self.parameters | changes))
+
+
+class EDFilter(EDProducer):
+    """A module that decides whether an event goes on."""
 
 
 class Service(EDProducer):

@@ -23,11 +23,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.data.detector_features import DETECTOR_FEATURES
 from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.cmssw_jets import jet_values
 from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, module_text, quoted, scores
+from e2e_tf.deploy.cmssw_objects import column_values, cpp_table, object_values
 from e2e_tf.deploy.cmssw_parity import write_parity_text
 from e2e_tf.deploy.cmssw_readme import readme_values
 from e2e_tf.deploy.manifest import check_manifest
@@ -84,6 +86,18 @@ JET_QUANTITIES = {
     "rho": "rho",  # of the event, in GeV per unit area
 }
 _INTERFACES = ("padded", "edges")
+_NODES = ("candidates", "detector")
+# Templates of one sort of nodes, and what they are called in the package.
+_OF_NODES = {
+    "CandidateSource.h": ("candidates", "ObjectSource.h"),
+    "DetectorSource.h": ("detector", "ObjectSource.h"),
+    "Filter.cc": ("detector", "{name}Filter.cc"),
+    "HLT_cff.py.in": ("detector", "{label}HLT_cff.py"),
+    "cfg.py.in": ("candidates", "{label}_cfg.py"),
+    "detector_cfg.py.in": ("detector", "{label}_cfg.py"),
+    "README.md": ("candidates", "README.md"),
+    "DETECTOR.md": ("detector", "README.md"),
+}
 _SOURCES_ONLY = {source for quantity in CANDIDATES for source in quantity.uses_up}
 _RULES = ("knn", "radius", "delaunay", "full")  # of the C++ builder, between candidates
 _SESSION_CACHE = (13, 1)  # the first series in which tensorflow::SessionCache is sure to be there
@@ -106,7 +120,7 @@ def cmssw_package(
     package: str = "RecoTauTag/E2ETagger",
     force: bool = False,
 ) -> Path:
-    """Write a CMSSW package that runs a bundle of candidates, or several.
+    """Write a CMSSW package that runs a bundle of candidates or of detector objects, or several.
 
     Args:
         bundles: a bundle, or several. Each of several has a module of its own in the package, known by the name of its
@@ -140,18 +154,23 @@ def cmssw_package(
         "NAMESPACE": f"{subsystem}_{name}".lower(),
         "LABEL": label,
         "RELEASE": max((release(m.manifest["release"]["cmssw"]) for m in models), key=lambda r: r.key).name,
-        "CANDIDATE_QUANTITIES": _table(CANDIDATE_QUANTITIES, "const Particle& c, const Momentum& jet"),
-        "JET_QUANTITIES": _table(JET_QUANTITIES, "const Momentum& jet, double rho"),
+        "CANDIDATE_QUANTITIES": cpp_table(CANDIDATE_QUANTITIES, "const Particle& c, const Momentum& jet"),
+        "JET_QUANTITIES": cpp_table(JET_QUANTITIES, "const Momentum& jet, double rho"),
         **_default_values(first),
+        **column_values(),
+        "SRC_TYPES": "pat::Jet, pat::Tau or reco::PFJet",
+        "VERTICES": "",
+        "USE_OBJECTS": "",
         **jet_values(first.manifest),
         **_build_values(models, package),
         **readme_values(models, name, label),
+        **(object_values(models, label) if first.nodes == "detector" else {}),
     }
     foreign = partial(_not_this_package, name=name, label=label)
     with new_subfolder(folder, package, force, foreign) as target:
         with as_file(files("e2e_tf.deploy") / "cmssw_package") as templates:
             for source in sorted(path for path in templates.rglob("*") if path.suffix in _TEMPLATES):
-                where = _place(source.relative_to(templates), name, label, first.backends)
+                where = _place(source.relative_to(templates), name, label, first.backends, first.nodes)
                 if where is not None:
                     (target / where).parent.mkdir(parents=True, exist_ok=True)
                     (target / where).write_text(_filled(source.read_text("utf-8"), values), "utf-8")
@@ -191,6 +210,11 @@ def _models(
                 "another name, NAME=BUNDLE"
             )
         taken[model.name.lower()] = str(model.bundle)
+        if model.nodes != models[0].nodes:
+            raise InputError(
+                f"bundles of one package need nodes of one sort, {models[0].bundle} has {models[0].nodes}, "
+                f"{model.bundle} has {model.nodes}; write a package for each"
+            )
     common = tuple(key for key in BACKENDS if all(key in model.backends for model in models))
     if not common:
         found = "; ".join(f"{model.bundle}: {', '.join(model.backends)}" for model in models)
@@ -233,7 +257,8 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
         return "is not a package of 'e2e-tf cmssw'"
     with as_file(files("e2e_tf.deploy")) as package:
         templates = [p.relative_to(package / "cmssw_package") for p in (package / "cmssw_package").rglob("*")]
-        known |= {str(_place(path, name, label, list(BACKENDS))) for path in templates}
+        for nodes in _NODES:
+            known |= {str(_place(path, name, label, list(BACKENDS), nodes)) for path in templates}
         known |= {f"interface/{header.name}" for header in (package / "cpp/include/e2e_tf").glob("*.hpp")}
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     extra = [file for file in found if file not in known]
@@ -242,28 +267,35 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
 
 def _check(preprocess: Preprocess, relative: list[str]) -> None:
     """That MiniAOD and the builder give what the model needs."""
-    if preprocess.nodes != "candidates":
-        why = "MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window around "
-        why += "each jet, on the grid of the training"
-        why = why if preprocess.nodes == "hits" else "cannot be packaged for CMSSW yet"
-        takes = "a CMSSW package takes a bundle whose nodes are candidates"
-        raise InputError(f"{takes}; nodes of this one are {preprocess.nodes}, which {why}")
-    unknown = [name for name in preprocess.spec.names if name not in _RULES]
-    if unknown:
+    if preprocess.nodes not in _NODES:
+        why = "which MiniAOD does not hold: a producer would have to put calorimeter and track hits into the window "
+        why += "around each jet, on the grid of the training; detector objects are what producers read"
+        takes = f"a CMSSW package takes a bundle whose nodes are {' or '.join(_NODES)}"
         raise InputError(
-            f"the C++ builder links candidates by {', '.join(_RULES)}; this bundle needs {', '.join(unknown)}"
+            f"{takes}; nodes of this one are {preprocess.nodes}" + f", {why}" * (preprocess.nodes == "hits")
+        )
+    objects = preprocess.nodes == "detector"
+    unknown = [n for n in preprocess.spec.names if n not in _RULES and not (objects and "-" in n)]
+    if unknown:
+        what = "detector objects" if objects else "candidates"
+        raise InputError(
+            f"the C++ builder links {what} by {', '.join(_RULES)}; this bundle needs {', '.join(unknown)}"
         )
     known = [n for n in (*CANDIDATE_QUANTITIES, *DERIVED_QUANTITIES) if n not in _SOURCES_ONLY]
+    if objects:
+        known = [feature.raw for feature in DETECTOR_FEATURES]
     wanted = [*(f.raw for f in preprocess.node_features.features), *preprocess.coordinates]
-    missing = [f"{raw} of a candidate" for raw in dict.fromkeys(wanted) if raw not in known]
+    one = "an object" if objects else "a candidate"
+    missing = [f"{raw} of {one}" for raw in dict.fromkeys(wanted) if raw not in known]
     if preprocess.jet_features is not None:
         missing += [
             f"{f.raw} of a jet" for f in preprocess.jet_features.features if f.raw not in JET_QUANTITIES
         ]
     missing += [f"{raw} of a jet" for raw in dict.fromkeys(relative) if raw and raw not in JET_QUANTITIES]
     if missing:
+        source, of = ("RECO", "objects") if objects else ("MiniAOD", "candidates")
         raise InputError(
-            f"MiniAOD does not give {', '.join(missing)}; a model may use {', '.join(known)} of candidates and "
+            f"{source} does not give {', '.join(missing)}; a model may use {', '.join(known)} of {of} and "
             f"{', '.join(JET_QUANTITIES)} of jets"
         )
 
@@ -294,8 +326,11 @@ def _label(name: str) -> str:
     return name[:capitals].lower() + name[capitals:]
 
 
-def _place(path: Path, name: str, label: str, backends: Sequence[str]) -> Path | None:
-    """Where the file of a template goes; None where the bundle lacks its backend."""
+def _place(path: Path, name: str, label: str, backends: Sequence[str], nodes: str) -> Path | None:
+    """Where the file of a template goes; None where it is of another backend or of other nodes."""
+    if path.name in _OF_NODES:
+        of, as_what = _OF_NODES[path.name]
+        return path.with_name(as_what.format(name=name, label=label)) if of == nodes else None
     for key, suffix in BACKENDS.items():
         if path.name in (f"{suffix}Producer.cc", f"{_HEADERS[key]}.h"):
             if key not in backends:
@@ -308,18 +343,6 @@ def _place(path: Path, name: str, label: str, backends: Sequence[str]) -> Path |
 
 def _filled(text: str, values: dict[str, str]) -> str:
     return re.sub(r"@([A-Z_]+?)@", lambda found: values[found[1]], text)
-
-
-def _table(quantities: dict[str, str], arguments: str) -> str:
-    """Entries of a C++ table of functions; arguments that an expression does not use go without a name."""
-    lines = []
-    for key, expression in quantities.items():
-        used = arguments
-        for variable in ("c", "jet", "rho"):
-            if not re.search(rf"\b{variable}\b", expression):
-                used = re.sub(rf" {variable}\b", "", used)
-        lines.append(f'        {{"{key}", []({used}) -> double {{ return {expression}; }}}}')
-    return ",\n".join(lines)
 
 
 def _default_values(model: CmsswModel) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["jet_parameters", "jet_values"]
+__all__ = ["jet_parameters", "jet_values", "training_range"]
 
 _OF_EVENT = ("packedPFCandidates", "lostTracks")
 # Where a sample does not say how its jets were made: those of the collection, as they are.
@@ -15,12 +15,41 @@ _UNKNOWN: dict[str, Any] = {
 }
 _LEVELS = {"area": "L1FastJet", "stored": "", "tau": ""}
 _RADIUS = 0.4
+_OBJECTS = 0.5  # radius in which files of jets have detector objects
+
+
+def training_range(manifest: dict[str, Any]) -> tuple[float, float, float]:
+    """Where the jets of the training lie.
+
+    Args:
+        manifest: of the bundle, whose ``provenance.data.range`` says it.
+
+    Returns:
+        ``(lowest pT, highest pT, largest |η|)`` [GeV]; 0 for what is not known.
+    """
+    found = (manifest["provenance"].get("data") or {}).get("range", {})
+    low, high = found.get("pt", (0.0, 0.0))
+    return float(low), float(high), max((abs(float(v)) for v in found.get("eta", ())), default=0.0)
 
 
 def _choices(manifest: dict[str, Any]) -> dict[str, Any]:
     """The parameters of the producers that say how jets are made."""
     jets = manifest.get("jets") or _UNKNOWN
     tau = jets["momentum"] == "tau"
+    limits = dict(zip(("min_pt", "max_pt", "max_eta"), training_range(manifest), strict=True))
+    if (manifest.get("graph") or {}).get("nodes") == "detector":
+        area = jets["momentum"] == "area"
+        own_rho = jets["rho"] == "candidates"
+        return {
+            "src": "ak4PFJetsCHS",
+            "candidates": ("particleFlow",) if area and own_rho else (),
+            "candidate_radius": float(jets.get("radius", _OBJECTS)),
+            "jet_correction": "area" if area else "",
+            "jet_radius": float(jets.get("jet_radius", _RADIUS)),
+            "tau_jets": "",
+            "rho": "" if own_rho else jets["rho"],
+            **limits,
+        }
     return {
         "src": "slimmedTaus" if tau else "slimmedJets",
         "candidates": _OF_EVENT if jets["candidates"] == "cone" else (),
@@ -29,6 +58,7 @@ def _choices(manifest: dict[str, Any]) -> dict[str, Any]:
         "jet_radius": float(jets.get("jet_radius", _RADIUS)),
         "tau_jets": "" if tau else "slimmedJets",
         "rho": "" if jets["rho"] == "candidates" else jets["rho"],
+        **limits,
     }
 
 
@@ -64,11 +94,13 @@ def jet_values(manifest: dict[str, Any]) -> dict[str, str]:
         **{name.upper(): value if isinstance(value, str) else repr(value) for name, value in chosen.items()},
         "CANDIDATES": ", ".join(f'edm::InputTag("{tag}")' for tag in tags),
         "CANDIDATE_TAGS": ", ".join(f"`{tag}`" for tag in tags) or "none",
-        "JETS_OF_TRAINING": _sentence(manifest.get("jets")),
+        "JETS_OF_TRAINING": _sentence(
+            manifest.get("jets"), (manifest.get("graph") or {}).get("nodes", "candidates")
+        ),
     }
 
 
-def _sentence(jets: dict[str, Any] | None) -> str:
+def _sentence(jets: dict[str, Any] | None, nodes: str) -> str:
     """How the jets of the training were made."""
     if jets is None:
         return "The sample of the training does not say how its jets were made. Check every parameter below."
@@ -77,6 +109,8 @@ def _sentence(jets: dict[str, Any] | None) -> str:
         if jets["candidates"] == "cone"
         else "the candidates that the jet was made of"
     )
+    if nodes == "detector":
+        whose = f"objects within ΔR < {jets.get('radius', _OBJECTS):g} of the axis"
     momenta = {
         "area": "momenta of jets without tracks of pileup, lowered by ρ times the area",
         "stored": "momenta as they are stored",

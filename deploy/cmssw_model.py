@@ -58,6 +58,11 @@ class CmsswModel:
         return ["manifest.json", "preprocess.json", *(self.file(key) for key in self.backends)]
 
     @property
+    def nodes(self) -> str:
+        """What its nodes are, ``candidates`` or ``detector``."""
+        return str(self.manifest["graph"]["nodes"])
+
+    @property
     def kind(self) -> str:
         """Architecture, interface and graph, in words."""
         model = self.manifest.get("model", {}).get("name", "unnamed")

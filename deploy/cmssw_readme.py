@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from e2e_tf.deploy.cmssw_jets import jet_values
+from e2e_tf.deploy.cmssw_jets import jet_values, training_range
 from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, contents, points_table
 
 __all__ = ["readme_values"]
@@ -50,4 +50,8 @@ def _results(model: CmsswModel) -> str:
     rows = [f"| `edm::ValueMap<float>`, `{score}` | {what} |" for score, what in contents(model.manifest)]
     passed = "bit i: the score is at or above the threshold of working point i"
     rows.append(f"| `edm::ValueMap<int>`, `workingPoints` | {passed} |")
+    if any(training_range(model.manifest)):
+        rows.append(
+            "| `edm::ValueMap<int>`, `inRange` | 1 where the jet lies in the range of the training, else 0 |"
+        )
     return "\n".join(["| product | |", "|---|---|", *rows, "", points_table(model.manifest)])

@@ -122,6 +122,11 @@ class Prepared:
             **({"memory": memory} if memory else {}),
             **({} if definition is None else {"jets": definition}),
             "splits": splits,
+            "range": {
+                name: [float(np.min(self.train.jets[name])), float(np.max(self.train.jets[name]))]
+                for name in ("pt", "eta")
+                if len(self.train.jets) and name in self.train.jets.columns
+            },
         }
 
     def provenance(self, model: Any, seed: int, best_epoch: int) -> dict[str, Any]:

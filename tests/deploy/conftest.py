@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import compiler_cache
 import numpy as np
 import pytest
-from cmssw_driver import PACKAGE, STANDIN, Built, compiler_flags, with_points
+from cmssw_driver import PACKAGE, Built, compile_package, with_points
 from cpp_tools import BUILT, CPP, compile_tools
 from once import once
 
@@ -294,44 +293,26 @@ def build_package(toolchain: Toolchain, folder: Path) -> None:
     edges = export(run, folder / "edges", interface="edges", formats=formats, proof=0)
     shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
 
-    objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
-    objects.mkdir()
-    flags = compiler_flags(toolchain, base)
-    sources = [
-        *(package / "src").glob("*.cc"),
-        *(package / "plugins").glob("*.cc"),
-        *(package / "test").glob("*.cc"),
-    ]
-    sources += [path for path in (STANDIN / "src").glob("*.cc") if path.stem != "piped"]
+    compile_package(toolchain, base, package, folder)
 
-    def compiled(source: Path) -> None:
-        command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(compiled, sources))
-    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
-    # The Python package has the versioned name only, which is not the name that the linker records.
-    (objects / ".".join(library.name.split(".")[:3])).symlink_to(library)
-    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
-    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
+@pytest.fixture(scope="session")
+def built_detector(
+    toolchain: Any, detector_run: Path, detector_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Built:
+    """The package of the shipped network on detector objects, compiled once."""
+    if toolchain.headers is None:
+        pytest.skip(toolchain.missing)
+    from e2e_tf.deploy.cmssw import cmssw_package
 
-    def linked(name: str, *left_out: str) -> None:
-        parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
-        command = [
-            compiler,
-            *filter(None, [toolchain.linker]),
-            "-o",
-            folder / name,
-            *parts,
-            "-Wl,--no-as-needed",
-        ]
-        done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-    linked("driver", "testParity")
-    linked("parity", "driver", "E2ETaggerONNXProducer", "E2ETaggerTFProducer")
+    folder = tmp_path_factory.mktemp("cmssw_detector")
+    bundle = with_points(detector_bundle, folder / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    manifest["provenance"]["data"]["range"] = {"pt": [14.0, 40.0], "eta": [-1.5, 1.25]}
+    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    package = cmssw_package(bundle, folder / "src", package=PACKAGE)
+    driver, parity = compile_package(toolchain, folder / "src", package, folder)
+    return Built(folder / "src", driver, parity, bundle, detector_run)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 // The tables of features.hpp and values of delta_phi and the transforms, for comparison with Python.
 // Arguments: pairs of hexadecimal doubles a b, whose delta_phi is printed; then "--" and floats to transform; or "event",
-// eta, phi and radius of a cone and pt, eta, phi of every candidate, whose density and rows in the cone are printed.
+// eta, phi and radius of a cone and pt, eta, phi of every candidate, whose density and rows in the cone are printed; or
+// "helix" and charge, momentum and start of particles, whose place at the front of the ECAL is printed.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -8,6 +9,7 @@
 #include "e2e_tf/detector.hpp"
 #include "e2e_tf/event.hpp"
 #include "e2e_tf/features.hpp"
+#include "e2e_tf/helix.hpp"
 #include "e2e_tf/transforms.hpp"
 
 namespace {
@@ -27,6 +29,15 @@ int main(int argc, char** argv) {
     std::printf("density\t%a\nrows\t", e2e_tf::median_density(of));
     for (const auto row : e2e_tf::in_cone(of, number(2), number(3), number(4))) std::printf(" %zu", row);
     std::printf("\n");
+    return 0;
+  }
+  if (argc > 1 && std::string(argv[1]) == "helix") {
+    for (int k = 2; k + 6 < argc; k += 7) {
+      double of[7];
+      for (int i = 0; i < 7; ++i) of[i] = std::strtod(argv[k + i], nullptr);
+      const auto face = e2e_tf::propagate(of[0], of[1], of[2], of[3], of[4], of[5], of[6], {});
+      std::printf("face\t%a\t%a\t%d\n", face.eta, face.phi, face.reached ? 1 : 0);
+    }
     return 0;
   }
   for (const auto& quantity : e2e_tf::candidate_quantities()) {

@@ -518,7 +518,7 @@ def test_bad_input_leaves_nothing(
     refused(bundles["padded"], "not 'Reco/../x'", "--package", "Reco/../x")
     refused(bundles["padded"], "exists already", out="damaged")
     refused(bundles["edges"], "nodes of this one are hits, which MiniAOD does not hold")
-    refused(detector, "nodes of this one are detector, which cannot be packaged for CMSSW yet")
+    refused(detector, "RECO does not give is_charged_hadron of an object, ")
     refused(damaged, "model.onnx has changed")
     refused(variables, "MiniAOD does not give d0_error of a candidate, area of a jet; a model may use pt, ")
     refused(rules, "links candidates by knn, radius, delaunay, full; this bundle needs grid8")

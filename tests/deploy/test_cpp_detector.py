@@ -54,6 +54,33 @@ def test_features_are_the_same_table_in_python_and_c_plus_plus(tables: Callable[
     assert tables()["detector"] == expected
 
 
+def test_helices_are_those_of_the_simulation(tables: Callable[..., Any]) -> None:
+    """Charged and neutral particles of 0.2 to 50 GeV, also those that curl up, from points around the beam."""
+    from e2e_tf.sim.detector import CMS
+    from e2e_tf.sim.helix import propagate
+    from e2e_tf.sim.kinematics import four_momentum
+
+    rng = np.random.default_rng(4)
+    n = 300
+    charge = rng.choice([-1.0, 0.0, 1.0], n)
+    pt, eta, phi = rng.exponential(3, n) + 0.2, rng.uniform(-3, 3, n), rng.uniform(-np.pi, np.pi, n)
+    eta[:5] = 0
+    momentum = four_momentum(pt, eta, phi, np.full(n, 0.14))
+    start = rng.normal(0, [0.01, 0.01, 0.06], (n, 3))
+    wanted = propagate(charge, momentum, start, CMS.ecal_radius, CMS.ecal_half_length)
+    words = np.concatenate([charge[:, None], momentum[:, :3], start], axis=1).ravel()
+    found = np.array(
+        [
+            [float.fromhex(v) for v in face]
+            for face in tables("helix", *(float(w).hex() for w in words))["face"]
+        ]
+    )
+    np.testing.assert_allclose(found[:, 0], wanted.eta, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found[:, 1], wanted.phi, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(found[:, 2] > 0, wanted.reached)
+    assert 0 < np.count_nonzero(~wanted.reached) < 20
+
+
 def test_the_shipped_sample_gives_the_same_tensors(
     sanitized: Path, detector_run: Path, shipped: Jets, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,49 @@ def compiler_flags(toolchain: Any, base: Path, coming: bool = True) -> list[str]
         toolchain.headers / "include" / "onnxruntime",
     )
     return flags + [word for folder in system for word in ("-isystem", str(folder))]
+
+
+def compile_package(toolchain: Any, base: Path, package: Path, folder: Path) -> tuple[Path, Path]:
+    """A package below ``base`` and the stand-ins: the driver with its plugins, and its unit test."""
+    objects, compiler = folder / "objects", os.environ.get("CXX", "c++")
+    objects.mkdir()
+    flags = compiler_flags(toolchain, base)
+    sources = [
+        *(package / "src").glob("*.cc"),
+        *(package / "plugins").glob("*.cc"),
+        *(package / "test").glob("*.cc"),
+    ]
+    sources += [path for path in (STANDIN / "src").glob("*.cc") if path.stem != "piped"]
+
+    def compiled(source: Path) -> None:
+        command = [*toolchain.launcher, compiler, *flags, "-c", source, "-o", objects / f"{source.stem}.o"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(compiled, sources))
+    library = next((toolchain.onnxruntime / "capi").glob("libonnxruntime.so*"))
+    # The Python package has the versioned name only, which is not the name that the linker records.
+    (objects / ".".join(library.name.split(".")[:3])).symlink_to(library)
+    libraries = [library, *(toolchain.tensorflow / f"libtensorflow_{n}.so.2" for n in ("cc", "framework"))]
+    paths = f"-Wl,-rpath,{objects}:{toolchain.tensorflow}"
+
+    def linked(name: str, *left_out: str) -> Path:
+        parts = [path for path in objects.glob("*.o") if path.stem not in left_out]
+        command = [
+            compiler,
+            *filter(None, [toolchain.linker]),
+            "-o",
+            folder / name,
+            *parts,
+            "-Wl,--no-as-needed",
+        ]
+        done = subprocess.run([*command, *libraries, paths, "-pthread"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return folder / name
+
+    plugins = [path.stem for path in (package / "plugins").glob("*.cc")]
+    return linked("driver", "testParity"), linked("parity", "driver", *plugins)
 
 
 def with_points(bundle: Path, folder: Path) -> Path:
@@ -96,12 +140,14 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
     files: dict[str, list[str]] = {}
     for line in done.stdout.splitlines():
         kind, name, *words = line.split(" ")
-        if kind == "plugin":
+        if kind in ("plugin", "filter"):
             lines = files.setdefault(words[0], ["import FWCore.ParameterSet.Config as cms"])
-            lines.append(f'{words[0]} = cms.EDProducer("{name}",')
+            module = "EDProducer" if kind == "plugin" else "EDFilter"
+            lines.append(f'{words[0]} = cms.{module}("{name}",')
         else:
             texts = ["" if word == '""' else word for word in words]
-            value = ", ".join(words) if kind in ("uint32", "double") else ", ".join(map(repr, texts))
+            numbers = kind in ("uint32", "double", "vdouble")
+            value = ", ".join(words) if numbers else ", ".join(map(repr, texts))
             lines.append(f"    {name} = cms.{kind}({value}),")
     # What scram writes from fillDescriptions, beside the package's own python folder.
     python = folder / "python" / PACKAGE

@@ -60,6 +60,9 @@ def test_what_a_run_holds(trained):
     assert provenance["best_epoch"] == int(np.argmax(history["val_auc"]))
     splits = provenance["data"]["splits"]
     assert sum(part["jets"] for part in splits.values()) == 400
+    low, high = provenance["data"]["range"]["pt"]
+    assert 5 < low < 15 < 40 < high < 80
+    assert provenance["data"]["range"]["eta"][0] < -1 < 1 < provenance["data"]["range"]["eta"][1]
     run = open_run(trained)
     assert run.model().count_params() == provenance["parameters"]
     assert read_preprocess(trained / "preprocess.json").edges == "knn:8+delaunay"

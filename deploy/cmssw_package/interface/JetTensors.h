@@ -1,7 +1,7 @@
 #ifndef @GUARD@_JetTensors_h
 #define @GUARD@_JetTensors_h
 
-// The input tensors of the model, made from jets and their candidates by the builder that the model's bundle was
+// The input tensors of the model, made from jets and their candidates or detector objects by the builder that the model's bundle was
 // validated with.
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "@SUBSYSTEM@/@PACKAGE@/interface/DetectorObjects.h"
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/View.h"
 #include "DataFormats/VertexReco/interface/VertexFwd.h"
@@ -35,7 +36,7 @@ namespace @NAMESPACE@ {
     // a circle of `jetRadius`; empty: as the collection has them.
     std::string correction;
     double jetRadius = 0.4;
-    double radius = 0.4;  // candidates within this ΔR of the axis, where they are taken from the event
+    double radius = 0.4;  // candidates or objects within this ΔR of the axis, where they are taken from the event
   };
 
   // What of an event is looked at beside its jets.
@@ -44,6 +45,7 @@ namespace @NAMESPACE@ {
     const edm::View<reco::Candidate>* tauJets = nullptr;         // a tau takes the momentum of the nearest; null: its own
     const reco::VertexCollection* vertices = nullptr;            // for reco::PFCandidate, whose tracks know none
     const double* rho = nullptr;                                 // null: from the candidates of the event
+    DetectorObjects objects;                                     // of the event, for models on these
   };
 
   class JetTensors {
@@ -54,6 +56,9 @@ namespace @NAMESPACE@ {
 
     // Whether the pileup density of the event is needed, in GeV per unit area.
     bool needsRho() const;
+
+    // Whether nodes of the graph are detector objects.
+    bool needsObjects() const;
 
     // Whether a jet is a pat::Tau.
     static bool isTau(const reco::Candidate& jet);
@@ -77,8 +82,9 @@ namespace @NAMESPACE@ {
       std::unique_ptr<Content> content_;
     };
 
-    // Jets are pat::Jet (AK4 or AK8), pat::Tau or reco::PFJet; candidates are pat::PackedCandidate or reco::PFCandidate.
-    Event event(const edm::View<reco::Candidate>& jets, const Surroundings& around) const;
+    // Jets are pat::Jet (AK4 or AK8), pat::Tau, reco::PFJet or, for detector objects, any candidates with a momentum;
+    // candidates are pat::PackedCandidate or reco::PFCandidate.
+    Event event(const edm::View<reco::Candidate>& jets, Surroundings around) const;
 
     // Tensors of jets first to last - 1.
     Tensors operator()(const Event& event, std::size_t first, std::size_t last) const;

@@ -1,9 +1,11 @@
 #ifndef @GUARD@_TaggerProducer_h
 #define @GUARD@_TaggerProducer_h
 
-// Scores of jets as edm::ValueMap<float>, one per score, and the working points they pass as edm::ValueMap<int>.
+// Scores of jets as edm::ValueMap<float>, one per score; the working points they pass, and whether they lie in the range
+// of the training, as edm::ValueMap<int>.
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +25,7 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/Exception.h"
+#include "ObjectSource.h"
 
 namespace @NAMESPACE@ {
 
@@ -43,7 +46,11 @@ namespace @NAMESPACE@ {
           output_(config.getParameter<std::string>("model_output")),
           scores_(config.getParameter<std::vector<std::string>>("score_names")),
           relative_(config.getParameter<std::vector<std::string>>("relative_to")),
-          batch_(config.getParameter<unsigned>("batch_size")) {
+          batch_(config.getParameter<unsigned>("batch_size")),
+          minPt_(config.getParameter<double>("min_pt")),
+          maxPt_(config.getParameter<double>("max_pt")),
+          maxEta_(config.getParameter<double>("max_eta")),
+          objects_(config, this->consumesCollector()) {
       if (names_.size() != inputs_.size())
         throw cms::Exception("Configuration") << "input_names and model_inputs must have the same length, not "
                                               << names_.size() << " and " << inputs_.size();
@@ -80,6 +87,8 @@ namespace @NAMESPACE@ {
         this->template produces<edm::ValueMap<float>>(name);
       if (!points_.empty())
         this->template produces<edm::ValueMap<int>>("workingPoints");
+      if (ranged())
+        this->template produces<edm::ValueMap<int>>("inRange");
     }
 
     static std::unique_ptr<Cache> initializeGlobalCache(const edm::ParameterSet& config) {
@@ -90,7 +99,7 @@ namespace @NAMESPACE@ {
 
     static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
       edm::ParameterSetDescription desc;
-      desc.add<edm::InputTag>("src", edm::InputTag("@SRC@"))->setComment("pat::Jet, pat::Tau or reco::PFJet");
+      desc.add<edm::InputTag>("src", edm::InputTag("@SRC@"))->setComment("@SRC_TYPES@");
       desc.add<std::vector<edm::InputTag>>("candidates", {@CANDIDATES@})
           ->setComment("of the event, around the axis of each jet; empty takes those that a jet was made of");
       desc.add<double>("candidate_radius", @CANDIDATE_RADIUS@)->setComment("largest distance from the axis in eta, phi");
@@ -101,8 +110,9 @@ namespace @NAMESPACE@ {
           ->setComment("a tau has the momentum of the nearest of these jets; empty: its own");
       desc.add<edm::InputTag>("rho", edm::InputTag("@RHO@"))
           ->setComment("pileup density, where it is needed; empty: median pT per area of the candidates, no pileup tracks");
-      desc.add<edm::InputTag>("vertices", edm::InputTag(""))
-          ->setComment("for reco::PFCandidate; pat::PackedCandidate knows its vertex");
+      desc.add<edm::InputTag>("vertices", edm::InputTag("@VERTICES@"))
+          ->setComment("for tracks and reco::PFCandidate; pat::PackedCandidate knows its vertex");
+      ObjectSource::describe(desc);
       desc.add<edm::FileInPath>("model_path", edm::FileInPath(Backend::model));
       desc.add<edm::FileInPath>("preprocess_json", edm::FileInPath("@SUBSYSTEM@/@PACKAGE@/@DATA@/preprocess.json"));
       desc.add<std::vector<std::string>>("input_names", {@INPUT_NAMES@})->setComment("tensors of preprocess.json");
@@ -112,6 +122,9 @@ namespace @NAMESPACE@ {
       desc.add<std::vector<std::string>>("relative_to", {@RELATIVE_TO@})
           ->setComment("quantity of the jet that each score is multiplied by, empty for none");
       desc.add<unsigned>("batch_size", 16)->setComment("most jets in one call of the model");
+      desc.add<double>("min_pt", @MIN_PT@)->setComment("of jets of the training [GeV], for the product inRange");
+      desc.add<double>("max_pt", @MAX_PT@)->setComment("the same; 0: no limit, and no such product without any");
+      desc.add<double>("max_eta", @MAX_ETA@)->setComment("the same of the absolute pseudorapidity; 0: no limit");
       edm::ParameterSetDescription point;
       point.add<std::string>("name", "");
       point.add<std::string>("score", "score");
@@ -121,9 +134,12 @@ namespace @NAMESPACE@ {
       descriptions.add(Backend::label, desc);
     }
 
-    void produce(edm::Event& event, const edm::EventSetup&) override {
+    void produce(edm::Event& event, const edm::EventSetup& setup) override {
       const auto jets = event.getHandle(jets_);
-      const auto content = tensors_.event(*jets, surroundings(event, *jets));
+      auto around = surroundings(event, *jets);
+      if (tensors_.needsObjects())
+        around.objects = objects_(event, setup);
+      const auto content = tensors_.event(*jets, std::move(around));
       const std::size_t width = scores_.size();
       std::vector<std::vector<float>> columns(width);
       for (std::size_t first = 0; first < jets->size(); first += batch_) {
@@ -140,6 +156,13 @@ namespace @NAMESPACE@ {
       }
       for (std::size_t i = 0; i < width; ++i)
         put(event, jets, columns[i], scores_[i]);
+      if (ranged()) {
+        std::vector<int> within;
+        for (const auto& jet : content.jets())
+          within.push_back(jet.pt >= minPt_ && (maxPt_ <= 0 || jet.pt <= maxPt_) &&
+                           (maxEta_ <= 0 || std::abs(jet.eta) <= maxEta_));
+        put(event, jets, within, "inRange");
+      }
       if (points_.empty())
         return;
       std::vector<int> passed(jets->size(), 0);
@@ -151,6 +174,8 @@ namespace @NAMESPACE@ {
     }
 
   private:
+    bool ranged() const { return minPt_ > 0 || maxPt_ > 0 || maxEta_ > 0; }
+
     Surroundings surroundings(const edm::Event& event, const edm::View<reco::Candidate>& jets) const {
       bool taus = false;
       for (std::size_t i = 0; i < jets.size(); ++i)
@@ -196,6 +221,8 @@ namespace @NAMESPACE@ {
     const std::string output_;
     const std::vector<std::string> scores_, relative_;
     const unsigned batch_;
+    const double minPt_, maxPt_, maxEta_;  // of the training
+    const ObjectSource objects_;
     std::vector<std::pair<std::size_t, float>> points_;  // index of the score, threshold
   };
 

@@ -7,6 +7,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "@SUBSYSTEM@/@PACKAGE@/interface/ObjectTables.h"
 #include "@SUBSYSTEM@/@PACKAGE@/interface/builder.hpp"
 #include "@SUBSYSTEM@/@PACKAGE@/interface/event.hpp"
 #include "DataFormats/ParticleFlowCandidate/interface/PFCandidate.h"
@@ -189,6 +190,7 @@ namespace @NAMESPACE@ {
   struct JetTensors::Implementation {
     e2e_tf::Builder builder;
     JetOptions options;
+    bool objects = false;  // nodes are detector objects
     std::vector<const Quantity*> ofCandidate;
     std::vector<const JetQuantity*> ofJet;
   };
@@ -197,6 +199,7 @@ namespace @NAMESPACE@ {
     std::vector<Momentum> jets;
     double rho = 0;
     std::vector<std::vector<Particle>> particles;  // of each jet
+    DetectorObjects objects;                       // of the event
   };
 
   JetTensors::Event::Event(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -226,18 +229,23 @@ namespace @NAMESPACE@ {
   }  // namespace
 
   JetTensors::JetTensors(const std::string& path, const JetOptions& options) {
-    auto made = std::make_unique<Implementation>(Implementation{read(path), options, {}, {}});
+    auto made = std::make_unique<Implementation>(Implementation{read(path), options, false, {}, {}});
     const auto& preprocess = made->builder.preprocess();
-    if (preprocess.nodes != "candidates")
-      throw cms::Exception("Configuration") << path << ": nodes of the graph must be candidates, not "
+    if (preprocess.nodes != "candidates" && preprocess.nodes != "detector")
+      throw cms::Exception("Configuration") << path << ": nodes of the graph must be candidates or detector, not "
                                             << preprocess.nodes;
-    std::set<std::string> wanted{"pt"}, missing, needed, neededOfJet;  // pt tells the leading candidates
+    made->objects = preprocess.nodes == "detector";
+    std::set<std::string> wanted, missing, needed, neededOfJet;
+    if (made->objects)
+      neededOfJet = {"pt", "eta"};  // for transverse energies and their share of the jet
+    else
+      wanted = {"pt"};  // tells the leading candidates
     for (const auto& variable : preprocess.features.variables)
       wanted.insert(variable.raw);
     for (const auto& variable : preprocess.points.variables)
       wanted.insert(variable.raw);
     wanted.insert(preprocess.coordinates.begin(), preprocess.coordinates.end());
-    if (!preprocess.padded && preprocess.coordinates.empty())
+    if (!preprocess.padded && preprocess.coordinates.empty() && !made->objects)
       wanted.insert({"deta", "dphi"});
     // What the builder makes itself, and of what: by the tables of its features.hpp.
     const auto& made_of = e2e_tf::candidate_quantities();
@@ -247,7 +255,13 @@ namespace @NAMESPACE@ {
       });
     };
     const auto given = [&](const std::string& name) { return find(quantities, name) != std::end(quantities); };
+    const auto& ofObjects = e2e_tf::detector_quantities();
     for (const auto& name : wanted) {
+      if (made->objects) {
+        if (find(ofObjects, name) == ofObjects.end())
+          missing.insert(name);
+        continue;
+      }
       const auto rule = find(made_of, name);
       if (given(name) && !used_up(name)) {
         needed.insert(name);
@@ -292,11 +306,14 @@ namespace @NAMESPACE@ {
                chosen.begin(), chosen.end(), [](const auto* quantity) { return std::string(quantity->name) == "rho"; });
   }
 
-  JetTensors::Event JetTensors::event(const edm::View<reco::Candidate>& jets, const Surroundings& around) const {
+  bool JetTensors::needsObjects() const { return implementation_->objects; }
+
+  JetTensors::Event JetTensors::event(const edm::View<reco::Candidate>& jets, Surroundings around) const {
     const auto& options = implementation_->options;
     const auto* vertex = around.vertices != nullptr && !around.vertices->empty() ? &around.vertices->front() : nullptr;
     const bool density = around.rho == nullptr && needsRho();
     auto content = std::make_unique<Event::Content>();
+    content->objects = std::move(around.objects);
     std::vector<Particle> all;
     e2e_tf::Directions directions, unpiled;  // the latter without tracks of pileup
     for (const auto* collection : around.candidates)
@@ -315,6 +332,8 @@ namespace @NAMESPACE@ {
                                                           : jetOfTau(*tau, *around.tauJets, options, content->rho));
       else
         content->jets.push_back(corrected(jets[i], options, content->rho));
+      if (implementation_->objects)
+        continue;
       auto& chosen = content->particles.emplace_back();
       if (around.candidates.empty()) {
         chosen = constituents(jets[i], vertex);
@@ -331,13 +350,16 @@ namespace @NAMESPACE@ {
     const auto& content = *event.content_;
     e2e_tf::Jets raw;
     raw.count = static_cast<std::uint32_t>(last - first);
+    for (std::size_t i = first; i < last; ++i)
+      for (const auto* quantity : implementation_->ofJet)
+        raw.columns[quantity->name].push_back(static_cast<float>(quantity->get(content.jets[i], content.rho)));
+    if (implementation_->objects)
+      addObjects(content.objects, content.jets, first, last, implementation_->options.radius, raw);
     auto& table = raw.tables["candidates"];
     for (const auto* quantity : implementation_->ofCandidate)
       table.columns[quantity->name];
-    for (std::size_t i = first; i < last; ++i) {
+    for (std::size_t i = first; i < last && !implementation_->objects; ++i) {
       const auto& jet = content.jets[i];
-      for (const auto* quantity : implementation_->ofJet)
-        raw.columns[quantity->name].push_back(static_cast<float>(quantity->get(jet, content.rho)));
       const auto& found = content.particles[i];
       for (const auto* quantity : implementation_->ofCandidate) {
         auto& column = table.columns[quantity->name];

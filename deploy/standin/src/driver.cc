@@ -2,6 +2,7 @@
 //
 //   driver describe                                   plugins, the labels and defaults of their configuration
 //   driver events MODULE CONFIG EVENTS OUT STREAMS    events through one module in that many streams, a thread each
+//     [FILTER CONFIG]                                 and through a filter behind it, which adds its decisions to OUT
 //   driver onnx MODEL INPUTS                          one call of cms::Ort::ONNXRuntime::run
 //   driver tf MODEL OUTPUT INPUTS                     one call of tensorflow::run
 //
@@ -33,6 +34,7 @@
 #include "DataFormats/VertexReco/interface/Vertex.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "FWCore/ServiceRegistry/interface/ServiceRegistry.h"
+#include "detector_event.h"
 #include "sessions.h"
 #ifndef STANDIN_EVENTS_ONLY
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
@@ -76,6 +78,7 @@ edm::ParameterSet read_parameters(std::istream& in) {
     else if (type == "FileInPath") value = edm::FileInPath(word<std::string>(in));
     else if (type == "string") value = text(in);
     else if (type == "double") value = word<double>(in);
+    else if (type == "vdouble") value = standin::read_numbers(in);
     else if (type == "uint32") value = word<unsigned>(in);
     else if (type == "vstring") {
       Strings entries(word<std::size_t>(in));
@@ -94,14 +97,17 @@ edm::ParameterSet read_parameters(std::istream& in) {
 
 void write_parameters(const edm::ParameterSet& set) {
   for (const auto& [name, value] : set.values) {
-    if (const auto* tag = std::any_cast<edm::InputTag>(&value)) std::cout << "InputTag " << name << " " << tag->label();
+    if (const auto* tag = std::any_cast<edm::InputTag>(&value)) std::cout << "InputTag " << name << " " << tag->encode();
     else if (const auto* file = std::any_cast<edm::FileInPath>(&value))
       std::cout << "FileInPath " << name << " " << file->relativePath();
     else if (const auto* text = std::any_cast<std::string>(&value)) std::cout << "string " << name << " " << *text;
     else if (const auto* real = std::any_cast<double>(&value)) std::cout << "double " << name << " " << *real;
     else if (const auto* tags = std::any_cast<std::vector<edm::InputTag>>(&value)) {
       std::cout << "VInputTag " << name;
-      for (const auto& entry : *tags) std::cout << " " << entry.label();
+      for (const auto& entry : *tags) std::cout << " " << entry.encode();
+    } else if (const auto* numbers = std::any_cast<std::vector<double>>(&value)) {
+      std::cout << "vdouble " << name;
+      for (const auto entry : *numbers) std::cout << " " << entry;
     } else if (const auto* number = std::any_cast<unsigned>(&value)) std::cout << "uint32 " << name << " " << *number;
     else if (const auto* list = std::any_cast<Strings>(&value)) {
       std::cout << "vstring " << name;
@@ -123,6 +129,7 @@ struct Content {
   std::map<std::string, std::vector<const reco::Candidate*>> collections;
   double rho = 0;
   reco::VertexCollection vertices;
+  std::optional<standin::DetectorEvent> detector;
 
   template <typename T, typename... Args>
   const T* make(Args&&... args) {
@@ -152,7 +159,7 @@ const reco::Candidate* read_candidate(std::istream& in, const std::string& kind,
   if (kind == "bare") return out.make<reco::Candidate>(p4);
   if (kind == "reco") {
     std::optional<reco::Track> found;
-    const auto z = track.dz + out.vertices.front().position().z;
+    const auto z = track.dz + out.vertices.front().position().z();
     if (track.details) found = reco::Track(track.dxy, track.dxyError, z, track.dzError);
     return out.collections["particleFlow"].emplace_back(out.make<reco::PFCandidate>(p4, charge, pdg_id, found));
   }
@@ -163,7 +170,8 @@ const reco::Candidate* read_candidate(std::istream& in, const std::string& kind,
 
 // Kinds: jet, ak8, tau, reco (reco::PFCandidate), bare (candidates of no type that CMSSW has). A jet has the momentum
 // of its last corrections, beside factors of its level L1FastJet and of the last one on the uncorrected momentum, 0 and
-// 0 without any, and its candidates. Behind the jets of an event stand its other candidates.
+// 0 without any, and its candidates. Behind the jets of an event stand its other candidates, and behind those of the kind
+// detector the products of RECO. Jets of this kind are particles that no jet's type has.
 Content read_event(std::istream& in) {
   Content out;
   const auto kind = word<std::string>(in);
@@ -185,6 +193,10 @@ Content read_event(std::istream& in) {
       daughters = {out.make<pat::Jet>(momentum, within, pat::Jet::Levels())};
       daughters.insert(daughters.end(), middle, found.end());
     }
+    if (kind == "detector") {
+      out.collections["jets"].push_back(out.make<reco::Candidate>(momentum));
+      continue;
+    }
     const auto* jet = out.make<pat::Jet>(momentum, daughters, levels);
     out.collections["slimmedJets"].push_back(jet);
     if (kind == "tau") {  // softer than its jet, and beside its axis
@@ -197,7 +209,11 @@ Content read_event(std::istream& in) {
       out.collections["jets"].push_back(jet);
     }
   }
-  for (auto left = word<std::size_t>(in); left > 0; --left) read_candidate(in, kind, out);
+  for (auto left = word<std::size_t>(in); left > 0; --left) read_candidate(in, kind == "detector" ? "reco" : kind, out);
+  if (kind == "detector") {
+    out.detector = standin::read_detector(in, [](std::istream& words) { return word<std::string>(words); });
+    out.vertices = out.detector->vertices;
+  }
   return out;
 }
 
@@ -206,7 +222,7 @@ void describe() {
     edm::ConfigurationDescriptions descriptions;
     plugin.describe(descriptions);
     for (const auto& [label, description] : descriptions.byLabel) {
-      std::cout << "plugin " << name << " " << label << "\n";
+      std::cout << (plugin.filter ? "filter " : "plugin ") << name << " " << label << "\n";
       write_parameters(description.defaults);
     }
   }
@@ -229,11 +245,20 @@ void events(const Strings& arguments) {
   edm::ConfigurationDescriptions descriptions;
   found->second.describe(descriptions);
   const auto parameters = descriptions.byLabel.begin()->second.validated(read_parameters(config));
+  std::unique_ptr<edm::global::EDFilterBase> filter;
+  if (arguments.size() > 5) {
+    const auto& plugin = edm::standin::plugins().at(arguments[5]);
+    std::ifstream more(arguments.at(6));
+    edm::ConfigurationDescriptions known;
+    plugin.describe(known);
+    filter = plugin.filter(known.byLabel.begin()->second.validated(read_parameters(more)));
+  }
   std::vector<Content> contents(word<std::size_t>(file));
   for (auto& content : contents) content = read_event(file);
 
   auto streams = found->second.make(parameters, std::stoul(arguments.at(4)));
   std::vector<edm::Event> stored(contents.size());
+  std::vector<int> passed(contents.size(), 0);
   std::vector<std::size_t> processed(streams.modules.size(), 0);
   std::mutex mutex;
   std::exception_ptr failure;
@@ -245,9 +270,16 @@ void events(const Strings& arguments) {
           event.insert(label, "", std::make_shared<const View>(elements));
         event.insert("offlinePrimaryVertices", "", std::make_shared<const reco::VertexCollection>(contents[i].vertices));
         event.insert("fixedGridRhoFastjetAll", "", std::make_shared<const double>(contents[i].rho));
+        edm::EventSetup setup;
+        if (contents[i].detector) contents[i].detector->insert(event, setup);
         event.module = "tagger";
         event.declared = streams.modules[stream]->declared();
-        streams.modules[stream]->produce(event, edm::EventSetup());
+        streams.modules[stream]->produce(event, setup);
+        if (filter) {
+          event.module = "filter";
+          event.declared = filter->declared();
+          passed[i] = filter->run(event, setup) ? 1 : 0;
+        }
         ++processed[stream];
       }
     } catch (...) {
@@ -267,6 +299,12 @@ void events(const Strings& arguments) {
     for (const auto& [instance, type] : streams.modules[0]->declared())
       if (type == typeid(edm::ValueMap<float>)) write_map<float>(out, stored[i], i, instance, jets);
       else write_map<int>(out, stored[i], i, instance, jets);
+  }
+  for (std::size_t i = 0; i < stored.size() && filter; ++i) {
+    using Passing = edm::PtrVector<reco::Candidate>;
+    out << i << " filter " << passed[i];
+    for (const auto& jet : *stored[i].find<Passing>("filter", "")) out << " " << jet->pt();
+    out << "\n";
   }
   streams.end();
   std::cout << "sessions " << standin::sessions() << " streams";

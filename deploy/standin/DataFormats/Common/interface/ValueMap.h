@@ -34,6 +34,7 @@ public:
     std::map<ProductID, std::vector<T>> inserted_;
   };
 
+  T get(ProductID id, std::size_t i) const { return of(id).at(i); }
   const std::vector<T>& of(ProductID id) const { return values_.at(id); }
 
 private:

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "DataFormats/Common/interface/Ptr.h"
+
 namespace edm {
 
 // Elements of a collection through their base class.
@@ -16,6 +18,7 @@ public:
   std::size_t size() const { return elements_.size(); }
   bool empty() const { return elements_.empty(); }
   const T& operator[](std::size_t i) const { return *elements_[i]; }
+  Ptr<T> ptrAt(std::size_t i) const { return Ptr<T>(elements_[i]); }
 
 private:
   std::vector<const T*> elements_;

@@ -1,23 +1,43 @@
 #ifndef STANDIN_DATAFORMATS_TRACKRECO_INTERFACE_TRACK_H
 #define STANDIN_DATAFORMATS_TRACKRECO_INTERFACE_TRACK_H
 
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "DataFormats/TrackReco/interface/TrackBase.h"
+#include "DataFormats/TrackingRecHit/interface/TrackingRecHit.h"
+
 namespace reco {
 
-struct Point {
-  double z = 0;
-};
-
-// Impact parameters [cm] are measured from a point that the caller names.
-class Track {
+// The hits of a track, which not every data tier keeps.
+class TrackExtraRef {
 public:
-  Track(double dxy, double dxyError, double z, double dzError) : dxy_(dxy), dxyError_(dxyError), z_(z), dzError_(dzError) {}
-  double dxy(const Point&) const { return dxy_; }
-  double dz(const Point& from) const { return z_ - from.z; }
-  double dxyError() const { return dxyError_; }
-  double dzError() const { return dzError_; }
+  explicit TrackExtraRef(bool available) : available_(available) {}
+  bool isNonnull() const { return true; }
+  bool isAvailable() const { return available_; }
 
 private:
-  double dxy_, dxyError_, z_, dzError_;
+  bool available_;
+};
+
+class Track : public TrackBase {
+public:
+  using Hits = std::vector<std::shared_ptr<const TrackingRecHit>>;
+
+  Track(const Point& reference, double px, double py, double pz, const Fit& fit, Hits hits, bool extra)
+      : TrackBase(reference, px, py, pz, fit), hits_(std::move(hits)), extra_(extra) {}
+  // A track of a candidate along x.
+  Track(double dxy, double dxyError, double z, double dzError)
+      : TrackBase(Point(0, dxy, z), 1, 0, 0, {1, dxyError, dzError, 1, 1, 10, 3, highPurity}), extra_(false) {}
+
+  TrackExtraRef extra() const { return TrackExtraRef(extra_); }
+  Hits::const_iterator recHitsBegin() const { return hits_.begin(); }
+  Hits::const_iterator recHitsEnd() const { return hits_.end(); }
+
+private:
+  Hits hits_;
+  bool extra_;
 };
 
 }  // namespace reco

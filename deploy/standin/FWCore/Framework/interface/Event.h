@@ -11,11 +11,10 @@
 #include <utility>
 
 #include "DataFormats/Common/interface/Handle.h"
+#include "FWCore/Framework/interface/EventSetup.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 
 namespace edm {
-
-class EventSetup {};
 
 // Products by label, instance and type, and what the running module has declared to produce.
 class Event {

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "FWCore/Framework/interface/global/EDFilter.h"
 #include "FWCore/Framework/interface/stream/EDProducer.h"
 
 namespace edm::standin {
@@ -19,7 +21,8 @@ struct Streams {
 
 struct Plugin {
   std::function<void(ConfigurationDescriptions&)> describe;
-  std::function<Streams(const ParameterSet&, std::size_t)> make;
+  std::function<Streams(const ParameterSet&, std::size_t)> make;                      // of a producer
+  std::function<std::unique_ptr<global::EDFilterBase>(const ParameterSet&)> filter;  // of a filter
 };
 
 inline std::map<std::string, Plugin>& plugins() {
@@ -30,19 +33,24 @@ inline std::map<std::string, Plugin>& plugins() {
 template <typename T>
 struct Registration {
   explicit Registration(const std::string& name) {
-    plugins()[name] = {[](ConfigurationDescriptions& descriptions) { T::fillDescriptions(descriptions); },
-                       [](const ParameterSet& config, std::size_t streams) {
-                         using Cache = typename T::Cache;
-                         const std::shared_ptr<const Cache> cache = T::initializeGlobalCache(config);
-                         Streams out;
-                         for (std::size_t i = 0; i < streams; ++i) {
-                           auto module = std::make_unique<T>(config, cache.get());
-                           module->setGlobalCache(cache.get());
-                           out.modules.push_back(std::move(module));
-                         }
-                         out.end = [cache] { T::globalEndJob(cache.get()); };
-                         return out;
-                       }};
+    Plugin& made = plugins()[name];
+    made.describe = [](ConfigurationDescriptions& descriptions) { T::fillDescriptions(descriptions); };
+    if constexpr (std::is_base_of_v<global::EDFilterBase, T>) {
+      made.filter = [](const ParameterSet& config) { return std::make_unique<T>(config); };
+    } else {
+      made.make = [](const ParameterSet& config, std::size_t streams) {
+        using Cache = typename T::Cache;
+        const std::shared_ptr<const Cache> cache = T::initializeGlobalCache(config);
+        Streams out;
+        for (std::size_t i = 0; i < streams; ++i) {
+          auto module = std::make_unique<T>(config, cache.get());
+          module->setGlobalCache(cache.get());
+          out.modules.push_back(std::move(module));
+        }
+        out.end = [cache] { T::globalEndJob(cache.get()); };
+        return out;
+      };
+    }
   }
 };
 

@@ -8,9 +8,14 @@ namespace edm {
 class InputTag {
 public:
   InputTag() = default;
-  explicit InputTag(const std::string& label, const std::string& instance = "") : label_(label), instance_(instance) {}
+  // "label" or "label:instance"
+  explicit InputTag(const std::string& text) : label_(text.substr(0, text.find(':'))) {
+    if (label_.size() < text.size()) instance_ = text.substr(label_.size() + 1);
+  }
+  InputTag(const std::string& label, const std::string& instance) : label_(label), instance_(instance) {}
   const std::string& label() const { return label_; }
   const std::string& instance() const { return instance_; }
+  std::string encode() const { return label_ + (instance_.empty() ? "" : ":" + instance_); }
 
 private:
   std::string label_, instance_;

@@ -1,0 +1,6 @@
+#ifndef STANDIN_DATAFORMATS_COMMON_INTERFACE_PTRVECTOR_H
+#define STANDIN_DATAFORMATS_COMMON_INTERFACE_PTRVECTOR_H
+
+#include "DataFormats/Common/interface/Ptr.h"
+
+#endif

@@ -1,0 +1,8 @@
+#ifndef STANDIN_DATAFORMATS_SIPIXELDETID_INTERFACE_PIXELSUBDETECTOR_H
+#define STANDIN_DATAFORMATS_SIPIXELDETID_INTERFACE_PIXELSUBDETECTOR_H
+
+namespace PixelSubdetector {
+enum SubDetector { PixelBarrel = 1, PixelEndcap = 2 };
+}
+
+#endif
