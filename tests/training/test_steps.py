@@ -5,13 +5,19 @@ Each model, kind of input and kind of output occurs, in few combinations, as eac
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
+from doc_blocks import blocks
 
+from e2e_tf import cli
 from e2e_tf.config import make_config
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.readers.jetclass import CLASSES
 from e2e_tf.data.samples import sample_path
 from e2e_tf.data.store_writer import write_store
 from e2e_tf.deploy.export import export
@@ -142,3 +148,67 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, ou
     agreements = validate(bundle, jets=12)
     assert [one.runtime for one in agreements if one.failed] == []
     assert any("ONNX Runtime" in one.runtime and one.difference is not None for one in agreements)
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    """Tiny files in the layouts of JetNet and of JetClass, one of each class, and the configurations of the guide."""
+    import awkward as ak
+    import uproot
+
+    folder, rng = tmp_path_factory.mktemp("public"), np.random.default_rng(2)
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for block in blocks(page):
+        if block.title in ("jetnet.toml", "jetclass.toml"):
+            (folder / block.title).write_text(block.text)
+    for name in ("t", "q"):
+        particles = rng.normal(0, 0.1, (40, 30, 4)).astype(np.float32)
+        particles[:, :, 2] = rng.dirichlet(np.ones(30), 40)
+        particles[:, :, 3] = np.arange(30) < rng.integers(5, 31, (40, 1))
+        with h5py.File(folder / f"{name}.hdf5", "w") as file:
+            file["particle_features"] = particles
+            jets = [
+                rng.uniform(800, 1200, 40),
+                rng.normal(0, 1, 40),
+                rng.uniform(50, 200, 40),
+                np.full(40, 20),
+            ]
+            file["jet_features"] = np.stack(jets, axis=1).astype(np.float32)
+    for name, kind in (("TTBar_000", "Tbqq"), ("ZJetsToNuNu_000", "QCD")):
+        counts = rng.integers(3, 9, 40)
+        px, py, pz = rng.normal(0, 20, (3, counts.sum())).astype(np.float32)
+        parts = {"px": px, "py": py, "pz": pz, "energy": np.sqrt(px**2 + py**2 + pz**2 + 0.02)}
+        none = ("d0val", "d0err", "dzval", "dzerr", "charge", "isChargedHadron", "isNeutralHadron")
+        parts |= {key: np.zeros_like(px) for key in (*none, "isPhoton", "isElectron", "isMuon")}
+        branches = {f"part_{key}": ak.unflatten(values, counts) for key, values in parts.items()}
+        pt, eta = rng.uniform(500, 1000, 40), rng.normal(0, 1, 40)
+        jets = {"pt": pt, "eta": eta, "phi": rng.uniform(-3, 3, 40), "energy": 1.1 * pt * np.cosh(eta)}
+        branches |= {f"jet_{key}": values.astype(np.float32) for key, values in jets.items()}
+        branches |= {f"label_{one}": np.full(40, one == kind, np.float32) for one in CLASSES}
+        types = {k: v.type.content if isinstance(v, ak.Array) else v.dtype for k, v in branches.items()}
+        with uproot.recreate(folder / f"{name}.root") as file:
+            file.mktree("tree", types).extend(branches)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["jetnet", "jetclass"])
+def test_public_files_of_one_class_each_train_from_the_command_line(public, tmp_path, monkeypatch, name):
+    small = [
+        "training.epochs=1",
+        "data.reweight_pt=false",
+        "data.split=[0.5, 0.2, 0.3]",
+        "model.name=deep_sets",
+    ]
+    small += ["model.phi=[4]", "model.dense=[4]"]
+    changes = [word for change in small for word in ("--set", change)]
+
+    command = ["e2e-tf", "fit", str(public / f"{name}.toml"), "-o", str(tmp_path / "run"), *changes]
+    monkeypatch.setattr("sys.argv", command)
+
+    with contextlib.suppress(SystemExit):
+        cli.main()
+
+    data = read_json(tmp_path / "run" / "provenance.json")["data"]
+    assert sum(part["jets"] for part in data["splits"].values()) == 80
+    assert sum(part["signal"] for part in data["splits"].values()) == 40
+    assert len(data["sha256"]) == 2
