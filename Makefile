@@ -44,9 +44,11 @@ docs: $(VENV)/.installed-docs
 notebooks: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python docs/_tools/notebooks.py
 
-# The pictures of the concept pages.
+# The pictures of the concept pages, those of the study from its results, and the layers of the models.
 pictures: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python docs/_tools/concept_pictures.py
+	cd "$(ROOT)" && $(BIN)/python docs/_tools/model_steps.py
+	cd "$(ROOT)" && $(BIN)/python -m studies.tau report .
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'

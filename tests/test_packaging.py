@@ -22,6 +22,11 @@ import pytest
 
 import e2e_tf
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parents[1]
 MADE = (
     ".*_cache",
@@ -162,6 +167,36 @@ def printed(source, python, tmp_path_factory) -> tuple[str, str]:
     few = "test_files.py or test_rows.py or test_the_commands_exist or test_make_goals_exist"
     demo, _, tests = run(python, "-c", code, source, few, folder=crowded).partition("of the tests\n")
     return demo, tests
+
+
+def test_the_conda_recipe_has_the_dependencies_of_the_package():
+    """Name by name and version by version; conda-forge calls one of them otherwise."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = {line.split(";")[0].strip() for line in project["dependencies"]}
+    wanted |= {f"python{project['requires-python']}"}
+    recipe = (ROOT / "packaging" / "conda" / "meta.yaml").read_text(encoding="utf-8")
+    run = recipe.partition("  run:\n")[2].partition("\n\n")[0]
+    named = [line.strip().removeprefix("- ").replace(" ", "") for line in run.splitlines()]
+    assert {line.replace("matplotlib-base", "matplotlib") for line in named} == wanted
+    assert len(named) == len(set(named))
+    # What the recipe installs without dependencies is what it lists; it is built by what builds the wheel.
+    assert "--no-deps" in recipe
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        (builder,) = tomllib.load(file)["build-system"]["requires"]
+    assert f"    - {builder.replace('>=', ' >=')}\n" in recipe
+
+
+def test_the_workflows_lint_the_container_and_check_what_is_uploaded():
+    ci, release = (
+        (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+        for name in ("ci", "release")
+    )
+    assert "hadolint packaging/Containerfile" in ci
+    assert "python -m build && twine check --strict dist/*" in release
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "packaging" / "Containerfile").read_text(), re.MULTILINE)
+    for name in " ".join(copied).split():
+        assert (ROOT / name).exists(), name
 
 
 def test_the_installed_version_is_the_package_s():

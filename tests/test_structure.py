@@ -152,7 +152,6 @@ ELSEWHERE = {
         for name in ("look", "common", "data", "export", "start", "train")
     },
     "e2e_tf.data": (None, "a docstring"),
-    "e2e_tf.new_project": ("docs/test_pages.py", "what it writes, as Five minutes uses it"),
     "e2e_tf.data.readers": ("data/readers/test_registry.py", "finds the readers and exports their names"),
     "e2e_tf.data.samples": ("data/test_jets.py", "the path of a shipped file"),
     "e2e_tf.errors": (

@@ -10,6 +10,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from model_steps import diagram, inputs_table, models_of
+
 __all__ = ["FOLDERS", "LAYERS", "MODELS", "PACKAGES", "page_of", "pages", "public_names"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,6 +182,23 @@ def _members(module: str, names: list[str], level: int) -> str:
     return f"{text}\nConstants: {', '.join(anchors)}\n" if together else text
 
 
+def _shape(module: str) -> str:
+    """How the models of a module are built, what they take, and their layers."""
+    models = models_of(module)
+    calls = ", ".join(f'`build_model("{name}", n_features, n_globals, settings)`' for name in models)
+    lines = [calls, inputs_table(next(iter(models)))]
+    for name, model in models.items():
+        features, further = model["features"]
+        title = (
+            f"Layers of `{name}` in its default settings"
+            if len(models) > 1
+            else "Layers in the default settings"
+        )
+        given = f"{features} features" + (f" and {further} of the jet" if further else "")
+        lines += [f"{title}, for {given}: {model['parameters']:,} parameters", diagram(name)]
+    return "\n\n".join(lines)
+
+
 def pages() -> dict[str, str]:
     """The generated pages.
 
@@ -214,6 +233,5 @@ def pages() -> dict[str, str]:
             f"::: {module}.{one}\n    options:\n      heading_level: 2\n"
             for one in sorted(_own(module), key=lambda one: (one != name, one != MODELS[name]))
         )
-        call = f'`build_model("{name}", n_features, n_globals, settings)`'
-        found[f"models/{name}.md"] = f"# {name}\n\n{call}\n\n{parts}"
+        found[f"models/{name}.md"] = f"# {name}\n\n{_shape(name)}\n\n{parts}"
     return found

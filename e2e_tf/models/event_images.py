@@ -55,11 +55,16 @@ class EventImages:
 def event_images(
     n_features: int, n_globals: int, settings: EventImages | None = None, outputs: Outputs = 1
 ) -> Any:
-    """A network for photographs, pooling, Dense 1024 with L2, softmax over the processes.
+    r"""A network for photographs, pooling, Dense 1024 with L2, softmax over the processes.
 
-    The method of Madrazo et al., https://arxiv.org/abs/1708.07034, on images of
-    :func:`e2e_tf.images.render_events`, pixel values from 0 to 255. The scaling that the backbone was trained with
-    is part of the model.
+    Madrazo et al., https://arxiv.org/abs/1708.07034
+
+    .. math::
+        y = \mathrm{softmax}\Big(V\, \mathrm{ReLU}\big(W\, \tfrac{1}{hw} \textstyle\sum_{ij} f(s(x))_{ij} + b\big)
+            + c\Big)
+
+    with a network :math:`f` for photographs, without its top, and the scaling :math:`s` that it was trained with.
+    Images are those of :func:`e2e_tf.images.render_events`, pixel values from 0 to 255.
 
     Args:
         n_features: channels of the images, 3.

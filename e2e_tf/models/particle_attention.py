@@ -121,9 +121,17 @@ class ParticleTransformer:
 def particle_attention(
     n_features: int, n_globals: int, settings: ParticleTransformer | None = None, outputs: Outputs = 1
 ) -> Any:
-    """Attention between all nodes of a graph, biased by features of each pair, on disjoint batches.
+    r"""Attention between all nodes of a graph, biased by features of each pair, on disjoint batches.
 
     Qu, Li and Qian, Particle Transformer for Jet Tagging, https://arxiv.org/abs/2202.03772
+
+    .. math::
+        A(X) = \mathrm{softmax}\Big(\frac{Q K^\top}{\sqrt d} + U\Big) V, \quad
+        X' = X + \mathrm{LN}(A(\mathrm{LN}(X))), \quad
+        X'' = X' + \mathrm{FFN}(\mathrm{LN}(X'))
+
+    with queries, keys and values Q, K, V of a head of width d and a bias U of the features of each pair; then a class
+    token asks all nodes.
 
     ``variant = "published"`` is the network of the paper's code (weaver), whose trained parameters
     :func:`e2e_tf.models.weaver.load_weaver` reads. What is left to differ:

@@ -38,6 +38,5 @@ model.compile(
 )
 model.fit(train.dataset(), validation_data=check.dataset(), epochs=5)
 model.save("keras_model.keras")
-data.preprocess.write(
-    "preprocess.json"
-)  # normalisation and graph, which 'e2e-tf export' looks for beside the model
+# Normalisation and graph, which 'e2e-tf export' looks for beside the model.
+data.preprocess.write("preprocess.json", force=True)

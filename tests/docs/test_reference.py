@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import json
 import re
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 from sources import read_sources
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "docs" / "_tools"))
 
+import model_steps  # noqa: E402
 import reference  # noqa: E402
 from check import faults  # noqa: E402
+
+from e2e_tf.models import MODELS, build_model  # noqa: E402
 
 
 def test_no_public_name_is_missing():
@@ -59,13 +65,58 @@ def test_names_are_followed_to_where_they_are_defined():
 
 
 def test_every_layer_and_model_has_a_page():
-    from e2e_tf.models import MODELS
-
     pages = reference.pages()
     assert "::: e2e_tf.layers.gat_conv.GATConv" in pages["layers/GATConv.md"]
     assert len([page for page in pages if page.startswith("layers/")]) == len(reference.LAYERS) >= 28
     functions = {entry.build.__module__.rpartition(".")[2] for entry in MODELS.values()}
     assert functions == set(reference.MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_page_of_a_model_has_formula_shapes_paper_and_layers(name):
+    entry = MODELS[name]
+    module = entry.build.__module__.rpartition(".")[2]
+    assert "\n.. math::\n" in inspect.cleandoc(entry.build.__doc__)
+    assert re.search(r"https://(arxiv\.org/abs|doi\.org)/", entry.build.__doc__)
+    page = reference.pages()[f"models/{module}.md"]
+    assert f'`build_model("{name}", n_features, n_globals, settings)`' in page
+    for text in {
+        "graph": ("`x` | float32 (n, F)", "`senders`, `receivers` | int32 (edges,)", "`n_node` | int32 (B,)"),
+        "image": ("`image` | float32 (B, height, width, F)",),
+        "dense": ("`x` | float32 (B, F)",),
+    }[entry.inputs]:
+        assert f"| {text} |" in page
+    assert "`u` | float32 (B, G)" in page
+    assert "**output** `score` | float32 (B, outputs)" in page
+    assert f"{entry.parameters:,} parameters" in page
+    assert model_steps.diagram(name) in page
+    held = model_steps.models_of(module)[name]
+    assert held["features"] == list(entry.example)
+    assert (held["parameters"], held["inputs"]) == (entry.parameters, entry.inputs)
+
+
+@pytest.mark.parametrize("name", ["gat_cheb", "deep_sets", "fcn"])
+def test_the_layers_on_the_page_are_those_of_the_model(name):
+    """What `make pictures` has written; the models that take long to build are made by the same function."""
+    entry = MODELS[name]
+    made = model_steps.compressed(model_steps.steps_of(build_model(name, *entry.example)))
+    held = model_steps.models_of(entry.build.__module__.rpartition(".")[2])[name]
+    assert json.loads(json.dumps(made)) == held["groups"]
+    if name == "fcn":
+        assert made == [(13, [("Dense", "(B, 256) · (B, 1)")])]
+    if name == "deep_sets":  # what the page on the trigger says of layers that are not Keras' own
+        own = {layer for _, steps in made for layer, _ in steps if not hasattr(keras.layers, layer)}
+        assert own == {"DisjointToBlocks", "GlobalSumPool"}
+
+
+def test_steps_that_repeat_stand_once():
+    steps = [("A", "1"), ("B", "2"), ("C", "3"), ("B", "4"), ("C", "3"), ("D", "5"), ("D", "5")]
+    assert model_steps.compressed(steps) == [
+        (1, [("A", "1")]),
+        (2, [("B", "2 · 4"), ("C", "3")]),
+        (2, [("D", "5")]),
+    ]
+    assert model_steps.compressed([]) == []
 
 
 @pytest.mark.parametrize(

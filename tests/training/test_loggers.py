@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+import zipfile
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from e2e_tf.config import make_config
 from e2e_tf.errors import InputError, TrainingDiverged
+from e2e_tf.training.fit import fit
 from e2e_tf.training.loggers import EpochLogger, reporting, settings_of
 
 
@@ -87,6 +89,33 @@ def test_services(service, module, begins, logs, ends, failed, tmp_path, monkeyp
     )
 
 
+def test_wandb_keeps_the_numbers_offline(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="Weights & Biases is not installed (extra 'wandb')")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    (tmp_path / "run7").mkdir()
+    with reporting(config(services=["wandb"]), tmp_path / "run7", tmp_path) as callbacks:
+        log_two_epochs(callbacks)
+    (kept,) = (tmp_path / "run7" / "wandb").glob("offline-run-*/run-*.wandb")
+    found = kept.read_bytes()
+    for text in (b"val_auc", b"0.75", b"0.875", b"training.epochs", b"deep_sets"):
+        assert text in found, text
+
+
+def test_comet_keeps_the_numbers_offline(tmp_path, monkeypatch):
+    pytest.importorskip("comet_ml", reason="Comet is not installed (extra 'comet')")
+    monkeypatch.setenv("COMET_START_ONLINE", "0")
+    monkeypatch.setenv("COMET_OFFLINE_DIRECTORY", str(tmp_path / "comet"))
+    (tmp_path / "comet").mkdir()
+    with reporting(config(services=["comet"]), tmp_path / "run7", tmp_path) as callbacks:
+        log_two_epochs(callbacks)
+    (archive,) = (tmp_path / "comet").glob("*.zip")
+    with zipfile.ZipFile(archive) as file:
+        found = b"".join(file.read(name) for name in file.namelist())
+    for text in (b"val_auc", b"0.75", b"0.875", b"training.epochs", b"deep_sets", b"run7"):
+        assert text in found, text
+
+
 def test_mlflow_keeps_the_numbers_in_files(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra 'mlflow')")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -97,6 +126,48 @@ def test_mlflow_keeps_the_numbers_in_files(tmp_path, monkeypatch):
     (kept,) = (tmp_path / "store").glob("*/*/metrics/val_auc")
     assert [line.split()[1:] for line in kept.read_text().splitlines()] == [["0.75", "0"], ["0.875", "1"]]
     assert (kept.parents[1] / "params" / "model.name").read_text() == "deep_sets"
+
+
+def test_fit_reports_to_all_that_its_configuration_names(tau_folder, tmp_path, monkeypatch):
+    """TensorBoard, a service and a callback from beside the configuration, in one training of two epochs."""
+    library = Recorder()
+    monkeypatch.setitem(sys.modules, "wandb", library)
+    (tmp_path / "watch_this_fit.py").write_text(
+        "import keras\nseen = []\n"
+        "class Watch(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n        seen.append((epoch, sorted(logs)))\n"
+    )
+    text = (tau_folder / "tiny.toml").read_text().replace('"tau.h5"', f'"{tau_folder / "tau.h5"}"')
+    (tmp_path / "run.toml").write_text(
+        text + '[logging]\ntensorboard = true\nservices = ["wandb"]\ncallbacks = ["watch_this_fit:Watch"]\n'
+    )
+    run = fit(tmp_path / "run.toml", tmp_path / "run")
+    history = json.loads((run.folder / "history.json").read_text())
+    # The service has what the run folder has.
+    logged = [(args[0], options["step"]) for name, args, options in library.calls if name == "log"]
+    assert [step for _, step in logged] == [0, 1]
+    for key in ("loss", "val_loss", "auc", "val_auc"):
+        assert [values[key] for values, _ in logged] == pytest.approx(history[key])
+    assert library.names()[-1] == "finish"
+    assert [epoch for epoch, _ in sys.modules["watch_this_fit"].seen] == [0, 1]
+    assert {"loss", "val_auc"} <= set(sys.modules["watch_this_fit"].seen[0][1])
+    for part in ("train", "validation"):
+        (events,) = (run.folder / "tensorboard" / part).glob("events.out.tfevents*")
+        losses = [value for step, value in scalars(events, "epoch_loss")]
+        assert losses == pytest.approx(history["val_loss" if part == "validation" else "loss"])
+
+
+def scalars(path, tag):
+    """Steps and values of one curve in a file of TensorBoard."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util.tensor_util import make_ndarray
+
+    return [
+        (event.step, float(make_ndarray(value.tensor)))
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        if value.tag == tag
+    ]
 
 
 @pytest.mark.parametrize(
