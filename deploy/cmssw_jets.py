@@ -27,7 +27,7 @@ def training_range(manifest: dict[str, Any]) -> tuple[float, float, float]:
     Returns:
         ``(lowest pT, highest pT, largest |η|)`` [GeV]; 0 for what is not known.
     """
-    found = (manifest["provenance"].get("data") or {}).get("range", {})
+    found = (manifest.get("provenance", {}).get("data") or {}).get("range", {})
     low, high = found.get("pt", (0.0, 0.0))
     return float(low), float(high), max((abs(float(v)) for v in found.get("eta", ())), default=0.0)
 
