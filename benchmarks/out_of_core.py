@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.data import table
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
+from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.store_writer import new_store
 from e2e_tf.training.loop import compile_model, new_model
@@ -49,12 +50,11 @@ def top_jets(path: Path) -> Jets:
     eta, phi = np.arcsinh(pz / pt), np.arctan2(py, px)
     mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0))
     own_pt = np.hypot(p4[:, 1], p4[:, 2])
-    turned = np.arctan2(p4[:, 2], p4[:, 1]) - phi[owner]
     columns = {
         "pt": own_pt,
         "energy": p4[:, 0],
         "deta": np.arcsinh(p4[:, 3] / own_pt) - eta[owner],
-        "dphi": (turned + np.pi) % (2 * np.pi) - np.pi,
+        "dphi": wrapped_angle(np.arctan2(p4[:, 2], p4[:, 1]) - phi[owner]),
     }
     candidates = {name: values.astype(np.float32) for name, values in columns.items()}
     jets = {"pt": pt, "eta": eta, "phi": phi, "mass": mass}

@@ -82,6 +82,9 @@ sample = "tau.h5"
 split = [0.6, 0.2, 0.2]
 pt_bins = [10, 20, 50]
 evaluate_pt_bins = [10, 20, 50]
+[plots]
+formats = []
+dpi = 50
 [model]
 name = "gat_cheb"
 channels = [8, 8]
@@ -93,9 +96,6 @@ dropout = 0.1
 epochs = 2
 batch_size = 16
 learning_rate = 4e-3
-[plots]
-formats = []
-dpi = 50
 """
 
 

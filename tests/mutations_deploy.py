@@ -42,8 +42,8 @@ DEPLOY = (
     bug(
         "a ratio is not multiplied by its quantity",
         "meaning.py",
-        "(scores[:, i] * np.asarray(jets[name], np.float64))",
-        "(scores[:, i])",
+        "times_quantity(scores[:, i], jets[name])",
+        "scores[:, i]",
         "test_meaning.py",
     ),
     bug(

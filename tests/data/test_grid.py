@@ -79,8 +79,8 @@ def test_azimuths_are_wrapped_in_one_place():
         r"% \(2 \* (np|math)\.pi\)|(fmod|remainder)\(.*(two_pi|2 \* \w*pi)|mod\(.*2 \* (np|math)\.pi"
     )
     found = {path.relative_to(root).as_posix() for path in sources if wraps.search(path.read_text("utf-8"))}
-    # The simulation counts turns of a helix there, not a difference of two azimuths.
-    turns = {"e2e_tf/sim/helix.py", "e2e_tf/sim/layers.py"}
+    # Turns of a helix are counted there, not a difference of two azimuths.
+    turns = {"e2e_tf/sim/helix.py", "e2e_tf/sim/layers.py", "deploy/cpp/include/e2e_tf/helix.hpp"}
     assert found == turns | {"e2e_tf/data/grid.py", "deploy/cpp/include/e2e_tf/angles.hpp"}
 
 

@@ -65,6 +65,7 @@ def test_helices_are_those_of_the_simulation(tables: Callable[..., Any]) -> None
     charge = rng.choice([-1.0, 0.0, 1.0], n)
     pt, eta, phi = rng.exponential(3, n) + 0.2, rng.uniform(-3, 3, n), rng.uniform(-np.pi, np.pi, n)
     eta[:5] = 0
+    pt[:4], charge[:4] = 0.3, (1, -1, 1, -1)  # too slow for the face, and with no way to the ends
     momentum = four_momentum(pt, eta, phi, np.full(n, 0.14))
     start = rng.normal(0, [0.01, 0.01, 0.06], (n, 3))
     wanted = propagate(charge, momentum, start, CMS.ecal_radius, CMS.ecal_half_length)
@@ -78,7 +79,7 @@ def test_helices_are_those_of_the_simulation(tables: Callable[..., Any]) -> None
     np.testing.assert_allclose(found[:, 0], wanted.eta, rtol=0, atol=1e-9)
     np.testing.assert_allclose(found[:, 1], wanted.phi, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(found[:, 2] > 0, wanted.reached)
-    assert 0 < np.count_nonzero(~wanted.reached) < 20
+    assert np.count_nonzero(~wanted.reached) == 4
 
 
 def test_the_shipped_sample_gives_the_same_tensors(

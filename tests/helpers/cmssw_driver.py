@@ -154,7 +154,7 @@ def configured(built: Built, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
     shutil.copytree(built.base / PACKAGE / "python", python)
     for label, lines in files.items():
         (python / f"{label}_cfi.py").write_text("\n".join([*lines, ")"]) + "\n")
-    for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "RecoTauTag")]:
+    for name in [n for n in sys.modules if n.split(".")[0] in ("FWCore", "PhysicsTools", "RecoTauTag")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(LANGUAGE / "python")
     monkeypatch.syspath_prepend(folder / "python")

@@ -69,6 +69,7 @@ options = {columns = ["pt", "deta", "dphi"], key = "parts", label_key = "is_top"
 jet_pt = [20, 1000]
 reweight_pt = false
 pt_bins = [20, 1000]
+split_seed = 2
 [graph]
 nodes = "candidates"
 edges = "knn:2"

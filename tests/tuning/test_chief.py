@@ -66,13 +66,13 @@ def test_workers_of_this_machine(harness, tmp_path, toy):
 
 
 def test_the_end_of_the_time_ends_workers_too(harness, tmp_path, toy):
-    path = toy("Slower", trials=50, minutes=0.04)
+    path = toy("Slower", trials=50, minutes=0.1)
     code, output = harness.run(tmp_path, "tune", path, "-o", "s", "--workers", 2)
     assert code == 0, output
     sweep = open_sweep(tmp_path / "s")
     assert {r.status for r in sweep.records()} == {COMPLETED}
-    assert 1 <= len(sweep.records()) <= 4
-    assert "the 0.04 minutes are used up" in (tmp_path / "s" / "sweep.html").read_text()
+    assert 1 <= len(sweep.records()) < 50
+    assert "the 0.1 minutes are used up" in (tmp_path / "s" / "sweep.html").read_text()
 
 
 def test_a_killed_chief_is_found_again(harness, tmp_path, toy, address):
