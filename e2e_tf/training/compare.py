@@ -22,7 +22,7 @@ from e2e_tf.training.run import Run, open_run
 from e2e_tf.training.run_report.curves import rejection
 from e2e_tf.training.targets import label_output
 
-__all__ = ["compare", "comparison_table"]
+__all__ = ["compare", "comparison_table", "differences"]
 
 _LEVELS = (0.5, 0.7, 0.9)
 
@@ -101,7 +101,7 @@ def compare(
             label, score, pt=pt, weight=weight, event=event, pt_bins=(-1e9, 1e9), efficiencies=_LEVELS,
             bootstraps=bootstraps,
         )["overall"]  # fmt: skip
-    for name, found in _differences(scores, label, weight, event, bootstraps).items():
+    for name, found in differences(scores, label, weight, event, bootstraps).items():
         result["runs"][name] |= found
     if output is not None:
         text = _page(opened, names, scores, result, label, weight, event)
@@ -145,13 +145,26 @@ def _shared(tests: Sequence[Split]) -> list[np.ndarray]:
     return found
 
 
-def _differences(
+def differences(
     scores: Mapping[str, np.ndarray],
     label: np.ndarray,
     weight: np.ndarray,
     event: np.ndarray,
     bootstraps: int,
 ) -> dict[str, Any]:
+    """Differences of scores to the first of them on the same jets, with paired errors.
+
+    Args:
+        scores: float64 (n,) by name, higher for signal.
+        label: int (n,), 1 for signal and 0 for background.
+        weight: float64 (n,).
+        event: int (n,), the event of each jet; every replica of the bootstrap draws the same events for all scores.
+        bootstraps: replicas behind each error.
+
+    Returns:
+        By name ``auc_difference`` {value, error}, the AUC less that of the first, and ``rejection_ratio``, at 50, 70
+        and 90 % of the signal {efficiency, value, error}, the rejection over that of the first.
+    """
     stacked, levels = np.stack([*scores.values()]), np.array(_LEVELS)
 
     def values(label: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:

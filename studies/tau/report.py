@@ -312,15 +312,26 @@ def shown(found: dict[str, list[Result]]) -> list[str]:
 
 def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
     """Mean curves over seeds, and their ratios to the trees."""
-    names = shown(found)
-    curves = {name: np.mean([r["curve"] for r in found[name]], axis=0) for name in names}
+    draw_rejections(
+        {name: np.mean([r["curve"] for r in found[name]], axis=0) for name in shown(found)}, TREES, path
+    )
+
+
+def draw_rejections(curves: Mapping[str, np.ndarray], trees: str, path: Path) -> None:
+    """Rejection against signal efficiency, and its ratio to that of the trees.
+
+    Args:
+        curves: background efficiencies at :data:`CURVE` by row.
+        trees: the row that the others are divided by.
+        path: of the picture.
+    """
     with figure(path, rows=2, heights=(3, 1), fontsize=22) as [axes, ratios]:
         for look, (name, curve) in zip(looks(), curves.items(), strict=False):
             seen = curve > 0
             axes.plot(CURVE[seen], 1 / curve[seen], **look, label=name)
-            if TREES in curves:
-                both = seen & (curves[TREES] > 0)
-                ratios.plot(CURVE[both], curves[TREES][both] / curve[both], **look)
+            if trees in curves:
+                both = seen & (curves[trees] > 0)
+                ratios.plot(CURVE[both], curves[trees][both] / curve[both], **look)
         mark_points(np.array([axes, ratios]), WORKING_POINTS)
         high = axes.get_ylim()[1]
         axes.set(yscale="log", xlim=(0.3, 1), ylim=(1, high**1.35))  # the legend stands above the curves

@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "benchmarks.md": "commands that measure for minutes",
     "tuning.md": "tests/tuning",
     "mutations.md": "tests/test_mutate.py",
+    "studies/detector.md": "tests/studies",
     "studies/tau.md": "tests/studies",
 }
 """Guides that were there before the site: where their code is tested."""

@@ -1,0 +1,76 @@
+"""Taus from detector objects: networks and boosted trees on the same jets.
+
+    python -m studies.detector simulate FOLDER [--jets 58500]   # 50 minutes on one core, resumable
+    python -m studies.detector train FOLDER [--rows NAME ...]   # every row without scores
+    python -m studies.detector report FOLDER                    # numbers, tables and figure of docs/studies/detector.md
+
+``report`` writes ``studies/detector/results.json``, from which ``report`` without scores makes the page again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from e2e_tf.files import read_json, write_json
+from studies.detector.rows import ROWS, SAMPLE
+
+RESULTS = Path(__file__).with_name("results.json")
+PAGE = Path(__file__).parents[2] / "docs" / "studies" / "detector.md"
+SEED = 301
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command, see the head of this file.
+
+    Args:
+        arguments: of the command line; None takes those of the process.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("simulate", "train", "report"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path)
+        if name == "simulate":
+            command.add_argument("--jets", type=int, default=58_500)
+            command.add_argument("--workers", type=int, default=2)
+        if name == "train":
+            command.add_argument("--rows", nargs="+", default=list(ROWS), help="all of them if not given")
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
+    if options.command == "simulate":
+        from e2e_tf.sim import simulate
+
+        folder.mkdir(parents=True, exist_ok=True)
+        simulate(
+            "wtau",
+            options.jets,
+            SEED,
+            folder / SAMPLE,
+            pileup=20,
+            objects=True,
+            workers=options.workers,
+            resume=True,
+        )
+    elif options.command == "train":
+        from studies.detector.training import score_path, train, write_smaller
+
+        unknown = [name for name in options.rows if name not in ROWS]
+        if unknown:
+            parser.error(f"there is no row {unknown[0]!r}; there are {'; '.join(ROWS)}")
+        write_smaller(folder)
+        for name in options.rows:
+            if not score_path(folder, name, 1).exists():
+                train(name, ROWS[name], 1, folder)
+    else:
+        from studies.detector.report import judged, write_page
+
+        if (folder / "scores").is_dir():
+            write_json(RESULTS, judged(folder), force=True)
+        write_page(read_json(RESULTS), PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""From scores to numbers, and from numbers to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+from e2e_tf.terminal import with_error, with_interval
+from e2e_tf.training.compare import differences
+from e2e_tf.training.metrics import background_efficiency, evaluate_score
+from studies.detector.rows import REFERENCE, ROWS, SHIPPED, Row
+from studies.detector.training import score_path
+from studies.tau.evaluation import CURVE
+from studies.tau.report import between, draw_rejections
+
+PT = (10, 20, 30, 50)  # GeV
+LEVELS = (0.5, 0.7, 0.9)
+MEAN = "mean of the one that ships and the trees"
+_MEMBERS = (SHIPPED, REFERENCE)
+_BOOTSTRAPS = 200
+
+
+def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[str, Any]:
+    """Numbers of all rows with scores, differences to the trees on detector objects paired.
+
+    Args:
+        folder: of the scores.
+        rows: which are looked for.
+        seed: of the trainings.
+
+    Returns:
+        By row: ``trained`` jets, ``overall`` and ``pt_bins`` of
+        :func:`e2e_tf.training.metrics.evaluate_score`, ``auc_difference`` and ``rejection_ratio`` of
+        :func:`e2e_tf.training.compare.differences`, ``curve``, background efficiencies at :data:`CURVE`.
+
+    Raises:
+        InputError: the reference has no scores, or a row has those of other jets.
+    """
+    found = {}
+    for name in rows:
+        path = score_path(folder, name, seed)
+        if path.exists():
+            with np.load(path, allow_pickle=False) as file:
+                found[name] = {key: file[key] for key in file.files}
+    if REFERENCE not in found:
+        raise InputError(f"there are no scores of {REFERENCE} in {folder}; train them first")
+    first = found[REFERENCE]
+    for name, one in found.items():
+        if not np.array_equal(one["event"], first["event"]):
+            raise InputError(f"{name} was judged on other jets than {REFERENCE}")
+    label, weight, event = first["label"], first["weight"].astype(np.float64), first["event"]
+    scores = {REFERENCE: first["score"].astype(np.float64)}
+    scores |= {name: one["score"].astype(np.float64) for name, one in found.items()}
+    if all(member in scores for member in _MEMBERS):
+        scores[MEAN] = np.mean([_logit(scores[member]) for member in _MEMBERS], axis=0)
+    paired = differences(scores, label, weight, event, _BOOTSTRAPS)
+    result = {}
+    for name, score in scores.items():
+        numbers = evaluate_score(
+            label,
+            score,
+            pt=first["pt"],
+            weight=weight,
+            event=event,
+            pt_bins=PT,
+            efficiencies=LEVELS,
+            bootstraps=_BOOTSTRAPS,
+        )
+        numbers["overall"].pop("working_points")
+        result[name] = {
+            "trained": int(found.get(name, first)["trained"]),
+            "overall": numbers["overall"],
+            "pt_bins": numbers["pt_bins"],
+            **paired[name],
+            "curve": background_efficiency(label, score, CURVE, weight).tolist(),
+        }
+    return {name: result[name] for name in [*rows, MEAN] if name in result}
+
+
+def _logit(score: np.ndarray) -> np.ndarray:
+    kept = np.clip(score, 1e-6, 1 - 1e-6)
+    return np.log(kept / (1 - kept))
+
+
+def main_table(found: Mapping[str, Any]) -> list[str]:
+    """Rows that were trained on all jets."""
+    most = max(one["trained"] for one in found.values())
+    lines = [
+        "| row | ROC-AUC | less the trees' | 1/ε_B at 50 % | 70 % | 90 % | over the trees' at 70 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        if one["trained"] != most:
+            continue
+        auc = one["overall"]["auc"]
+        first = name == REFERENCE
+        change, ratio = one["auc_difference"], one["rejection_ratio"][LEVELS.index(0.7)]
+        cells = [
+            name,
+            with_error(auc["value"], auc["error"]),
+            "" if first else with_error(change["value"], change["error"]),
+            *(with_interval(entry) for entry in one["overall"]["rejection"]),
+            "" if first else with_error(ratio["value"], ratio["error"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def bins_table(found: Mapping[str, Any]) -> list[str]:
+    """Rejection at 70 % of the signal in bins of pT, of the rows that were trained on all jets."""
+    most = max(one["trained"] for one in found.values())
+    ranges = [f"{entry['low']:g} to {entry['high']:g} GeV" for entry in found[REFERENCE]["pt_bins"]]
+    lines = [f"| row | {' | '.join(ranges)} |", "|---" * (1 + len(ranges)) + "|"]
+    for name, one in found.items():
+        if one["trained"] == most:
+            cells = [with_interval(entry["rejection"][LEVELS.index(0.7)]) for entry in one["pt_bins"]]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def learning_table(found: Mapping[str, Any]) -> list[str]:
+    """How AUC and rejection grow with the jets of the training."""
+    lines = ["| row | jets | ROC-AUC | 1/ε_B at 70 % |", "|---|---|---|---|"]
+    for base in (REFERENCE, "detector_net"):
+        curve = [name for name, row in ROWS.items() if row.jets and name.startswith(f"{base}, ")]
+        for name in [*curve, base]:
+            if name in found:
+                one = found[name]
+                auc, rejection = one["overall"]["auc"], one["overall"]["rejection"][LEVELS.index(0.7)]
+                lines.append(
+                    f"| {base} | {one['trained']:,} | {with_error(auc['value'], auc['error'])} | "
+                    f"{with_interval(rejection)} |"
+                )
+    return lines
+
+
+def draw(found: Mapping[str, Any], path: Path) -> None:
+    """ROC curves of the rows that were trained on all jets, with their ratio to the trees."""
+    most = max(one["trained"] for one in found.values())
+    curves = {name: np.array(one["curve"]) for name, one in found.items() if one["trained"] == most}
+    draw_rejections(curves, REFERENCE, path)
+
+
+def write_page(found: Mapping[str, Any], page: Path) -> None:
+    """Fill the tables between the marks of ``page`` and draw its figure in the folder of its name.
+
+    Args:
+        found: what :func:`judged` gave.
+        page: the page in Markdown.
+    """
+    text = page.read_text(encoding="utf-8")
+    tables = {"main": main_table(found), "bins": bins_table(found), "learning": learning_table(found)}
+    for name, lines in tables.items():
+        text = between(text, name, lines)
+    with new_file(page, force=True) as part:
+        part.write_text(text, encoding="utf-8")
+    draw(found, page.with_suffix("") / "roc.png")

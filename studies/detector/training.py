@@ -1,0 +1,96 @@
+"""The samples of the study, and the scores of one row on the test jets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.quantities import with_candidate_quantities
+from e2e_tf.errors import InputError
+from e2e_tf.files import new_file
+from e2e_tf.training.baseline import (
+    baseline_score,
+    candidate_features,
+    detector_features,
+    train_baseline,
+)
+from e2e_tf.training.fit import fit
+from e2e_tf.training.predict import predict_examples
+from e2e_tf.training.prepare import prepare, prepare_run
+from e2e_tf.training.splits import split_by_event
+from studies.detector.rows import CURVE, SAMPLE, SPLIT, SPLIT_SEED, Row, sample_name
+from studies.tau.rows import slug
+
+TREES = 2  # forests whose mean a row of trees is
+
+
+def score_path(folder: Path, name: str, seed: int) -> Path:
+    """Where the scores of a row stay."""
+    return folder / "scores" / f"{slug(name)}-{seed}.npz"
+
+
+def write_smaller(folder: Path, sizes: tuple[int, ...] = CURVE) -> None:
+    """Samples of the learning curves: all validation and test jets, and the first of the training part.
+
+    Args:
+        folder: with the whole sample; those that are there stay.
+        sizes: jets of the training parts.
+
+    Raises:
+        InputError: the training part is smaller than one of ``sizes``.
+    """
+    missing = [size for size in sizes if not (folder / sample_name(size)).exists()]
+    if not missing:
+        return
+    jets = read_jets(folder / SAMPLE)
+    train, validation, test = split_by_event(jets.event, SPLIT, SPLIT_SEED)
+    for size in missing:
+        if len(train) < size:
+            raise InputError(f"{folder / SAMPLE} has {len(train)} jets to train on, fewer than {size}")
+        kept = np.sort(np.concatenate([train[:size], validation, test]))
+        write_jets(folder / sample_name(size), jets.take(kept))
+
+
+def train(name: str, row: Row, seed: int, folder: Path) -> None:
+    """Train a row and keep its scores, labels, weights and events of the test part.
+
+    Args:
+        name: of the row.
+        row: what is trained.
+        seed: of the training, for trees the first of :data:`TREES`.
+        folder: with the samples; scores and runs are written there.
+    """
+    config = row.config(seed)
+    if row.trees:
+        prepared = prepare(config, folder)
+        tables = []
+        for part in (prepared.train, prepared.test):
+            jets = with_candidate_quantities(part.jets) if row.trees == "particle_flow" else part.jets
+            found = candidate_features if row.trees == "particle_flow" else detector_features
+            names, values = found(jets)
+            # Signal and background have another density of pileup, which is no property of a tau.
+            tables.append(values[:, [i for i, one in enumerate(names) if one != "jet_rho"]])
+        part = prepared.train
+        forests = [train_baseline(tables[0], part.label, part.weight, seed + i) for i in range(TREES)]
+        score = np.mean([baseline_score(forest, tables[1]) for forest in forests], axis=0)
+    else:
+        runs = folder / "runs"
+        runs.mkdir(exist_ok=True)
+        run = fit(config, runs / f"{slug(name)}-{seed}", base=folder)
+        prepared = prepare_run(run)
+        score = np.asarray(predict_examples(run.model(), prepared.test.examples))[:, 0]
+    test = prepared.test
+    path = score_path(folder, name, seed)
+    path.parent.mkdir(exist_ok=True)
+    with new_file(path, force=True) as part_file, open(part_file, "wb") as file:
+        np.savez(
+            file,
+            score=score.astype(np.float32),
+            label=test.label,
+            weight=test.weight,
+            event=test.jets.event,
+            pt=test.jets["pt"],
+            trained=len(prepared.train.jets),
+        )
