@@ -205,6 +205,7 @@ ELSEWHERE = {
     "e2e_tf.deploy": (None, "a docstring"),
     "e2e_tf.deploy.lowering": (None, "public names of the package"),
     "studies": (None, "a docstring"),
+    "studies.detector": (None, "a docstring"),
     "studies.quark_gluon": (None, "a docstring"),
     "studies.tau": (None, "a docstring"),
     "studies.tau.chosen": (

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from e2e_tf import InputError
-from studies.detector import __main__ as command
-from studies.detector.report import MEAN, judged, write_page
+from studies.detector.report import MEAN, judged
 from studies.detector.rows import REFERENCE, SHIPPED
 from studies.detector.training import score_path
 
@@ -53,21 +50,3 @@ def test_other_jets_are_refused(tmp_path):
         InputError, match="detector_net, as it ships was judged on other jets than boosted trees"
     ):
         judged(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_page_is_what_the_results_say(tmp_path):
-    """Byte for byte, from a page without tables."""
-    page = command.PAGE.read_text(encoding="utf-8")
-    emptied, inside = [], False
-    for line in page.splitlines(keepends=True):
-        inside = inside and ": end -->" not in line
-        if not inside:
-            emptied.append(line)
-        inside = inside or ": begin -->" in line
-    assert len(emptied) < len(page.splitlines()) - 12
-    (tmp_path / "detector").mkdir()
-    (tmp_path / "detector.md").write_text("".join(emptied), encoding="utf-8")
-    write_page(json.loads(command.RESULTS.read_text("utf-8")), tmp_path / "detector.md")
-    assert (tmp_path / "detector.md").read_text(encoding="utf-8") == page
-    assert (tmp_path / "detector" / "roc.png").stat().st_size > 10_000
