@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from e2e_tf.data.graphs import TRUTH, GraphData
+from e2e_tf.data.graphs import GraphData
 from e2e_tf.data.hdf5 import DAMAGE
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.store import GraphStore
-from e2e_tf.data.stored import StoredJets
+from e2e_tf.data.stored import StoredJets, columns_and_truth
 from e2e_tf.data.streamed import StreamedGraphs, StreamedJets
 
 __all__ = ["held_bytes", "held_graphs", "held_jets", "streamed_jets"]
@@ -82,14 +82,13 @@ def streamed_jets(path: str | os.PathLike[str]) -> StreamedJets:
         InputError: the file is missing, damaged or of another format.
     """
     store = GraphStore(path, cache=0)
+    columns, truth = columns_and_truth(store.jets)
     return StreamedJets(
-        columns={name: values for name, values in store.jets.items() if not name.startswith(TRUTH)},
+        columns=columns,
         event=store.event,
         weight=store.weight,
         label=store.label,
-        truth={
-            name.removeprefix(TRUTH): values for name, values in store.jets.items() if name.startswith(TRUTH)
-        },
+        truth=truth,
         attributes=store.attributes,
         stores=(store,),
         place=np.arange(len(store)),

@@ -16,7 +16,7 @@ from e2e_tf.data.store import GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.graph import WRAPPED, GraphBatch, build_edges, concatenate, edges_per_graph
 
-__all__ = ["StoredJets", "check_alike", "stored_jets", "stored_options", "untransformed"]
+__all__ = ["StoredJets", "check_alike", "columns_and_truth", "stored_jets", "stored_options", "untransformed"]
 
 _PLACE = ("deta", "dphi")
 _INVERSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -200,6 +200,19 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def columns_and_truth(jets: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Columns of stored jets, and those of their truth by the names they had before the conversion.
+
+    Args:
+        jets: (n,) each, as a store holds them, truth with its prefix.
+
+    Returns:
+        Columns and truth by name.
+    """
+    truth = {name.removeprefix(TRUTH): values for name, values in jets.items() if name.startswith(TRUTH)}
+    return {name: values for name, values in jets.items() if not name.startswith(TRUTH)}, truth
+
+
 def stored_jets(store: GraphStore, start: int = 0, stop: int | None = None) -> StoredJets:
     """A range of the graphs of a store as a sample.
 
@@ -211,14 +224,13 @@ def stored_jets(store: GraphStore, start: int = 0, stop: int | None = None) -> S
         Jets with columns, truth, labels and weights as they were before the conversion.
     """
     data = store.read(start, stop)
+    columns, truth = columns_and_truth(data.jets)
     return StoredJets(
-        columns={name: values for name, values in data.jets.items() if not name.startswith(TRUTH)},
+        columns=columns,
         event=data.event,
         weight=data.weight,
         label=data.label,
-        truth={
-            name.removeprefix(TRUTH): values for name, values in data.jets.items() if name.startswith(TRUTH)
-        },
+        truth=truth,
         hits={},
         candidates=None,
         attributes=store.attributes,
