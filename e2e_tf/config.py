@@ -71,6 +71,8 @@ class TrainingConfig(Section):
             (``cosine`` only).
         weight_decay: of the optimizer, apart from the gradient, as in AdamW; 0 for none, whatever Keras' default is.
         clip_norm: longest gradient, all parameters together; 0 for any.
+        ema_momentum: m of an exponential moving average of the parameters, w̄ ← m w̄ + (1 - m) w after each step;
+            the averages are what is validated and kept. 0 for none.
         patience: stop after so many epochs without a better validation AUC; 0 never stops early.
         bucket: batch graphs of similar size together. Left out, a model with batch normalisation gets batches of
             any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
@@ -88,6 +90,7 @@ class TrainingConfig(Section):
     warmup_epochs: float = Field(0.0, ge=0)
     weight_decay: float = Field(0.0, ge=0)
     clip_norm: float = Field(0.0, ge=0)
+    ema_momentum: float = Field(0.0, ge=0, lt=1)
     patience: int = Field(0, ge=0)
     bucket: bool | None = None
     mirror: bool = False

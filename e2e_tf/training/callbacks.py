@@ -13,7 +13,14 @@ from e2e_tf.errors import TrainingDiverged
 from e2e_tf.terminal import console
 from e2e_tf.training.finite import not_finite
 
-__all__ = ["EndIfDiverged", "EpochProgress", "LastGoodEpoch", "LoaderEpoch", "divergence"]
+__all__ = [
+    "AveragedParameters",
+    "EndIfDiverged",
+    "EpochProgress",
+    "LastGoodEpoch",
+    "LoaderEpoch",
+    "divergence",
+]
 
 
 def divergence(model: Any, logs: Mapping[str, float] | None) -> str:
@@ -45,6 +52,33 @@ class LoaderEpoch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set the loader's epoch."""
         self.loader.epoch = epoch
+
+
+class AveragedParameters(keras.callbacks.SwapEMAWeights):
+    """The model has the moving averages of its parameters where it is validated, saved and at the end.
+
+    Within an epoch it has those that are trained, and the optimizer the averages; Keras exchanges the two. Comes before
+    all callbacks that look at the model.
+
+    Args:
+        resumed: the model was saved after an epoch, with the averages in it and the trained ones in its optimizer.
+    """
+
+    def __init__(self, resumed: bool) -> None:
+        super().__init__(swap_on_epoch=True)
+        self._ema_weights_in_model = resumed
+        self._averages: list[Any] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Exchange and note the averages; the last epoch too leaves what a training needs that goes on after it."""
+        self._swap_variables()
+        self._ema_weights_in_model = True
+        self._averages = [weight.numpy() for weight in self.model.trainable_weights]
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Give the model its averages: ``fit`` of Keras ends with those that the optimizer holds, the trained ones."""
+        for weight, average in zip(self.model.trainable_weights, self._averages, strict=True):
+            weight.assign(average)
 
 
 class EndIfDiverged(keras.callbacks.Callback):

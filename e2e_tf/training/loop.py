@@ -99,6 +99,8 @@ def compile_model(
         settings["weight_decay"] = options.weight_decay
     if options.clip_norm:
         settings["global_clipnorm"] = options.clip_norm
+    if options.ema_momentum:
+        settings |= {"use_ema": True, "ema_momentum": options.ema_momentum}
     optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})
     # AdamW and Muon decay weights by default, Muon those that it leaves to Adam apart from the others.
     for name in ("weight_decay", "adam_weight_decay"):
@@ -228,6 +230,10 @@ def train_model(
         TrainingDiverged: the loss or a parameter is NaN or infinite after an epoch.
         InputError: jets are to be mirrored, and it is not known how an input changes.
     """
+    from e2e_tf.training.callbacks import AveragedParameters
+
+    if options.ema_momentum:
+        callbacks = [AveragedParameters(resumed=initial_epoch > 0), *callbacks]
     size = options.batch_size
     how: dict[str, Any] = {"shuffle": True, "bucket": buckets(model, options.bucket), "seed": seed}
     if options.mirror:
