@@ -7,8 +7,9 @@ import itertools
 from types import SimpleNamespace
 from typing import Any
 
-__all__ = ["space_of"]
+__all__ = ["EMPTY", "can_vary", "space_of"]
 
+EMPTY = "the space is empty: the HyperModel asks for no parameter with more than one value"
 _ENOUGH, _MOST = 5, 30  # models in a row that ask for nothing new, models in all
 
 
@@ -47,3 +48,15 @@ def space_of(hypermodel: Any) -> dict[str, Any]:
         turns += 1
         oracle.update_space(hp)
     return dict(oracle.get_space().get_config(), values={})
+
+
+def can_vary(hp: Any) -> bool:
+    """Whether a search can try more than one point.
+
+    Args:
+        hp: Keras Tuner's hyperparameters.
+
+    Returns:
+        True if a parameter has more than one value.
+    """
+    return any(len({p.random_sample(seed) for seed in range(50)}) > 1 for p in hp.space)

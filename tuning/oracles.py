@@ -167,7 +167,7 @@ class DurableOracle:
         return int(self._run_times[trial_id])  # type: ignore[attr-defined]
 
     def finish(self, record: Record, objective: Objective) -> None:
-        """End a trial as its record says.
+        """End a trial as its record says; parameters that it was the first to ask for join the space.
 
         Args:
             record: of the trial.
@@ -181,7 +181,10 @@ class DurableOracle:
             # it may be the best, its folder tells.
             self.update_trial(record.trial, {objective.name: float(record.score)})  # type: ignore[attr-defined]
             status, message = COMPLETED, record.message
-        copy = keras_tuner.engine.trial.Trial(trial.hyperparameters, record.trial, status, message or None)
+        hp = trial.hyperparameters
+        if record.hyperparameters is not None:
+            hp = keras_tuner.HyperParameters.from_config(record.hyperparameters)
+        copy = keras_tuner.engine.trial.Trial(hp, record.trial, status, message or None)
         self.end_trial(copy)  # type: ignore[attr-defined]
         self.save()  # Keras Tuner's own comes before the trial has left the list of running ones
         self._note_failures()

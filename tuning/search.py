@@ -170,8 +170,7 @@ def _space(sweep: Sweep, make: Callable[[], Any], foreign: bool) -> tuple[Any, d
         if "error" in found:
             raise InputError(f"the HyperModel cannot build a model to show its parameters: {found['error']}")
         hp = keras_tuner.HyperParameters.from_config(found)
-    if not any(len({p.random_sample(seed) for seed in range(50)}) > 1 for p in hp.space):
-        raise InputError("the space is empty: the HyperModel asks for no parameter with more than one value")
+    # Of a HyperModel whose fit may ask for more, the first trial tells whether there is something to vary.
     return hp, {
         p.name: {"class": type(p).__name__, **{k: v for k, v in p.get_config().items() if k != "conditions"}}
         for p in hp.space

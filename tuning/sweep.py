@@ -64,6 +64,8 @@ class Record:
         started: when [s since 1970].
         worker: who ran it.
         initial_epoch: where a trial of Hyperband went on from.
+        hyperparameters: Keras Tuner's, as a configuration, if the trial was the first to ask for some of them; they
+            join the space. None otherwise.
     """
 
     trial: str
@@ -80,6 +82,7 @@ class Record:
     started: float = 0.0
     worker: str = ""
     initial_epoch: int = 0
+    hyperparameters: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For ``result.json``.

@@ -19,7 +19,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
 from e2e_tf.terminal import fresh_console
 from e2e_tf.tuning.config import TuneConfig
-from e2e_tf.tuning.discovery import space_of
+from e2e_tf.tuning.discovery import EMPTY, can_vary, space_of
 from e2e_tf.tuning.objectives import Objective
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, INFEASIBLE, PRUNED, Record
 
@@ -86,35 +86,38 @@ def run_request(hypermodel: Any, request: Request) -> None:
             space = {"error": what}
         write_json(request.part / "space.json", space)
         return
+    hp = _hyperparameters(request)
     try:
         _limit_tensorflow(request.tune.threads)
-        record = run_trial(hypermodel, request)
+        record = run_trial(hypermodel, request, hp)
     except BaseException as error:
-        record = failed(request, traceback.format_exc(), getattr(error, "executions", []))
+        record = failed(request, traceback.format_exc(), getattr(error, "executions", []), hp)
         if isinstance(error, InputError) and getattr(error, "stops_search", False):
             write_json(request.part / "refused.json", {"message": str(error)})
             return
     file_record(request, record)
 
 
-def failed(request: Request, message: str, executions: list[dict[str, Any]] | None = None) -> Record:
+def failed(
+    request: Request, message: str, executions: list[dict[str, Any]] | None = None, hp: Any = None
+) -> Record:
     """The record of a trial that ended with an error.
 
     Args:
         request: what was asked for.
         message: why it failed.
         executions: trainings of the trial that had ended.
+        hp: its hyperparameters, as it has left them; None for those of the request.
 
     Returns:
         The record, with the status ``FAILED``.
     """
-    from keras_tuner import HyperParameters
-
-    values = HyperParameters.from_config(request.hyperparameters).values
+    hp = _hyperparameters(request) if hp is None else hp
     return Record(
         request.trial,
         FAILED,
-        _public(values),
+        _public(hp.values),
+        hyperparameters=_grown(request, hp),
         executions=executions or [],
         message=message,
         seconds={"total": time.time() - request.started},
@@ -146,25 +149,25 @@ def file_record(request: Request, record: Record) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def run_trial(hypermodel: Any, request: Request) -> Record:
+def run_trial(hypermodel: Any, request: Request, hp: Any = None) -> Record:
     """Train and measure a trial in this process; its model and the other files of a run folder go to ``part``.
 
     Args:
         hypermodel: of this library or the user's own.
         request: what is asked for; ``environment`` and ``threads`` are the caller's to set.
+        hp: Keras Tuner's hyperparameters of the request, to which parameters are added that the HyperModel is the
+            first to ask for; None makes them.
 
     Returns:
         The record; an infeasible or pruned trial has one too.
 
     Raises:
-        InputError: the model does not log the objective.
+        InputError: the model does not log the objective, or asks for no parameter with more than one value.
         ValueError: the objective is not a number.
     """
-    from keras_tuner import HyperParameters
-
     from e2e_tf.tuning.run_hypermodel import Infeasible, RunHyperModel
 
-    hp = HyperParameters.from_config(request.hyperparameters)
+    hp = _hyperparameters(request) if hp is None else hp
     ours = isinstance(hypermodel, RunHyperModel)
     values = hypermodel.space.values(hp) if ours else {}
     config = hypermodel.configure(values).model_dump(mode="json") if ours else None
@@ -228,6 +231,7 @@ def run_trial(hypermodel: Any, request: Request) -> Record:
         started=request.started,
         worker=request.worker,
         initial_epoch=initial,
+        hyperparameters=_grown(request, hp),
     )
     _write_events(request.part, record, hp)
     return record
@@ -247,7 +251,6 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     history = None
     if not ours:
         keras.utils.set_random_seed(hypermodel.seed)
-    known = {parameter.name for parameter in hp.space}
     model = hypermodel.build(hp)
     if before:
         earlier = request.part.parent / str(before)
@@ -273,14 +276,8 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
         }
     started, cpu_started = time.perf_counter(), time.process_time()
     outcome = hypermodel.fit(hp, model, callbacks=[log], **extra)
-    late = [parameter.name for parameter in hp.space if parameter.name not in known]
-    if late:
-        raise _stopping(
-            InputError(
-                f"the HyperModel asks for {', '.join(late)} too late for the search to vary it; ask for every "
-                f"parameter in build(hp), not only in fit and not only with rare values of others"
-            )
-        )
+    if not ours and not can_vary(hp):
+        raise _stopping(InputError(EMPTY))
     if not log.seconds:  # a HyperModel that trains without Keras's callbacks
         log.seconds, log.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     metrics = _metrics(outcome, log, objective)
@@ -289,6 +286,18 @@ def _train(hypermodel: Any, hp: Any, request: Request, execution: int) -> tuple[
     except InputError as error:
         raise _stopping(error) from None
     return {"metrics": metrics, "history": log.history, "best_epoch": log.best_epoch}, model, log
+
+
+def _hyperparameters(request: Request) -> Any:
+    """Keras Tuner's hyperparameters of a request."""
+    from keras_tuner import HyperParameters
+
+    return HyperParameters.from_config(request.hyperparameters)
+
+
+def _grown(request: Request, hp: Any) -> dict[str, Any] | None:
+    """The hyperparameters of a trial if it was the first to ask for some of them, in ``build`` or in ``fit``."""
+    return hp.get_config() if len(hp.space) > len(request.hyperparameters["space"]) else None
 
 
 def _stopping(error: InputError) -> InputError:

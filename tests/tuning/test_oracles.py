@@ -10,6 +10,7 @@ from e2e_tf.tuning.config import make_tune_config
 from e2e_tf.tuning.objectives import make_objective
 from e2e_tf.tuning.oracles import make_oracle, recover
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, PRUNED, Record
+from e2e_tf.tuning.trial import Request, file_record, run_trial
 
 OBJECTIVE = make_objective("val_auc")
 
@@ -208,6 +209,69 @@ def test_an_exhausted_space_ends_the_search(tmp_path):
             oracle.finish(Record(trial.trial_id, COMPLETED, {}, score=float(len(seen))), OBJECTIVE)
         assert sorted(seen) == ["a", "b", "c"]
         assert oracle.reason == "the algorithm has nothing more to try"
+
+
+class Growing(keras_tuner.HyperModel):
+    """Layers in a loop and a batch size that fit asks for, as the guide of Keras Tuner writes them."""
+
+    def build(self, hp):
+        return [hp.Int(f"units_{i}", 8, 64, step=8) for i in range(hp.Int("layers", 1, 3))]
+
+    def fit(self, hp, model, **_):
+        return {"val_auc": sum(model) / 200 + hp.Choice("batch_size", [16, 32, 64]) / 1000}
+
+
+@pytest.mark.parametrize("algorithm", ["random", "hyperband", "bayesian"])
+def test_late_parameters_join_the_space_as_in_the_search_of_keras_tuner(tmp_path, algorithm):
+    """From the same space and seed on, every trial has the values that Keras Tuner's own search gives it."""
+
+    class Search(keras_tuner.engine.base_tuner.BaseTuner):
+        def run_trial(self, trial, **_):
+            hp = trial.hyperparameters
+            return self.hypermodel.fit(hp, self.hypermodel.build(hp))
+
+    objective = keras_tuner.Objective("val_auc", "max")
+    kind, options, trials = {
+        "random": (keras_tuner.oracles.RandomSearchOracle, {"max_trials": 9}, 9),
+        "hyperband": (keras_tuner.oracles.HyperbandOracle, {"max_epochs": 4, "factor": 2}, 99),
+        "bayesian": (
+            keras_tuner.oracles.BayesianOptimizationOracle,
+            {"max_trials": 9, "num_initial_points": 9},
+            9,
+        ),
+    }[algorithm]
+    theirs = Search(kind(objective, seed=5, **options), Growing(), directory=tmp_path / "theirs")
+    assert [p.name for p in theirs.oracle.get_space().space] == ["layers", "units_0"]
+    settings = make_tune_config(
+        {"algorithm": algorithm, "trials": trials, "seed": 5, "initial": 9, "factor": 2}
+    )
+    ours = make_oracle(settings, OBJECTIVE, theirs.oracle.get_space(), tmp_path / "ours.json", max_epochs=4)
+    theirs.search(verbose=0)
+
+    while (trial := ours.create_trial("w")).status == "RUNNING":
+        part = tmp_path / f".{trial.trial_id}.part"
+        part.mkdir()
+        request = Request(trial.trial_id, trial.hyperparameters.get_config(), part, settings, OBJECTIVE)
+        record = run_trial(Growing(), request)
+        file_record(request, record)  # a trial of Hyperband goes on from an earlier one
+        ours.finish(record, OBJECTIVE)
+
+    def values(oracle):
+        """Those that the models asked for; others Keras Tuner may draw without a seed."""
+        found = []
+        for trial in oracle.trials.values():
+            one = trial.hyperparameters.values
+            asked = ["layers", "batch_size", *(f"units_{i}" for i in range(one["layers"]))]
+            found.append({name: one[name] for name in asked})
+        return found
+
+    assert values(ours) == values(theirs.oracle)
+    assert [t.score for t in ours.trials.values()] == [t.score for t in theirs.oracle.trials.values()]
+    names = [p.name for p in ours.get_space().space]
+    assert names == [p.name for p in theirs.oracle.get_space().space]
+    assert sorted(names) == ["batch_size", "layers", "units_0", "units_1", "units_2"]
+    for name in names:
+        assert len({one[name] for one in values(ours) if name in one}) > 1, name
 
 
 def test_damaged(tmp_path):

@@ -166,9 +166,26 @@ def test_parameters_that_only_some_models_ask_for_vary_too(harness, tmp_path, to
         assert len({record.values[name] for record in records}) > 3, name
 
 
-def test_a_parameter_that_comes_too_late_is_refused(harness, tmp_path, toy):
-    error = _refused(harness, tmp_path, toy("Late", trials=3), "-o", "sweep")
-    assert error.startswith("the HyperModel asks for batch_size too late for the search to vary it;")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_parameters_that_fit_asks_for_join_the_space(harness, tmp_path, toy, workers):
+    options = ("-o", "sweep", "--workers", workers)
+    for trials in (3, 10):  # a search that goes on knows them from the start
+        code, output = harness.run(tmp_path, "tune", toy("Late", trials=trials), *options)
+        assert code == 0, output
+    records = open_sweep(tmp_path / "sweep").records()
+    assert len(records) == 10
+    assert {record.values["batch_size"] for record in records} == {16, 32}
+    assert records[0].values["batch_size"] == 16  # its default, which the trial that first asked for it had
+    assert records[-1].hyperparameters is None
+    assert "batch_size" in (tmp_path / "sweep" / "trials.csv").read_text().splitlines()[0].split(",")
+
+
+def test_a_space_that_only_fit_shows(harness, tmp_path, toy):
+    code, output = harness.run(tmp_path, "tune", toy("OnlyLate", trials=9), "-o", "sweep")
+    assert code == 0, output
+    records = open_sweep(tmp_path / "sweep").records()
+    assert sorted(record.values["batch_size"] for record in records) == [16, 32]
+    assert "the algorithm has nothing more to try" in (tmp_path / "sweep" / "sweep.html").read_text()
 
 
 def test_a_class_of_a_notebook_cannot_reach_the_trials(tmp_path, monkeypatch):
@@ -219,7 +236,8 @@ def test_bad_input(harness, tmp_path, toy):
     def refused(*argv):
         return _refused(harness, tmp_path, *argv)
 
-    assert "the space is empty" in refused(toy("Lonely"), "-o", "sweep")
+    assert "the space is empty" in refused(toy("Lonely"), "-o", "lonely")  # in the first trial: fit might ask
+    assert open_sweep(tmp_path / "lonely").records() == []
     assert "KeyError: 'no such layer'" in refused(toy("Broken"), "-o", "sweep")
     assert "cannot be imported" in refused(toy("Absent"), "-o", "sweep")
     assert "there is no configuration absent.toml" in refused("absent.toml", "-o", "sweep")

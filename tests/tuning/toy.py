@@ -110,3 +110,8 @@ class Late(Toy):
     def fit(self, hp, model, callbacks=(), **kwargs):
         hp.Choice("batch_size", [16, 32])
         return super().fit(hp, model, callbacks, **kwargs)
+
+
+class OnlyLate(Late):
+    def build(self, hp):
+        return {"x": 0.5, "n": 1}
