@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
+import time
 import types
+import urllib.request
 import zipfile
 
 import keras
@@ -126,6 +133,69 @@ def test_mlflow_keeps_the_numbers_in_files(tmp_path, monkeypatch):
     (kept,) = (tmp_path / "store").glob("*/*/metrics/val_auc")
     assert [line.split()[1:] for line in kept.read_text().splitlines()] == [["0.75", "0"], ["0.875", "1"]]
     assert (kept.parents[1] / "params" / "model.name").read_text() == "deep_sets"
+
+
+@pytest.fixture
+def mlflow_server(tmp_path):
+    """The address of an MLflow server of this machine, which keeps its runs in a file."""
+    pytest.importorskip("mlflow", reason="MLflow is not installed (extra 'mlflow')")
+    pytest.importorskip("flask", reason="this MLflow has no server: it is mlflow-skinny, not mlflow")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    said = tmp_path / "server.log"
+    with said.open("w") as log:
+        server = subprocess.Popen(
+            [*command, "--workers", "1", "--backend-store-uri", store],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + 120
+        while True:
+            assert server.poll() is None, said.read_text()
+            assert time.monotonic() < until, said.read_text()
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"{address}/health", timeout=5) as answer,
+            ):
+                if answer.status == 200:
+                    break
+            time.sleep(0.2)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def test_mlflow_keeps_the_numbers_on_a_server(mlflow_server, tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    mlflow.set_tracking_uri(mlflow_server)
+    chosen = config(services=["mlflow"], project="taus")
+    with reporting(chosen, tmp_path / "run7", tmp_path) as callbacks:
+        log_two_epochs(callbacks)
+    with pytest.raises(TrainingDiverged), reporting(chosen, tmp_path / "run8", tmp_path):
+        raise TrainingDiverged("so", 0)
+    client = mlflow.MlflowClient(mlflow_server)
+    experiment = client.get_experiment_by_name("taus").experiment_id
+    second, first = client.search_runs([experiment], order_by=["attributes.start_time DESC"])
+    history = client.get_metric_history(first.info.run_id, "val_auc")
+    assert [(entry.step, entry.value) for entry in history] == [(0, 0.75), (1, 0.875)]
+    loss = client.get_metric_history(first.info.run_id, "loss")
+    assert [(entry.step, entry.value) for entry in loss] == [(0, 0.5)]  # no NaN
+    assert first.data.params["model.name"] == "deep_sets"
+    assert first.data.params["training.epochs"] == "20"
+    assert [(run.info.run_name, run.info.status) for run in (first, second)] == [
+        ("run7", "FINISHED"),
+        ("run8", "FAILED"),
+    ]
 
 
 def test_fit_reports_to_all_that_its_configuration_names(tau_folder, tmp_path, monkeypatch):
