@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.figure import PlotStyle
+
 __all__ = [
     "Cell",
     "Plot",
@@ -83,7 +85,14 @@ class Cell:
     hint: str = ""
 
 
-def page(title: str, sections: Iterable[Section], *, head: str = "", scripts: Sequence[str] = ()) -> str:
+def page(
+    title: str,
+    sections: Iterable[Section],
+    *,
+    head: str = "",
+    scripts: Sequence[str] = (),
+    style: PlotStyle | None = None,
+) -> str:
     """A whole page.
 
     Args:
@@ -91,6 +100,7 @@ def page(title: str, sections: Iterable[Section], *, head: str = "", scripts: Se
         sections: its parts, in order.
         head: HTML between the title and the first section.
         scripts: names of further scripts in ``e2e_tf/assets``.
+        style: whose labels stand above the frame of every plot; None writes none.
 
     Returns:
         The content of the file. The same arguments give the same bytes.
@@ -105,6 +115,8 @@ def page(title: str, sections: Iterable[Section], *, head: str = "", scripts: Se
     packed = ""
     if "class='plot'" in head + body or scripts:
         packed = f"<script type='text/plain' id='plotly'>{_plotly()}</script>\n"
+        if style is not None:
+            packed += f"<script type='application/json' id='labels'>{to_json(_labels(style))}</script>\n"
     code = "".join(f"<script>{_asset(name)}</script>\n" for name in ("page.js", *scripts))
     return (
         f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{escaped(title)}</title>"
@@ -255,6 +267,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _labels(style: PlotStyle) -> dict[str, str]:
+    """The texts of a style with Plotly's tags instead of Matplotlib's."""
+    left = f"<b>{escaped(style.experiment)}</b> <i>{escaped(style.left)}</i>"
+    return {"left": left.strip(), "right": escaped(style.right).replace("$^{-1}$", "<sup>−1</sup>")}
 
 
 def _cell(content: Any, right: bool) -> str:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from e2e_tf.figure import PlotStyle
 from e2e_tf.page import Cell, Plot, Section, cards, details, escaped, facts, page, plots, table, to_json
 
 
@@ -51,6 +52,18 @@ def test_a_page_has_everything_in_it():
     assert found.count("script", id="plotly") == 1
     assert 1.5e6 < len(text) < 2.5e6
     assert "<div class='card'><b>5</b><span>jets</span></div>" in text
+
+
+def test_labels_of_a_style():
+    """As Plotly writes them; a page without a style claims nothing."""
+    style = PlotStyle("A & B", True, "Preliminary", 13.6, 34.7)
+    text = page("A", [Section("A", plots(PLOT))], style=style)
+    (labels,) = re.findall(r"<script type='application/json' id='labels'>(.*?)</script>", text)
+    assert json.loads(labels) == {
+        "left": "<b>A &amp; B</b> <i>Preliminary</i>",
+        "right": "34.7 fb<sup>−1</sup> (13.6 TeV)",
+    }
+    assert "id='labels'" not in page("A", [Section("A", plots(PLOT))])
 
 
 def test_a_page_without_plots_is_small():

@@ -131,6 +131,7 @@ def sweep_html(sweep: Sweep, records: Sequence[Record], stopped: str = "") -> st
             Section("Failures", _failures(records) or _none("None.")),
         ],
         head=facts(known),
+        style=None if sweep.config is None else sweep.config.plots.style,
     )
 
 
@@ -307,9 +308,9 @@ def _importance(records: Sequence[Record]) -> list[Plot]:
             "tickformat": ".0%",
         },
         "yaxis": {"type": "category"},
-        "margin": {"l": 160, "r": 18, "t": 10, "b": 52},
+        "margin": {"l": 160, "r": 40, "t": 34, "b": 52},
     }
-    return [Plot([data], layout, height=100 + 24 * len(names))]
+    return [Plot([data], layout, height=124 + 24 * len(names))]
 
 
 def _curves(records: Sequence[Record], name: str) -> list[Plot]:

@@ -96,7 +96,7 @@
       const reach = Math.min(1.05 * Math.max(0.1, ...jet.places.flat().map(Math.abs)), 0.8);
       const range = [-reach, reach];
       return window.e2ePage.layout({ xaxis: { title: { text: "Δη to the jet axis" }, range: range, constrain: "domain" },
-        yaxis: { title: { text: "Δφ to the jet axis (rad)" }, range: range, scaleanchor: "x" } });
+        yaxis: { title: { text: "Δφ to the jet axis [rad]" }, range: range, scaleanchor: "x" } });
     }
 
     function space(jet, lines, text) {
@@ -121,15 +121,15 @@
         const points = jet.marks.pixel.node.map((n) => jet.space.nodes[n]);
         traces.push({ type: "scatter3d", mode: "markers", x: points.map((p) => p[2]), y: points.map((p) => p[0]),
           z: points.map((p) => p[1]), name: NAMES.pixel, text: text(jet.marks.pixel),
-          hovertemplate: "%{text}<extra>" + NAMES.pixel + "</extra>", marker: { color: COLOURS.pixel, size: 2, symbol: "x" } });
+          hovertemplate: "%{text}<extra>" + NAMES.pixel + "</extra>", marker: { color: COLOURS.pixel, size: 2, symbol: "circle" } });
       }
       return traces;
     }
 
     function spaceLayout() {
       const axis = (name) => ({ title: { text: name }, backgroundcolor: "white", gridcolor: "#e8edf1" });
-      return window.e2ePage.layout({ uirevision: "kept", margin: { l: 0, r: 0, t: 34, b: 0 }, scene: { aspectmode: "data",
-        xaxis: axis("z (m)"), yaxis: axis("x (m)"), zaxis: axis("y (m)") } });
+      return window.e2ePage.layout({ uirevision: "kept", margin: { l: 0, r: 40, t: 34, b: 0 }, scene: { aspectmode: "data", camera: { eye: { x: 1.5, y: 1.5, z: 1.2 } },
+        xaxis: axis("z [m]"), yaxis: axis("x [m]"), zaxis: axis("y [m]") } });
     }
 
     slider.addEventListener("input", show);

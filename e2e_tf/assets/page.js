@@ -81,15 +81,45 @@
     modebar: { orientation: "v" },
     colorway: ["#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd", "#6c757d"],
     hoverlabel: { font: { size: 12 } },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    legend: { orientation: "h", y: 1.06, yanchor: "bottom", x: 0 },
   };
-  const axis = { gridcolor: "#e8edf1", linecolor: "#6b7a88", ticks: "outside", zeroline: false, automargin: true };
+  const axis = { exponentformat: "power", gridcolor: "#e8edf1", linecolor: "#6b7a88", ticks: "outside", zeroline: false, automargin: true };
   page.config = { responsive: true, displaylogo: false, displayModeBar: "hover",
     showSendToCloud: false, // its button would send the numbers of a plot to a server
     toImageButtonOptions: { scale: 2 } };
 
+  // What stands above every frame: experiment and kind of data left, luminosity and energy right.
+  const given = document.getElementById("labels");
+  const labels = given === null ? [] : Object.entries(JSON.parse(given.textContent)).map(([side, text]) => (
+    { text: text, xref: "paper", yref: "paper", x: side === "left" ? 0 : 1, y: 1, xanchor: side, yanchor: "bottom",
+      yshift: 1, showarrow: false, font: { size: side === "left" ? 12 : 11 } }));
+  const LABELS = 20, ROW = 19; // heights in pixels, of the labels and of a row of a legend
+
+  // Rows of a horizontal legend: one where all entries fit, else columns as wide as the longest.
+  function legendRows(found, width) {
+    const names = found.data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name);
+    if (names.length < 2 || found.layout.showlegend === false) return 0;
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = base.font.size + "px " + base.font.family;
+    const widths = names.map((name) => 50 + pen.measureText(name).width);
+    if (widths.reduce((a, b) => a + b) <= width) return 1;
+    return Math.ceil(names.length / Math.max(1, Math.floor(width / Math.max(...widths))));
+  }
+
+  // The frame keeps its height whatever stands above it.
+  function makeRoom(plot, found) {
+    const asked = parseFloat(plot.style.height), margin = found.layout.margin || base.margin;
+    const rows = legendRows(found, plot.clientWidth - margin.l - margin.r);
+    const above = labels.length ? LABELS : 5;
+    if (rows === 0) return;
+    plot.style.height = asked + above + ROW * (rows - 1) + "px";
+    const frame = Math.max(60, asked - margin.t - margin.b - 10);
+    found.layout.legend = Object.assign({}, base.legend, { y: 1 + above / frame }, found.layout.legend);
+  }
+
   page.layout = function (own) {
     const layout = Object.assign({}, base, own);
+    layout.annotations = (own.annotations || []).concat(labels);
     for (const name of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(name)) layout[name] = Object.assign({}, axis, layout[name]);
     }
@@ -107,6 +137,7 @@
     document.head.append(code);
     for (const plot of plots) {
       const found = JSON.parse(plot.nextElementSibling.textContent);
+      makeRoom(plot, found);
       await window.Plotly.newPlot(plot, found.data, page.layout(found.layout), page.config);
       if (found.layout.meta === "brush") brush(plot);
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from e2e_tf.cli.common import TRAIN, AsJson, Force, Reader, app
+from e2e_tf.cli.common import TRAIN, AsJson, Force, PlotSettings, Reader, app
 
 __all__ = ["compare", "display"]
 
@@ -39,11 +39,28 @@ def display(
     nodes: Annotated[str, typer.Option(help="With a file: hits, candidates or detector.")] = "",
     graph: Annotated[str, typer.Option(help="With a file: edges, such as knn:8.")] = "",
     reader: Reader = "",
+    changes: PlotSettings = [],  # noqa: B006
     force: Force = False,
 ) -> None:
     """Show jets with their graph in the browser, in η and φ and in space, with the attention of a run."""
+    from e2e_tf.config import plot_style
     from e2e_tf.terminal import say
     from e2e_tf.training.display.make import display as run
+    from e2e_tf.training.run import open_run
 
-    count = run(what, output, sample=sample, jets=jets, nodes=nodes, graph=graph, reader=reader, force=force)
+    style = None
+    if changes:
+        of_run = open_run(what).config.plots if Path(what).is_dir() else None
+        style = plot_style(changes, of_run)
+    count = run(
+        what,
+        output,
+        sample=sample,
+        jets=jets,
+        nodes=nodes,
+        graph=graph,
+        reader=reader,
+        style=style,
+        force=force,
+    )
     say(f"{count} jets in {output}")

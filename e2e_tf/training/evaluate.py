@@ -129,7 +129,7 @@ def evaluate(
             picture.replace(run.folder / picture.name)
     with status("Writing the report"):
         drops, sampled = _importance(run, prepared, model, score_of) if main is not None else ({}, 0)
-        text = run_report(run, prepared, scores, found, metrics, drops, sampled)
+        text = run_report(run, prepared, scores, found, metrics, drops, sampled, style)
         with new_file(run.folder / "report.html", force=True) as part:
             part.write_text(text, encoding="utf-8")
     write_json(run.folder / "metrics.json", metrics)

@@ -98,7 +98,9 @@ def test_report(evaluated):
     assert f"<td>{preprocess.node_features.features[0].raw}</td>" in importance
     assert "<td>jet pt</td>" in importance
     for name in (
-        "jet pt (GeV)",
+        "jet p\\u003csub>T\\u003c/sub> [GeV]",
+        "jet pT [GeV]",
+        "Medium 70%",
         "Share of signal",
         "Background rejection",
         "best signal",
@@ -130,9 +132,23 @@ def test_report_in_a_browser(evaluated, tmp_path):
         const before = title.textContent;
         root.querySelector("[data-part=on]").click();
         await wait(() => root.dataset.shown === "1");
+        // Labels above the frame, the legend above them.
+        const crowded = [], labels = new Set();
+        for (const plot of [...plots, root.querySelector("[data-part=flat]")]) {
+          const top = plot.getBoundingClientRect().top, frame = plot._fullLayout._size;
+          const texts = [...plot.querySelectorAll(".annotation")].filter((one) => /CMS|TeV/.test(one.textContent));
+          const boxes = texts.map((one) => one.getBoundingClientRect());
+          texts.forEach((one) => labels.add(one.textContent));
+          const legend = plot.querySelector(".legend");
+          const low = legend === null ? -Infinity : legend.getBoundingClientRect().bottom - top;
+          const fits = boxes.length === 2 && boxes.every((box) => box.bottom - top < frame.t + 4 && box.top - top > low - 4)
+            && boxes[0].right < boxes[1].left && frame.h > 90;
+          if (!fits) crowded.push([plot.data[0].name, low, frame, ...boxes.map((box) => [box.left, box.right])]);
+        }
         const traces = (name) => root.querySelector("[data-part=" + name + "]").data.length;
         return {rising, falling, hover, plots: plots.length, drawn: document.querySelectorAll(".plot .main-svg").length,
-          before, after: title.textContent, flat: traces("flat"), space: traces("space")};
+          before, after: title.textContent, flat: traces("flat"), space: traces("space"),
+          labels: [...labels].sort(), crowded};
         """,
         tmp_path,
     )
@@ -146,6 +162,8 @@ def test_report_in_a_browser(evaluated, tmp_path):
     assert found["drawn"] >= found["plots"]
     assert found["before"].startswith("1 of 12: best signal")
     assert found["after"].startswith("2 of 12: best signal")
+    assert found["labels"] == ["13 TeV", "CMS Simulation"]
+    assert found["crowded"] == []
     assert found["flat"] >= 3
     assert found["space"] >= 2
 

@@ -14,6 +14,7 @@ from e2e_tf.data.held import held_jets
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.sources import load_jets
 from e2e_tf.errors import InputError
+from e2e_tf.figure import PlotStyle
 from e2e_tf.files import new_file, refuse_existing
 from e2e_tf.page import Section, page
 from e2e_tf.training.display.attention import with_attention
@@ -39,6 +40,7 @@ def display(
     nodes: str = "",
     graph: str = "",
     reader: str = "",
+    style: PlotStyle | None = None,
     force: bool = False,
 ) -> int:
     """Write a page that shows jets with their graph, one at a time, in η and φ and in space.
@@ -52,6 +54,7 @@ def display(
         nodes: with a file, ``hits``, ``candidates`` or ``detector``; empty takes what the file has.
         graph: with a file, the edges, such as ``knn:8``, which is what an empty text means.
         reader: format of the file; empty recognises it.
+        style: labels above the frames; None takes those of the run, or the defaults.
         force: replace an existing page.
 
     Returns:
@@ -70,6 +73,7 @@ def display(
                 "nodes and graph of a run are those that it was trained on; give them with a file only"
             )
         run = open_run(what)
+        style = style or run.config.plots.style
         read = jets_of_file(run, sample, reader) if sample else prepare_run(run).test.jets
         found = held_jets(_chosen(cast("Jets", read), jets))
         drawn = drawn_jets(found, run.preprocess)  # refuses images
@@ -93,7 +97,8 @@ def display(
     head = f"<p class='dim'>{len(found)} jets. {note}</p>"
     content = display_html(drawn, *_texts(found, scores))
     with new_file(output, force) as part:
-        text = page(title, [Section("Event display", content)], head=head, scripts=(SCRIPT,))
+        sections = [Section("Event display", content)]
+        text = page(title, sections, head=head, scripts=(SCRIPT,), style=style or PlotStyle())
         part.write_text(text, encoding="utf-8")
     return len(found)
 

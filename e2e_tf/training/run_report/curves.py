@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.page import Plot
 from e2e_tf.training.metrics import bootstrap
 from e2e_tf.training.roc import Roc, checked
-from e2e_tf.training.run_report.style import COLOURS, band, line_style
+from e2e_tf.training.run_report.style import COLOURS, band, line_style, working_points
 
 __all__ = ["calibration", "confusion", "histories", "importances", "rejection"]
 
@@ -114,12 +114,14 @@ def rejection(
             line | {"x": x, "y": middle, "hovertemplate": hover + "background %{y:.3g}<extra></extra>"},
         ]
     signal = {"title": {"text": "Signal efficiency ε<sub>S</sub>"}, "range": [0, 1]}
+    marked = working_points()
     return [
         Plot(
             rejections,
             {
                 "xaxis": signal,
                 "yaxis": {"title": {"text": "Background rejection 1/ε<sub>B</sub>"}, "type": "log"},
+                **marked,
             },
             "Bands are one standard error of the bootstrap; a curve ends where no background passes.",
             430,
@@ -129,6 +131,7 @@ def rejection(
             {
                 "xaxis": signal,
                 "yaxis": {"title": {"text": "Background efficiency ε<sub>B</sub>"}, "type": "log"},
+                **marked,
             },
             height=430,
         ),
@@ -255,6 +258,6 @@ def importances(drops: Mapping[str, tuple[float, float]], metric: str) -> Plot:
     layout = {
         "xaxis": {"title": {"text": f"Loss of {metric} when shuffled among the jets"}},
         "yaxis": {"type": "category", "automargin": True},
-        "margin": {"l": 160, "r": 18, "t": 10, "b": 52},
+        "margin": {"l": 160, "r": 40, "t": 34, "b": 52},
     }
-    return Plot(data, layout, height=90 + 22 * len(names))
+    return Plot(data, layout, height=114 + 22 * len(names))

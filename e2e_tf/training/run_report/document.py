@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.figure import PlotStyle
 from e2e_tf.page import Section, cards, escaped, page
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.display import SCRIPT
@@ -26,6 +27,7 @@ def run_report(
     metrics: Mapping[str, Any],
     drops: Mapping[str, tuple[float, float]],
     sampled: int,
+    style: PlotStyle | None = None,
 ) -> str:
     """The page: configuration, data, training, results, curves, importance, examples, provenance.
 
@@ -37,6 +39,7 @@ def run_report(
         metrics: what :func:`e2e_tf.training.evaluate.evaluate` returns.
         drops: from :func:`e2e_tf.training.importance.permutation_importance`; may be empty.
         sampled: jets that it was measured on.
+        style: labels of the plots; None takes those of the run's configuration.
 
     Returns:
         The content of ``report.html``.
@@ -60,7 +63,13 @@ def run_report(
         sections.configuration(run),
         sections.provenance(run),
     ]
-    return page(f"{name} on {run.config.data.sample}", parts, head=_head(run, metrics), scripts=(SCRIPT,))
+    return page(
+        f"{name} on {run.config.data.sample}",
+        parts,
+        head=_head(run, metrics),
+        scripts=(SCRIPT,),
+        style=style or run.config.plots.style,
+    )
 
 
 def _head(run: Run, metrics: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def examples(prepared: Prepared, score: np.ndarray) -> Section:
     jets = test.jets.take(rows)
     columns = {**jets.columns, **jets.truth}
     columns = {name: column for name, column in columns.items() if name not in ("ieta", "iphi")}
-    head = ["", "score", "event", "nodes", *(f"{n} ({UNITS[n]})" if UNITS.get(n) else n for n in columns)]
+    head = ["", "score", "event", "nodes", *(f"{n} [{UNITS[n]}]" if UNITS.get(n) else n for n in columns)]
     lines: list[list[Any]] = []
     for i, (what, row) in enumerate(chosen):
         line = [what, Cell(f"{score[row]:.5f}", float(score[row])), int(jets.event[i])]

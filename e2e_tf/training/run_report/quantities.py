@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.page import Plot
-from e2e_tf.training.run_report.style import COLOURS, band, line_style
+from e2e_tf.training.run_report.style import COLOURS, band, line_style, written
 
 __all__ = ["binomial_interval", "bins_of", "distribution", "efficiency", "response"]
 
@@ -61,9 +61,9 @@ def distribution(
                 "hovertemplate": f"{title}: %{{x:.4g}} {unit}, %{{y:.3g}}<extra></extra>",
             }
         )
-    axis = {"title": {"text": f"{name} ({unit})" if unit else name}}
+    axis = {"title": {"text": written(name, unit)}}
     ordinate: dict[str, Any] = {
-        "title": {"text": "Unit area"},
+        "title": {"text": "Normalised to unit area"},
         **({"type": "log"} if log else {"rangemode": "tozero"}),
     }
     return Plot(data, {"xaxis": axis, "yaxis": ordinate}, height=height)
@@ -123,7 +123,7 @@ def efficiency(
     """
     edges = bins_of(values)
     centre, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-    axis = {"title": {"text": f"{name} ({unit})" if unit else name}}
+    axis = {"title": {"text": written(name, unit)}}
     drawn = []
     for value, title in ((1, "Signal efficiency"), (0, "Background efficiency")):
         data = []
@@ -195,8 +195,8 @@ def response(name: str, true: np.ndarray, found: np.ndarray, unit: str = "") -> 
         },
     ]
     layout = {
-        "xaxis": {"title": {"text": f"true {name} ({unit})" if unit else f"true {name}"}},
-        "yaxis": {"title": {"text": f"{what} ({shown})" if shown else what}},
+        "xaxis": {"title": {"text": written(f"true {name}", unit)}},
+        "yaxis": {"title": {"text": written(what, shown)}},
         "shapes": [
             {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": float(ratio), "y1": float(ratio)}
             | {"line": {"color": "#6b7a88", "width": 1, "dash": "dot"}}

@@ -14,6 +14,7 @@ from e2e_tf.files import read_json
 from e2e_tf.page import Cell, Plot, Section, details, facts, plots, table
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.prepare import Prepared, Split
+from e2e_tf.training.roc_plot import WORKING_POINTS
 from e2e_tf.training.run import Run
 from e2e_tf.training.run_report.curves import calibration, confusion, histories, importances, rejection
 from e2e_tf.training.run_report.quantities import distribution, efficiency, response
@@ -36,7 +37,8 @@ CLASSES = ("background", "signal")
 PILEUP = ("n_pileup", "npv", "n_vertices", "rho")
 """Columns that tell how much pileup there is, the best first."""
 _SAMPLED = 20000  # graphs that stay on disk of which the distributions are drawn
-_TARGET = 0.7  # signal efficiency of the working point that efficiencies are drawn at
+_POINT = "Medium"  # the working point that efficiencies are drawn at
+_TARGET = WORKING_POINTS[_POINT]
 
 
 def configuration(run: Run) -> Section:
@@ -174,7 +176,7 @@ def numbers(metrics: Mapping[str, Any]) -> Section:
     levels = [entry["efficiency"] for entry in next(iter(found.values()))["overall"]["rejection"]]
     head = [
         "classifier",
-        "jet pT (GeV)",
+        "jet pT [GeV]",
         "signal",
         "background",
         "ROC-AUC",
@@ -235,8 +237,9 @@ def curves(prepared: Prepared, scores: Mapping[str, np.ndarray], metrics: Mappin
             parts += efficiency(f"jet {name}", values, test.label, passed, unit=UNITS.get(name, ""))
     pileup = "" if any(name in columns for name in PILEUP) else " This sample does not know its pileup."
     note = (
-        f"<h3>Efficiencies at {_TARGET:.0%} of the signal</h3><p class='dim'>Counted test jets in bins of about as "
-        f"many jets each, with the intervals of Clopper and Pearson (68.3 %).{pileup}</p>"
+        f"<h3>Efficiencies at the {_POINT} working point, {_TARGET:.0%} of the signal</h3><p class='dim'>Counted test "
+        "jets in bins of about as many jets each, with the intervals of Clopper and Pearson (68.3 %)."
+        f"{pileup}</p>"
     )
     return Section("Curves", drawn + note + plots(*parts))
 
@@ -270,6 +273,7 @@ def working_points(metrics: Mapping[str, Any]) -> Section:
         The section.
     """
     rows = []
+    names = {efficiency: name for name, efficiency in WORKING_POINTS.items()}
     for name, result in metrics["classifiers"].items():
         entries = {entry["efficiency"]: entry for entry in result["overall"]["rejection"]}
         for point in result["overall"]["working_points"]:
@@ -277,7 +281,7 @@ def working_points(metrics: Mapping[str, Any]) -> Section:
             rows.append(
                 [
                     name,
-                    Cell(f"{point['target']:.0%}", point["target"]),
+                    Cell(f"{names.get(point['target'], '')} {point['target']:.0%}".strip(), point["target"]),
                     Cell(f"{point['threshold']:.6g}", point["threshold"]),
                     Cell(f"{point['signal_efficiency']:.2%}", point["signal_efficiency"]),
                     Cell(f"{point['background_efficiency']:.3%}", point["background_efficiency"]),
@@ -339,7 +343,11 @@ def importance(drops: Mapping[str, tuple[float, float]], jets: int) -> Section:
     """
     ranked = sorted(drops.items(), key=lambda item: -item[1][0])
     rows = [
-        (name, Cell(with_error(*drop), drop[0]), drop[0] / drop[1] if drop[1] else None)
+        (
+            name,
+            Cell(with_error(*drop), drop[0]),
+            Cell(f"{drop[0] / drop[1]:.1f}", drop[0] / drop[1]) if drop[1] else None,
+        )
         for name, drop in ranked
     ]
     note = (
@@ -348,7 +356,7 @@ def importance(drops: Mapping[str, tuple[float, float]], jets: int) -> Section:
     )
     return Section(
         "Importance of inputs",
-        note + plots(importances(drops, "AUC")) + table(["input", "loss of AUC", "in its errors"], rows),
+        note + plots(importances(drops, "AUC")) + table(["input", "loss of AUC", "loss / error"], rows),
     )
 
 

@@ -4,11 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["COLOURS", "band", "line_style"]
+from e2e_tf.training.roc_plot import WORKING_POINTS
+
+__all__ = ["COLOURS", "band", "line_style", "working_points", "written"]
 
 COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd", "#6c757d")
 """The palette of all plots; line styles change with it, so that a print without colours can be read."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+_SYMBOLS = {"pt": "p<sub>T</sub>", "eta": "η", "phi": "φ", "n_pileup": "pileup collisions"}
+
+
+def written(name: str, unit: str = "") -> str:
+    """A quantity as it stands on axes: its symbol and its unit in square brackets.
+
+    Args:
+        name: such as ``jet pt``; the last word is looked up.
+        unit: of the values; empty for numbers.
+
+    Returns:
+        HTML of which Plotly knows the tags.
+    """
+    owner, _, last = name.rpartition(" ")
+    text = f"{owner} {_SYMBOLS.get(last, last)}".strip()
+    return f"{text} [{unit}]" if unit else text
+
+
+def working_points() -> dict[str, Any]:
+    """Dotted lines at the signal efficiencies that have names.
+
+    Returns:
+        Parts of a layout whose abscissa is the signal efficiency.
+    """
+    line = {"color": "#9aa7b3", "width": 1, "dash": "dot"}
+    lines = [
+        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line, "layer": "below"}
+        for x in WORKING_POINTS.values()
+    ]
+    names = [
+        {"text": name, "x": x, "yref": "paper", "y": 0.02, "xanchor": "right", "yanchor": "bottom"}
+        | {"textangle": -90, "showarrow": False, "font": {"size": 10, "color": "#5b6b7a"}}
+        for name, x in WORKING_POINTS.items()
+    ]
+    return {"shapes": lines, "annotations": names}
 
 
 def line_style(number: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def test_a_distribution_has_unit_area_with_weights():
     (trace,) = plot.data
     assert trace["x"].tolist() == [1, 2, 3]  # a bin for each whole number
     np.testing.assert_allclose(trace["y"], [0.25, 0.25, 0.5])
-    assert plot.layout["xaxis"]["title"]["text"] == "pt (GeV)"
+    assert plot.layout["xaxis"]["title"]["text"] == "p<sub>T</sub> [GeV]"
     smooth = distribution("x", {"a": (np.linspace(0, 1, 1001), np.ones(1001))}, bins=10)
     np.testing.assert_allclose(smooth.data[0]["y"], 1, rtol=0.02)
 
@@ -52,7 +52,7 @@ def test_efficiencies_count_jets():
     assert signal.data[0]["y"].tolist() == [1.0 - 1 / 4] or signal.data[0]["customdata"].sum() == 7
     assert background.data[0]["customdata"][:, 0].sum() == 1
     assert background.data[0]["customdata"][:, 1].sum() == 2
-    assert signal.layout["xaxis"]["title"]["text"] == "pt (GeV)"
+    assert signal.layout["xaxis"]["title"]["text"] == "p<sub>T</sub> [GeV]"
 
 
 def test_response_of_a_shifted_prediction():
