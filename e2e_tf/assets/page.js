@@ -121,7 +121,9 @@
     const layout = Object.assign({}, base, own);
     layout.annotations = (own.annotations || []).concat(labels);
     for (const name of Object.keys(layout)) {
-      if (/^[xy]axis\d*$/.test(name)) layout[name] = Object.assign({}, axis, layout[name]);
+      if (!/^[xy]axis\d*$/.test(name)) continue;
+      layout[name] = Object.assign({}, axis, layout[name]);
+      if (layout[name].type === "log") layout[name].nticks = 5; // with more, digits stand over decades
     }
     return layout;
   };

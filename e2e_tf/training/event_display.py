@@ -133,6 +133,10 @@ def plot_event_display(
             )
             for c in CHANNELS
         ]
+        if from_vertex is not None and bare.any():
+            handles.append(
+                Line2D([], [], linestyle="", color="0.2", marker="x", markersize=8, label="Pixel clusters")
+            )
         handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
         first = axes.legend(handles=handles, loc="upper left", fontsize=18, ncols=2, columnspacing=1)
         axes.add_artist(first)
@@ -152,7 +156,10 @@ def plot_event_display(
         if scale:
             axes.legend(handles=scale, loc="upper right", fontsize=18, ncols=len(scale), columnspacing=1)
         if title:
-            axes.text(0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10)
+            behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+            axes.text(
+                0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10, bbox=behind
+            )
 
 
 def _round_values(largest: float) -> list[float]:

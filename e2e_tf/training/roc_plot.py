@@ -14,7 +14,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.figure import PlotStyle, below_legend, looks, picture
 from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
 
-__all__ = ["WORKING_POINTS", "mark_points", "plot_roc"]
+__all__ = ["WORKING_POINTS", "log_ratios", "mark_points", "plot_roc"]
 
 WORKING_POINTS: Mapping[str, float] = {"Tight": 0.5, "Medium": 0.7, "Loose": 0.9}
 """Names of the signal efficiencies that runs are evaluated at."""
@@ -85,7 +85,7 @@ def plot_roc(
         # The legend stands above the curves; bands may reach behind it.
         # Long names of taggers in small letters, or they cover the axis.
         small = max(map(len, curves)) >= 30
-        height = 0.055 if rows == 1 else 0.08
+        height = (0.75 if rows == 1 else 1) * (0.065 if small else 0.08)
         axes.set(xlim=(0, 1), ylim=(1, top ** (1 / below_legend(len(curves) + 1, height))), yscale="log")
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
         axes.legend(
@@ -156,10 +156,25 @@ def _draw_ratios(axes: Any, found: Mapping[str, _Curve], reference: str) -> None
             axes.fill_between(x, low, high, color=look["color"], alpha=0.25, linewidth=0)
     low, high = max(min(ends), 1e-3), max(ends)
     if high / low > 10:
-        axes.set(yscale="log", ylim=(low / 1.5, high * 1.5))
+        log_ratios(axes)
+        axes.set(ylim=(low / 1.5, high * 1.5))
     else:
         axes.set(ylim=(max(low - 0.15 * (high - low), 0), high + 0.15 * (high - low)))
     axes.set_ylabel("Ratio to\n" + _wrapped(reference), fontsize="x-small", loc="center")
+
+
+def log_ratios(axes: Any) -> None:
+    """A logarithmic ordinate for ratios near 1, with 0.5, 1 and 2 instead of powers of ten.
+
+    Args:
+        axes: of the panel.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set(yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def mark_points(frames: np.ndarray, points: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from e2e_tf.figure import MARKERS, PlotStyle, looks, picture, shrink_png
 from e2e_tf.files import new_file
-from e2e_tf.training.roc_plot import WORKING_POINTS, mark_points
+from e2e_tf.training.roc_plot import WORKING_POINTS, log_ratios, mark_points
 from studies.tau.evaluation import CURVE, MODES
 from studies.tau.rows import CHOSEN, CROSS, DETAILED, FLAT, MAIN, ROWS, TRIED
 from studies.tau.samples import PILEUP
@@ -336,8 +336,8 @@ def draw_rejections(curves: Mapping[str, np.ndarray], trees: str, path: Path) ->
         high = axes.get_ylim()[1]
         axes.set(yscale="log", xlim=(0.3, 1), ylim=(1, high**1.35))  # the legend stands above the curves
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
-        axes.legend(fontsize=15, loc="upper right", ncols=2)
-        ratios.set(yscale="log")
+        axes.legend(fontsize=15, loc="upper right", ncols=2, columnspacing=1)
+        log_ratios(ratios)
         ratios.set_ylabel("Ratio to trees", loc="center", fontsize=18)
         ratios.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")
 

@@ -141,8 +141,8 @@ def test_report_in_a_browser(evaluated, tmp_path):
           texts.forEach((one) => labels.add(one.textContent));
           const legend = plot.querySelector(".legend");
           const low = legend === null ? -Infinity : legend.getBoundingClientRect().bottom - top;
-          const fits = boxes.length === 2 && boxes.every((box) => box.bottom - top < frame.t + 4 && box.top - top > low - 4)
-            && boxes[0].right < boxes[1].left && frame.h > 90;
+          const above = (box) => box.bottom - top < frame.t + 4 && box.top - top > low - 4;
+          const fits = boxes.length === 2 && boxes.every(above) && boxes[0].right < boxes[1].left && frame.h > 90;
           if (!fits) crowded.push([plot.data[0].name, low, frame, ...boxes.map((box) => [box.left, box.right])]);
         }
         const traces = (name) => root.querySelector("[data-part=" + name + "]").data.length;

@@ -48,6 +48,8 @@ def test_event_display_of_detector_objects(tmp_path, drawn):
     np.testing.assert_allclose(bare.get_offsets(), [[-0.3, 0.4]])
     assert len(ecal.get_paths()[0]) < len(track.get_paths()[0])  # a square and a circle
     assert max(axes.get_xlim()) < 1
+    named = [text.get_text() for text in axes.artists[0].get_texts()]
+    assert named[2:] == ["HCAL", "Pixel clusters", "1 edges"]
 
 
 def test_event_display_without_hits_or_edges(tmp_path, drawn):

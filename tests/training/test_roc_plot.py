@@ -51,6 +51,32 @@ def test_roc(tmp_path, drawn):
     assert y.max() <= np.count_nonzero(label == 0) * (1 + 1e-9)
 
 
+def test_a_legend_of_long_names_covers_no_curve_and_takes_no_more_than_it_needs(tmp_path, drawn):
+    label, score = toy_scores()
+    names = [f"boosted trees, of some thousand jets, {i}" for i in range(6)]
+    curves = {name: (label, score, None) for name in names}
+    plot_roc(curves, tmp_path / "roc.png", bootstraps=0, style=QUICK)
+    axes, ratios = drawn[0].axes
+    top = axes.lines[0].get_ydata().max()
+    check_legend(axes, top)
+    assert np.log(top) / np.log(axes.get_ylim()[1]) > 0.48
+    assert ratios.get_yscale() == "linear"
+
+
+def test_ratios_far_from_one_are_read_on_a_logarithmic_axis(tmp_path, drawn):
+    label, score = toy_scores(shift=4.0)
+    curves = {"good": (label, score, None), "bad": (label, toy_scores(shift=0.1)[1], None)}
+    plot_roc(curves, tmp_path / "roc.png", bootstraps=0, style=QUICK)
+    ratios = drawn[0].axes[1]
+    assert ratios.get_yscale() == "log"
+    low, high = ratios.get_ylim()
+    shown = [
+        tick.label1.get_text() for tick in ratios.yaxis.get_major_ticks() if low <= tick.get_loc() <= high
+    ]
+    assert {"0.1", "1"} <= set(shown)
+    assert not any("10^" in text for text in shown)
+
+
 def test_roc_without_bands(tmp_path, drawn):
     plot_roc({"graph": (*toy_scores(), None)}, tmp_path / "roc.png", bootstraps=0, style=QUICK)
     assert "±" not in legend(drawn[0].axes[0])[0]
