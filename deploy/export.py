@@ -16,7 +16,7 @@ from e2e_tf.deploy.interface import INTERFACES
 from e2e_tf.deploy.keras_file import save_keras
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.meaning import output_meaning
-from e2e_tf.deploy.outputs import joined_outputs
+from e2e_tf.deploy.outputs import functional, joined_outputs
 from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
@@ -118,6 +118,7 @@ def export(
     with new_folder(folder, force, not_a_bundle) as part, quiet_tensorflow():
         with status("Freezing the model"):
             user, policy = in_float32(run.model())
+            functional(user)
             check_size(user)
             # Before models of its parts are made, which share its layers.
             save_keras(user, part / "model.keras")

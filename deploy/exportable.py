@@ -45,7 +45,7 @@ def exportable(model: Any) -> Iterator[None]:
         model: a Keras model.
 
     Yields:
-        Nothing; what is traced within the block has neither.
+        Nothing; what is traced within the block has neither. Recurrent layers refuse a free number of steps.
     """
     import keras
 
@@ -57,6 +57,7 @@ def exportable(model: Any) -> Iterator[None]:
     ]
     for layer in unrolled:
         layer.unroll = True
+        layer.call = _of_known_length(layer)
     for layer in grouped:
         layer.call = _by_groups(layer)
     try:
@@ -64,8 +65,24 @@ def exportable(model: Any) -> Iterator[None]:
     finally:
         for layer in unrolled:
             layer.unroll = False
-        for layer in grouped:
+        for layer in (*unrolled, *grouped):
             del layer.call
+
+
+def _of_known_length(layer: Any) -> Callable[..., Any]:
+    """The call of a recurrent layer, which refuses a free number of steps by the name of the layer."""
+    call = layer.call
+
+    def checked(sequences: Any, *args: Any, **kwargs: Any) -> Any:
+        if sequences.shape[1] is None:
+            raise InputError(
+                f"the recurrent layer {layer.name} ({type(layer).__name__}) is unrolled, so its number of steps must "
+                "be fixed, which that of the nodes of a graph is not; on nodes use attention, convolutions or pooling, "
+                "or give the model fixed tensors, such as keras.Input((50, 6)) with keras.layers.Masking()"
+            )
+        return call(sequences, *args, **kwargs)
+
+    return checked
 
 
 def _by_groups(layer: Any) -> Callable[[Any], Any]:

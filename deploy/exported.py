@@ -147,21 +147,21 @@ def _traced(function: Any) -> Any:
 
     try:
         return function.get_concrete_function()
-    except InputError:
-        raise
+    except InputError as error:  # of a layer, to which Keras adds where it was called
+        said = _lines(error)
+        raise InputError(said[1] if said[0].startswith("Exception encountered") else str(error)) from error
     except (tf.errors.OpError, TypeError, ValueError, NotImplementedError, AttributeError, KeyError) as error:
-        plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))  # Keras writes in colours
-        lines = [line.strip() for line in plain.splitlines() if line.strip()]
-        if "Cannot unroll a RNN" in plain:
-            raise InputError(
-                "recurrent layers are unrolled, so their number of steps must be fixed, and nodes of a graph are a "
-                "free number; on nodes use attention, convolutions or pooling, or give the model fixed tensors, "
-                "such as keras.Input((50, 6)) with keras.layers.Masking()"
-            ) from error
+        lines = _lines(error)
         where = next((line for line in lines if line.startswith("Exception encountered")), "")
         told = [line for line in lines if not line.startswith(("Exception", "in user code"))]
-        first = told[0] if told else type(error).__name__
+        first = told[0].split(". ")[0] if told else type(error).__name__
         raise InputError(f"the model cannot be traced: {where} {first}".replace("  ", " ")) from error
+
+
+def _lines(error: Exception) -> list[str]:
+    """The lines of a message that say something; Keras writes in colours."""
+    plain = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    return [line.strip() for line in plain.splitlines() if line.strip()]
 
 
 def freeze(function: Any) -> tuple[Any, list[str]]:
@@ -183,8 +183,8 @@ def freeze(function: Any) -> tuple[Any, list[str]]:
     loops = sorted({node.name for node in graph.node if node.op in _LOOPS})
     if loops:
         raise InputError(
-            f"the model holds a loop or a branch in {loops[0]}, which cannot be exported; a recurrent layer needs "
-            "an input whose number of steps is fixed, as in keras.Input((10, 6))"
+            f"the model holds a loop or a branch in {loops[0]}, which cannot be exported; use operations on whole "
+            "tensors, such as keras.ops.cumsum, keras.ops.where and keras.ops.vectorized_map"
         )
     if graph.library.function:
         found = ", ".join(sorted(f.signature.name for f in graph.library.function))

@@ -25,6 +25,7 @@ floats (exact up to 2^24). N and E may be anything, 0 included.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +145,7 @@ def check_tensors(model: Any) -> None:
 
 
 def check_inputs(model: Any) -> None:
-    """Check that inputs can be passed as float32.
+    """Check that inputs can be passed as float32, from which they are cast inside.
 
     Args:
         model: a Keras model.
@@ -155,7 +156,7 @@ def check_inputs(model: Any) -> None:
     for tensor in model.inputs:
         if getattr(tensor, "sparse", False):
             raise InputError(f"inputs must be dense tensors; {tensor.name} of this model is sparse")
-        if str(tensor.dtype) not in ("float32", "int32", "int64"):
+        if not re.fullmatch(r"b?float\d+|u?int\d+|bool", str(tensor.dtype)):
             raise InputError(f"inputs must be numbers; {tensor.name} of this model is {tensor.dtype}")
 
 

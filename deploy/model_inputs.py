@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["all_layers", "call_model", "integer_limits", "joined", "tensor_names"]
 
 _TAKEN = ("score",)  # what the output is called
+_HELD = {"bool": 2, "int8": 128, "uint8": 256}
 
 
 def all_layers(model: Any) -> list[Any]:
@@ -86,16 +87,20 @@ def joined(outputs: Any) -> Any:
 
 
 def integer_limits(model: Any) -> dict[str, int]:
-    """Below which number the values of integer inputs must lie, where embeddings say so.
+    """Below which number the values of integer inputs must lie, where embeddings or their type say so.
 
     Args:
         model: a Keras model.
 
     Returns:
-        By the name of the input: the length of the shortest table of the model's embeddings.
+        By the name of the input: the length of the shortest table of the model's embeddings, or what a type of 8 bits
+        or fewer holds.
     """
     import keras
 
     tables = [layer.input_dim for layer in all_layers(model) if isinstance(layer, keras.layers.Embedding)]
-    whole = [name for name, tensor in tensor_names(model).items() if "int" in str(tensor.dtype)]
-    return dict.fromkeys(whole, min(tables)) if tables else {}
+    whole = {name: str(t.dtype) for name, t in tensor_names(model).items() if "float" not in str(t.dtype)}
+    held = {name: _HELD[kind] for name, kind in whole.items() if kind in _HELD}
+    if not tables:
+        return held
+    return held | {name: min([*tables, held.get(name, tables[0])]) for name in whole}

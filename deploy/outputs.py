@@ -9,7 +9,7 @@ import numpy as np
 from e2e_tf.deploy.interface import OUTPUT, check_inputs, is_graph_model
 from e2e_tf.errors import InputError
 
-__all__ = ["joined_outputs"]
+__all__ = ["functional", "joined_outputs"]
 
 
 def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
@@ -24,27 +24,34 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
         several.
 
     Raises:
-        InputError: the model has no fixed inputs, an output is not (B, C), two outputs get the same name, or an input
-            cannot be passed.
+        InputError: the model has no fixed inputs, an output is not (B, C) or not what Keras says it is, two outputs get
+            the same name, or an input cannot be passed.
     """
     import keras
 
-    model = _functional(model)
+    model = functional(model)
     check_inputs(model)
     outputs = dict(zip(_output_names(model), model.outputs, strict=True))
     for name, tensor in outputs.items():
         if len(tensor.shape) != 2 or tensor.shape[-1] is None:
-            raise InputError(f"an output must have shape (B, C), {name} of this model has {tensor.shape}")
-    if is_graph_model(model):
-        # Rows of nodes and of edges look like those of graphs until there are some: 3 nodes, 1 edge, 2 graphs.
-        rows = {"senders": 1, "receivers": 1, "n_node": 2, "u": 2}
-        tried = {t.name: np.zeros((rows.get(t.name, 3), *t.shape[1:]), t.dtype) for t in model.inputs}
-        tried["n_node"] += np.array([1, 2], tried["n_node"].dtype)
-        for name, values in zip(outputs, keras.tree.flatten(model(tried, training=False)), strict=True):
-            if values.shape[0] != 2:
-                raise InputError(
-                    f"an output must be one of graphs; {name} of this model is one of nodes or edges"
-                )
+            raise InputError(
+                f"an output must have shape (B, C), {name} of this model has {tensor.shape}; end it with a layer that "
+                "gives so, such as keras.layers.Flatten() or keras.layers.Reshape((1,))"
+            )
+    for (name, tensor), shape in zip(outputs.items(), _shapes(model), strict=True):
+        if shape[0] != 2 and is_graph_model(model):
+            raise InputError(
+                f"an output must be one of graphs; {name} of this model is one of nodes or edges"
+            )
+        if shape[0] != 2:
+            raise InputError(
+                f"an output must have a row for each entry; {name} of this model has {shape[0]} for 2"
+            )
+        if shape != (2, tensor.shape[-1]):
+            raise InputError(
+                f"the output {name} of this model gives {shape[-1]} columns where Keras says {tensor.shape[-1]}; "
+                "correct compute_output_shape of the layer that gives it"
+            )
     columns = {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
     if isinstance(model.output, keras.KerasTensor):
         return model, columns
@@ -55,6 +62,25 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
             name += "_"
         score = keras.layers.Concatenate(name=name, dtype="float32")([score, *others])
     return keras.Model(model.input, score, name=model.name), columns
+
+
+def _shapes(model: Any) -> list[tuple[int, ...]]:
+    """Of the outputs of a model, called on two graphs, or two entries of zeros; of free inputs what Keras says."""
+    import keras
+
+    if any(None in tensor.shape[1:] for tensor in model.inputs):
+        return [(2, *tensor.shape[1:]) for tensor in model.outputs]
+    rows = dict.fromkeys((tensor.name for tensor in model.inputs), 2)
+    if is_graph_model(model):
+        # Rows of nodes and of edges look like those of graphs until there are some: 3 nodes, 1 edge, 2 graphs.
+        rows |= {name: {"senders": 1, "receivers": 1, "n_node": 2, "u": 2}.get(name, 3) for name in rows}
+    kinds = [np.float32 if "float" in str(t.dtype) else t.dtype for t in model.inputs]
+    tried = [np.zeros((rows[t.name], *t.shape[1:]), k) for t, k in zip(model.inputs, kinds, strict=True)]
+    if is_graph_model(model):
+        counts = tried[[t.name for t in model.inputs].index("n_node")]
+        counts += np.array([1, 2], counts.dtype)
+    found = model(keras.tree.pack_sequence_as(model.input, tried), training=False)
+    return [tuple(values.shape) for values in keras.tree.flatten(found)]
 
 
 def _output_names(model: Any) -> list[str]:
@@ -78,8 +104,18 @@ def _output_names(model: Any) -> list[str]:
     return names
 
 
-def _functional(model: Any) -> Any:
-    """A model whose inputs and outputs are known: of a ``Sequential`` the same layers as a functional one."""
+def functional(model: Any) -> Any:
+    """A model whose inputs and outputs are known.
+
+    Args:
+        model: a Keras model.
+
+    Returns:
+        Of a ``Sequential`` the same layers as a functional one, else the model.
+
+    Raises:
+        InputError: it has none.
+    """
     import keras
 
     if isinstance(model, keras.Sequential) and model.built:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.deploy.lowering.session import first_line, runtime_errors
 from e2e_tf.errors import InputError
 
 __all__ = ["NAMES", "Runner", "frozen_graph_runner", "onnx_runner", "runners", "tensorflow_version"]
@@ -139,16 +140,30 @@ def onnx_runner(folder: Path, info: dict[str, Any]) -> Runner:
 
     Returns:
         A function from tensors by name to scores.
+
+    Raises:
+        InputError: ONNX Runtime does not run the model.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # what cms::Ort sets
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(folder / info["file"]), options, providers=["CPUExecutionProvider"]
-    )
+    try:
+        session = onnxruntime.InferenceSession(
+            str(folder / info["file"]), options, providers=["CPUExecutionProvider"]
+        )
+    except runtime_errors() as error:
+        raise InputError(f"{_onnx_version()} cannot run {info['file']}: {first_line(error)}") from error
     (output,) = info["outputs"].values()
-    return lambda feeds: session.run(
-        [output], {info["inputs"][name]: value for name, value in feeds.items()}
-    )[0]
+
+    def run(feeds: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            scores: np.ndarray = session.run(
+                [output], {info["inputs"][k]: value for k, value in feeds.items()}
+            )[0]
+        except runtime_errors() as error:
+            raise InputError(f"{_onnx_version()} cannot run {info['file']}: {first_line(error)}") from error
+        return scores
+
+    return run

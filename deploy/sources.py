@@ -185,6 +185,11 @@ def read_model(path: Path) -> Any:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
         first = str(error).strip().split("\n")[0]
+        if "`Lambda`" in first:
+            raise InputError(
+                "the model has a Lambda layer, whose Python code is not read from a file; write it as a layer with "
+                "keras.saving.register_keras_serializable, and name its module with --import"
+            ) from error
         raise InputError(
             f"{path} must be a Keras model whose layers are registered by what is imported (--import names the module "
             f"of your own ones): {first}"

@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.deploy.interface import TensorInfo
 from e2e_tf.deploy.lowering.graph import OnnxGraph
 from e2e_tf.deploy.lowering.rewrites import REWRITES
-from e2e_tf.deploy.lowering.session import Feeds, basic_optimised, first_line, run_each
+from e2e_tf.deploy.lowering.session import Feeds, basic_optimised, first_line, run_each, runtime_errors
 from e2e_tf.deploy.lowering.sizes import breakpoints, sized_inputs
 from e2e_tf.errors import InputError
 
@@ -35,10 +35,8 @@ def optimise(model: Any, samples: Sequence[Feeds], inputs: Sequence[TensorInfo])
         InputError: the model as converted does not run on one of the samples.
     """
     import onnx
-    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-    kinds = ("Fail", "InvalidArgument", "InvalidGraph", "NotImplemented", "RuntimeException")
-    cannot = tuple(getattr(runtime, kind) for kind in kinds)
+    cannot = runtime_errors()
     try:
         expected = run_each(model, samples)
     except cannot as error:

@@ -34,6 +34,13 @@ class _Maker:
         found: int = self._dtypes[0]
         return found
 
+    @property
+    def is_float(self) -> bool:
+        """Whether the first output is of floats."""
+        import onnx
+
+        return self.dtype in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+
     def constant(self, values: Any, like: str = "") -> str:
         """The name of a constant, of the type of a tensor where one is named."""
         from tf2onnx import utils
@@ -90,6 +97,53 @@ def _expm1(context: Any, node: Any, name: str, args: Any) -> None:
 def _log1p(context: Any, node: Any, name: str, args: Any) -> None:
     make = _Maker(context, node)
     make.end("Log", make.add("Add", make.inputs[0], make.constant(1, like=make.inputs[0])))
+
+
+@lowers("FloorDiv")
+def _floor_div(context: Any, node: Any, name: str, args: Any) -> None:
+    """``Div`` cuts the quotient of integers towards zero; the converter's own rule leaves it at that."""
+    make = _Maker(context, node)
+    x, y = make.inputs
+    if make.is_float:
+        make.end("Floor", make.add("Div", x, y))
+    else:  # without the rest nothing is cut
+        make.end("Div", make.add("Sub", x, make.add("Mod", x, y)), y)
+
+
+@lowers("FloorMod")
+def _floor_mod(context: Any, node: Any, name: str, args: Any) -> None:
+    """``Mod`` of integers has the sign of the divisor, that of floats the sign of the dividend."""
+    make = _Maker(context, node)
+    x, y = make.inputs
+    if not make.is_float:
+        make.end("Mod", x, y)
+        return
+    zero = make.constant(0.0, like=x)
+    rest = make.add("Mod", x, y, fmod=1)
+    apart = make.add("Xor", make.add("Less", rest, zero), make.add("Less", y, zero))
+    apart = make.add("And", apart, make.add("Not", make.add("Equal", rest, zero)))
+    make.end("Where", apart, make.add("Add", rest, y), rest)
+
+
+@lowers("OneHot")
+def _one_hot(context: Any, node: Any, name: str, args: Any) -> None:
+    """By comparison with all numbers: ``OneHot`` counts negative ones from the end, where TensorFlow has none."""
+    import onnx
+
+    make = _Maker(context, node)
+    indices, depth, on, off = make.inputs
+    rank, axis = context.get_rank(indices), node.get_attr_value("axis", -1)
+    if rank is None:
+        raise ValueError("OneHot is lowered where the rank of its numbers is known")
+    where = axis if axis >= 0 else rank
+    whole, zero, one = onnx.TensorProto.INT64, np.int64(0), np.int64(1)
+    numbers = make.add("Range", make.constant(zero), make.add("Cast", depth, to=whole), make.constant(one))
+    if where < rank:
+        behind = np.arange(1, rank - where + 1)
+        numbers = make.add("Unsqueeze", numbers, make.constant(behind.astype(np.int64)))
+    values = make.add("Cast", indices, to=whole)
+    values = make.add("Unsqueeze", values, make.constant(np.array([where], np.int64)))
+    make.end("Where", make.add("Equal", values, numbers), on, off)
 
 
 @lowers("Bucketize")

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Feeds", "basic_optimised", "first_line", "open_session", "run_each", "run_model"]
+__all__ = [
+    "Feeds",
+    "basic_optimised",
+    "first_line",
+    "open_session",
+    "run_each",
+    "run_model",
+    "runtime_errors",
+]
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -84,6 +92,25 @@ def basic_optimised(model: Any) -> Any:
     if any(node.domain not in ("", "ai.onnx") for node in result.graph.node):
         return model  # a runtime that fuses into operations of its own on this level; keep to the standard
     return result
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises where it does not run a model.
+
+    Returns:
+        Types of exceptions.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    kinds = (
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NotImplemented",
+        "RuntimeException",
+    )
+    return tuple(getattr(runtime, kind) for kind in kinds)
 
 
 def first_line(error: Exception) -> str:

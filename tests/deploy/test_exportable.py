@@ -10,6 +10,7 @@ import pytest
 
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.exportable import check_size, exportable, in_float32
+from e2e_tf.deploy.exported import freeze
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
 
@@ -44,6 +45,29 @@ def test_numbers_stay_and_layers_are_as_before_afterwards() -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
     assert not any("call" in vars(layer) for layer in convolutions)
     np.testing.assert_array_equal(model(x), wanted)
+
+
+def test_a_free_number_of_steps_is_refused_by_the_name_of_the_layer() -> None:
+    """Also deep inside, and of a layer that was built for any number it is the one that it gets that counts."""
+    import keras
+    import tensorflow as tf
+
+    inner = keras.Sequential(
+        [keras.Input((None, 3)), keras.layers.Bidirectional(keras.layers.GRU(2, name="deep"))]
+    )
+    x = keras.Input((4, 3))
+    model = keras.Model(x, inner(x))
+    values = np.ones((2, 4, 3), np.float32)
+    with exportable(model):
+        found = np.asarray(model(values))
+        free = tf.function(
+            inner, input_signature=[tf.TensorSpec((None, None, 3), tf.float32)], autograph=False
+        )
+        with pytest.raises(
+            InputError, match=r"the recurrent layer \w*deep \(GRU\) is unrolled.*\.Masking\(\)$"
+        ):
+            freeze(free)
+    np.testing.assert_allclose(found, model(values), rtol=0, atol=1e-6)
 
 
 def test_a_model_of_single_precision_is_the_model_itself() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from e2e_tf.deploy.export import export
 from e2e_tf.deploy.outputs import joined_outputs
 from e2e_tf.errors import InputError
 
@@ -73,6 +75,29 @@ def test_outputs_of_one_name_are_refused(kind: str, message: str) -> None:
         joined_outputs(several(kind))
 
 
+def test_an_output_of_another_width_than_keras_says_is_refused() -> None:
+    """Columns behind it would be those of other outputs."""
+    import keras
+
+    class Lying(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x[:, :2]
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    x = keras.Input((4,))
+    for first in (Lying(), keras.layers.Activation("glu")):
+        model = keras.Model(x, {"a": first(x), "b": keras.layers.Dense(1)(x)})
+        with pytest.raises(
+            InputError, match="the output a of this model gives 2 columns where Keras says 4;"
+        ):
+            joined_outputs(model)
+    whole = keras.Model(x, keras.ops.reshape(x, (-1, 2)))
+    with pytest.raises(InputError, match="must have a row for each entry; .* of this model has 4 for 2"):
+        joined_outputs(whole)
+
+
 def test_a_sequential_model_has_one_output() -> None:
     import keras
 
@@ -83,7 +108,7 @@ def test_a_sequential_model_has_one_output() -> None:
     np.testing.assert_array_equal(joined(x), model(x))
 
 
-def test_a_model_without_fixed_inputs_is_refused() -> None:
+def test_a_model_without_fixed_inputs_is_refused(tmp_path: Path) -> None:
     import keras
 
     class Mine(keras.Model):
@@ -94,3 +119,5 @@ def test_a_model_without_fixed_inputs_is_refused() -> None:
         InputError, match=r"\(Mine\) has no fixed inputs and outputs; build it with keras.Input"
     ):
         joined_outputs(Mine())
+    with pytest.raises(InputError, match=r"\(Sequential\) has no fixed inputs and outputs"):
+        export(keras.Sequential([keras.layers.Dense(1)]), tmp_path / "out")

@@ -56,6 +56,17 @@ def test_any_graphs_score_alike(scorers: dict[str, tuple[Any, ...]], kind: str) 
     assert graphs >= 1000  # of each kind, 2,000 in all
 
 
+def test_what_onnx_runtime_does_not_run_is_one_sentence(tmp_path: Path, bundles: dict[str, Path]) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    info = {"file": "model.onnx", "inputs": {}, "outputs": {"score": "score"}}
+    with pytest.raises(InputError, match=r"^ONNX Runtime \S+ cannot run model\.onnx: .*$"):
+        onnx_runner(tmp_path, info)
+    info = open_bundle(bundles["padded"])["formats"]["onnx"]
+    run = onnx_runner(bundles["padded"], info)
+    with pytest.raises(InputError, match=r"^ONNX Runtime \S+ cannot run model\.onnx: .*$"):
+        run({name: np.zeros((1, 2), np.float32) for name in info["inputs"]})
+
+
 def test_a_folder_without_a_model_is_refused(bundles: dict[str, Path]) -> None:
     manifest = open_bundle(bundles["padded"])
     assert list(runners(bundles["padded"], manifest)) == ["frozen_graph", "saved_model", "onnx"]

@@ -50,6 +50,13 @@ def test_a_keras_file_on_graphs_needs_its_preprocess_json(runs: dict[str, Path],
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no model .*none\.keras"):
         open_source(tmp_path / "none.keras")
+    import keras
+
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: 2 * x)]).save(tmp_path / "code.keras")
+    with pytest.raises(
+        InputError, match=r"^the model has a Lambda layer, whose Python code is not read .* --import$"
+    ):
+        open_source(tmp_path / "code.keras")
     (tmp_path / "text.keras").write_text("not a model")
     with pytest.raises(InputError, match=r"text\.keras must be a Keras model whose layers are registered"):
         open_source(tmp_path / "text.keras")

@@ -32,7 +32,22 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         edges = tf.constant([[-0.0, 0.1, 0.5, 0.5]])
         return lambda x: tf.cast(tf.searchsorted(edges, x, side=side), tf.float32)
 
+    def whole(x: Any) -> Any:
+        return tf.cast(x, tf.int32)
+
+    def spread(x: Any) -> Any:
+        """One number of each, of which one_hot makes an axis of its own."""
+        return tf.reduce_sum(tf.one_hot(whole(x), 4, on_value=2.0, off_value=-1.0, axis=1), axis=1)
+
     return {
+        "floor div": lambda x: tf.cast(whole(x) // 4, tf.float32),
+        "floor div by less": lambda x: tf.cast(whole(x) // -7, tf.float32),
+        "floor div of floats": lambda x: tf.math.floordiv(x, -0.25),
+        "floor mod": lambda x: tf.cast(whole(x) % 4, tf.float32),
+        "floor mod by less": lambda x: tf.cast(whole(x) % -7, tf.float32),
+        "floor mod of floats": lambda x: x % 0.7 + (x - 1) % -0.3,
+        "one hot": lambda x: tf.reshape(tf.one_hot(whole(x), 3), (-1, 30)),
+        "one hot before": spread,
         "erfc": tf.math.erfc,
         "log1p": lambda x: tf.math.log1p(tf.abs(x)),
         "expm1": lambda x: tf.math.expm1(-tf.abs(x)),
@@ -43,9 +58,14 @@ def functions() -> dict[str, Callable[[Any], Any]]:
     }
 
 
-@pytest.mark.parametrize("name", ["erfc", "log1p", "expm1", "bucketize", "left", "right", "signbit"])
+NAMES = ("erfc", "log1p", "expm1", "bucketize", "left", "right", "signbit")
+NAMES += ("floor div", "floor div by less", "floor div of floats", "one hot", "one hot before")
+NAMES += ("floor mod", "floor mod by less", "floor mod of floats")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_rule_gives_what_tensorflow_gives(name: str) -> None:
-    """-0 has a sign, 0 / 0 is above all boundaries, and equal values are found on either side."""
+    """-0 has a sign, 0 / 0 is above all boundaries, equal values are found on either side, and -3 is no class."""
     import tensorflow as tf
 
     function = functions()[name]
