@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,15 +119,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="module")
-def plain_graphs() -> Iterator[None]:
-    """Functions run as they were traced: optimising the graph of what runs once takes longer than it saves."""
-    import tensorflow as tf
+@pytest.fixture(scope="module", autouse=True)
+def _plain_graphs() -> None:
+    """Functions run as they were traced: optimising the graph of what runs once takes longer than it saves.
 
-    before = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
+    What starts processes of its own, such as the demo, the wheel and the README's code, runs as it does for users.
+    """
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,6 @@ def _fresh_process() -> None:
     fresh_process()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _plain_graphs(plain_graphs) -> None:
-    """For all tests of layers."""
-
-
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     import keras

@@ -178,7 +178,9 @@ def test_results_are_not_overwritten(evaluated):
 
 def test_a_changed_sample_is_noticed(run_copy, tau_folder, tmp_path):
     stored = json.loads((run_copy / "config.json").read_text())
-    (run_copy / "config.json").write_text(json.dumps({**stored, "base": str(tmp_path)}))
+    (run_copy / "config.json").write_text(
+        json.dumps({**stored, "base": str(tmp_path), "base_from_here": ".."})
+    )
     write_jets(tmp_path / "tau.h5", read_jets(tau_folder / "tau.h5").take(np.arange(300)))
     with pytest.raises(InputError, match="was trained on another tau.h5: its SHA-256 was"):
         evaluate(run_copy)
