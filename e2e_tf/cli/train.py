@@ -30,14 +30,29 @@ def fit(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Run folder; an unfinished one is continued.")
     ],
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train a run for each of N folds (0: data.folds), score every jet by the one that has not seen it."
+        ),
+    ] = None,
     changes: Settings = [],  # noqa: B006  # as typer takes lists
     force: Force = False,
 ) -> None:
     """Train a run, or continue one that was stopped."""
     from e2e_tf.config import read_config
+
+    read = read_config(config, changes)
+    if folds is not None:
+        from e2e_tf.terminal import say
+        from e2e_tf.training.folds import fit_folds, folds_table
+
+        folds_table(fit_folds(read, output, folds, force=force, base=config.parent))
+        say(f"Scores of all jets in {output / 'scores.h5'}, numbers in {output / 'folds.json'}")
+        return
     from e2e_tf.training.fit import fit as run
 
-    run(read_config(config, changes), output, force=force, base=config.parent)
+    run(read, output, force=force, base=config.parent)
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -53,6 +53,7 @@ class Split:
         weight: float32 (B,), the weights of the label that training uses.
         targets: what each output of the configuration is trained for; empty without a section ``[outputs]``.
         rows: inputs of whole jets, float32 (B, ...) by name, of a model that looks at no graph.
+        index: int64 (B,), the numbers of the jets among those of the sample that are selected.
     """
 
     jets: Jets
@@ -60,6 +61,7 @@ class Split:
     weight: np.ndarray
     targets: dict[str, Target] = field(default_factory=dict)
     rows: dict[str, np.ndarray] = field(default_factory=dict)
+    index: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def label(self) -> np.ndarray:
@@ -269,12 +271,13 @@ def prepare(
         for part_targets, target, scale in zip(targets, made, scales, strict=True):
             part_targets[key] = scaled(target, scale)
     splits = [
-        Split(part_jets, normalised, weight, part_targets, model_rows(name, part_jets, normalised, recipe))
-        for part_jets, normalised, weight, part_targets in zip(
+        Split(part_jets, made, weight, part_targets, model_rows(name, part_jets, made, recipe), part)
+        for part_jets, made, weight, part_targets, part in zip(
             split_jets,
             (graphs.normalised(preprocess) for graphs in split_graphs),
             weights,
             targets,
+            parts,
             strict=True,
         )
     ]
