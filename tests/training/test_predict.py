@@ -54,6 +54,15 @@ def test_rows_in_place_of_graphs(graphs):
     np.testing.assert_allclose(predict_examples(model, examples, batch_size=7), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("level", ["node", "edge"])
+def test_outputs_of_nodes_and_edges_are_refused(graphs, level):
+    model = build_model("deep_sets", 3, 1, SETS, {"score": Head(), "here": Head("binary", 1, level)})
+    rows = graphs.batch.n_node if level == "node" else graphs.batch.n_edge
+    message = rf"scores are of whole jets, but the output here of deep_sets has {rows.sum()} rows for 20 jets"
+    with pytest.raises(InputError, match=message):
+        predict(model, graphs)
+
+
 def test_what_the_graphs_lack(graphs):
     model = build_model("deep_sets", 3, 0, SETS)
     predict(model, graphs)  # it needs no u and is given none

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.settings import DataConfig
 from e2e_tf.errors import InputError
-from e2e_tf.training.splits import split_by_event, split_by_fold, split_sample
+from e2e_tf.training.splits import check_classes, check_parts, split_by_event, split_by_fold, split_sample
+from e2e_tf.training.targets import Target
 
 SEEDS = st.integers(0, 2**63)
 
@@ -136,3 +137,58 @@ def test_columns_that_give_no_split_are_refused(data, group, message):
     jets = sample(half=[0.5, 1, 2, 0], many=[0, 1, 2, 3], part=[0, 1, 2, 0], zero=[0, 0, 0, 0])
     with pytest.raises(InputError, match=message):
         split_sample(DataConfig(**data), jets, group, 1)
+
+
+def part(*labels):
+    n = len(labels)
+    return Jets({}, np.arange(n), np.ones(n), np.array(labels, np.int8))
+
+
+def test_parts_of_both_classes_are_taken():
+    both = part(0, 1)
+    check_parts(DataConfig(), [both, both, both], by_label=True)
+    check_parts(
+        DataConfig(), [both, part(0), part(1)], by_label=False
+    )  # of a regression, classes do not count
+
+
+@pytest.mark.parametrize(
+    ("data", "parts", "by_label", "message"),
+    [
+        (
+            {},
+            [(0, 1), (), (0, 1)],
+            True,
+            r"tau leaves no jets for the validation part, .* change data.split \(",
+        ),
+        ({}, [(0, 1), (0, 1), ()], False, "leaves no jets for the test part, which every run needs"),
+        ({}, [(0, 1), (0, 1), (0, 0)], True, "the test part of tau has no signal among its 2 jets"),
+        (
+            {},
+            [(1, 1, 1), (0, 1), (0, 1)],
+            True,
+            "the training part of tau has no background among its 3 jets",
+        ),
+        (
+            {"folds": 5},
+            [(0, 1), (0,), (0, 1)],
+            True,
+            r"no signal among its 1 jets, .* change data.folds \(5\)",
+        ),
+        ({"split_column": "p"}, [(0, 1), (1,), (0, 1)], True, r"no background .* data.split_column \(p\)"),
+    ],
+)
+def test_parts_that_a_later_step_cannot_take_are_refused(data, parts, by_label, message):
+    with pytest.raises(InputError, match=message):
+        check_parts(DataConfig(**data), [part(*labels) for labels in parts], by_label)
+
+
+def test_an_output_that_sees_one_class_is_refused():
+    value = np.array([0, 2, 1, 2], np.float32)
+    check_classes("test", "outputs.mode", Target(value, np.array([1, 1, 0, 0], np.float32)))
+    check_classes("test", "outputs.mode", Target(value, np.array([0, -1, 1, 1], np.float32)))
+    for weight in ([0, 1, 0, 1], [0, 0, 0, 0]):
+        with pytest.raises(
+            InputError, match=r"of the test part that outputs.mode is trained for are of one cl"
+        ):
+            check_classes("test", "outputs.mode", Target(value, np.array(weight, np.float32)))

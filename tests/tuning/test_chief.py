@@ -4,6 +4,10 @@ import json
 import socket
 import time
 
+import numpy as np
+
+from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.files import sha256
 from e2e_tf.tuning.sweep import COMPLETED, FAILED, open_sweep
 
 
@@ -104,6 +108,30 @@ def test_an_objective_that_is_not_logged_stops_chief_and_worker(harness, tmp_pat
     assert said in worker.output
     assert chief.wait() == 2
     assert said in chief.output
+
+
+def test_a_worker_refuses_a_sample_of_another_content(harness, tmp_path, tau_folder, address):
+    """The worker reads the files that it sees; on another machine they may be others."""
+    sample = tmp_path / "tau.h5"
+    write_jets(sample, read_jets(tau_folder / "tau.h5").take(np.arange(60)))
+    text = (
+        '[data]\nsample = "tau.h5"\nsplit = [0.4, 0.3, 0.3]\n[graph]\nnodes = "candidates"\nedges = "knn:2"\n'
+    )
+    (tmp_path / "a.toml").write_text(text + '[model]\nname = "deep_sets"\n[tune]\ntrials = 1\n')
+    chief = harness.start(tmp_path, "tune", "a.toml", "-o", "sweep", "--chief", address)
+    while not (tmp_path / "sweep" / "sweep.json").exists():
+        assert chief.wait(0.05) is None, chief.output
+    before = sha256(sample)
+    write_jets(sample, read_jets(tau_folder / "tau.h5").take(np.arange(1, 61)), force=True)
+    code, output = harness.run(tmp_path, "tune", "-o", "sweep", "--chief", address, "--worker")
+    assert code == 2, output
+    (error,) = [line for line in output.splitlines() if line.startswith("e2e-tf: error: ")]
+    assert "sweep is a sweep on another tau.h5" in error
+    assert before[:12] in error
+    assert sha256(sample)[:12] in error
+    chief.kill()
+    assert chief.wait() == -9
+    assert open_sweep(tmp_path / "sweep").records() == []
 
 
 def test_port_in_use(harness, tmp_path, toy):
