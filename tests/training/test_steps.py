@@ -6,12 +6,14 @@ Each model, kind of input and kind of output occurs, in few combinations, as eac
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from doc_blocks import blocks
+from few_jets import objects
 
 from e2e_tf import cli
 from e2e_tf.config import make_config
@@ -23,17 +25,29 @@ from e2e_tf.data.store_writer import write_store
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.validate import validate
 from e2e_tf.files import read_json
+from e2e_tf.models import MODELS as REGISTERED
 from e2e_tf.training.evaluate import evaluate
 from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict_file
 
 JETS = 90
 MODELS = {
-    "graph": {"name": "gat_cheb", "channels": [4], "heads": [1], "cheb_channels": [4], "dense": [4]},
-    "sets": {"name": "deep_sets", "phi": [4], "dense": [4]},
-    "rows": {"name": "fcn"},
-    "image": {"name": "quark_gluon_cnn", "size": [12, 12], "filters": [2], "depth": 1, "dense": [2]},
-}
+    "gat_cheb": {"channels": [4], "heads": [1], "cheb_channels": [4], "dense": [4]},
+    "particle_net": {"k": 2, "channels": [[4]], "dense": [4]},
+    "particle_attention": {
+        "pairs": "p4", "width": 4, "heads": 1, "blocks": 1, "class_blocks": 0, "embed": [], "pair_embed": [4],
+        "feed_forward": 1,
+    },
+    "deep_sets": {"phi": [4], "dense": [4]},
+    "detector_net": {"width": 4, "embed": [4], "message": [4], "update": [4], "phi": 4, "dense": [4]},
+    "graph_net": {"units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1},
+    "gcn_belle": {"units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1, "kinds": 4},
+    "fcn": {},
+    "quark_gluon_cnn": {"size": [12, 12], "filters": [2], "depth": 1, "dense": [2]},
+    "egamma_hybrid": {"filters": 2, "dense": 4},
+    "event_images": {"backbone": "efficientnetb2", "size": [32, 32], "dense": 4},
+}  # fmt: skip
+ON_IMAGES = ("quark_gluon_cnn", "egamma_hybrid", "event_images")
 CANDIDATES = {"nodes": "candidates", "edges": "knn:2", "max_nodes": 6}
 INPUTS = {
     "hits": ({"sample": "tau.h5"}, {"nodes": "hits"}),
@@ -52,7 +66,12 @@ INPUTS = {
         {"nodes": "pixels", "edges": "grid8", "jet_features": []},
     ),
     "candidates in pieces": ({"sample": "store.h5", "memory": "stream"}, CANDIDATES),
-    "images": ({"sample": "qg.parquet"}, {"nodes": "pixels"}),
+    "images": ({"sample": "qg12.parquet"}, {"nodes": "pixels"}),
+    "images, no pT in the model": ({"sample": "qg32.parquet"}, {"nodes": "pixels", "jet_features": []}),
+    "detector objects": (
+        {"sample": "objects.h5"},
+        {"nodes": "detector", "edges": "knn:2+track-calo:0.1", "max_nodes": {"track": 4, "ecal": 6}},
+    ),
 }
 SIZE = {"size": {"kind": "regression", "column": "pt"}}
 OUTPUTS = {
@@ -70,20 +89,24 @@ OUTPUTS = {
     },
 }
 CASES = [
-    ("sets", "candidates without pT", "the label"),
-    ("graph", "hits", "one output by name"),
-    ("sets", "candidates", "five classes"),
-    ("image", "images", "several without the label"),
-    ("rows", "candidates", "a regression alone"),
-    ("sets", "images without pT", "one output by name"),
-    ("graph", "candidates in pieces", "the label"),
-    ("graph", "candidates", "the label and a ratio"),
+    ("deep_sets", "candidates without pT", "the label"),
+    ("gat_cheb", "hits", "one output by name"),
+    ("gcn_belle", "candidates", "five classes"),
+    ("quark_gluon_cnn", "images", "several without the label"),
+    ("fcn", "candidates", "a regression alone"),
+    ("graph_net", "images without pT", "one output by name"),
+    ("particle_net", "candidates in pieces", "the label"),
+    ("particle_attention", "candidates", "the label and a ratio"),
+    ("detector_net", "detector objects", "five classes"),
+    ("egamma_hybrid", "images, no pT in the model", "the label"),
+    ("event_images", "images, no pT in the model", "a regression alone"),
 ]
 
 
 def test_everything_occurs():
     for i, known in enumerate((MODELS, INPUTS, OUTPUTS)):
         assert {case[i] for case in CASES} == set(known)
+    assert set(MODELS) == set(REGISTERED) - {"particle_net_lite"}  # which is particle_net with fewer channels
 
 
 @pytest.fixture(scope="module")
@@ -102,21 +125,24 @@ def folder(tmp_path_factory):
     with h5py.File(folder / "eg.hdf5", "w") as file:
         file["X"] = rng.random((JETS, 32, 32, 2)).astype(np.float32)
         file["y"] = label.astype(np.float32)
-    images = rng.random((JETS, 3, 12, 12)).astype(np.float32).tolist()
-    columns = {"X_jets": images, "pt": rng.random(JETS) + 100, "m0": rng.random(JETS) + 10, "y": label}
-    pq.write_table(pa.table(columns), folder / "qg.parquet", row_group_size=30)
+    for side in (12, 32):
+        images = rng.random((JETS, 3, side, side)).astype(np.float32).tolist()
+        columns = {"X_jets": images, "pt": rng.random(JETS) + 100, "m0": rng.random(JETS) + 10, "y": label}
+        pq.write_table(pa.table(columns), folder / f"qg{side}.parquet", row_group_size=30)
+    write_jets(folder / "objects.h5", replace(jets, objects=objects(JETS)))
     return folder
 
 
+@pytest.mark.usefixtures("plain_graphs", "small_backbone")
 @pytest.mark.parametrize(("model", "given", "outputs"), CASES)
 def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, outputs):
     data, graph = INPUTS[given]
-    if data["sample"] == "qg.parquet":
+    if data["sample"].endswith(".parquet"):
         data = data | {"options": {"channels": ["a", "b", "c"]}}
     sections = {
         "data": {"split": [0.5, 0.2, 0.3], **data},
         "graph": graph,
-        "model": MODELS[model],
+        "model": {"name": model, **MODELS[model]},
         "training": {"epochs": 1, "batch_size": 64},
         "outputs": OUTPUTS[outputs],
     }
@@ -124,7 +150,7 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, ou
 
     metrics = evaluate(run, bootstraps=2, baselines=False)
     judged = outputs in ("the label", "one output by name", "the label and a ratio")
-    assert list(metrics["classifiers"]) == ([MODELS[model]["name"]] if judged else [])
+    assert list(metrics["classifiers"]) == ([model] if judged else [])
     for found in metrics["classifiers"].values():
         assert 0 <= found["overall"]["auc"]["value"] <= 1
         assert bool(found["pt_bins"]) == ("without" not in given)
@@ -143,7 +169,7 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, ou
     manifest = read_json(bundle / "manifest.json")
     expected = {name: sizes.get(name, 1) for name in OUTPUTS[outputs]} or {"score": 1}
     assert manifest["outputs"][0]["columns"] == expected
-    assert (manifest["interface"] == "tensors") == (model in ("rows", "image"))
+    assert (manifest["interface"] == "tensors") == (model in ("fcn", *ON_IMAGES))
     assert bool(manifest["working_points"]) == judged
     agreements = validate(bundle, jets=12)
     assert [one.runtime for one in agreements if one.failed] == []
