@@ -1,4 +1,8 @@
-"""Graphs of a configuration, built once per sweep and read back by the trials that share them."""
+"""Graphs of a configuration, built once per sweep and read back by the trials that share them.
+
+Those that ``data.memory`` leaves in their stores stay there: an entry then has which of them each part takes, and what
+one reading of all has told of them.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.data.source import JetSource
+from e2e_tf.data.streamed import StreamedGraphs, StreamedJets
+from e2e_tf.data.survey import Survey
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, write_json
 from e2e_tf.models import MODELS
@@ -59,7 +65,7 @@ def trial_data(config: RunConfig, base: Path, folder: Path) -> TrialData:
     entry = folder / _key(config, base)
     if not entry.is_dir():
         _build(config, base, entry)
-    return _load(entry)
+    return _load(entry, config, base)
 
 
 def _key(config: RunConfig, base: Path) -> str:
@@ -76,19 +82,13 @@ def _key(config: RunConfig, base: Path) -> str:
 
 
 def _build(config: RunConfig, base: Path, entry: Path) -> None:
-    if config.data.memory == "stream":
-        raise InputError(
-            "data.memory = 'stream' is for fit and evaluate; a search makes the files that its trials share from "
-            "graphs in memory: set data.memory to 'auto' or 'hold'"
-        )
-    held = config.data.model_copy(update={"memory": "hold"})
-    prepared = prepare(config.model_copy(update={"data": held}), base)
+    prepared = prepare(config, base)
     entry.parent.mkdir(exist_ok=True)
     try:
         with new_folder(entry) as part:
             for name, split in (("train", prepared.train), ("validation", prepared.validation)):
                 (part / name).mkdir()
-                for key, values in split.examples.arrays().items():
+                for key, values in _arrays(split.examples).items():
                     np.save(part / name / f"{key}.npy", values, allow_pickle=False)
             prepared.preprocess.write(part / "preprocess.json")
             reweighting = None if prepared.reweighting is None else prepared.reweighting.to_dict()
@@ -96,6 +96,7 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
                 "source": prepared.source.to_dict(),
                 "data": prepared.data,
                 "reweighting": reweighting,
+                "in_pieces": isinstance(prepared.train.graphs, StreamedGraphs),
             }
             write_json(part / "source.json", document)
     except (InputError, OSError):
@@ -103,18 +104,32 @@ def _build(config: RunConfig, base: Path, entry: Path) -> None:
             raise
 
 
-def _load(entry: Path) -> TrialData:
+def _arrays(examples: Examples) -> dict[str, np.ndarray]:
+    """All of the examples, or of graphs in stores all but these."""
+    graphs = examples.graphs
+    if not isinstance(graphs, StreamedGraphs):
+        return examples.arrays()
+    survey = {f"survey.{name}": values for name, values in graphs.survey.arrays().items()}
+    return {"place": graphs.sample.place, **survey, **examples.targets()}
+
+
+def _load(entry: Path, config: RunConfig, base: Path) -> TrialData:
+    stored = read_json(entry / "source.json")
+    source, preprocess = JetSource.from_dict(stored["source"]), read_preprocess(entry / "preprocess.json")
+    jets = source.read(base, stream=True) if stored["in_pieces"] else None
+
     def part(name: str) -> Examples:
         # Mapped, not read: trials that run side by side share the pages.
         paths = sorted((entry / name).glob("*.npy"))
-        return Examples.of({path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in paths})
+        arrays = {path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in paths}
+        if jets is None:
+            return Examples.of(arrays)
+        survey = {k.removeprefix("survey."): v for k, v in arrays.items() if k.startswith("survey.")}
+        sample = cast("StreamedJets", jets.take(arrays["place"]))  # of all jets of the stores, in their order
+        recipe = config.graph.recipe
+        graphs = StreamedGraphs(sample, recipe, preprocess, Survey.of(survey, preprocess))
+        return Examples.of(arrays, graphs)
 
-    stored = read_json(entry / "source.json")
     return TrialData(
-        part("train"),
-        part("validation"),
-        read_preprocess(entry / "preprocess.json"),
-        JetSource.from_dict(stored["source"]),
-        stored["data"],
-        stored["reweighting"],
+        part("train"), part("validation"), preprocess, source, stored["data"], stored["reweighting"]
     )

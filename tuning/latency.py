@@ -37,7 +37,7 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     from e2e_tf.deploy.interface import edges_feeds
 
     order = np.argsort(data.validation.graphs.n_node, kind="stable")
-    jet = data.validation.graphs.take(order[len(order) // 2 : len(order) // 2 + 1])
+    jet = data.validation.batch(order[len(order) // 2 : len(order) // 2 + 1])
     with tempfile.TemporaryDirectory(prefix="e2e-tf-latency-") as name:
         folder = Path(name) / "run"
         folder.mkdir()

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from e2e_tf.data.duplicates import fingerprints
-from e2e_tf.data.features import Feature
 from e2e_tf.data.graphs import TRUTH, GraphData, GraphRecipe
 from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.stored import StoredJets, check_alike
 from e2e_tf.data.streamed_fit import fit_in_pieces
+from e2e_tf.data.survey import Survey
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch, concatenate
 
@@ -96,29 +96,6 @@ class StreamedJets(Jets):
         return StreamedGraphs(self, recipe)
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """What one reading of all graphs has told of them.
-
-    Attributes:
-        prints: uint64 (B,), see :func:`e2e_tf.data.duplicates.fingerprints`.
-        u: float32 (B, G), transformed, or None.
-        node_features, jet_features: what the columns of ``x`` and ``u`` are.
-        placed: whether every node has a place in η and φ.
-        together: how many pieces are shuffled together.
-    """
-
-    prints: np.ndarray
-    u: np.ndarray | None
-    node_features: tuple[Feature, ...]
-    jet_features: tuple[Feature, ...]
-    placed: bool
-    together: int
-
-    def take(self, index: np.ndarray) -> _Survey:
-        return replace(self, prints=self.prints[index], u=None if self.u is None else self.u[index])
-
-
 class StreamedGraphs:
     """Graphs in stores, with what training needs of :class:`e2e_tf.data.graphs.GraphData`.
 
@@ -138,6 +115,7 @@ class StreamedGraphs:
         piece: int64 (B,), the piece that a graph is read with.
         together: how many pieces are shuffled together.
         prints: uint64 (B,), see :func:`e2e_tf.data.duplicates.fingerprints`.
+        survey: as given, or what the reading has told.
 
     Raises:
         InputError: the stores lack what the recipe needs.
@@ -148,7 +126,7 @@ class StreamedGraphs:
         sample: StreamedJets,
         recipe: GraphRecipe,
         preprocess: Preprocess | None = None,
-        survey: _Survey | None = None,
+        survey: Survey | None = None,
     ) -> None:
         self.sample, self.recipe, self.preprocess = sample, recipe, preprocess
         self.event, self.weight, self.label = sample.event, sample.weight, sample.label
@@ -174,9 +152,9 @@ class StreamedGraphs:
             self._row_in_piece[rows] = np.arange(len(rows))
         self._kept: OrderedDict[int, GraphData] = OrderedDict()
         self._loading = threading.Lock()
-        self._survey = self._surveyed() if survey is None else survey
-        self.node_features, self.jet_features = self._survey.node_features, self._survey.jet_features
-        self.together, self.prints = self._survey.together, self._survey.prints
+        self.survey = self._surveyed() if survey is None else survey
+        self.node_features, self.jet_features = self.survey.node_features, self.survey.jet_features
+        self.together, self.prints = self.survey.together, self.survey.prints
 
     def __len__(self) -> int:
         return len(self.event)
@@ -209,7 +187,7 @@ class StreamedGraphs:
             The n graphs.
         """
         sample = self.sample.take(index)
-        return StreamedGraphs(sample, self.recipe, self.preprocess, self._survey.take(np.asarray(index)))
+        return StreamedGraphs(sample, self.recipe, self.preprocess, self.survey.take(np.asarray(index)))
 
     def normalised(self, preprocess: Preprocess) -> StreamedGraphs:
         """The same graphs with normalised ``x`` and ``u``.
@@ -223,7 +201,7 @@ class StreamedGraphs:
         Raises:
             InputError: ``preprocess`` is for other features.
         """
-        return StreamedGraphs(self.sample, self.recipe, preprocess, self._survey)
+        return StreamedGraphs(self.sample, self.recipe, preprocess, self.survey)
 
     def fit_preprocess(self, recipe: GraphRecipe) -> Preprocess:
         """Normalisation fitted on these graphs, in two readings; they must be the training part only.
@@ -237,7 +215,7 @@ class StreamedGraphs:
         Returns:
             All that turns raw jets into these graphs, and their normalisation.
         """
-        u = self._survey.u
+        u = self.survey.u
         return Preprocess(
             nodes=recipe.nodes,
             edges=str(recipe.spec),
@@ -264,7 +242,7 @@ class StreamedGraphs:
         index = np.asarray(index)
         number = self.piece[index]
         order = np.argsort(number, kind="stable")
-        wanted = "points" in names and self._survey.placed
+        wanted = "points" in names and self.survey.placed
         parts, points = [], []
         for rows in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else [order]:
             data = self._piece(int(number[rows[0]]) if len(rows) else min(self._rows, default=0))
@@ -293,11 +271,11 @@ class StreamedGraphs:
         parts = [self, *others]
         place = np.concatenate([part.sample.place for part in parts])
         jets = concatenate_jets([part.sample for part in parts])
-        us = [part._survey.u for part in parts]
+        us = [part.survey.u for part in parts]
         survey = replace(
-            self._survey,
+            self.survey,
             prints=np.concatenate([part.prints for part in parts]),
-            u=None if self._survey.u is None else np.concatenate([u for u in us if u is not None]),
+            u=None if self.survey.u is None else np.concatenate([u for u in us if u is not None]),
         )
         sample = StreamedJets(**vars(jets), stores=self.sample.stores, place=place)
         return StreamedGraphs(sample, self.recipe, self.preprocess, survey)
@@ -323,7 +301,7 @@ class StreamedGraphs:
         back[rows] = np.arange(len(rows))
         return together.take(back)
 
-    def _surveyed(self) -> _Survey:
+    def _surveyed(self) -> Survey:
         """Read every piece once, without its edges, and refuse what the recipe cannot have."""
         like = self._made(min(self._rows, default=0))
         prints = np.zeros(len(self), np.uint64)
@@ -341,7 +319,7 @@ class StreamedGraphs:
         size = sum(array.nbytes for array in arrays) / max(1, len(like))
         chunk = max(store.chunk for store in self.sample.stores)
         together = int(min(TOGETHER, TOGETHER_BYTES / max(size, 1.0))) // chunk
-        return _Survey(prints, u, like.node_features, like.jet_features, placed, max(1, together))
+        return Survey(prints, u, like.node_features, like.jet_features, placed, max(1, together))
 
     def _features(self) -> Iterator[tuple[int, GraphData]]:
         """Every piece in order, without its edges, and not kept."""

@@ -55,6 +55,18 @@ class Examples:
             return self.graphs.with_nodes(np.arange(min(1, len(self))))
         return self.graphs, self.nodes
 
+    def batch(self, index: np.ndarray) -> GraphBatch:
+        """The graphs of some jets.
+
+        Args:
+            index: int (k,).
+
+        Returns:
+            The k graphs in memory.
+        """
+        streamed = isinstance(self.graphs, StreamedGraphs)
+        return self.graphs.with_nodes(index)[0] if streamed else self.graphs.take(index)
+
     def check(self, model: Any, what: str = "the data") -> None:
         """Refuse a model that these examples cannot be given to.
 
@@ -117,7 +129,19 @@ class Examples:
             raise InputError("graphs that are read in pieces are no arrays; set data.memory to 'hold'")
         found = {name: getattr(self.graphs, name) for name in _COLUMNS}
         flat = {name: values for name, values in found.items() if values is not None}
-        for name in ("label", "weight", "nodes", "rows"):
+        return {**flat, **self._flat("nodes", "rows"), **self.targets()}
+
+    def targets(self) -> dict[str, np.ndarray]:
+        """Labels and weights by the names that they have in :meth:`arrays`.
+
+        Returns:
+            Arrays by name.
+        """
+        return self._flat("label", "weight")
+
+    def _flat(self, *names: str) -> dict[str, np.ndarray]:
+        flat: dict[str, np.ndarray] = {}
+        for name in names:
             values = getattr(self, name)
             if isinstance(values, Mapping):
                 flat |= {f"{name}.{key}": part for key, part in values.items()}
@@ -126,11 +150,12 @@ class Examples:
         return flat
 
     @classmethod
-    def of(cls, arrays: Mapping[str, np.ndarray]) -> Examples:
+    def of(cls, arrays: Mapping[str, np.ndarray], graphs: StreamedGraphs | None = None) -> Examples:
         """Examples from what :meth:`arrays` gave.
 
         Args:
             arrays: by name, as in files.
+            graphs: in stores, for which ``arrays`` hold labels and weights.
 
         Returns:
             The examples.
@@ -144,7 +169,7 @@ class Examples:
 
         columns = {name: arrays.get(name) for name in _COLUMNS}
         return cls(
-            GraphBatch(**columns),  # type: ignore[arg-type]
+            GraphBatch(**columns) if graphs is None else graphs,  # type: ignore[arg-type]
             label=part("label") if any(name.startswith("label") for name in arrays) else None,
             weight=part("weight") if any(name.startswith("weight") for name in arrays) else None,
             nodes=part("nodes"),

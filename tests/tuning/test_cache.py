@@ -60,6 +60,44 @@ def test_what_has_an_entry_of_its_own(tau_folder, tmp_path):
     )
 
 
+def test_graphs_in_stores_stay_there(tau_folder, tmp_path):
+    """Every trial sees what fit sees: the same pieces in the same order, with labels, weights and places of nodes."""
+    from e2e_tf.data.graphs import build_graphs
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.loader import DisjointLoader
+    from e2e_tf.data.store_writer import write_store
+    from e2e_tf.data.streamed import StreamedGraphs
+
+    data = {"sample": "store.h5", "memory": "stream", "selection": "pt > 12", "split": [0.6, 0.2, 0.2]}
+    config = configured(data=data | {"pt_bins": [10, 20, 50]}, outputs=REGRESSION)
+    recipe = config.graph.recipe
+    write_store(
+        tmp_path / "store.h5", build_graphs(read_jets(tau_folder / "tau.h5"), recipe), recipe, chunk=32
+    )
+    prepared = prepare(config, tmp_path)
+    for _ in range(2):  # built, then read
+        found = trial_data(config, tmp_path, tmp_path / "cache")
+        for part, split in ((found.train, prepared.train), (found.validation, prepared.validation)):
+            assert isinstance(part.graphs, StreamedGraphs)
+            assert len(part.graphs) == len(split.jets)
+            loaders = [
+                DisjointLoader(one.graphs, one.label, one.weight, batch_size=16, shuffle=True, seed=4,
+                               inputs=("x", "senders", "receivers", "n_node", "u", "points"))
+                for one in (part, split.examples)
+            ]  # fmt: skip
+            for mine, theirs in zip(*(loader.batches(1) for loader in loaders), strict=True):
+                for a, b in zip(mine, theirs, strict=True):
+                    assert set(a) == set(b)
+                    for name in a:
+                        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+        assert found.data == prepared.data
+        assert found.data["memory"] == "stream"
+        jet = found.validation.batch(np.array([3]))
+        assert jet.n_node.tolist() == [found.validation.graphs.n_node[3]]
+    (entry,) = (tmp_path / "cache").iterdir()
+    assert not list(entry.glob("*/x.npy"))
+
+
 def test_the_test_part_is_out_of_reach(tau_folder, tmp_path):
     config = configured()
     trial_data(config, tau_folder, tmp_path / "cache")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from e2e_tf.config import make_config
 from e2e_tf.tuning.sweep import COMPLETED, INFEASIBLE, open_sweep
 
 CONFIG = """
@@ -195,6 +196,26 @@ def test_hyperband_goes_on_where_a_trial_ended_and_maximises_a_rejection(harness
         assert record.score == record.metrics["rejection@0.7"] >= 1
         assert 0.3 < record.metrics["val_auc"] <= 1
     assert sweep.best().score == max(record.score for record in records.values())
+
+
+def test_trials_read_a_store_in_pieces(harness, folder):
+    from e2e_tf.data.graphs import build_graphs
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.store_writer import write_store
+
+    recipe = make_config({"graph": {"edges": "knn:4"}}).graph.recipe
+    write_store(
+        folder / "store.h5", build_graphs(read_jets(folder / "few.h5"), recipe), recipe, chunk=32, force=True
+    )
+    text = QUICK.replace('sample = "few.h5"', 'sample = "store.h5"\nmemory = "stream"')
+    (folder / "pieces.toml").write_text(text.replace("threads = 1", "threads = 1\nlatency_ms = 1000.0") + PHI)
+    code, output = harness.run(folder, "tune", "pieces.toml", "-o", "pieces", timeout=240)
+    assert code == 0, output
+    for record in open_sweep(folder / "pieces").records():
+        assert record.status == COMPLETED, record.message
+        provenance = json.loads((folder / "pieces" / "trials" / record.trial / "provenance.json").read_text())
+        assert provenance["data"]["memory"] == "stream"
+        assert 0 < record.metrics["latency_ms"] < 1000
 
 
 @pytest.mark.parametrize(
