@@ -13,6 +13,7 @@ from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
 from e2e_tf.runtime import load_tensorflow
+from e2e_tf.terminal import console
 from e2e_tf.training.loop import compile_model, monitor, new_model, steps_per_epoch, train_model
 from e2e_tf.training.prepare import Prepared, prepare
 from e2e_tf.training.run import (
@@ -23,7 +24,7 @@ from e2e_tf.training.run import (
     open_run,
 )
 
-__all__ = ["fit"]
+__all__ = ["fit", "inputs_note"]
 
 
 def fit(
@@ -122,6 +123,24 @@ def _same(held: Any, wanted: RunConfig) -> bool:
         return False
 
 
+def inputs_note(model: Any) -> str:
+    """What a later step cannot do with a model because of its inputs.
+
+    Args:
+        model: a Keras model with named inputs.
+
+    Returns:
+        A sentence, or an empty text.
+    """
+    own = [tensor.name for tensor in model.inputs if tensor.name in ("points", "p4")]
+    if not own:
+        return ""
+    return (
+        f"{model.name} takes {' and '.join(own)}, which no interface of export has: it can be evaluated and predict, "
+        "not be exported; columns of x (coordinates = [3, 4], pairs = 'features') are exported"
+    )
+
+
 def _train(
     config: RunConfig, prepared: Prepared, folder: Path, base: Path
 ) -> tuple[Any, dict[str, list[float]], int, list[int], TrainingDiverged | None]:
@@ -148,6 +167,8 @@ def _train(
         train.check(model, config.data.title)
     else:
         model = new_model(config, train, prepared.preprocess, start=prepared.start)
+        if note := inputs_note(model):
+            console().print(note, style="yellow", highlight=False, markup=False)
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:

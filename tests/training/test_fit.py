@@ -16,7 +16,7 @@ from e2e_tf.config import read_config
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.preprocess import read_preprocess
 from e2e_tf.errors import InputError, TrainingDiverged
-from e2e_tf.training.fit import fit
+from e2e_tf.training.fit import fit, inputs_note
 from e2e_tf.training.loop import train_model
 from e2e_tf.training.run import open_run, package_versions
 
@@ -195,3 +195,15 @@ def test_a_training_that_diverges_later_keeps_the_best_epoch_before(tau_folder, 
     assert run.provenance["diverged_in_epoch"] == 2
     assert all(np.isfinite(weight).all() for weight in weights(run.folder))
     assert not (run.folder / "checkpoint").exists()
+
+
+def test_a_model_that_export_cannot_take_is_named_before_its_training():
+    def of(*names):
+        inputs = {name: keras.Input((2,), name=name) for name in names}
+        return keras.Model(inputs, keras.layers.Add()([*inputs.values()]), name="net")
+
+    assert inputs_note(of("x", "u")) == ""
+    note = inputs_note(of("x", "points"))
+    assert note.startswith(
+        "net takes points, which no interface of export has: it can be evaluated and predict, not"
+    )
