@@ -1,17 +1,23 @@
 """Training from a graph store in pieces against training from memory: rate, and peak memory.
 
-Run ``python -m benchmarks.out_of_core top_115k.h5 --folder DISK`` with the published top-tagging jets (Zenodo 2603256),
-``p4`` (n, 4): E, px, py, pz [GeV], ``n`` and ``is_top``. It makes stores (2 GB, once), with the jets repeated to 1.2
-million, up to 50 candidates each and 16 nearest neighbours, and prints Markdown tables: the memory of a process that
-trains on the large store, and reads all of it once; and the rates of both sides on a smaller one, which fits into
-memory. The two train one model in one process and take turns. The steps that are timed come after the first ones, and
-groups of pieces are read within them as often as in a whole epoch.
+    python -m benchmarks.out_of_core top_115k.h5 [--only rates] [--folder DISK] [--count 1200000] [--write]
+
+The file holds the published top-tagging jets (Zenodo 2603256): ``p4`` (n, 4): E, px, py, pz [GeV], ``n``, ``is_top``.
+They make two stores, up to 50 candidates a jet and 16 nearest neighbours, which stay in the folder. Two tables:
+
+- ``memory``: the jets repeated to 1.2 million. The memory of a process that trains on them and reads all of them once.
+  Three minutes for the store (2 GB), then two more.
+- ``rates``: 60,000 jets, which fit into memory, held and in pieces. One model of one process trains whole epochs on
+  both sides, which take turns; the ratio of each round counts. Half a minute for the store, 40 s a round on two cores.
+
+``--write`` puts the tables that were measured into docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,12 +27,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import table
+from benchmarks.layers import write_tables
 from e2e_tf.config import RunConfig, make_config
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.data.store_writer import new_store
+from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.training.loop import compile_model, new_model
 from e2e_tf.training.prepare import Prepared, prepare
 
@@ -105,34 +112,22 @@ def settings(store: Path, memory: str, model: str) -> RunConfig:
     )
 
 
-class Timer:
-    """Seconds, and processor seconds, of the batches after the first ones."""
-
-    def __init__(self) -> None:
-        import keras
-
-        timer = self
-
-        class Callback(keras.callbacks.Callback):  # type: ignore[misc]
-            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                if batch + 1 == WARM_UP:
-                    timer.began = time.perf_counter(), time.process_time()
-
-        self.began = (0.0, 0.0)
-        self.callback = Callback()
-
-    def seconds(self) -> tuple[float, float]:
-        return time.perf_counter() - self.began[0], time.process_time() - self.began[1]
-
-
-def rate(model: Any, prepared: Prepared, steps: int, epoch: int) -> tuple[float, float]:
-    """Jets in a second, and in a processor second, of so many batches of an epoch."""
+def epoch_rate(model: Any, prepared: Prepared, epoch: int) -> tuple[float, float]:
+    """Jets in a second, and in a processor second, of an epoch."""
     loader = prepared.train.examples.loader(model, SIZE, shuffle=True, seed=1)
     loader.epoch = epoch
-    timer = Timer()
-    model.fit(loader.dataset().take(WARM_UP + steps), verbose=0, callbacks=[timer.callback], shuffle=False)
-    wall, cpu = timer.seconds()
-    return steps * SIZE / wall, steps * SIZE / cpu
+    if isinstance(prepared.train.graphs, StreamedGraphs):
+        prepared.train.graphs._kept.clear()  # of a larger store next to nothing would be left from the epoch before
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.fit(loader.dataset(), verbose=0, shuffle=False)
+    jets = len(prepared.train.jets)
+    return jets / (time.perf_counter() - wall), jets / (time.process_time() - cpu)
+
+
+def first_steps(model: Any, prepared: Prepared) -> None:
+    """What a new model does once, and a few steps, which are slower than later ones."""
+    loader = prepared.train.examples.loader(model, SIZE, shuffle=True, seed=1)
+    model.fit(loader.dataset().take(WARM_UP), verbose=0, shuffle=False)
 
 
 def peak() -> float:
@@ -148,7 +143,7 @@ def memory(store: Path, name: str) -> list[str]:
     preparing, least = time.process_time() - began, peak()
     model = new_model(config, prepared.train.examples, prepared.preprocess)
     compile_model(model, config.training, 1)
-    rate(model, prepared, WARM_UP, 0)
+    first_steps(model, prepared)
     began, read = time.process_time(), 0
     for inputs, *_ in prepared.train.examples.loader(model, SIZE, shuffle=True, seed=1).batches(1):
         read += len(inputs["n_node"])
@@ -158,20 +153,29 @@ def memory(store: Path, name: str) -> list[str]:
     return [*cells, f"{peak():.2f} ({least:.2f} when prepared)", name]
 
 
-def rates(store: Path, name: str, steps: int, rounds: int) -> list[list[str]]:
-    """Jets per second of both sides, which take turns; the best of the rounds."""
+def rates(store: Path, name: str, rounds: int) -> list[list[str]]:
+    """Jets per second of both sides, the best of the rounds, and the median of the rounds' ratios."""
     sides = {memory: prepare(settings(store, memory, name)) for memory in ("hold", "stream")}
     config, held = settings(store, "hold", name), sides["hold"]
     model = new_model(config, held.train.examples, held.preprocess)
     compile_model(model, config.training, 1)
-    rate(model, held, WARM_UP, 0)  # the first steps of a model are slower
-    best = {side: (0.0, 0.0) for side in sides}
+    for prepared in sides.values():
+        first_steps(model, prepared)
+    found = np.empty((rounds, 2, 2))
     for number in range(rounds):
-        for side, prepared in sides.items():
-            found = rate(model, prepared, steps, number)
-            best[side] = max(best[side][0], found[0]), max(best[side][1], found[1])
-    rows = [[side, f"{wall:,.0f}", f"{cpu:,.0f}"] for side, (wall, cpu) in best.items()]
-    return [*rows, ["stream / hold", *(f"{best['stream'][i] / best['hold'][i]:.3f}" for i in (0, 1))]]
+        order = list(enumerate(sides.values()))
+        for side, prepared in order if number % 2 else order[::-1]:
+            found[number, side] = epoch_rate(model, prepared, number)
+    best, ratio = found.max(axis=0), found[:, 1] / found[:, 0]
+    rows = [[side, f"{wall:,.0f}", f"{cpu:,.0f}"] for side, (wall, cpu) in zip(sides, best, strict=True)]
+    middle, low, high = np.median(ratio, axis=0), ratio.min(axis=0), ratio.max(axis=0)
+    shares = [f"{m:.3f} ({a:.3f} to {b:.3f})" for m, a, b in zip(middle, low, high, strict=True)]
+    return [*rows, ["stream / hold", *shares]]
+
+
+def lines(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table."""
+    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def main() -> None:
@@ -179,24 +183,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("jets", type=Path, help="HDF5 file of the published jets")
-    parser.add_argument("--folder", type=Path, required=True, help="where the stores go and stay")
-    parser.add_argument("--count", type=int, default=1_200_000)
+    folder = Path(tempfile.gettempdir()) / "e2e-tf-out-of-core"
+    parser.add_argument(
+        "--folder", type=Path, default=folder, help=f"where the stores go and stay ({folder})"
+    )
+    parser.add_argument("--count", type=int, default=1_200_000, help="jets of the table of memory")
     parser.add_argument("--held", type=int, default=60_000, help="jets of the rates")
-    parser.add_argument("--steps", type=int, default=180, help="batches of each measurement")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="gat_cheb")
     parser.add_argument("--only", choices=("memory", "rates"), help="only one of the tables")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args()
-    for name, count in (("held.h5", options.held), ("streamed.h5", options.count)):
-        if not (options.folder / name).exists():
-            nodes = write(options.folder / name, top_jets(options.jets), count)
-            print(f"{name}: {nodes / count:.1f} candidates per jet", flush=True)
-    if options.only in (None, "memory"):
-        head = ["jets", "preparing [CPU s]", "reading an epoch [CPU s]", "peak memory [GB]", "model"]
-        table(head, [memory(options.folder / "streamed.h5", options.model)])
-    if options.only in (None, "rates"):
-        rows = rates(options.folder / "held.h5", options.model, options.steps, options.rounds)
-        table(["side", "jets/s", "jets per CPU second"], rows)
+    options.folder.mkdir(exist_ok=True)
+    for what, count in (("memory", options.count), ("rates", options.held)):
+        if options.only not in (None, what):
+            continue
+        store = options.folder / f"{count}.h5"
+        if not store.exists():
+            nodes = write(store, top_jets(options.jets), count)
+            print(f"{store}: {nodes / count:.1f} candidates per jet", flush=True)
+        if what == "memory":
+            head = ["jets", "preparing [CPU s]", "reading an epoch [CPU s]", "peak memory [GB]", "model"]
+            made = lines(head, [memory(store, options.model)])
+        else:
+            made = lines(
+                ["side", "jets/s", "jets per CPU second"], rates(store, options.model, options.rounds)
+            )
+        print("\n".join(made), flush=True)
+        if options.write:
+            write_tables((f"<!-- pieces, {what}: begin -->", f"<!-- pieces, {what}: end -->"), made)
 
 
 if __name__ == "__main__":

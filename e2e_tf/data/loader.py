@@ -13,6 +13,7 @@ from e2e_tf.data.levels import Levels
 from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.data.read_ahead import read_ahead
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.data.weights import class_weighted
@@ -357,6 +358,7 @@ class DisjointLoader:
         import tensorflow as tf
 
         structure = self._arrays(self.index[:0])
+        ahead = read_ahead(self.graphs, self.index[:: self.shard[1]], self.batch_size)
         flat = tf.nest.flatten(structure)
         dtypes = [array.dtype for array in flat]
 
@@ -365,7 +367,10 @@ class DisjointLoader:
             return np.int64(epoch), np.int64(len(self._plan(epoch)))
 
         def fetch(epoch: np.int64, number: np.int64) -> list[np.ndarray]:
-            return tf.nest.flatten(self._arrays(self._plan(int(epoch))[int(number)], int(epoch)))
+            plan = self._plan(int(epoch))
+            made = tf.nest.flatten(self._arrays(plan[int(number)], int(epoch)))
+            ahead(plan, int(number))
+            return made
 
         def load(epoch: Any, number: Any) -> Any:
             tensors = tf.numpy_function(fetch, [epoch, number], dtypes)

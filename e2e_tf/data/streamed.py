@@ -2,8 +2,8 @@
 
 A piece is a chunk of a store (1024 graphs), less the jets that were not selected or are of another part of the split.
 Pieces that were read last are kept, so many that what :class:`e2e_tf.data.loader.DisjointLoader` shuffles together is
-read once in an epoch. Graphs of a piece are made as those of a sample in memory, by
-:meth:`e2e_tf.data.stored.StoredJets.finished_graphs`, and are the same.
+read once in an epoch, and what comes next is read beside the training. Graphs of a piece are made as those of a sample
+in memory, by :meth:`e2e_tf.data.stored.StoredJets.finished_graphs`, and are the same.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from e2e_tf.graph import GraphBatch, concatenate
 
 __all__ = ["StreamedGraphs", "StreamedJets"]
 
-TOGETHER = 32768
-"""Graphs that are shuffled together at the most."""
-TOGETHER_BYTES = 1 << 28
+TOGETHER = 16384
+"""Graphs that are shuffled together at the most; as many are read ahead."""
+TOGETHER_BYTES = 1 << 27
 """Memory that these may need."""
-_SPARE = 4  # pieces that are kept beyond those: a batch may take its graphs from two groups
+_SPARE = 4  # pieces that are kept beyond two groups: those of a batch that takes the last of a third
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class StreamedGraphs:
         for rows in self._rows.values():
             self._row_in_piece[rows] = np.arange(len(rows))
         self._kept: OrderedDict[int, GraphData] = OrderedDict()
-        self._loading = threading.Lock()
+        self._loading, self._keeping = threading.Lock(), threading.Lock()
         self.survey = self._surveyed() if survey is None else survey
         self.node_features, self.jet_features = self.survey.node_features, self.survey.jet_features
         self.together, self.prints = self.survey.together, self.survey.prints
@@ -326,15 +326,39 @@ class StreamedGraphs:
         for number in self._rows:
             yield number, self._made(number, edges=False)
 
+    def read_ahead(self, index: np.ndarray) -> None:
+        """Read one piece that the given graphs need and that is not kept, if there is one.
+
+        A loader calls it again and again beside a training, for graphs that it will want some time later: pieces are
+        then there when they are wanted, and no batch waits for a whole group of them.
+
+        Args:
+            index: integers (k,).
+        """
+        for number in np.unique(self.piece[index]).tolist():
+            if number not in self._kept:
+                self._piece(number)
+                return
+
     def _piece(self, number: int) -> GraphData:
+        if (known := self._known(number)) is not None:
+            return known
         with self._loading:  # or two threads that need the same piece would both read it
+            if (known := self._known(number)) is not None:
+                return known
+            data = self._made(number)
+            with self._keeping:
+                while len(self._kept) >= 2 * self.together + _SPARE:
+                    self._kept.popitem(last=False)
+                self._kept[number] = data
+            return data
+
+    def _known(self, number: int) -> GraphData | None:
+        """A piece that is kept, which is then the last one to be given up."""
+        with self._keeping:  # not while another piece is being read
             if number in self._kept:
                 self._kept.move_to_end(number)
-                return self._kept[number]
-            while len(self._kept) >= self.together + _SPARE:
-                self._kept.popitem(last=False)
-            self._kept[number] = self._made(number)
-            return self._kept[number]
+            return self._kept.get(number)
 
     def _made(self, number: int, edges: bool = True) -> GraphData:
         """The graphs of a piece."""
