@@ -190,9 +190,10 @@ def _quantities(
         )["overall"]
         result["auc"] = overall["auc"]
         for entry in overall["rejection"]:
-            known = {"value": entry["value"], "error": entry["error"]}
-            limit = {"value": None, "error": None}
-            result[f"rejection at {entry['efficiency']:.0%}"] = limit if entry["is_limit"] else known
+            limit = entry["is_limit"]
+            result[f"rejection at {entry['efficiency']:.0%}"] = {
+                key: None if limit else entry[key] for key in ("value", "error")
+            }
     if config.outputs:
         judged = evaluate_outputs(test, config, found, bootstraps, config.seed)
         for name, entry in judged.items():
