@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from e2e_tf.changes import with_changes
 from e2e_tf.data.graphs import GraphRecipe
@@ -82,6 +82,8 @@ class TrainingConfig(Section):
             package: the training starts from its parameters, with its normalisation. Model and inputs must be the same.
     """
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(64, ge=1)
     optimizer: str = "rmsprop"
@@ -132,6 +134,8 @@ class OutputConfig(Section):
             weighted in pT if ``data.reweight_pt``.
         hidden: units of dense layers of its own.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     kind: Literal["binary", "multiclass", "regression"] = "binary"
     column: str = "label"
@@ -194,6 +198,8 @@ class LoggingConfig(Section):
 
 class PlotsConfig(Section):
     """Labels and files of the plots of a run; see :class:`e2e_tf.figure.PlotStyle`."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     experiment: str = PlotStyle.experiment
     data: bool = PlotStyle.data

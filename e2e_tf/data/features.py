@@ -356,10 +356,10 @@ def select_features(
         one feature for each of ``wanted``.
 
     Raises:
-        InputError: a name is not among ``available``, or a transform does not exist.
+        InputError: a name is not among ``available`` or comes twice, or a transform does not exist.
     """
     by_name = {feature.raw: feature for feature in known}
-    chosen = []
+    chosen: list[Feature] = []
     for item in wanted:
         raw, _, transform = item.partition(":")
         if raw not in available:
@@ -371,6 +371,8 @@ def select_features(
         feature = by_name.get(raw, Feature(raw, "", "as in the sample"))
         if transform:
             feature = replace(feature, transform=transform)
+        if feature.name in {other.name for other in chosen}:
+            raise InputError(f"each input can be taken once, received {', '.join(wanted)}")
         chosen.append(feature)
     return tuple(chosen)
 

@@ -67,10 +67,16 @@ def fit(
             config, root, begun, f"{folder} holds an unfinished run, which --force replaces; it was begun on"
         )
     load_tensorflow()
+    new = not folder.exists()
     folder.mkdir(exist_ok=True)
     begin_run(folder, config, root, prepared.preprocess, prepared.source)
     started = time.perf_counter()
-    model, history, best_epoch, resumed, diverged = _train(config, prepared, folder, root)
+    try:
+        model, history, best_epoch, resumed, diverged = _train(config, prepared, folder, root)
+    except InputError:
+        if new and not (folder / "checkpoint").exists():  # nothing was trained: a key is to be changed
+            shutil.rmtree(folder)
+        raise
     provenance = {
         **prepared.provenance(model, config.seed, best_epoch),
         "resumed_at_epochs": resumed,

@@ -91,6 +91,9 @@ def compile_model(
         options: the section ``[training]``.
         steps: batches in an epoch.
         outputs: the sections ``[outputs]``.
+
+    Raises:
+        InputError: Keras has no such optimizer.
     """
     import keras
 
@@ -101,7 +104,13 @@ def compile_model(
         settings["global_clipnorm"] = options.clip_norm
     if options.ema_momentum:
         settings |= {"use_ema": True, "ema_momentum": options.ema_momentum}
-    optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})
+    try:
+        optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"training.optimizer must be one of Keras' optimizers, such as rmsprop, adam or adamw, that takes "
+            f"{', '.join(settings)}, not {options.optimizer!r}"
+        ) from error
     # AdamW and Muon decay weights by default, Muon those that it leaves to Adam apart from the others.
     for name in ("weight_decay", "adam_weight_decay"):
         if getattr(optimizer, name, None):

@@ -218,7 +218,7 @@ def prepare(
     other_scores(data.compare, jets)
     keep = source.selected(read)
     if not keep.all():
-        if not keep.any() and not by_label:
+        if not keep.any():
             raise InputError(f"no jet of {data.title} passes data.jet_pt and data.selection")
         jets = jets.take(keep)
     if by_label:

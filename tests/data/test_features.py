@@ -83,6 +83,8 @@ def test_features_are_selected_in_the_wanted_order():
 def test_a_missing_quantity_is_named():
     with pytest.raises(InputError, match=re.escape("there is no input 'energy'; this sample has deta, pt")):
         select_features(CANDIDATE_FEATURES, ("energy",), {"pt": 0, "deta": 0})
+    with pytest.raises(InputError, match="each input can be taken once, received pt, deta, pt:log"):
+        select_features(CANDIDATE_FEATURES, ("pt", "deta", "pt:log"), {"pt": 0, "deta": 0})
 
 
 def test_an_unknown_transform_is_named():
