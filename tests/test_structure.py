@@ -219,6 +219,7 @@ ELSEWHERE = {
 
 OF_NO_MODULE = {
     "data/readers/test_nano_versions.py": "files of NanoAOD v9 to v15 through all readers of NanoAOD",
+    "cli/test_bad_input.py": "the list of bad inputs, from the command line",
     "deploy/test_bad_input.py": "bad input to every command of deploy, one table",
     "deploy/test_compiler_cache.py": "tests/helpers/compiler_cache.py, which compiles the same C++ once",
     "deploy/test_cpp.py": "deploy/cpp, the C++ builder and runners",
