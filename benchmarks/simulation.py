@@ -354,7 +354,9 @@ def draw_panel(
     ratio.set(xlim=(edges[0], edges[-1]), ylim=(0.4, 1.6))
     main.tick_params(labelbottom=False)
     if log:
-        main.set(xscale="log", yscale="log")
+        # Errors reach zero where a bin has one hit.
+        least = min(float(height[height > 0].min()) for height, _ in heights.values())
+        main.set(xscale="log", yscale="log", ylim=(least / 3, None))
         ratio.set(xscale="log")
     else:
         main.set_ylim(bottom=0)

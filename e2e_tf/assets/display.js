@@ -128,7 +128,7 @@
 
     function spaceLayout() {
       const axis = (name) => ({ title: { text: name }, backgroundcolor: "white", gridcolor: "#e8edf1" });
-      return window.e2ePage.layout({ uirevision: "kept", margin: { l: 0, r: 40, t: 34, b: 0 }, scene: { aspectmode: "data", camera: { eye: { x: 1.5, y: 1.5, z: 1.2 } },
+      return window.e2ePage.layout({ uirevision: "kept", margin: { l: 0, r: 40, t: 34, b: 0 }, scene: { aspectmode: "data", camera: { eye: { x: 1.8, y: 1.8, z: 1.4 } },
         xaxis: axis("z [m]"), yaxis: axis("x [m]"), zaxis: axis("y [m]") } });
     }
 
