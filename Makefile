@@ -51,23 +51,23 @@ pictures: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python -m studies.tau report .
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
-	$(PYTHON) -m venv "$(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
+	@$(PYTHON) -m venv "$(VENV)"
 
 # A stamp is older than what it was made from only when the dependencies have changed.
 $(VENV)/.installed: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
 	@echo "Installing e2e-tf and TensorFlow into .venv (once, one or two minutes)"
-	$(call INSTALL,.)
+	@$(call INSTALL,.)
 	@touch "$@"
 
 $(VENV)/.installed-dev: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
 	@echo "Installing e2e-tf, TensorFlow and what the tests need into .venv (once, two or three minutes)"
-	$(call INSTALL,'.[dev]')
+	@$(call INSTALL,'.[dev]')
 	@touch "$@" "$(VENV)/.installed"
 
 $(VENV)/.installed-docs: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
 	@echo "Installing e2e-tf, TensorFlow and what the site needs into .venv (once, two or three minutes)"
-	$(call INSTALL,'.[docs]')
+	@$(call INSTALL,'.[docs]')
 	@touch "$@"
 
 # The C++ builder and runners, against the libraries of the TensorFlow and ONNX Runtime wheels.

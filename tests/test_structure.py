@@ -229,6 +229,7 @@ OF_NO_MODULE = {
     "deploy/test_models.py": "every registered model through export and all runtimes",
     "deploy/test_shipped.py": "deploy/bundles, the bundles in the repository",
     "docs/test_notebooks.py": "docs/notebooks",
+    "docs/test_commands.py": "commands and configurations on the pages of the site",
     "docs/test_pages.py": "code on the pages of the site",
     "docs/test_reference.py": "docs/_tools: the API reference and the check of the built site",
     "layers/test_global_pools.py": "the five pools of a graph, one table of cases",

@@ -122,7 +122,9 @@
     layout.annotations = (own.annotations || []).concat(labels);
     for (const name of Object.keys(layout)) {
       if (!/^[xy]axis\d*$/.test(name)) continue;
-      layout[name] = Object.assign({}, axis, layout[name]);
+      const made = Object.assign({}, axis, layout[name]);
+      if (made.title) made.title = Object.assign({ standoff: 12 }, made.title);
+      layout[name] = made;
       if (layout[name].type === "log") layout[name].nticks = 5; // with more, digits stand over decades
     }
     return layout;

@@ -41,10 +41,10 @@ def fit(
 ) -> None:
     """Train a run, or continue one that was stopped."""
     from e2e_tf.config import read_config
+    from e2e_tf.terminal import say
 
     read = read_config(config, changes)
     if folds is not None:
-        from e2e_tf.terminal import say
         from e2e_tf.training.folds import fit_folds, folds_table
 
         folds_table(fit_folds(read, output, folds, force=force, base=config.parent))
@@ -53,6 +53,7 @@ def fit(
     from e2e_tf.training.fit import fit as run
 
     run(read, output, force=force, base=config.parent)
+    say(f"Run in {output}; evaluate it with 'e2e-tf evaluate {output}'")
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -65,14 +66,18 @@ def evaluate(
 ) -> None:
     """Evaluate a run on its test part, beside boosted trees trained on the same split."""
     from e2e_tf.config import plot_style
-    from e2e_tf.terminal import print_json
+    from e2e_tf.terminal import print_json, say
     from e2e_tf.training.evaluate import evaluate as run_evaluation
     from e2e_tf.training.report import metrics_table
     from e2e_tf.training.run import open_run
 
     style = plot_style(changes, open_run(run, moves(relocate)).config.plots) if changes else None
     metrics = run_evaluation(run, force=force, relocate=moves(relocate), style=style)
-    print_json(metrics) if as_json else metrics_table(metrics)
+    if as_json:
+        print_json(metrics)
+        return
+    metrics_table(metrics)
+    say(f"Report in {run / 'report.html'}, pictures beside it")
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -122,6 +122,17 @@ def test_json_is_one_document(e2e, monkeypatch, tau_folder, tmp_path):
     assert [entry["verdict"] for entry in found["runtimes"]] == ["agrees", "DIFFERS"]
 
 
+def test_commands_end_with_where_the_results_are(e2e, monkeypatch, tmp_path):
+    (tmp_path / "a.toml").write_text("seed = 3\n")
+    monkeypatch.setattr("e2e_tf.training.fit.fit", lambda *_args, **_options: None)
+    run = tmp_path / "run"
+    said = f"Run in {run}; evaluate it with 'e2e-tf evaluate {run}'\n"
+    assert e2e("fit", tmp_path / "a.toml", "-o", run)[:2] == (0, said)
+    monkeypatch.setattr("e2e_tf.training.evaluate.evaluate", lambda *_args, **_options: {})
+    monkeypatch.setattr("e2e_tf.training.report.metrics_table", lambda metrics: print("table"))
+    assert e2e("evaluate", run)[:2] == (0, f"table\nReport in {run}/report.html, pictures beside it\n")
+
+
 def test_set_changes_keys_of_the_configuration(e2e, monkeypatch, tmp_path):
     (tmp_path / "a.toml").write_text("seed = 3\n[training]\nepochs = 2\n[tune]\ntrials = 5\n")
     given = []
