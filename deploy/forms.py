@@ -32,8 +32,8 @@ __all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms", "write_one_j
 Entries = dict[str, dict[str, Any]]
 Writer = Callable[[Export, Sequence[str]], Entries]
 _WRITERS: dict[str, Writer] = {}
-_SMALLER: Mapping[str, Callable[[Any], Any]] = {
-    "float16": lowering.float16_weights,
+_SMALLER: Mapping[str, Callable[[Any, bool], Any]] = {
+    "float16": lambda model, lists: lowering.float16_weights(model),
     "int8": lowering.int8_weights,
 }
 
@@ -138,7 +138,7 @@ def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
     for form, change in _SMALLER.items():
         if form not in smaller:
             continue
-        small = change(model)
+        small = change(model, export.exported.interface == "edges")
         check_onnx(small, target)
         _write_onnx(export.folder / f"model_{form}.onnx", small)
         entries[f"onnx_{form}"] = {

@@ -3,10 +3,11 @@
 #
 #   sh deploy/old_runtimes.sh [BUNDLE...]
 #
-# Without arguments it trains two small taggers, for both interfaces, and exports them, for releases from 13_3 on and
-# for those from 12_1 on; each runtime gets those that its release reads. PYTHON is an interpreter that these versions
-# have wheels for, 3.9 (3.8 to 3.11 from ONNX Runtime 1.14 on); BIN the folder of the e2e-tf to export with; OUT a folder for
-# the environments, which are kept, and for what is trained. The status is not 0 where a runtime does not agree.
+# Without arguments it writes the grid of tests/grid.py: every registered model with each kind of outputs in each
+# interface, for releases from 13_3 on and for those from 12_1 on; each runtime gets those that its release reads. PYTHON
+# is an interpreter that these versions have wheels for, 3.9 (3.8 to 3.11 from ONNX Runtime 1.14 on); BIN the folder of
+# the Python to export with; OUT a folder for the environments, which are kept, and for what is exported; GRID a folder
+# with a grid that has been written. The status is not 0 where a runtime does not agree.
 set -eu
 
 PYTHON=${PYTHON:-python3.9}
@@ -17,33 +18,13 @@ mkdir -p "$OUT"
 
 old=
 if [ $# -eq 0 ]; then
-  work=$(mktemp -d "$OUT/bundles.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  for interface in padded edges; do
-    graph='nodes = "candidates"
-edges = "knn:8"
-max_nodes = 50'
-    [ $interface = padded ] || graph='nodes = "hits"
-edges = "knn:8+delaunay"'
-    cat > "$work/$interface.toml" <<EOF
-seed = 1
-[data]
-sample = "tau"
-jet_pt = [20, 24]
-[graph]
-$graph
-[model]
-name = "gat_cheb"
-[training]
-epochs = 1
-EOF
-    "$BIN/e2e-tf" fit "$work/$interface.toml" -o "$work/run_$interface"
-    for release in 13_3 12_1; do
-      "$BIN/e2e-tf" export "$work/run_$interface" --cmssw $release --interface $interface -o "$work/${interface}_$release"
-    done
-  done
-  set -- "$work/padded_13_3" "$work/edges_13_3"
-  old="$work/padded_12_1 $work/edges_12_1"
+  if [ -z "${GRID:-}" ]; then
+    GRID=$(mktemp -d "$OUT/grid.XXXXXX")
+    trap 'rm -rf "$GRID"' EXIT
+    "$BIN/python" "$root/tests/grid.py" "$GRID"
+  fi
+  set -- "$GRID"/13_3/*
+  old=$(echo "$GRID"/12_1/*)
 fi
 
 status=0

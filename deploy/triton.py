@@ -30,6 +30,9 @@ PLATFORMS = {
     "saved_model": ('platform: "tensorflow_savedmodel"', "model.savedmodel"),
     "frozen_graph": ('platform: "tensorflow_graphdef"', "model.graphdef"),
 }
+# What a SavedModel of a bundle holds, whose function has no variables.
+_VARIABLES = ("variables", "variables/variables.index", "variables/variables.data-00000-of-00001")
+_SAVED = ("saved_model.pb", "fingerprint.pb", "assets", *_VARIABLES)
 _PREFERRED = (16, 64, 200)  # batches that CMS clients send: per-jet taggers 16, ParticleNet up to 200
 
 
@@ -99,9 +102,9 @@ def _not_a_model(folder: Path) -> str:
     if not (folder / "config.pbtxt").is_file():
         return "is not a model of a Triton repository"
     known = {"config.pbtxt", "preprocess.json", "1", *(f"1/{file}" for _, file in PLATFORMS.values())}
-    inside = f"1/{PLATFORMS['saved_model'][1]}/"
+    known |= {f"1/{PLATFORMS['saved_model'][1]}/{name}" for name in _SAVED}
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
-    extra = [name for name in found if name not in known and not name.startswith(inside)]
+    extra = [name for name in found if name not in known]
     return f"holds {extra[0]}, which 'e2e-tf triton' has not written" if extra else ""
 
 

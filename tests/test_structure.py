@@ -236,6 +236,7 @@ OF_NO_MODULE = {
     "models/test_examples.py": "examples, each script on its toy file",
     "parity/test_layers.py": "layers against recorded numbers of other libraries",
     "parity/test_models.py": "models against recorded numbers of other implementations",
+    "test_grid.py": "tests/grid.py, which exports every model with all outputs, interfaces and forms",
     "test_mutate.py": "tests/mutate.py, which puts bugs into a copy of the tree",
     "test_packaging.py": "the wheel and the source distribution",
     "test_readme.py": "the README's code and commands",

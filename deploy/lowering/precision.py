@@ -56,7 +56,7 @@ def float16_weights(model: Any) -> Any:
     return out
 
 
-def int8_weights(model: Any) -> Any:
+def int8_weights(model: Any, lists: bool = False) -> Any:
     r"""The model with its products with weights in int8, float32 in and out.
 
     Weights have a scale per column, inputs one per row, which is a node or a jet: what a jet gets does not depend on
@@ -68,6 +68,8 @@ def int8_weights(model: Any) -> Any:
 
     Args:
         model: ``onnx.ModelProto``, float32.
+        lists: matrices may have no rows, as lists of nodes and of edges. ONNX Runtime from 1.17 on does not reduce
+            the columns of such.
 
     Returns:
         The smaller model.
@@ -79,6 +81,8 @@ def int8_weights(model: Any) -> Any:
     out.CopyFrom(model)
     opset = next(o.version for o in out.opset_import if o.domain in ("", "ai.onnx"))
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in out.graph.initializer}
+    known = onnx.shape_inference.infer_shapes(model).graph
+    ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in (*known.value_info, *known.input)}
     made: dict[str, np.ndarray] = {}
     nodes: list[Any] = []
     for node in out.graph.node:
@@ -92,7 +96,7 @@ def int8_weights(model: Any) -> Any:
         if any(value not in (0, 1.0) for value in options.values()) or options.get("transA"):
             nodes.append(node)
             continue
-        nodes += _int8_product(node, weight, opset, made)
+        nodes += _int8_product(node, weight, opset, made, lists and ranks.get(node.input[0]) == 2)
     del out.graph.node[:]
     out.graph.node.extend(nodes)
     used = {name for node in nodes for name in node.input}
@@ -104,8 +108,13 @@ def int8_weights(model: Any) -> Any:
     return out
 
 
-def _int8_product(node: Any, weight: np.ndarray, opset: int, made: dict[str, np.ndarray]) -> list[Any]:
-    """The nodes in the place of one product with weights (F, C); constants go into ``made``."""
+def _int8_product(
+    node: Any, weight: np.ndarray, opset: int, made: dict[str, np.ndarray], one_more: bool
+) -> list[Any]:
+    """The nodes in the place of one product with weights (F, C); constants go into ``made``.
+
+    With ``one_more`` the largest of each row are looked for with a row of zeros behind them.
+    """
     import onnx
 
     x, name = node.input[0], f"{node.output[0]}_int8"
@@ -125,11 +134,17 @@ def _int8_product(node: Any, weight: np.ndarray, opset: int, made: dict[str, np.
         return output
 
     size = add("Abs", [x], "size")
+    if one_more:
+        made[f"{name}/zeros"] = np.zeros((1, len(weight)), np.float32)
+        size = add("Concat", [size, f"{name}/zeros"], "more", axis=0)
     if opset >= 18:
         made["int8/last"] = np.array([-1], np.int64)
         largest = add("ReduceMax", [size, "int8/last"], "largest", keepdims=1)
     else:
         largest = add("ReduceMax", [size], "largest", axes=[-1], keepdims=1)
+    if one_more:
+        made |= {"int8/first": np.zeros(1, np.int64), "int8/last": np.array([-1], np.int64)}
+        largest = add("Slice", [largest, "int8/first", "int8/last", "int8/first"], "rows")
     row = add("Div", [add("Max", [largest, "int8/least"], "some"), "int8/steps"], "row")
     steps = add("Round", [add("Div", [x, row], "ratio")], "steps")
     unsigned = add(

@@ -56,6 +56,13 @@ def test_four_streams_score_events_as_python_does(
     ]
     sizes += [("jet", rng.integers(0, 31, 40).tolist()), ("tau", [20, 21]), ("jet", [])]
     events = [(kind, random_event(rng, counts)) for kind, counts in sizes * 4]
+    for number, jet in enumerate(jet for _, found in events for jet in found):
+        rows = jet["rows"]
+        if number % 3 == 0:  # angles in [0, 2π)
+            jet["phi"], rows["phi"] = jet["phi"] % np.float32(2 * np.pi), rows["phi"] % np.float32(2 * np.pi)
+        if number % 4 == 1:  # no numbers, as features and as coordinates
+            rows["d0"][::3], rows["dz"][::4], rows["dz_error"][1::5] = np.nan, np.inf, np.nan
+            rows["eta"][2::7], jet["mass"] = np.nan, np.float32(np.nan)
     (tmp_path / "events").write_text(events_text(events))
     run = open_run(built.trained)
     jets = python_jets([jet for _, found in events for jet in found])

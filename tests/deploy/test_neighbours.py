@@ -45,7 +45,14 @@ def grav_net(k: int) -> tuple[Any, str]:
 
 @pytest.mark.parametrize(
     ("build", "k"),
-    [(graph_knn, 1), (graph_knn, 18), (particle_net, 24), (particle_net, 64), (grav_net, 64)],
+    [
+        (graph_knn, 1),
+        (graph_knn, 18),
+        (graph_knn, 64),
+        (particle_net, 24),
+        (particle_net, 64),
+        (grav_net, 64),
+    ],
 )
 def test_every_k_agrees_with_keras_below_and_beyond_it(build: Any, k: int) -> None:
     """Jets of fewer nodes than k, k, more, and beyond the limit, which is below the largest k."""

@@ -113,6 +113,11 @@ def test_force_replaces_the_model_of_this_name_and_nothing_else(
     triton(bundles["padded"], repository, name="one", form="saved_model", force=True)
     assert sorted(path.name for path in repository.iterdir()) == ["one", "theirs", "two"]
     assert sorted(path.name for path in (repository / "one" / "1").iterdir()) == ["model.savedmodel"]
+    asset = repository / "one" / "1" / "model.savedmodel" / "assets" / "mine.txt"
+    asset.write_text("mine")
+    with pytest.raises(InputError, match=r"one holds 1/model\.savedmodel/assets/mine\.txt, which"):
+        triton(bundles["padded"], repository, name="one", force=True)
+    asset.unlink()
     assert (other.read_text(), (repository / "two" / "config.pbtxt").stat().st_mtime_ns) == ("theirs", two)
     triton(bundles["padded"], repository, name="one", form="onnx", force=True)
     (repository / "one" / "2").mkdir()

@@ -24,6 +24,7 @@
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <type_traits>
 
 #include "DataFormats/Common/interface/ValueMap.h"
 #include "DataFormats/Common/interface/View.h"
@@ -48,14 +49,13 @@ using Sets = std::vector<edm::ParameterSet>;
 
 template <typename T>
 T word(std::istream& in) {
-  T value{};
-  if (!(in >> value)) throw cms::Exception("ReadError") << "a file is damaged";
-  return value;
-}
-
-template <>
-float word<float>(std::istream& in) {
-  return std::stof(word<std::string>(in));  // NaN and infinities too
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(std::stod(word<std::string>(in)));  // NaN and infinities too
+  } else {
+    T value{};
+    if (!(in >> value)) throw cms::Exception("ReadError") << "a file is damaged";
+    return value;
+  }
 }
 
 // A word that may be empty, which is written as two quotes.

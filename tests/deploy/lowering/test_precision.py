@@ -87,6 +87,25 @@ def test_int8_of_a_row_does_not_depend_on_its_company(
     np.testing.assert_array_equal(run_model(small, {"x": x})[0], alone[0])
 
 
+@pytest.mark.parametrize("opset", [13, 18])
+def test_int8_of_lists_without_rows(opset: int) -> None:
+    """As a list of nodes is where no jet has any; beside that the rows are those of int8 otherwise, to the bit."""
+    rng = np.random.default_rng(4)
+    weight = numpy_helper.from_array(rng.normal(size=(32, 3)).astype(np.float32), "w")
+    ports = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", n])
+        for name, n in (("x", 32), ("y", 3))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ports[:1], ports[1:], [weight]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    small = int8_weights(model, lists=True)
+    assert run_model(small, {"x": np.zeros((0, 32), np.float32)}).shape == (0, 3)
+    feeds = {"x": rng.normal(size=(5, 32)).astype(np.float32)}
+    np.testing.assert_array_equal(run_model(small, feeds), run_model(int8_weights(model), feeds))
+
+
 def test_the_cost_counts_differences_and_pairs_in_another_order(make_model: Callable[..., Any]) -> None:
     def scaled(*factors: float) -> Any:
         nodes = [helper.make_node("Mul", ["x", "f"], ["y"], name="scale")]
