@@ -127,7 +127,7 @@ def export(
                 exported = exported_function(run, model, interface, target)
                 graph, names = freeze(exported.function)
             check_tensorflow((node.op for node in graph.node), target)
-        job = Export(run, user, model, target, exported, graph, names, part)
+        job = Export(run, user, model, target, exported, graph, names, part, columns)
         entries = write_forms(job, formats, smaller)
         if fixed is not None:
             with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):

@@ -59,6 +59,7 @@ class Export:
         graph: the frozen ``GraphDef`` of it.
         names: of its inputs, in order.
         folder: that is being filled.
+        columns: how many of the score each output has, in order.
     """
 
     run: Run
@@ -69,6 +70,7 @@ class Export:
     graph: Any
     names: list[str]
     folder: Path
+    columns: dict[str, int]
 
     def samples(self, sizes: Sequence[Sequence[int]], seed: int) -> list[dict[str, np.ndarray]]:
         """Random input tensors.

@@ -6,6 +6,7 @@ a runner.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def _saved_model(export: Export, smaller: Sequence[str]) -> Entries:
 @writes("onnx")
 @status("Converting to ONNX")
 def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
+    import onnx
+
     sizes = [(3, 11, 0, 7, 2), (13, 1, 5), (0, 0), (1,), (2, 3), (17,), (0,)]
     target = export.release
     model = lowering.convert(export.graph, export.names, OUTPUT, target.opset, target.ir_version)
@@ -124,6 +127,7 @@ def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
     if why:
         say(f"model.onnx is as converted, and slower than it could be: {why}")
     check_onnx(model, target)
+    onnx.helper.set_model_props(model, {"columns": json.dumps(export.columns)})
     _write_onnx(export.folder / "model.onnx", model)
     entry = {
         "file": "model.onnx",

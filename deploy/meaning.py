@@ -11,7 +11,7 @@ from e2e_tf.data.features import UNITS
 from e2e_tf.training.run import Run
 from e2e_tf.training.targets import times_quantity
 
-__all__ = ["in_units_of_jets", "output_meaning", "relative_columns"]
+__all__ = ["column_labels", "in_units_of_jets", "output_meaning", "relative_columns"]
 
 
 def output_meaning(run: Run, columns: Mapping[str, int]) -> dict[str, dict[str, Any]]:
@@ -55,6 +55,25 @@ def relative_columns(manifest: Mapping[str, Any]) -> list[str]:
     return [
         meaning.get(name, {}).get("relative_to", "") for name, width in columns.items() for _ in range(width)
     ]
+
+
+def column_labels(manifest: Mapping[str, Any]) -> list[str]:
+    """What each column of the score is called.
+
+    Args:
+        manifest: of the bundle.
+
+    Returns:
+        The name of its output; of several columns with the class, such as ``decay_mode=10``, or the number behind it.
+    """
+    output = manifest["outputs"][0]
+    meaning = output.get("meaning", {})
+    labels: list[str] = []
+    for name, width in (output.get("columns") or {"score": output["shape"][-1]}).items():
+        classes = meaning.get(name, {}).get("classes", ())
+        several = [f"{name}={value}" for value in classes] if len(classes) == width else []
+        labels += [name] if width == 1 else several or [f"{name}_{i}" for i in range(width)]
+    return labels
 
 
 def in_units_of_jets(scores: np.ndarray, manifest: Mapping[str, Any], jets: Any) -> np.ndarray:

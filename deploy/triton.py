@@ -4,6 +4,8 @@
 
     <name>/config.pbtxt      tensors, dynamic batching
     <name>/1/model.onnx      or model.savedmodel/, model.graphdef
+    <name>/labels.txt        a line for each column of the score
+    <name>/manifest.json     for the client: columns, units, working points
     <name>/preprocess.json   for the client, which fills the tensors; not for models on images
 """
 
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.deploy.bundle import open_bundle
+from e2e_tf.deploy.meaning import column_labels
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_subfolder
 
@@ -33,6 +36,7 @@ PLATFORMS = {
 # What a SavedModel of a bundle holds, whose function has no variables.
 _VARIABLES = ("variables", "variables/variables.index", "variables/variables.data-00000-of-00001")
 _SAVED = ("saved_model.pb", "fingerprint.pb", "assets", *_VARIABLES)
+_LABELS = "labels.txt"
 _PREFERRED = (16, 64, 200)  # batches that CMS clients send: per-jet taggers 16, ParticleNet up to 200
 
 
@@ -92,6 +96,8 @@ def triton(
             shutil.copyfile(source, target)
         if manifest["interface"] != "tensors":
             shutil.copyfile(bundle / "preprocess.json", part / "preprocess.json")
+        shutil.copyfile(bundle / "manifest.json", part / "manifest.json")
+        (part / _LABELS).write_text("".join(f"{label}\n" for label in column_labels(manifest)), "utf-8")
         config = config_pbtxt(manifest, name, form, max_batch_size, preferred)
         (part / "config.pbtxt").write_text(config, "utf-8")
     return repository
@@ -101,7 +107,14 @@ def _not_a_model(folder: Path) -> str:
     """Why a folder may not be replaced; empty where it holds what this module writes and nothing else."""
     if not (folder / "config.pbtxt").is_file():
         return "is not a model of a Triton repository"
-    known = {"config.pbtxt", "preprocess.json", "1", *(f"1/{file}" for _, file in PLATFORMS.values())}
+    known = {
+        "config.pbtxt",
+        "manifest.json",
+        "preprocess.json",
+        _LABELS,
+        "1",
+        *(f"1/{file}" for _, file in PLATFORMS.values()),
+    }
     known |= {f"1/{PLATFORMS['saved_model'][1]}/{name}" for name in _SAVED}
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     extra = [name for name in found if name not in known]
@@ -126,20 +139,21 @@ def config_pbtxt(
     batched = manifest["interface"] != "edges"
     info = manifest["formats"][form]
 
-    def tensor(entry: dict[str, Any], names: dict[str, str]) -> str:
+    def tensor(key: str, entry: dict[str, Any], names: dict[str, str]) -> str:
         # A signature is served under its own names, a graph under those of its nodes.
         served = entry["name"] if form == "saved_model" else names[entry["name"]].removesuffix(":0")
         dims = [
             str(size) if isinstance(size, int) else "-1" for size in entry["shape"][1 if batched else 0 :]
         ]
-        return f'  {{ name: "{served}" data_type: TYPE_FP32 dims: [ {", ".join(dims)} ] }}'
+        labels = f' label_filename: "{_LABELS}"' if key == "output" else ""
+        return f'  {{ name: "{served}" data_type: TYPE_FP32 dims: [ {", ".join(dims)} ]{labels} }}'
 
     lines = [f'name: "{name}"', PLATFORMS[form][0], f"max_batch_size: {max_batch_size if batched else 0}"]
     for key, entries, names in (
         ("input", manifest["inputs"], info["inputs"]),
         ("output", manifest["outputs"], info["outputs"]),
     ):
-        body = ",\n".join(tensor(entry, names) for entry in entries)
+        body = ",\n".join(tensor(key, entry, names) for entry in entries)
         lines.append(f"{key} [\n{body}\n]")
     if batched:
         sizes = f"preferred_batch_size: [ {', '.join(map(str, preferred))} ] " if preferred else ""

@@ -7,6 +7,7 @@ layer called ``blocks``, where an export can cut.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -224,4 +225,12 @@ def build_model(
         InputError: as :func:`model_settings`, or the model cannot have these inputs or outputs.
     """
     chosen = model_settings(name, settings)
-    return MODELS[name].build(n_features, n_globals, chosen, outputs)
+    try:
+        return MODELS[name].build(n_features, n_globals, chosen, outputs)
+    except ValueError as error:
+        taken = re.search(r'The name "([^"]+)" is used', str(error))  # by Keras
+        if taken is None or not isinstance(outputs, Mapping) or taken[1] not in outputs:
+            raise
+        raise InputError(
+            f"an output cannot be called {taken[1]}, as an input or a layer of {name} is; choose another name"
+        ) from error

@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.meaning import in_units_of_jets, relative_columns
+from e2e_tf.deploy.meaning import column_labels, in_units_of_jets, relative_columns
 from e2e_tf.files import read_json
 from e2e_tf.training.run import open_run
 from e2e_tf.training.targets import in_units
@@ -31,6 +31,8 @@ def test_the_manifest_says_what_outputs_mean(make_run: Callable[..., Path], tmp_
         "mode": {"kind": "multiclass", "column": "decay_mode", "classes": [0, 1, 10]},
         "pt": {"kind": "regression", "column": "visible_pt", "unit": "GeV", "relative_to": "pt"},
     }
+    assert column_labels(manifest) == ["mode=0", "mode=1", "mode=10", "pt", "tau"]
+    assert column_labels({"outputs": [{"shape": ["B", 2]}]}) == ["score_0", "score_1"]
     assert relative_columns(manifest) == ["", "", "", "pt", ""]
     jets = read_jets(sample_path("tau"), stop=5)
     scores = np.random.default_rng(0).random((5, 5)).astype(np.float32)

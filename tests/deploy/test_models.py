@@ -29,7 +29,9 @@ def test_every_model_is_exported_and_agrees_with_keras(name: str, tmp_path: Path
     assert manifest["interface"] == interface
     columns = manifest["outputs"][0]["columns"]
     assert columns == ({"tau": 1, "kind": 3, "pt": 1} if isinstance(outputs, dict) else {"score": outputs})
-    operations = {node.op_type for node in onnx.load(folder / "model.onnx").graph.node}
+    model = onnx.load(folder / "model.onnx")
+    assert {prop.key: json.loads(prop.value) for prop in model.metadata_props} == {"columns": columns}
+    operations = {node.op_type for node in model.graph.node}
     assert not operations & {"Unique", "Loop", "If", "Scan", "Identity"}
     assert interface == "edges" or not any(op.startswith("Scatter") for op in operations)
     assert agree_with_keras(folder) == {"onnx", "frozen_graph", "saved_model"}

@@ -39,9 +39,12 @@ def test_the_config_is_what_the_server_expects(
 ) -> None:
     folder = triton(bundles[kind], tmp_path / "repository", form=form) / "e2e_tagger"
     assert (folder / "1" / PLATFORMS[form][1]).exists()
-    assert (folder / "preprocess.json").is_file()
+    for name in ("preprocess.json", "manifest.json"):
+        assert (folder / name).read_bytes() == (bundles[kind] / name).read_bytes()
     config = parsed(folder / "config.pbtxt")
     assert config.name == "e2e_tagger"
+    (output,) = config.output
+    assert (folder / output.label_filename).read_text() == "score\n"
     assert all(tensor.data_type == 11 for tensor in [*config.input, *config.output])  # TYPE_FP32
     shapes = {tensor.name: list(tensor.dims) for tensor in [*config.input, *config.output]}
     if kind == "padded":

@@ -21,3 +21,8 @@ def test_bad_outputs() -> None:
         Head("multiclass")
     with pytest.raises(InputError, match="level must be 'graph' for a model without nodes"):
         build_model("fcn", 4, 0, None, {"node": Head(level="node")})
+    for name in ("u", "blocks"):
+        with pytest.raises(
+            InputError, match=f"an output cannot be called {name}, as an input or a layer of deep_sets"
+        ):
+            build_model("deep_sets", F, G, None, {name: Head(), "tau": Head()})
