@@ -337,6 +337,13 @@ MUTATIONS = (
         "layers/test_graph_context.py::test_hand_computed",
     ),
     bug(
+        "MomentumPool: the spread is about the axis of the jet",
+        "layers/momentum_pool",
+        "(eta - nodes.spread(eta_mean)) ** 2",
+        "eta**2",
+        "layers/test_momentum_pool.py::test_the_mass_of_two_photons",
+    ),
+    bug(
         "GATv2Conv: the scores of GATConv",
         "layers/gat_v2_conv",
         "linear(leaky_relu(h, _LEAK), kernel)",

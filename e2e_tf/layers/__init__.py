@@ -29,6 +29,7 @@ from e2e_tf.layers.graph_sage_conv import GraphSageConv
 from e2e_tf.layers.gravnet_conv import GravNetConv
 from e2e_tf.layers.interaction_conv import InteractionConv
 from e2e_tf.layers.kind_dense import KindDense
+from e2e_tf.layers.momentum_pool import MomentumPool
 from e2e_tf.layers.normalized_adjacency import NormalizedAdjacency
 from e2e_tf.layers.pair_features import PairFeatures
 from e2e_tf.layers.particle_attention import ParticleAttention
@@ -60,6 +61,7 @@ __all__ = [
     "GravNetConv",
     "InteractionConv",
     "KindDense",
+    "MomentumPool",
     "NormalizedAdjacency",
     "PairFeatures",
     "ParticleAttention",

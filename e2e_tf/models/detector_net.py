@@ -10,7 +10,7 @@ from e2e_tf.graph import KINDS
 from e2e_tf.models.heads import Outputs, add_heads
 from e2e_tf.models.inputs import disjoint_inputs
 
-__all__ = ["COLUMNS", "DetectorNet", "detector_net"]
+__all__ = ["COLUMNS", "MOMENTA", "DetectorNet", "detector_net"]
 
 COLUMNS = (
     ("deta_face", "identity"),
@@ -19,6 +19,8 @@ COLUMNS = (
     *((f"is_{kind}", "identity") for kind in KINDS),
 )
 """Raw names and transforms of the features that ``DetectorNet.columns`` are, in order."""
+MOMENTA = (("pt_fraction", "log"), ("deta", "identity"), ("dphi", "identity"), ("charge", "identity"))
+"""The same of those that follow in ``columns`` of a model with ``groups``."""
 _SHARE = 0.1  # of the sum over nodes, so that tens of nodes give numbers of the order of 1
 
 
@@ -36,13 +38,16 @@ class DetectorNet:
         aggregate: of the messages to a node: ``mean``, ``sum`` or ``max``.
         context: units of the sums over a jet that its nodes are told of after each block
             (:class:`e2e_tf.layers.GraphContext`), 0 for none.
+        groups: learned groups of nodes, whose summed momenta, masses, spreads and charges stand beside the pooled
+            features (:class:`e2e_tf.layers.MomentumPool`), 0 for none.
         phi: units of the dense layer on a node before the pooling, on the outputs of all blocks beside each other.
         dense: units of the dense layers after the pooling.
         dropout: after each of the latter.
         layout: ``edges`` (edge lists) or ``blocks`` (dense masked blocks); the parameters and numbers are the same.
             Edge lists train twice as fast on graphs of ``knn:8`` and, exported, make messages for the edges only, which
             needs CMSSW_13_1 (ONNX opset 16) or later; the padded interface needs blocks.
-        columns, median, norm_factor: of the features :data:`COLUMNS` among ``x``, and their normalisation.
+        columns, median, norm_factor: of the features :data:`COLUMNS` among ``x``, with ``groups`` also
+            :data:`MOMENTA`, and their normalisation.
             :func:`e2e_tf.models.fill_settings` knows them from a ``preprocess.json`` of detector objects, and
             trainings call it. Without them nodes are of one kind and edges have no features.
     """
@@ -54,6 +59,7 @@ class DetectorNet:
     update: tuple[int, ...] = (48,)
     aggregate: str = "mean"
     context: int = 0
+    groups: int = 0
     phi: int = 96
     dense: tuple[int, ...] = (96, 96)
     dropout: float = 0.1
@@ -66,7 +72,7 @@ class DetectorNet:
         for name in ("width", "phi"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("blocks", "context"):
+        for name in ("blocks", "context", "groups"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative, not {getattr(self, name)}")
         if not self.message:
@@ -80,10 +86,18 @@ class DetectorNet:
             raise InputError(f"dropout must be in [0, 1), not {self.dropout}")
         if self.layout not in ("blocks", "edges"):
             raise InputError(f"layout must be 'blocks' or 'edges', not {self.layout!r}")
-        if self.columns and len(self.columns) != len(COLUMNS):
+        wanted = self.wanted
+        if self.columns and len(self.columns) != len(wanted):
             raise InputError(
-                f"columns must be those of {', '.join(raw for raw, _ in COLUMNS)}, not {self.columns}"
+                f"columns must be those of {', '.join(raw for raw, _ in wanted)}, not {self.columns}"
             )
+        if self.groups and not self.columns:
+            raise InputError(f"groups = {self.groups} needs columns, those of detector objects")
+
+    @property
+    def wanted(self) -> tuple[tuple[str, str], ...]:
+        """Raw names and transforms of the features that ``columns`` are, in order."""
+        return COLUMNS + MOMENTA if self.groups else COLUMNS
 
 
 def detector_net(
@@ -106,6 +120,7 @@ def detector_net(
     Departures from JEDI-net: a given sparse graph rather than all pairs, kinds, residuals and LayerNorm, features of
     all blocks in the pooling, whose sums are multiplied by 0.1. With ``context`` each node is told of sums over its jet
     before LayerNorm (:class:`e2e_tf.layers.GraphContext`), as in Battaglia et al., https://arxiv.org/abs/1806.01261.
+    With ``groups`` F also sees masses of learned groups of nodes (:class:`e2e_tf.layers.MomentumPool`).
 
     Args:
         n_features: node features F.
@@ -121,7 +136,7 @@ def detector_net(
     """
     import keras
 
-    from e2e_tf.layers import DisjointToBlocks, GlobalSumPool, GraphContext, InteractionConv
+    from e2e_tf.layers import DisjointToBlocks, GlobalSumPool, GraphContext, InteractionConv, MomentumPool
 
     s = settings or DetectorNet()
     inputs = disjoint_inputs(n_features, n_globals)
@@ -137,7 +152,7 @@ def detector_net(
         slots = keras.ops.expand_dims(members, -1)
     kind, graph = None, [a]
     if s.columns:
-        kind, e = _relations(s, x, a, slots)
+        kind, e, momenta = _relations(s, x, a, slots)
         graph = [a, e, kind]
     x = _embedded(s, x, kind)
     states = [x]
@@ -156,13 +171,18 @@ def detector_net(
             x = GraphContext(s.context, kinds, name=f"context_{i}")(told)
         x = keras.layers.LayerNormalization(name=f"norm_{i}")(x)
         states.append(x)
-    h = states[0] if len(states) == 1 else keras.layers.Concatenate(name="states")(states)
-    h = keras.layers.Dense(s.phi, activation="relu", name="phi")(h)
+    states = states[0] if len(states) == 1 else keras.layers.Concatenate(name="states")(states)
+    h = keras.layers.Dense(s.phi, activation="relu", name="phi")(states)
     if kind is not None:
         h = keras.layers.Concatenate(name="by_kind")([h * kind[..., k : k + 1] for k in range(len(KINDS))])
     h = GlobalSumPool(name="pool")([h, members]) * _SHARE
+    joined = [h]
+    if s.groups:
+        joined.append(MomentumPool(s.groups, name="groups")([states, momenta, members]))
     if n_globals:
-        h = keras.layers.Concatenate(name="join")([h, inputs["u"]])
+        joined.append(inputs["u"])
+    if len(joined) > 1:
+        h = keras.layers.Concatenate(name="join")(joined)
     for i, units in enumerate(s.dense, 1):
         h = keras.layers.Dense(units, activation="relu", name=f"dense_{i}")(h)
         if s.dropout:
@@ -170,17 +190,23 @@ def detector_net(
     return keras.Model(inputs, add_heads(outputs, h, inputs, x), name="detector_net")
 
 
-def _relations(s: DetectorNet, x: Any, a: Any, slots: Any) -> tuple[Any, Any]:
-    """The kind of each node, one-hot and 0 in empty slots, and the features of the edges."""
+def _relations(s: DetectorNet, x: Any, a: Any, slots: Any) -> tuple[Any, Any, Any]:
+    """The kind of each node, one-hot and 0 in empty slots, the features of the edges, and momenta of nodes if any."""
     import keras
 
     from e2e_tf.layers import FaceRelations, RawFeatures
 
     raw = RawFeatures(s.columns, s.median, s.norm_factor, dtype="float32", name="raw")(x)
-    kind = keras.ops.cast(raw[..., 3:] > 0.5, keras.config.dtype_policy().compute_dtype)
+    first = len(COLUMNS)
+    kind = keras.ops.cast(raw[..., 3:first] > 0.5, keras.config.dtype_policy().compute_dtype)
     kind = kind if slots is None else kind * slots
     places = keras.ops.concatenate([raw[..., :3], keras.ops.cast(kind, "float32")], axis=-1)
-    return kind, FaceRelations(dtype="float32", name="relations")([places, a])
+    momenta = None
+    if s.groups:
+        momenta = keras.ops.concatenate(
+            [keras.ops.exp(raw[..., first : first + 1]), raw[..., first + 1 :]], axis=-1
+        )
+    return kind, FaceRelations(dtype="float32", name="relations")([places, a]), momenta
 
 
 def _embedded(s: DetectorNet, x: Any, kind: Any) -> Any:

@@ -195,7 +195,7 @@ def detector_net(run: Pass, s: Any, batch: Batch) -> Array:
     """1908.05318, section 2, with kinds of nodes and edges, node by node and edge by edge."""
     x = batch["x"].astype(float)
     raw = x[:, list(s.columns)] / np.array(s.norm_factor) + np.array(s.median)  # η, φ, ln E, four flags
-    kind = (raw[:, 3:] > 0.5).astype(float)
+    kind = (raw[:, 3:7] > 0.5).astype(float)
     tracks, deposits = kind[:, 0], kind[:, 1] + kind[:, 2]
 
     def edge(i: int, j: int) -> list[float]:
@@ -238,9 +238,27 @@ def detector_net(run: Pass, s: Any, batch: Batch) -> Array:
             x = x + (sums @ send + send_bias)[np.repeat(np.arange(len(batch["n_node"])), batch["n_node"])]
         x = run.layer_norm(f"norm_{block}", x)
         states.append(x)
-    h = relu(run.dense("phi", np.concatenate(states, axis=1)))
+    rows = [np.concatenate(states, axis=1)]
+    h = relu(run.dense("phi", rows[0]))
     h = np.concatenate([h * kind[:, k : k + 1] for k in range(4)], axis=1)
+    if s.groups:
+        weight = sigmoid(run.dense("groups", rows[0]))
+        share = weight * np.exp(raw[:, 7:8])
+        owner = np.repeat(np.arange(len(batch["n_node"])), batch["n_node"])
+        masses = []
+        for graph in range(len(batch["n_node"])):
+            p, (eta, phi, charge) = share[owner == graph], raw[owner == graph, 8:].T
+            total = p.sum(axis=0) + 1e-4
+            eta_mean, phi_mean = eta @ p / total, phi @ p / total
+            square = (eta[:, None] - eta_mean) ** 2 + (phi[:, None] - phi_mean) ** 2
+            spread = 3 + 0.5 * np.log((p * square).sum(axis=0) / total + 1e-5)
+            pt = np.log(total)
+            charges = charge @ weight[owner == graph]
+            masses.append(np.concatenate([pt, spread, spread + pt, 5 * eta_mean, 5 * phi_mean, charges]))
     pooled = _pooled(batch, h, lambda nodes: 0.1 * nodes.sum(axis=0))
+    if s.groups:  # between the sums and the quantities of the jets
+        width = 4 * s.phi
+        pooled = np.concatenate([pooled[:, :width], np.array(masses), pooled[:, width:]], axis=1)
     return sigmoid(run.dense("score", run.dense_stack(pooled, len(s.dense), s.dropout)))
 
 

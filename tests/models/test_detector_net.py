@@ -31,6 +31,19 @@ def test_nodes_are_told_of_their_jet(layout: str, batch: Any) -> None:
     check_paper("detector_net", SETTINGS | {"context": 3, "layout": layout}, batch([5, 0, 1, 9, 2, 7]))
 
 
+GROUPS = {
+    "groups": 2,
+    "columns": [*OBJECTS["columns"], 5, 1, 2, 3],
+    "median": [*OBJECTS["median"], -1.0, 0.05, 0.0, 0.2],
+    "norm_factor": [*OBJECTS["norm_factor"], 2.0, 10.0, 8.0, 1.0],
+}
+
+
+@pytest.mark.parametrize("layout", ["blocks", "edges"])
+def test_masses_of_groups(layout: str, batch: Any) -> None:
+    check_paper("detector_net", SETTINGS | GROUPS | {"layout": layout}, batch([5, 0, 1, 9, 2, 7]))
+
+
 def test_dropout(batch: Any) -> None:
     check_dropout("detector_net", SETTINGS | {"dropout": 0.3}, batch([4]))
 
@@ -68,6 +81,10 @@ def test_columns_are_found_by_their_names() -> None:
     assert filled["median"] == [float(given.node_features.median[c]) for c in filled["columns"]]
     assert filled["norm_factor"] == [float(given.node_features.norm_factor[c]) for c in filled["columns"]]
     assert filled["width"] == 8
+    filled = fill_settings("detector_net", {"groups": 3}, given)
+    names = [given.node_features.features[column].name for column in filled["columns"]]
+    assert names[7:] == ["pt_fraction_log", "deta", "dphi", "charge"]
+    assert len(filled["median"]) == len(filled["norm_factor"]) == 11
     own = {"columns": [1] * 7, "median": [0] * 7, "norm_factor": [1] * 7}
     assert fill_settings("detector_net", own, given) == own
     assert fill_settings("detector_net", {}, preprocess("candidates", CANDIDATE_FEATURES)) == {}
@@ -91,6 +108,9 @@ def test_columns_are_found_by_their_names() -> None:
         ({"update": [0]}, r"update must be positive, not \(0,\)"),
         ({"width": 0}, "width must be at least 1, not 0"),
         ({"blocks": -1}, "blocks must not be negative, not -1"),
+        ({"groups": -1}, "groups must not be negative, not -1"),
+        ({"groups": 2}, r"columns must be those of .*, charge, not \(0, 1, 2, 3, 4, 5, 0\)"),
+        ({"groups": 2, "columns": []}, "groups = 2 needs columns, those of detector objects"),
         ({"context": -1}, "context must not be negative, not -1"),
         ({"aggregate": "prod"}, "aggregate must be 'mean', 'sum' or 'max', not 'prod'"),
         ({"layout": "sparse"}, "layout must be 'blocks' or 'edges', not 'sparse'"),
