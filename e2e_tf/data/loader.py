@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.given import as_batch
+from e2e_tf.data.keras_datasets import py_dataset, tf_dataset
 from e2e_tf.data.levels import Levels
 from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
-from e2e_tf.data.read_ahead import read_ahead
 from e2e_tf.data.store import GraphStore
 from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.data.weights import class_weighted
@@ -54,7 +55,8 @@ class DisjointLoader:
     times ``class_weight``.
 
     Args:
-        graphs: all graphs: a batch in memory, an open store, or the graphs of a sample that stay in stores.
+        graphs: all graphs: a batch in memory, an open store, the graphs of a sample that stay in stores, or a list of
+            ``(x, a)``, ``(x, a, e)`` or Spektral graphs, also a Spektral data set, see :mod:`e2e_tf.data.given`.
         label: (B,) or (B, outputs), such arrays by name of the output, or None to predict (of a store: its own
             labels). Labels of nodes (n,) and of edges, in the order of ``x`` and ``senders``, are accepted likewise.
         weight: float32 (B,) sample weights, with labels by name also such arrays by the same names, or None for 1.
@@ -93,7 +95,7 @@ class DisjointLoader:
 
     def __init__(
         self,
-        graphs: GraphBatch | GraphStore | StreamedGraphs,
+        graphs: Any,
         label: np.ndarray | Mapping[str, np.ndarray] | None = None,
         weight: np.ndarray | Mapping[str, np.ndarray] | None = None,
         *,
@@ -125,6 +127,7 @@ class DisjointLoader:
             raise InputError(f"shard must be (i, n) with 0 <= i < n, it is {shard}")
         if drop_remainder and node_budget:
             raise InputError("drop_remainder needs batches of a fixed number of graphs, not a node_budget")
+        graphs, label = as_batch(graphs, label, level)
         count = graphs.n_graph
         if label is None and isinstance(graphs, GraphStore):
             label = graphs.label
@@ -196,7 +199,7 @@ class DisjointLoader:
     def __len__(self) -> int:
         """Batches in an epoch (with a node budget: in the next one)."""
         if self.node_budget:
-            return len(self._plan(self.epoch))
+            return len(self.plan(self.epoch))
         part, parts = self.shard
         if self.drop_remainder:
             return len(self.index) // parts // self.batch_size
@@ -256,8 +259,15 @@ class DisjointLoader:
         batches = index[:whole].reshape(-1, size)
         return np.concatenate([batches[rng.permutation(len(batches))].reshape(-1), index[whole:]])
 
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        """The graphs of each batch of an epoch."""
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """The graphs of each batch of an epoch.
+
+        Args:
+            epoch: counted from 0.
+
+        Returns:
+            int64 (k,) of each batch, indices of graphs.
+        """
         with self._lock:
             if epoch not in self._plans:
                 order = self.order(epoch)
@@ -305,8 +315,16 @@ class DisjointLoader:
             weight = self.levels.padded(weight, self.level, batch)
         return batch, {**nodes, **rows}, label, weight
 
-    def _arrays(self, index: np.ndarray, epoch: int = 0) -> tuple[Any, ...]:
-        """The batch as Keras takes it."""
+    def arrays(self, index: np.ndarray, epoch: int = 0) -> tuple[Any, ...]:
+        """The batch of some graphs as Keras takes it.
+
+        Args:
+            index: int64 (k,), indices of graphs.
+            epoch: it is of.
+
+        Returns:
+            ``(inputs,)``, ``(inputs, label)`` or with the weight.
+        """
         batch, nodes, label, weight = self._item(index, epoch)
         inputs = model_inputs(batch, nodes)
         if self.inputs is not None:
@@ -330,8 +348,8 @@ class DisjointLoader:
         Yields:
             The parts of one batch, as ``fit`` of Keras takes them.
         """
-        for index in self._plan(epoch):
-            yield self._arrays(index, epoch)
+        for index in self.plan(epoch):
+            yield self.arrays(index, epoch)
 
     def spektral_batches(self, epoch: int = 0, sparse: str = "tensorflow") -> Iterator[tuple[Any, ...]]:
         """The same batches for models of Spektral's layers: ``(x, a, i)`` with ``e`` and ``u``, label, weight.
@@ -345,7 +363,7 @@ class DisjointLoader:
         Yields:
             The parts of one batch.
         """
-        for index in self._plan(epoch):
+        for index in self.plan(epoch):
             batch, _, label, weight = self._item(index, epoch)
             yield tuple(a for a in (batch.to_spektral(sparse), label, weight) if a is not None)
 
@@ -355,40 +373,18 @@ class DisjointLoader:
         Returns:
             The dataset.
         """
-        import tensorflow as tf
+        return tf_dataset(self)
 
-        structure = self._arrays(self.index[:0])
-        ahead = read_ahead(self.graphs, self.index[:: self.shard[1]], self.batch_size)
-        flat = tf.nest.flatten(structure)
-        dtypes = [array.dtype for array in flat]
+    def py_dataset(self, **options: Any) -> Any:
+        """The batches as a ``keras.utils.PyDataset``; each epoch of ``fit`` is the next one.
 
-        def begin() -> tuple[np.int64, np.int64]:
-            epoch, self.epoch = self.epoch, self.epoch + 1
-            return np.int64(epoch), np.int64(len(self._plan(epoch)))
+        Args:
+            options: of PyDataset, such as ``workers``.
 
-        def fetch(epoch: np.int64, number: np.int64) -> list[np.ndarray]:
-            plan = self._plan(int(epoch))
-            made = tf.nest.flatten(self._arrays(plan[int(number)], int(epoch)))
-            ahead(plan, int(number))
-            return made
-
-        def load(epoch: Any, number: Any) -> Any:
-            tensors = tf.numpy_function(fetch, [epoch, number], dtypes)
-            for tensor, array in zip(tensors, flat, strict=True):
-                tensor.set_shape((None, *array.shape[1:]))
-            return tf.nest.pack_sequence_as(structure, tensors)
-
-        def epoch_of(_: Any) -> Any:
-            epoch, count = tf.numpy_function(begin, [], (tf.int64, tf.int64))
-            # One call per batch, two at a time: gathering runs without the interpreter's lock, and this
-            # costs a third of what tf.data's generators cost.
-            numbers = tf.data.Dataset.range(count)
-            return numbers.map(lambda i: load(epoch, i), num_parallel_calls=2, deterministic=True)
-
-        dataset = tf.data.Dataset.from_tensors(0).flat_map(epoch_of)
-        if not self.node_budget:
-            dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
-        return dataset.prefetch(4)
+        Returns:
+            The dataset.
+        """
+        return py_dataset(self, **options)
 
 
 def _each(values: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:

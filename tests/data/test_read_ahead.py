@@ -38,7 +38,7 @@ def graphs(path, monkeypatch):
 def test_a_group_is_there_when_its_first_batch_comes(graphs):
     graphs, read = graphs
     loader = DisjointLoader(graphs, batch_size=16, shuffle=True, seed=2)
-    plan = loader._plan(0)
+    plan = loader.plan(0)
     ahead = read_ahead(graphs, loader.index, 16)
     assert isinstance(ahead, ReadAhead)
     assert (ahead.apart, ahead.batches) == (1, 5)  # a group is four batches

@@ -65,3 +65,80 @@ def test_stored_zeros_are_no_edges():
     a = scipy.sparse.coo_array((np.array([0.0, 1.0]), ([0, 1], [1, 0])), (2, 2))
     batch = from_spektral_graphs([Plain(np.ones((2, 1)), a, np.array([[5.0], [6.0]]))])
     assert (batch.senders.tolist(), batch.edge_features.tolist()) == ([1], [[6.0]])
+
+
+ENTRIES = [0, 0, 1, 2], [1, 2, 0, 0]  # rows and columns, in row-major order
+VALUES = np.arange(4.0)[:, None] + 10  # of the edges, in this order
+
+
+def directed(order=(0, 1, 2, 3), kind="coo"):
+    """A graph of three nodes that is not symmetric."""
+    rows, columns = (np.array(part)[list(order)] for part in ENTRIES)
+    return scipy.sparse.coo_array((np.ones(4), (rows, columns)), (3, 3)).asformat(kind)
+
+
+def by_edge(batch):
+    pairs = zip(batch.senders.tolist(), batch.receivers.tolist(), strict=True)
+    return dict(zip(pairs, batch.edge_features[:, 0].tolist(), strict=True))
+
+
+WANTED = dict(zip(zip(*ENTRIES, strict=True), VALUES[:, 0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["coo", "csr", "csc", "lil", "dense", "bool", "tensorflow"])
+def test_edge_features_belong_to_their_edges_in_every_format(kind):
+    if kind == "tensorflow":
+        tf = pytest.importorskip("tensorflow")
+        a = tf.SparseTensor(np.stack(ENTRIES, axis=1), np.ones(4, np.float32), (3, 3))
+    elif kind in ("dense", "bool"):
+        a = directed().toarray().astype(float if kind == "dense" else bool)
+    else:
+        a = directed(kind=kind)
+    assert by_edge(from_spektral_graphs([Plain(np.ones((3, 1)), a, VALUES)])) == WANTED
+
+
+def test_edges_in_another_order_than_their_features_are_refused():
+    graph = Plain(np.ones((3, 1)), directed((2, 0, 3, 1)), VALUES)
+    with pytest.raises(InputError, match="a of graph 0 is not in row-major order, in which Spektral reads"):
+        from_spektral_graphs([graph])
+    csr = scipy.sparse.csr_array((np.ones(2), np.array([2, 1]), np.array([0, 2, 2, 2])), (3, 3))
+    with pytest.raises(InputError, match="sort both"):
+        from_spektral_graphs([Plain(np.ones((3, 1)), csr, VALUES[:2])])
+    bare = from_spektral_graphs(
+        [Plain(np.ones((3, 1)), directed((2, 0, 3, 1)))]
+    )  # without features all is known
+    assert sorted(zip(bare.senders, bare.receivers, strict=True)) == sorted(WANTED)
+    e = np.zeros((3, 3, 1))
+    e[ENTRIES] = VALUES
+    assert by_edge(from_spektral_graphs([Plain(np.ones((3, 1)), directed((2, 0, 3, 1)), e)])) == WANTED
+
+
+class Mixed(list):
+    """A data set in mixed mode: one adjacency for all graphs."""
+
+    a = directed()
+
+
+def test_the_adjacency_of_a_data_set_is_that_of_all_its_graphs():
+    graphs = Mixed([Plain(np.full((3, 1), 1.0)), Plain(np.full((3, 1), 2.0))])
+    batch = from_spektral_graphs(graphs)
+    assert batch.n_edge.tolist() == [4, 4]
+    assert_same(batch, from_spektral_graphs([Plain(graph.x, directed()) for graph in graphs]))
+    assert_same(from_spektral_graphs(list(graphs), directed()), batch)
+    with pytest.raises(InputError, match="a must be of the data set or of the graphs, graph 1 has one too"):
+        from_spektral_graphs(Mixed([graphs[0], Plain(np.ones((3, 1)), directed())]))
+    with pytest.raises(InputError, match=r"a must have shape \(2, 2\) as x has 2 rows, graph 0 has \(3, 3\)"):
+        from_spektral_graphs(Mixed([Plain(np.ones((2, 1)))]))
+
+
+def test_a_data_set_of_spektral_in_mixed_mode():
+    data = pytest.importorskip("spektral.data")
+
+    class Signals(data.Dataset):
+        def read(self):
+            self.a = directed(kind="csr")
+            return [data.Graph(x=np.full((3, 2), value)) for value in (1.0, 2.0)]
+
+    batch = from_spektral_graphs(Signals())
+    assert batch.n_edge.tolist() == [4, 4]
+    assert batch.x[:, 0].tolist() == [1, 1, 1, 2, 2, 2]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from e2e_tf.data.given import as_batch
+from e2e_tf.data.loader import DisjointLoader
+from e2e_tf.errors import InputError
+from e2e_tf.graph import from_spektral_graphs
+
+RNG = np.random.default_rng(3)
+
+
+def pairs():
+    """Chains of 1 to 6 nodes: (x, a) of each."""
+    return [
+        (RNG.normal(size=(n, 2)).astype(np.float32), scipy.sparse.csr_array(np.eye(n, k=1)))
+        for n in (3, 1, 6, 2)
+    ]
+
+
+def graphs(labels, entries):
+    return [SimpleNamespace(x=x, a=a, e=None, y=y) for (x, a), y in zip(entries, labels, strict=True)]
+
+
+def test_pairs_are_one_batch():
+    entries = pairs()
+    batch, label = as_batch(entries, np.arange(4))
+    assert batch.n_node.tolist() == [3, 1, 6, 2]
+    assert batch.n_edge.tolist() == [2, 0, 5, 1]
+    np.testing.assert_array_equal(batch.x, np.concatenate([x for x, _ in entries]))
+    assert label.tolist() == [0, 1, 2, 3]
+    e = [np.arange(a.nnz)[:, None] for _, a in entries]
+    with_e, none = as_batch([(x, a, part) for (x, a), part in zip(entries, e, strict=True)], None)
+    assert none is None
+    np.testing.assert_array_equal(with_e.edge_features, np.concatenate(e))
+    assert as_batch(batch, "labels") == (batch, "labels")
+
+
+def test_labels_of_graphs_nodes_and_edges():
+    entries = pairs()
+    batch, label = as_batch(graphs([1, 0, 0, 1], entries), None)
+    assert label.tolist() == [[1], [0], [0], [1]]
+    _, label = as_batch(graphs(np.eye(4), entries), None)
+    np.testing.assert_array_equal(label, np.eye(4))
+    nodes = [np.arange(len(x)) + 10 * i for i, (x, _) in enumerate(entries)]
+    _, label = as_batch(graphs(nodes, entries), None)
+    np.testing.assert_array_equal(label[:, 0], np.concatenate(nodes))
+    # Labels of edges as those of their features: what a sender and a receiver are.
+    entries = [(x, scipy.sparse.csr_array(np.tril(np.ones((len(x), len(x)))))) for x, _ in entries]
+    edges = [x[a.tocoo().row, :1] - x[a.tocoo().col, :1] for x, a in entries]
+    batch, label = as_batch(graphs(edges, entries), None)
+    np.testing.assert_allclose(label, batch.x[batch.senders, :1] - batch.x[batch.receivers, :1])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (7, "graphs must be a GraphBatch, a store, or a list of .* not int"),
+        ([np.ones(3)], "entry 0 is ndarray"),
+        ([(np.ones((2, 1)),)], "entry 0 is tuple"),
+        ([(np.ones((2, 1)), np.full((2, 2), 0.5))], "a must hold zeros and ones"),
+    ],
+)
+def test_what_is_no_graph(given, message):
+    with pytest.raises(InputError, match=message):
+        DisjointLoader(given)
+
+
+def test_labels_that_fit_nothing_or_too_much():
+    entries = [(np.ones((2, 1)), np.ones((2, 2)) - np.eye(2))] * 2
+    with pytest.raises(
+        InputError, match=r"shapes \(2,\), \(2,\) fit one per graph and one per node and one per edge"
+    ):
+        as_batch(graphs([np.zeros(2)] * 2, entries), None)
+    _, label = as_batch(graphs([np.array([1, 2])] * 2, entries), None, "node")
+    assert label[:, 0].tolist() == [1, 2, 1, 2]
+    with pytest.raises(InputError, match="fit neither graphs nor nodes nor edges"):
+        as_batch(graphs([np.zeros(3), np.zeros(1)], entries), None)
+    with pytest.raises(InputError, match="y must be there for all graphs or none, 1 of 2 have it"):
+        as_batch(graphs([np.zeros(3), None], entries), None)
+
+
+def test_a_loader_of_graphs_gives_their_labels():
+    entries = pairs()
+    nodes = [x[:, 0] for x, _ in entries]
+    loader = DisjointLoader(graphs(nodes, entries), batch_size=3, shuffle=True, seed=1)
+    for inputs, label in loader.batches():
+        np.testing.assert_array_equal(label[:, 0], inputs["x"][:, 0])
+    whole = from_spektral_graphs([SimpleNamespace(x=x, a=a, e=None) for x, a in entries])
+    (inputs,) = next(DisjointLoader(entries, batch_size=4).batches())
+    np.testing.assert_array_equal(inputs["senders"], whole.senders)
