@@ -97,7 +97,7 @@ def py_dataset(loader: Batches, **options: Any) -> Any:
     """
     import keras
 
-    class LoaderDataset(keras.utils.PyDataset):  # type: ignore[misc]
+    class LoaderDataset(keras.utils.PyDataset):
         def __len__(self) -> int:
             return len(loader)
 
