@@ -233,6 +233,17 @@ def import_quietly(modules: Sequence[str]) -> None:
             importlib.import_module(module)
 
 
+@contextlib.contextmanager
+def _main_that_exists() -> Iterator[None]:
+    """Within, a program that is no file, as from standard input, is not run again in a process that is spawned."""
+    main = vars(sys.modules["__main__"])
+    program = None if os.path.isfile(main.get("__file__", "")) else main.pop("__file__", None)
+    try:
+        yield
+    finally:
+        main |= {} if program is None else {"__file__": program}
+
+
 class ForkServer(Generic[Request]):
     """Runs requests one after the other, each in a process of its own, without importing anything for each.
 
@@ -271,7 +282,8 @@ class ForkServer(Generic[Request]):
             args=(there, inherited, make, run, refuse, tuple(preload), name),
             name=f"{name}-server",
         )
-        self._process.start()
+        with _main_that_exists():
+            self._process.start()
         there.close()
 
     def run(

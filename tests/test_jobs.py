@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from processes import alive, until
@@ -214,6 +215,7 @@ def test_what_an_import_says_is_shown_only_if_it_fails(tmp_path, monkeypatch, ca
 SERVER = """
 import os, sys, time
 from pathlib import Path
+from types import ModuleType
 from e2e_tf.errors import InputError
 from e2e_tf.jobs import ForkServer
 
@@ -270,3 +272,15 @@ def test_each_request_has_a_process_that_ends_with_the_owner_of_the_server(tmp_p
         "unwanted None",
         "again None",
     ]
+
+
+@pytest.mark.parametrize("program", [None, "<stdin>", __file__])
+def test_a_program_that_is_no_file_is_not_run_again(monkeypatch, program):
+    """As of python - < program.py: a process that is spawned would look for a file <stdin>."""
+    main = ModuleType("__main__")
+    if program is not None:
+        main.__file__ = program
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    with jobs._main_that_exists():
+        assert getattr(main, "__file__", None) == (program if program == __file__ else None)
+    assert getattr(main, "__file__", None) == program

@@ -137,8 +137,9 @@ def _source(run: RunConfig, base: Path) -> JetSource | None:
 
 def _check_reachable(hypermodel: Any) -> None:
     """Refuse a HyperModel that the processes of the trials cannot get: of a notebook, after TensorFlow has started."""
-    main = sys.modules["__main__"]
-    if type(hypermodel).__module__ == "__main__" and not hasattr(main, "__file__") and not may_fork():
+    # Of a program from standard input the file is called <stdin>.
+    program = getattr(sys.modules["__main__"], "__file__", "")
+    if type(hypermodel).__module__ == "__main__" and not os.path.isfile(program) and not may_fork():
         raise InputError(
             f"the class {type(hypermodel).__name__} is defined in a notebook or at a prompt, where the processes of "
             f"the trials cannot find it; write it into a module and import it from there"

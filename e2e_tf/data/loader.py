@@ -324,6 +324,9 @@ class DisjointLoader:
 
         Returns:
             ``(inputs,)``, ``(inputs, label)`` or with the weight.
+
+        Raises:
+            InputError: the graphs lack one of ``inputs``.
         """
         batch, nodes, label, weight = self._item(index, epoch)
         inputs = model_inputs(batch, nodes)

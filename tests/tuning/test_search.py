@@ -188,13 +188,17 @@ def test_a_space_that_only_fit_shows(harness, tmp_path, toy):
     assert "the algorithm has nothing more to try" in (tmp_path / "sweep" / "sweep.html").read_text()
 
 
-def test_a_class_of_a_notebook_cannot_reach_the_trials(tmp_path, monkeypatch):
+@pytest.mark.parametrize("program", [None, "<stdin>"])
+def test_a_class_of_a_notebook_cannot_reach_the_trials(tmp_path, monkeypatch, program):
     class Mine:
         def build(self, hp):
             return hp.Float("x", 0, 1)
 
     Mine.__module__ = "__main__"
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    main = ModuleType("__main__")
+    if program is not None:  # of python - < program.py
+        main.__file__ = program
+    monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(search, "may_fork", lambda: False)
     with pytest.raises(InputError, match="the class Mine is defined in a notebook or at a prompt"):
         search.tune(make_config({}), tmp_path / "sweep", hypermodel=Mine())
