@@ -1,5 +1,5 @@
 # The two commands of a newcomer are `make demo` and `make test`; both create .venv and install once.
-# Other goals: quick, lint, docs, notebooks, minimums, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
+# Other goals: quick, lint, docs, notebooks, pictures, minimums, loggers, old-runtimes, cpp, constraints, clean. Works from any folder: make -C path/to/e2e-tf demo
 
 ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
@@ -17,7 +17,7 @@ INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev
 # the order of tests/conftest.py, longest first.
 PYTEST = cd "$(ROOT)" && OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(1) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick lint docs notebooks pictures minimums old-runtimes cpp constraints clean
+.PHONY: demo test quick lint docs notebooks pictures minimums loggers old-runtimes cpp constraints clean
 
 demo: $(VENV)/.installed
 	cd "$(ROOT)" && $(BIN)/e2e-tf demo --out "$(OUT)" --force
@@ -81,6 +81,13 @@ minimums: $(VENV)/.installed-dev
 	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-minimums/bin/python --resolution lowest-direct -e '.[dev]'
 	$(call PYTEST,.venv-minimums/bin/python) $(TESTS)
 
+# Weights & Biases, Comet and MLflow with its server, in an environment of their own: they bring half a hundred packages.
+loggers: $(VENV)/.installed-dev
+	cd "$(ROOT)" && $(BIN)/python -m pip install --quiet uv
+	cd "$(ROOT)" && $(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-loggers
+	cd "$(ROOT)" && $(BIN)/uv pip install --quiet --compile-bytecode --python .venv-loggers/bin/python -e '.[dev,wandb,comet]' mlflow
+	$(call PYTEST,.venv-loggers/bin/python) tests/training/test_loggers.py
+
 # The runtimes of CMSSW releases, in environments of their own; OLD_PYTHON is one that they have wheels for.
 old-runtimes: $(VENV)/.installed
 	cd "$(ROOT)" && PYTHON=$(OLD_PYTHON) sh deploy/old_runtimes.sh
@@ -90,4 +97,4 @@ constraints:
 	cd "$(ROOT)" && $(PYTHON) -m pip install --quiet uv && $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf "$(VENV)" "$(ROOT)/.venv-minimums" "$(ROOT)/.venv-old-runtimes" "$(ROOT)/demo_out"
+	rm -rf "$(VENV)" "$(ROOT)/.venv-minimums" "$(ROOT)/.venv-loggers" "$(ROOT)/.venv-old-runtimes" "$(ROOT)/demo_out"

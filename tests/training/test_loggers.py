@@ -97,12 +97,13 @@ def test_services(service, module, begins, logs, ends, failed, tmp_path, monkeyp
 
 
 def test_wandb_keeps_the_numbers_offline(tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="Weights & Biases is not installed (extra 'wandb')")
+    wandb = pytest.importorskip("wandb", reason="Weights & Biases is not installed (extra 'wandb')")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     (tmp_path / "run7").mkdir()
     with reporting(config(services=["wandb"]), tmp_path / "run7", tmp_path) as callbacks:
         log_two_epochs(callbacks)
+    wandb.teardown()  # its process writes the file, and ends with this one otherwise
     (kept,) = (tmp_path / "run7" / "wandb").glob("offline-run-*/run-*.wandb")
     found = kept.read_bytes()
     for text in (b"val_auc", b"0.75", b"0.875", b"training.epochs", b"deep_sets"):
