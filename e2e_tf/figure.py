@@ -27,6 +27,7 @@ __all__ = [
     "LINES",
     "MARKERS",
     "PlotStyle",
+    "Shown",
     "below_legend",
     "looks",
     "picture",
@@ -93,6 +94,23 @@ class PlotStyle:
             return energy
         luminosity = rf"{self.luminosity:g} fb$^{{-1}}$"
         return f"{luminosity} ({energy})" if energy else luminosity
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A PNG file that a notebook shows, where a cell ends with this.
+
+    Attributes:
+        path: the file.
+        width: on the page, in pixels.
+    """
+
+    path: str | os.PathLike[str]
+    width: int = 480
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """What IPython asks for: the file and how to show it."""
+        return Path(self.path).read_bytes(), {"width": self.width}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pictures import QUICK, check_png
 from PIL import Image
 
 from e2e_tf.errors import InputError
-from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, looks, picture, shrink_png
+from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, Shown, looks, picture, shrink_png
 
 ROOT = Path(__file__).parents[1]
 ONE = PlotStyle(formats=(), dpi=50)
@@ -151,3 +151,9 @@ def test_units_stand_in_square_brackets():
     unit = re.compile(r"[\"'][^\"'\n]*\((?:GeV|TeV|rad|mm|cm|ns|ms|s|µm)\)[\"']")
     wrong = {(name, found) for name, text in sources() if "axes" in text for found in unit.findall(text)}
     assert wrong == set()
+
+
+def test_a_notebook_shows_the_file(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    shown, how = Shown(tmp_path / "a.png", 300)._repr_png_()
+    assert (shown, how) == ((tmp_path / "a.png").read_bytes(), {"width": 300})

@@ -36,6 +36,12 @@ def test_the_source_is_stripped_and_explained(path):
     assert links == [] or all((path.parent / link).resolve().is_file() for link in links)
 
 
+def test_pictures_have_the_style_of_all():
+    """Notebooks draw as the library does, with labels above the frame."""
+    for path in NOTEBOOKS:
+        assert "matplotlib" not in path.read_text(encoding="utf-8"), path.name
+
+
 def test_there_are_at_least_six():
     assert len(NOTEBOOKS) >= 6
 
@@ -47,8 +53,6 @@ def test_there_are_at_least_six():
 def test_a_notebook_runs_on_few_jets(name, tau_folder, tmp_path, monkeypatch):
     """For one epoch, and untraced: as they stand, `make notebooks` trains them, with XLA as Keras chooses it."""
     import keras
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
 
     monkeypatch.setattr("e2e_tf.data.samples.sample_path", lambda _: tau_folder / "tau.h5")
     compile_model = keras.Model.compile
@@ -58,8 +62,8 @@ def test_a_notebook_runs_on_few_jets(name, tau_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     names: dict[str, object] = {"__name__": "__main__"}
-    with mpl.rc_context({"backend": "agg"}):
-        for number, cell in enumerate(code(ROOT / "docs" / "notebooks" / f"{name}.ipynb")):
-            short = re.sub(r"\bepochs=\d+", "epochs=1", cell)
-            exec(compile(short, f"{name}[{number}]", "exec"), names)
-        plt.close("all")
+    for number, cell in enumerate(code(ROOT / "docs" / "notebooks" / f"{name}.ipynb")):
+        short = re.sub(r"\bepochs=\d+", "epochs=1", cell)
+        exec(compile(short, f"{name}[{number}]", "exec"), names)
+    pictures = re.findall(r'Shown\("([\w.]+)"', "".join(code(ROOT / "docs" / "notebooks" / f"{name}.ipynb")))
+    assert {path.name for path in tmp_path.glob("*.png")} == set(pictures)
