@@ -10,6 +10,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from layer_pictures import figure
 from model_steps import diagram, inputs_table, models_of
 
 __all__ = ["FOLDERS", "LAYERS", "MODELS", "PACKAGES", "page_of", "pages", "public_names"]
@@ -224,8 +225,9 @@ def pages() -> dict[str, str]:
         found[f"api/{package}.md"] = "\n".join(lines)
     for name, target in LAYERS.items():
         module = target.rpartition(".")[0]
-        found[f"layers/{name}.md"] = f"# {name}\n\n`from e2e_tf.layers import {name}`\n\n" + "".join(
-            f"::: {module}.{one}\n    options:\n      heading_level: 2\n" for one in _own(module)
+        found[f"layers/{name}.md"] = (
+            f"# {name}\n\n`from e2e_tf.layers import {name}`\n\n{figure(name)}\n\n"
+            + "".join(f"::: {module}.{one}\n    options:\n      heading_level: 2\n" for one in _own(module))
         )
     for name in MODELS:
         module = f"e2e_tf.models.{name}"

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import keras
 import pytest
@@ -16,6 +17,7 @@ from sources import read_sources
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "docs" / "_tools"))
 
+import layer_pictures  # noqa: E402
 import model_steps  # noqa: E402
 import reference  # noqa: E402
 from check import faults  # noqa: E402
@@ -53,6 +55,32 @@ def test_no_public_name_is_missing():
         assert {name for name in imported.__all__ if not name.startswith("__")} <= {
             name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == module
         }
+
+
+def test_every_layer_has_a_picture():
+    """Of its own, with a sentence that is read where it is not seen."""
+    assert set(layer_pictures.PICTURES) == set(reference.LAYERS)
+    for name, (_, label, caption) in layer_pictures.PICTURES.items():
+        picture = layer_pictures.figure(name)
+        root = ElementTree.fromstring(picture)
+        svg = root.find("svg")
+        assert svg is not None
+        assert svg.get("aria-label") == caption == root.findtext("figcaption")
+        assert label in "".join(svg.itertext())
+        assert picture in reference.pages()[f"layers/{name}.md"]
+        # Nothing lies outside of the frame.
+        width, height = (float(one) for one in svg.attrib["viewBox"].split()[2:])
+        for part in svg.iter():
+            for key, end in (
+                ("x", width),
+                ("x1", width),
+                ("cx", width),
+                ("y", height),
+                ("y2", height),
+                ("cy", height),
+            ):
+                assert 0 <= float(part.get(key, 0)) <= end, (name, part.attrib)
+    assert len({layer_pictures.figure(name) for name in reference.LAYERS}) >= len(reference.LAYERS) - 1
 
 
 def test_names_are_followed_to_where_they_are_defined():
