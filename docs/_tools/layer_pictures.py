@@ -92,6 +92,11 @@ PICTURES: dict[str, tuple[str, str, str]] = {
         "Node i gathers a message along each edge that ends at it, then a network updates it.",
     ),
     "KindDense": ("kinds", "W_kind x", "Every node by itself, with the matrix of its kind."),
+    "MomentumPool": (
+        "pool",
+        "Σ σ(W xᵢ) pᵢ",
+        "Momenta of learned groups of nodes: pT, spread, mass, place and charge.",
+    ),
     "NormalizedAdjacency": (
         "matrix",
         "Â = D⁻½ (A + 1) D⁻½",
