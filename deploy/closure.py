@@ -16,7 +16,8 @@ from e2e_tf.deploy.agreement import Agreement, compare
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.closure_build import Driver, build_driver
 from e2e_tf.deploy.closure_events import ClosureEvents, closure_events
-from e2e_tf.deploy.cms_config import EDProducer
+from e2e_tf.deploy.closure_objects import object_events
+from e2e_tf.deploy.cms_config import EDProducer, InputTag
 from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.deploy.meaning import in_units_of_jets
 from e2e_tf.deploy.quiet import quiet_tensorflow
@@ -29,7 +30,9 @@ from e2e_tf.terminal import status
 
 __all__ = ["Closure", "Efficiency", "closure"]
 
-_SAMPLE = "tau"  # whose jets lie in the events
+_SAMPLES = {
+    "detector": "tau_detector"
+}  # whose jets lie in the events, by nodes; of others it is the tau sample
 _SIGMAS = 3.0
 
 
@@ -91,7 +94,8 @@ def closure(
     """Run a CMSSW package on events with simulated jets, without CMSSW.
 
     The package is compiled with the compiler of ``CXX`` (``c++``) over stand-ins for CMSSW's classes. Jets of the
-    shipped sample are laid over pileup and written as events of MiniAOD. The package's module makes tensors of them
+    shipped sample are laid over pileup and written as events of MiniAOD, or for detector objects as events of RECO with
+    tracks, hits and vertices. The package's module makes tensors of them
     and cuts on the working points; ONNX Runtime of this Python runs its model. The same jets, made in Python as
     the training made its own, go through the Keras model.
 
@@ -116,7 +120,8 @@ def closure(
     folder = _folder_of(package, manifest)
     import_modules(imports)
     with status("Writing events"):
-        made = closure_events(manifest.get("jets"), events, seed)
+        detector = _nodes(manifest) == "detector"
+        made = (object_events if detector else closure_events)(manifest.get("jets"), events, seed)
         try:
             graphs = graphs_of(made.jets, read_bundle_preprocess(bundle))
         except InputError as error:
@@ -189,11 +194,17 @@ def _module_of(driver: Driver, folder: str) -> tuple[str, EDProducer]:
     raise InputError(f"no module of {driver.package / 'python'} takes {wanted}")
 
 
+def _nodes(manifest: Mapping[str, Any]) -> str:
+    return str((manifest.get("graph") or {}).get("nodes", "candidates"))
+
+
 def _on(module: EDProducer, made: ClosureEvents) -> EDProducer:
-    """The module, if it runs on the collection that holds the jets."""
+    """The module, if it runs on the collection that holds the jets; one of detector objects takes any jets."""
     source = module.parameters["src"].value
     if source == made.source:
         return module
+    if "tracks" in module.parameters:
+        return module.clone(src=InputTag(made.source))
     raise InputError(f"the module runs on {source}; the jets that its bundle states are {made.source}")
 
 
@@ -209,7 +220,7 @@ def _efficiencies(
         return []
     taus = label == 1
     owners = [name for name, width in manifest["outputs"][0]["columns"].items() for _ in range(width)]
-    same_jets = manifest["provenance"]["data"].get("sample") == _SAMPLE
+    same_jets = manifest["provenance"]["data"].get("sample") == _SAMPLES.get(_nodes(manifest), "tau")
     known = (point.parameters.get("name") for point in module.parameters["workingPoints"].value)
     names = ["" if name is None else name.value for name in known]
     if len(names) != len(points):

@@ -111,6 +111,7 @@ def objects_of_jets(
     pixels: PixelClusters,
     vertices: Vertices,
     radius: float,
+    exact: bool = False,
 ) -> dict[str, Ragged]:
     """The columns of every kind; tracks and calorimeters by falling transverse momentum.
 
@@ -120,18 +121,27 @@ def objects_of_jets(
         vertices: of the events from 0 on, the chosen one of each first.
         radius: objects up to this ΔR from the axis are kept; of a track its direction or its place at the ECAL
             counts. A jet has all vertices of its event.
+        exact: keep all bits of float32, of which files keep ten.
 
     Returns:
         The columns of each kind of objects, by its name.
     """
     near = around(tracks.event, [(tracks.eta, tracks.phi), (tracks.eta_face, tracks.phi_face)], jets, radius)
-    return {
+    found = {
         "track": _tracks(tracks, jets, *near),
         "ecal": _cells(crystals, jets, *around(crystals.event, [(crystals.eta, crystals.phi)], jets, radius)),
         "hcal": _cells(segments, jets, *around(segments.event, [(segments.eta, segments.phi)], jets, radius)),
         "pixel": _pixels(pixels, jets, *around(pixels.event, [(pixels.eta, pixels.phi)], jets, radius)),
         "vertex": _vertices(vertices, jets),
     }
+    return {
+        kind: _ragged(kind, columns, jet, order, len(jets), exact)
+        for kind, (columns, jet, order) in found.items()
+    }
+
+
+_Rows = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+"""Columns of a kind of objects, the jet of each, and the order in which they go, jet by jet."""
 
 
 def _relative(
@@ -141,48 +151,48 @@ def _relative(
 
 
 def _ragged(
-    kind: str, columns: dict[str, np.ndarray], jet: np.ndarray, order: np.ndarray, count: int
+    kind: str, columns: dict[str, np.ndarray], jet: np.ndarray, order: np.ndarray, count: int, exact: bool
 ) -> Ragged:
-    """The columns of a kind in the given order, which must go jet by jet; floats in reduced precision."""
+    """The columns of a kind in the given order, which must go jet by jet; floats in reduced precision but for exact."""
     stored = {}
     for column in OBJECTS[kind]:
         values = columns[column.name][order]
-        whole = column.dtype != "float32"
+        whole = exact or column.dtype != "float32"
         stored[column.name] = values.astype(column.dtype) if whole else round_mantissa(values)
     return Ragged.from_counts(stored, np.bincount(jet, minlength=count))
 
 
-def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> _Rows:
     own = tracks.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     deta_face, dphi_face = _relative(own.eta_face, own.phi_face, jets, jet)
     columns = {"pt": own.pt, "deta": deta, "dphi": dphi, "deta_face": deta_face, "dphi_face": dphi_face}
     names = ("charge", "d0", "dz", "d0_error", "dz_error", "chi2", "n_hits", "n_pixel_hits", "from_pv")
     columns |= {name: getattr(own, name) for name in names}
-    return _ragged("track", columns, jet, np.lexsort((-own.pt, jet)), len(jets))
+    return columns, jet, np.lexsort((-own.pt, jet))
 
 
-def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> _Rows:
     own = cells.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"energy": own.energy, "deta": deta, "dphi": dphi}
     if isinstance(own, Crystals):
-        kind, columns["time"] = "ecal", own.time
+        columns["time"] = own.time
     else:
-        kind, columns["depth"] = "hcal", own.depth
-    return _ragged(kind, columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet)), len(jets))
+        columns["depth"] = own.depth
+    return columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet))
 
 
-def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> Ragged:
+def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> _Rows:
     own = pixels.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"deta": deta, "dphi": dphi, "layer": own.layer}
-    return _ragged("pixel", columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet)), len(jets))
+    return columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet))
 
 
-def _vertices(vertices: Vertices, jets: ReconstructedJets) -> Ragged:
+def _vertices(vertices: Vertices, jets: ReconstructedJets) -> _Rows:
     jet, row = pairs_of_jets(vertices.event, jets)
     own = vertices.take(row)
     chosen = vertices.z[vertices.chosen]  # one of every event
     columns = {"z": own.z - chosen[own.event], "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}
-    return _ragged("vertex", columns, jet, np.arange(len(jet)), len(jets))
+    return columns, jet, np.arange(len(jet))

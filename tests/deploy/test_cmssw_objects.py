@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,15 @@ import numpy as np
 import pytest
 from cmssw_driver import PACKAGE, POINTS, Built, configured, products, write_config
 
+import e2e_tf.deploy.closure
 from e2e_tf.data.detector_features import DETECTOR
 from e2e_tf.data.graphs import graphs_of
-from e2e_tf.data.grid import delta_phi
-from e2e_tf.data.jets import Jets, read_jets
+from e2e_tf.data.jets import Jets
 from e2e_tf.data.objects import OBJECTS
-from e2e_tf.data.samples import sample_path
+from e2e_tf.deploy.closure import closure
+from e2e_tf.deploy.closure_build import Driver
+from e2e_tf.deploy.closure_events import ClosureEvents
+from e2e_tf.deploy.closure_objects import object_events
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.cmssw_objects import OBJECT_COLUMNS
 from e2e_tf.errors import InputError
@@ -26,209 +28,16 @@ from e2e_tf.graph import KINDS
 from e2e_tf.training.run import open_run
 
 EVENTS = 40  # of one tau and one QCD jet
-SHIFT = 7  # cm, of the modules of the stand-ins
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Events of RECO as the driver reads them, and the jets that the simulation's own functions make of them."""
-
-    text: str
-    jets: Jets
-    apart: np.ndarray  # of φ at the face from the one in the sample, of tracks in the barrel
-
-
-def spread(values: np.ndarray, owner: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    return values.astype(float) + axis[owner]
-
-
-def seen(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """η and φ of points that are stored in single precision."""
-    x, y, z = (v.astype(np.float32).astype(float) for v in (x, y, z))
-    return np.arcsinh(z / np.hypot(x, y)), np.arctan2(y, x)
 
 
 @pytest.fixture(scope="module")
-def simulated() -> Simulated:
-    """Jets of the shipped sample in events, with objects that producers must leave out."""
-    import e2e_tf.sim.jet_objects as jet_objects
-    from e2e_tf.sim.cluster import ReconstructedJets
-    from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects
-    from e2e_tf.sim.tracking import RecoTracks, face_of_tracks
-    from e2e_tf.sim.vertices import Vertices
-
-    rng = np.random.default_rng(6)
-    source = read_jets(sample_path("tau_detector"), stop=2 * EVENTS)
-    event = np.arange(len(source)) // 2
-    axis_eta = source["eta"].astype(float)
-    axis_phi = delta_phi(source["phi"] + np.pi * (np.arange(len(source)) % 2), 0.0)  # two jets apart
-    beam = rng.normal(0, [0.02, 0.02, 3.5], (EVENTS, 3))
-    beam[3] = [0.01, -0.02, 1.0]
-
-    # Vertices of the first jet's event, the chosen one first; event 3 has none but the beam spot, as a fake one.
-    found = source.objects["vertex"]
-    first = np.isin(found.owner, 2 * np.arange(EVENTS)) & ((found.owner != 6) | (found["z"] == 0))
-    of, z = found.owner[first] // 2, found["z"][first].astype(float)
-    zeros = np.zeros(len(of))
-    vertices = Vertices(
-        event=of,
-        x=beam[of, 0],
-        y=beam[of, 1],
-        z=z + beam[of, 2],
-        xy_error=zeros,
-        z_error=zeros,
-        sum_pt2=zeros,
-        n_tracks=zeros.astype(int),
-        chosen=np.append(True, of[1:] != of[:-1]),
-        collision=zeros.astype(int),
-    )
-
-    def absolute(kind: str) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
-        rows = source.objects[kind]
-        owner = rows.owner
-        columns = {name: values.astype(float) for name, values in rows.columns.items()}
-        eta = spread(rows["deta"], owner, axis_eta)
-        return columns, event[owner], eta, delta_phi(spread(rows["dphi"], owner, axis_phi), 0.0)
-
-    # Tracks
-    columns, owner, eta, phi = absolute("track")
-    distance = np.abs(columns["dz"][:, None] - np.where(of == owner[:, None], z, np.inf))
-    blank = np.full(len(owner), -1)
-    tracks = RecoTracks(
-        event=owner,
-        pt=columns["pt"],
-        eta=eta,
-        phi=phi,
-        charge=columns["charge"].astype(np.int8),
-        **{k: columns[k] for k in ("d0", "dz", "d0_error", "dz_error", "chi2")},
-        n_hits=columns["n_hits"].astype(np.int16),
-        n_pixel_hits=columns["n_pixel_hits"].astype(np.int16),
-        origin=blank,
-        process=blank,
-        collision=blank,
-        vertex=blank,
-        from_pv=vertices.chosen[np.argmin(distance, axis=1)].astype(np.int8),
-    )
-    tracks = tracks.take(np.lexsort((-tracks.pt, tracks.event)))
-    face = face_of_tracks(tracks, vertices)
-    objects = TrackObjects(
-        **vars(tracks),
-        eta_face=np.where(face.reached, face.eta, tracks.eta),
-        phi_face=np.where(face.reached, face.phi, tracks.phi),
-        pdg_id=np.zeros(len(tracks), np.int32),
-    )
-    stored = delta_phi(
-        spread(source.objects["track"]["dphi_face"], source.objects["track"].owner, axis_phi), 0.0
-    )
-    stored = stored[np.lexsort((-columns["pt"], owner))]
-
-    # Crystals and towers on cylinders, in single precision
-    cells = {}
-    for kind, radius, least in (("ecal", 129.0, (0.1, 0.3)), ("hcal", 180.0, (0.1, 0.2, 0.3, 0.3))):
-        columns, owner, eta, phi = absolute(kind)
-        x, y, z = radius * np.cos(phi), radius * np.sin(phi), radius * np.sinh(eta)
-        part = np.where(np.abs(eta) < 1.479, 1, 2) if kind == "ecal" else columns["depth"].astype(int)
-        columns["eta"], columns["phi"] = seen(x, y, z)
-        keep = columns["energy"] >= np.array(least)[part - 1]
-        order = np.lexsort((-columns["energy"] / np.cosh(columns["eta"]), owner))
-        order = order[keep[order]]
-        columns |= {"event": owner, "part": part, "x": x, "y": y, "z": z}
-        cells[kind] = {name: values[order] for name, values in columns.items()}
-    number = {kind: np.arange(len(of_kind["event"])) for kind, of_kind in cells.items()}
-
-    def cell(kind: str, **more: np.ndarray) -> dict[str, np.ndarray]:
-        return {"key": number[kind], **{k: cells[kind][k] for k in ("event", "eta", "phi", "energy")}, **more}
-
-    # Clusters, seen from the chosen vertex
-    columns, owner, eta, phi = absolute("pixel")
-    layer = columns["layer"].astype(int)
-    radius = np.array([4.4, 7.3, 10.2])[layer - 1]
-    x, y = radius * np.cos(phi), radius * np.sin(phi)
-    local = (radius * np.sinh(eta) + beam[owner, 2] - SHIFT).astype(np.float32)
-    z = (local + np.float32(SHIFT)).astype(float)
-    x, y = (v.astype(np.float32).astype(float) for v in (x, y))
-    clusters = PixelClusters(
-        owner, np.arcsinh((z - beam[owner, 2]) / np.hypot(x, y)), np.arctan2(y, x), layer.astype(np.int8)
-    )
-
-    made = ReconstructedJets(
-        event, source["pt"].astype(float), axis_eta, axis_phi, source["mass"].astype(float)
-    )
-    with pytest.MonkeyPatch.context() as patch:  # columns of a file keep 10 bits; here both sides have all
-        patch.setattr(jet_objects, "round_mantissa", lambda values: values.astype(np.float32))
-        around = jet_objects.objects_of_jets(
-            made,
-            objects,
-            Crystals(**cell("ecal", time=cells["ecal"]["time"])),
-            Segments(**cell("hcal", depth=cells["hcal"]["part"].astype(np.int8))),
-            clusters,
-            vertices,
-            0.5,
-        )
-    jets = Jets(
-        columns={k: getattr(made, k).astype(np.float32) for k in ("pt", "eta", "phi", "mass")},
-        event=event,
-        weight=np.ones(len(source), np.float32),
-        objects=around,
-    )
-
-    def line(*values: Any) -> str:
-        return " ".join(repr(v.item() if isinstance(v, np.generic) else v) for v in values)
-
-    lines = [str(EVENTS)]
-    for e in range(EVENTS):
-        lines.append("detector 4.0 2")
-        lines += [
-            line(*(getattr(made, k)[i] for k in ("pt", "eta", "phi", "mass")), 0.0, 0.0, 0)
-            for i in (2 * e, 2 * e + 1)
-        ]
-        lines.append("0")
-        rows = np.flatnonzero(vertices.event == e)
-        lines.append(str(len(rows)))
-        lines += [line(vertices.x[i], vertices.y[i], vertices.z[i], int(e == 3)) for i in rows]
-        lines.append(line(*beam[e]))
-        rows, own = np.flatnonzero(owner == e), np.flatnonzero(tracks.event == e)
-        pixels = [line(1, layer[i], x[i], y[i], float(local[i]) + SHIFT, -1) for i in rows]
-        # A cluster that a track has, one of the fourth layer and one of the endcaps at the places of others.
-        if len(rows) and len(own):
-            at = (x[rows[0]], y[rows[0]], float(local[rows[0]]) + SHIFT)
-            pixels += [line(1, 1, *at, int(len(own) - 1)), line(1, 4, *at, -1), line(2, 1, *at, -1)]
-        lines += [str(len(pixels)), *pixels, str(len(own) + 2)]
-        for i in own:
-            sine, cosine = np.sin(tracks.phi[i]), np.cos(tracks.phi[i])
-            place = beam[e] + np.array([-tracks.d0[i] * sine, tracks.d0[i] * cosine, tracks.dz[i]])
-            fit = (int(tracks.charge[i]), tracks.d0_error[i], tracks.dz_error[i], 8 * tracks.chi2[i], 8.0)
-            hits = (int(tracks.n_hits[i]), int(tracks.n_pixel_hits[i]), 2, 1)
-            lines.append(line(tracks.pt[i], tracks.eta[i], tracks.phi[i], *place, *fit, *hits))
-        # Tracks without the quality and below the limit in pT, on the axis.
-        for pt, quality in ((30.0, 0), (0.4, 2)):
-            lines.append(
-                line(pt, axis_eta[2 * e], axis_phi[2 * e], *beam[e], 1, 0.1, 0.1, 8.0, 8.0, 9, 3, quality, 1)
-            )
-        for kind in ("ecal", "hcal"):
-            own_cells = {name: values[cells[kind]["event"] == e] for name, values in cells[kind].items()}
-            places = zip(*(own_cells[k] for k in ("part", "energy", "x", "y", "z")), strict=True)
-            if kind == "hcal":
-                lines += [str(len(own_cells["x"])), *(line(*place) for place in places)]
-                continue
-            spike = [line(1, energy, 129.0, 0.0, 0.0, 0.0, flag) for energy, flag in ((90.0, 14), (0.05, 0))]
-            lines += [str(len(own_cells["x"]) + 2), *spike]
-            lines += [line(*place, t, 0) for place, t in zip(places, own_cells["time"], strict=True)]
-    barrel = np.abs(objects.eta_face) < 1.2  # further on φ depends on z, which the sample does not say
-    apart = delta_phi(objects.phi_face - stored, 0.0)[barrel]
-    return Simulated("\n".join(lines) + "\n", jets, apart)
-
-
-def test_places_at_the_face_are_those_of_the_shipped_sample(simulated: Simulated) -> None:
-    """Within the 10 bits that a file has of a track's momentum and direction."""
-    apart = np.abs(simulated.apart)
-    assert len(apart) > 500
-    assert np.median(apart) < 6e-4
-    assert np.mean(apart < 3e-3) > 0.95
+def simulated() -> ClosureEvents:
+    """Jets of the shipped sample in events of RECO, with objects that producers must leave out."""
+    return object_events({"momentum": "stored", "rho": "product"}, EVENTS)
 
 
 def test_closure_of_the_shipped_network_on_detector_objects(
-    built_detector: Built, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built_detector: Built, simulated: ClosureEvents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from e2e_tf.training.predict import predict
 
@@ -307,13 +116,39 @@ def test_closure_of_the_shipped_network_on_detector_objects(
         assert np.abs(np.concatenate(scored("e2ETaggerONNX", **changes)["score"]) - expected).max() > 1e-3
 
 
+def test_validate_closes_over_detector_objects(
+    built_detector: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The closure's own events, momenta lowered by the area and a package in which the field was changed."""
+
+    class OverRuntimes(Driver):
+        def _run(self, *words: Any, model: Any = None) -> Any:  # this driver has ONNX Runtime itself
+            done = built_detector.run(self.program, *words)
+            assert done.returncode == 0, done.stderr
+            return done
+
+    package = Path(shutil.copytree(built_detector.base / PACKAGE, tmp_path / PACKAGE))
+    driver = OverRuntimes(built_detector.driver, package)
+    monkeypatch.setattr(e2e_tf.deploy.closure, "build_driver", lambda *_: driver)
+    found = closure(built_detector.bundle, package, events=EVENTS)
+    assert (found.module, found.agreement.jets) == ("e2ETagger", 2 * EVENTS)
+    assert found.agreement.difference < 1e-5
+    assert [point.name for point in found.efficiencies] == ["eff50", "eff70", "eff90"]
+    assert not found.failed
+    module = package / "python" / "e2ETagger_cff.py"
+    good, clone = module.read_text(), "e2ETagger = _default.clone(\n"
+    assert good.count(clone) == 1
+    module.write_text(good.replace(clone, f"{clone}    magnetic_field=cms.double(3.0),\n"))
+    assert closure(built_detector.bundle, package, events=EVENTS).agreement.failed
+
+
 def test_the_unit_test_of_the_package_passes(built_detector: Built) -> None:
     done = built_detector.run(built_detector.parity)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_producer_of_objects_refuses_what_it_cannot_do(
-    built_detector: Built, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built_detector: Built, simulated: ClosureEvents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modules = configured(built_detector, tmp_path, monkeypatch)
     import FWCore.ParameterSet.Config as cms
