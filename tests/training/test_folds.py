@@ -34,7 +34,7 @@ SECTIONS = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, plain_graphs):
+def made(tmp_path_factory):
     """The folder of the sample and of its three folds, and what the training gave."""
     folder = tmp_path_factory.mktemp("folds")
     write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(JETS)))

@@ -133,7 +133,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.usefixtures("plain_graphs", "small_backbone")
+@pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize(("model", "given", "outputs"), CASES)
 def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, outputs):
     data, graph = INPUTS[given]
