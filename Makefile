@@ -36,10 +36,10 @@ lint: $(VENV)/.installed-dev
 	rm -rf "$(TYPES)" && mkdir -p "$(TYPES)" && ln -s "$(ROOT)"/e2e_tf/* "$(ROOT)/tuning" "$(ROOT)/deploy" "$(TYPES)"
 	cd "$(ROOT)" && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-# The site in build/site: warnings are errors, links and the reference are checked. Notebooks are shown as `make notebooks`
+# The site in build/site: warnings are errors (with --quiet MkDocs would not count them), links and the reference are checked. Notebooks are shown as `make notebooks`
 # left them, or without outputs.
 docs: $(VENV)/.installed-docs
-	cd "$(ROOT)" && NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict && $(BIN)/python docs/_tools/check.py build/site
+	cd "$(ROOT)" && NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict && $(BIN)/python docs/_tools/check.py build/site
 
 notebooks: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python docs/_tools/notebooks.py

@@ -52,7 +52,7 @@ def on_files(files: Files, config: Any) -> Files:
         executed = ROOT / "build" / "notebooks" / path.name
         body, resources = MarkdownExporter().from_filename(str(executed if executed.exists() else path))
         for name, data in resources["outputs"].items():
-            body = body.replace(f"]({name})", f"]({path.stem}/{name})")
+            body = body.replace(f"]({name})", f']({path.stem}/{name}){{ width="{_width(data)}" }}')
             files.append(File.generated(config, f"notebooks/{path.stem}/{name}", content=data))
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=body))
     return files
@@ -69,6 +69,11 @@ def on_page_content(html: str, **_options: Any) -> str:
         html,
         flags=re.DOTALL,
     )
+
+
+def _width(png: bytes) -> int:
+    """How wide a picture of a notebook is on a page, in pixels: half its own, and no wider than the text."""
+    return min(int.from_bytes(png[16:20], "big") // 2, 680)  # the header of a PNG begins with its width
 
 
 def _no_sources(folder: str, names: list[str]) -> list[str]:

@@ -16,3 +16,4 @@ with picture("jet.png", config.plots.style, force=True) as axes:
     axes.margins(0.15)
     pt = rf"$p_\mathrm{{T}}$ = {jet.jets['pt'][0]:.0f} GeV"
     axes.text(0.03, 0.97, f"{len(deta)} candidates of one jet, {pt}", transform=axes.transAxes, va="top")
+print("Picture of a jet in jet.png and jet.pdf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_every_page_is_run_or_has_nothing_to_run():
             b for b in blocks((DOCS / page).read_text(encoding="utf-8")) if b.language in RUN and not b.reason
         ]
         assert bool(to_run) == (page in run), page
+
+
+def test_every_page_is_in_the_navigation():
+    """MkDocs says what is missing as a warning, and counts no warnings when it is quiet."""
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert {page for page in PAGES if page not in re.findall(r"[\w/.-]+\.md", nav)} == set()
+    assert "--quiet" not in re.findall(r"mkdocs build.*", (ROOT / "Makefile").read_text(encoding="utf-8"))[0]
 
 
 def test_reasons_titles_and_commands():
