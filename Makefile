@@ -51,7 +51,7 @@ pictures: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python -m studies.tau report .
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else "e2e-tf needs Python 3.10 to 3.12, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "e2e-tf needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
 	@$(PYTHON) -m venv "$(VENV)"
 
 # A stamp is older than what it was made from only when the dependencies have changed.
