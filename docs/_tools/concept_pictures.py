@@ -258,7 +258,7 @@ def validation() -> Any:
         yscale="log",
     )
     right.set_xticks([-9, -8, -7, -6, -5], ["0", "10⁻⁸", "10⁻⁷", "10⁻⁶", "10⁻⁵"])
-    right.legend(frameon=False, loc="upper center")
+    right.legend(frameon=False, loc="center", bbox_to_anchor=(0.66, 0.5))
     return figure
 
 

@@ -143,7 +143,14 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     """ROC curves of the rows that were trained on all jets, with their ratio to the trees."""
     most = max(one["trained"] for one in found.values())
     curves = {name: np.array(one["curve"]) for name, one in found.items() if one["trained"] == most}
-    draw_rejections(curves, REFERENCE, path)
+    errors = {
+        name: {
+            entry["efficiency"]: entry["error"] / entry["value"]
+            for entry in found[name]["overall"]["rejection"]
+        }
+        for name in curves
+    }
+    draw_rejections(curves, REFERENCE, path, errors)
 
 
 def write_page(found: Mapping[str, Any], page: Path) -> None:

@@ -312,23 +312,39 @@ def shown(found: dict[str, list[Result]]) -> list[str]:
 
 def draw_curves(found: dict[str, list[Result]], path: Path) -> None:
     """Mean curves over seeds, and their ratios to the trees."""
-    draw_rejections(
-        {name: np.mean([r["curve"] for r in found[name]], axis=0) for name in shown(found)}, TREES, path
-    )
+    curves, errors = {}, {}
+    for name in shown(found):
+        curves[name] = np.mean([r["curve"] for r in found[name]], axis=0)
+        errors[name] = {}
+        for level in WORKING_POINTS.values():
+            entries = [rejection(r, level) for r in found[name]]
+            errors[name][level] = float(np.mean([(e["error"] or 0) / e["value"] for e in entries]))
+    draw_rejections(curves, TREES, path, errors)
 
 
-def draw_rejections(curves: Mapping[str, np.ndarray], trees: str, path: Path) -> None:
-    """Rejection against signal efficiency, and its ratio to that of the trees.
+def draw_rejections(
+    curves: Mapping[str, np.ndarray],
+    trees: str,
+    path: Path,
+    errors: Mapping[str, Mapping[float, float]],
+) -> None:
+    """Rejection against signal efficiency, and its ratio to that of the trees; bars at the working points.
 
     Args:
         curves: background efficiencies at :data:`CURVE` by row.
         trees: the row that the others are divided by.
         path: of the picture.
+        errors: of the rejection relative to it, by row and signal efficiency, from the test sample.
     """
     with figure(path, rows=2, heights=(3, 1), fontsize=22) as [axes, ratios]:
-        for look, (name, curve) in zip(looks(), curves.items(), strict=False):
+        for i, (look, (name, curve)) in enumerate(zip(looks(), curves.items(), strict=False)):
             seen = curve > 0
             axes.plot(CURVE[seen], 1 / curve[seen], **look, label=name)
+            levels = np.array([*errors[name]])
+            height = 1 / np.interp(levels, CURVE, curve)
+            beside = (i - (len(curves) - 1) / 2) * 0.003  # bars of several rows stand side by side
+            bar = {"fmt": "none", "ecolor": look["color"], "capsize": 3, "elinewidth": 2}
+            axes.errorbar(levels + beside, height, height * np.array([*errors[name].values()]), **bar)
             if trees in curves:
                 both = seen & (curves[trees] > 0)
                 ratios.plot(CURVE[both], curves[trees][both] / curve[both], **look)

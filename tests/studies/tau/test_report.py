@@ -1,7 +1,8 @@
-"""Tables of the page."""
+"""Tables and pictures of the page."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 
@@ -20,3 +21,16 @@ def test_tables_quote_seeds_errors_and_limits():
     assert between(page, "main", ["| new |"]) == "a\n<!-- main: begin -->\n| new |\n<!-- main: end -->\nz\n"
     with pytest.raises(SystemExit, match="the page has no place for the table 'flat'"):
         between(page, "flat", [])
+
+
+def test_bars_at_working_points_are_the_errors_of_the_rejection(tmp_path, drawn):
+    from studies.tau.evaluation import CURVE
+    from studies.tau.report import draw_rejections
+
+    curve = CURVE**3 / 10
+    errors = {"trees": {0.5: 0.2, 0.7: 0.1, 0.9: 0.05}}
+    draw_rejections({"trees": curve}, "trees", tmp_path / "roc.png", errors)
+    (bars,) = drawn[0].axes[0].collections
+    for (low, high), (level, error) in zip(bars.get_segments(), errors["trees"].items(), strict=True):
+        height = 1 / np.interp(level, CURVE, curve)
+        np.testing.assert_allclose([*low, *high], [level, height * (1 - error), level, height * (1 + error)])
