@@ -216,8 +216,8 @@ def confusion(name: str, shares: Sequence[Sequence[float]], classes: Sequence[An
             "z": [list(row) for row in shares],
             "x": names,
             "y": names,
-            "colorscale": "Blues",
-            "reversescale": False,
+            "colorscale": [[0, "#ffffff"], [1, COLOURS[0]]],  # Plotly's own blues are dark where little is
+            "textfont": {"color": "#1c2733"},
             "zmin": 0,
             "zmax": 1,
             "texttemplate": "%{z:.1%}",

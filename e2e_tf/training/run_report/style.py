@@ -77,6 +77,7 @@ def band(x: Any, low: Any, high: Any, number: int, group: str) -> dict[str, Any]
     """
     return {
         "type": "scatter",
+        "mode": "lines",  # of few points Plotly draws the points too
         "x": [*x, *x[::-1]],
         "y": [*low, *high[::-1]],
         "fill": "toself",

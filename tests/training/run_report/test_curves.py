@@ -8,6 +8,7 @@ import pytest
 from e2e_tf.page import to_json
 from e2e_tf.training.metrics import background_efficiency
 from e2e_tf.training.run_report.curves import calibration, confusion, histories, importances, rejection
+from e2e_tf.training.run_report.style import COLOURS
 
 
 def valid(*drawn):
@@ -75,6 +76,7 @@ def test_confusion_and_importances():
     valid(plot, bars)
     assert plot.data[0]["z"] == [[0.75, 0.25], [0.0, 1.0]]
     assert plot.data[0]["x"] == ["0", "10"]
+    assert [colour for _, colour in plot.data[0]["colorscale"]] == ["#ffffff", COLOURS[0]]  # darker is more
     assert plot.layout["yaxis"]["autorange"] == "reversed"  # the first class is above
     assert bars.data[0]["y"] == ["a", "b"]  # Plotly draws the last one above
     assert bars.data[0]["error_x"]["array"] == [0.01, 0.02]

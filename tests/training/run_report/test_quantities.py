@@ -60,6 +60,7 @@ def test_response_of_a_shifted_prediction():
     ratio, against = response("pt", true, 1.1 * true, "GeV")
     assert "predicted / true" in ratio.layout["xaxis"]["title"]["text"]
     np.testing.assert_allclose(against.data[1]["y"], 1.1)
+    assert against.data[0]["mode"] == "lines"  # the band has no points at its ends
     assert against.layout["shapes"][0]["y0"] == 1
     difference, against = response("eta", true - 30, true - 29.5, "")
     np.testing.assert_allclose(against.data[1]["y"], 0.5, atol=1e-9)
