@@ -98,7 +98,7 @@
   // Rows of a horizontal legend: one where all entries fit, else columns as wide as the longest.
   function legendRows(found, width) {
     const names = found.data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name);
-    if (names.length < 2 || found.layout.showlegend === false) return 0;
+    if (found.data.length < 2 || names.length === 0 || found.layout.showlegend === false) return 0;
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = base.font.size + "px " + base.font.family;
     const widths = names.map((name) => 50 + pen.measureText(name).width);

@@ -102,6 +102,14 @@ def test_every_page_is_run_or_has_nothing_to_run():
         assert bool(to_run) == (page in run), page
 
 
+def test_commands_stand_in_blocks_that_say_so():
+    """A block without a language is neither run nor checked."""
+    for page in PAGES:
+        for block in blocks((DOCS / page).read_text(encoding="utf-8")):
+            called = re.search(r"^\S*\s*\b(e2e-tf|python|make) ", block.text, flags=re.MULTILINE)
+            assert block.language or not called, f"{page}:{block.line}"
+
+
 def test_every_page_is_in_the_navigation():
     """MkDocs says what is missing as a warning, and counts no warnings when it is quiet."""
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
