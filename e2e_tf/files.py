@@ -1,4 +1,7 @@
-"""Files: written beside their place and then renamed, so that none is ever half there; JSON; checksums."""
+"""Files: written beside their place and then renamed, so that none is ever half there; JSON; checksums.
+
+An output that is a link stays one: what it leads to is written.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,16 @@ from typing import Any
 
 from e2e_tf.errors import InputError
 
-__all__ = ["new_file", "new_folder", "new_subfolder", "read_json", "refuse_existing", "sha256", "write_json"]
+__all__ = [
+    "followed",
+    "new_file",
+    "new_folder",
+    "new_subfolder",
+    "read_json",
+    "refuse_existing",
+    "sha256",
+    "write_json",
+]
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -54,6 +66,20 @@ def _room(target: Path, errors: tuple[int, ...] = _NO_ROOM) -> Iterator[None]:
         raise InputError(f"{target} cannot be written: {os.strerror(error.errno)}") from error
 
 
+def followed(path: str | os.PathLike[str]) -> Path:
+    """Where an output goes: of a link what it leads to, perhaps on another disk, also if nothing is there yet.
+
+    Args:
+        path: the output.
+
+    Returns:
+        The path; of a link, which stays as it is, the one that it leads to.
+    """
+    path = Path(path)
+    with _room(path, _NOT_ALLOWED):
+        return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def refuse_existing(path: Path, force: bool) -> None:
     """Refuse a name that is taken or has no folder, before any work is done for it.
 
@@ -65,6 +91,7 @@ def refuse_existing(path: Path, force: bool) -> None:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist or cannot be read, or the name
             is too long.
     """
+    path = followed(path)
     with _room(path, _NOT_ALLOWED):
         exists, has_folder = path.exists(), path.parent.is_dir()
     if exists and not force:
@@ -88,7 +115,7 @@ def new_file(path: str | os.PathLike[str], force: bool = False, folder: Path | N
     Raises:
         InputError: ``path`` exists and ``force`` is false, its folder does not exist, or the disk is full.
     """
-    target = Path(path)
+    target = followed(path)
     refuse_existing(target, force)
     with _room(target):
         with _room(target, _NOT_ALLOWED):
@@ -131,7 +158,7 @@ def new_folder(
         InputError: ``path`` exists and ``force`` is false, ``path`` is a file, holds the working folder or something
             foreign, its parent does not exist, or the disk is full or does not let itself be written.
     """
-    target = Path(path)
+    target = followed(path)
     refuse_existing(target, force)
     _check_replaceable(target, foreign)
     before = _identity(target)
@@ -168,7 +195,7 @@ def new_subfolder(
     Raises:
         InputError: as in :func:`new_folder`.
     """
-    root, inner = Path(root), Path(inner)
+    root, inner = followed(root), Path(inner)
     refuse_existing(root, force)
     if not root.exists():
         with new_folder(root) as part:

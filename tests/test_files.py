@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, new_folder, new_subfolder, read_json, refuse_existing, sha256, write_json
+from e2e_tf.files import (
+    followed,
+    new_file,
+    new_folder,
+    new_subfolder,
+    read_json,
+    refuse_existing,
+    sha256,
+    write_json,
+)
 
 
 def test_sha256(tmp_path):
@@ -269,6 +278,64 @@ def test_json_survives_and_replaces_in_one_step(tmp_path):
         write_json(path, {"array": object()})
     assert read_json(path) == [1, 2]
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder on another disk where there is one."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path, elsewhere):
+    link = tmp_path / "scores.h5"
+    link.symlink_to(elsewhere / "scores.h5")  # nothing is there yet
+    with new_file(link) as part:
+        part.write_text("one")
+    assert link.is_symlink()
+    assert (elsewhere / "scores.h5").read_text() == "one"
+    with pytest.raises(InputError, match="scores.h5 exists already"), new_file(link):
+        pass
+    with new_file(link, force=True) as part:
+        part.write_text("two")
+    assert link.is_symlink()
+    assert [path.read_text() for path in elsewhere.iterdir()] == ["two"]
+    assert [path.name for path in tmp_path.iterdir() if not path.is_dir()] == ["scores.h5"]
+
+
+@pytest.mark.parametrize(
+    "make", [new_folder, lambda path, **o: new_subfolder(path, "x", o.get("force", False), str)]
+)
+def test_a_link_to_a_folder_stays(tmp_path, elsewhere, make):
+    link = tmp_path / "bundle"
+    link.symlink_to(elsewhere / "bundle")
+    with make(link) as part:
+        (part / "one").write_text("1")
+    assert link.is_symlink()
+    assert len(list((elsewhere / "bundle").rglob("one"))) == 1
+    with pytest.raises(InputError, match="bundle exists already"), make(link):
+        pass
+    if make is new_folder:
+        with make(link, force=True) as part:
+            (part / "two").write_text("2")
+        assert [path.name for path in (elsewhere / "bundle").iterdir()] == ["two"]
+    assert link.is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["bundle"]
+
+
+def test_links_that_lead_nowhere_are_refused(tmp_path):
+    (tmp_path / "lost").symlink_to(tmp_path / "absent" / "run")
+    with (
+        pytest.raises(InputError, match=r"the folder .*absent of run does not exist"),
+        new_file(tmp_path / "lost"),
+    ):
+        pass
+    (tmp_path / "mine").write_text("")
+    assert followed(tmp_path / "mine") == tmp_path / "mine"
+    assert followed(tmp_path / "none") == tmp_path / "none"
+    (tmp_path / "again").symlink_to(tmp_path / "lost")
+    assert followed(tmp_path / "again") == (tmp_path / "absent" / "run").resolve()
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])

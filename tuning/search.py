@@ -15,7 +15,7 @@ from e2e_tf.config import RunConfig
 from e2e_tf.data.source import JetSource
 from e2e_tf.data.sources import source_of
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, write_json
+from e2e_tf.files import followed, read_json, write_json
 from e2e_tf.jobs import describe_exit, import_quietly, may_fork
 from e2e_tf.terminal import status
 from e2e_tf.tuning.config import TuneConfig, make_tune_config, read_tune_config
@@ -64,7 +64,7 @@ def tune(
         NoTrialCompleted: all failed; the message holds the first traceback.
     """
     run, options, root = _read(config, settings, base)
-    folder = Path(folder)
+    folder = followed(folder)
     if workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
     run_objective(options, run, own_model=hypermodel is not None)  # refuse it before anything is started

@@ -25,7 +25,7 @@ from e2e_tf.data.remote import local
 from e2e_tf.data.sample_sets import numbering
 from e2e_tf.data.stored import StoredJets
 from e2e_tf.errors import InputError
-from e2e_tf.files import refuse_existing, sha256
+from e2e_tf.files import followed, refuse_existing, sha256
 from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.terminal import status, track
 
@@ -73,7 +73,7 @@ def convert(
             cannot be written, or an unfinished conversion is in the way.
     """
     check_on_error(on_error)
-    output = Path(output)
+    output = followed(output)
     if not inputs:
         raise InputError("convert needs at least one input, got none")
     if processes < 1 or piece < 1:

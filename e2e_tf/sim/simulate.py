@@ -12,7 +12,7 @@ import numpy as np
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, concatenate_jets, write_jets
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, refuse_existing
+from e2e_tf.files import followed, new_file, refuse_existing
 from e2e_tf.jobs import parts_folder, run_tasks
 from e2e_tf.sim import egamma
 from e2e_tf.sim.chunk import Chunk, plan, simulate_chunk
@@ -91,7 +91,7 @@ def simulate(
         import_extra(name)
     provenance = sample_provenance(process, jets, seed, pileup, detector, objects)
     chunks = plan(process, jets, seed, pileup, detector, objects)
-    output = Path(output)
+    output = followed(output)
     refuse_existing(output, force)
     folder = output.with_name(f"{output.name}.parts")
     with (

@@ -11,7 +11,7 @@ from typing import Any
 from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError, TrainingDiverged
-from e2e_tf.files import read_json, write_json
+from e2e_tf.files import followed, read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.terminal import console
 from e2e_tf.training.loop import compile_model, monitor, new_model, steps_per_epoch, train_model
@@ -58,7 +58,7 @@ def fit(
     else:
         root = Path(base or Path(config).parent).resolve()
         config = read_config(config)
-    folder = Path(folder)
+    folder = followed(folder)
     begun = _claim(folder, config, force)
     if begun is None:
         prepared = prepare(config, root)

@@ -22,7 +22,7 @@ from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.source import SourcePart
 from e2e_tf.errors import InputError
-from e2e_tf.files import new_file, write_json
+from e2e_tf.files import followed, new_file, write_json
 from e2e_tf.terminal import output, with_error
 from e2e_tf.training.fit import fit
 from e2e_tf.training.metrics import evaluate_score
@@ -75,7 +75,7 @@ def fit_folds(
     else:
         root = Path(base or Path(config).parent).resolve()
         config = read_config(config)
-    folder, folds = Path(folder), folds or config.data.folds
+    folder, folds = followed(folder), folds or config.data.folds
     if not folds:
         raise InputError("the number of folds must be given: at least 3, here or as data.folds")
     configs = [_of_fold(config, folds, fold) for fold in range(folds)]

@@ -135,7 +135,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.usefixtures("small_backbone")
 @pytest.mark.parametrize(("model", "given", "outputs"), CASES)
-def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, outputs):
+def test_from_the_configuration_to_the_bundle(folder, tmp_path, tmp_path_factory, model, given, outputs):
     data, graph = INPUTS[given]
     if data["sample"].endswith(".parquet"):
         data = data | {"options": {"channels": ["a", "b", "c"]}}
@@ -146,6 +146,8 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, ou
         "training": {"epochs": 1, "batch_size": 64},
         "outputs": OUTPUTS[outputs],
     }
+    for name in ("run", "bundle", "scores.h5"):  # links to where nothing is yet, perhaps on another disk
+        (tmp_path / name).symlink_to(tmp_path_factory.mktemp("disk") / name)
     run = fit(make_config(sections), tmp_path / "run", base=folder)
 
     metrics = evaluate(run, bootstraps=2, baselines=False)
@@ -174,6 +176,7 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, model, given, ou
     agreements = validate(bundle, jets=12)
     assert [one.runtime for one in agreements if one.failed] == []
     assert any("ONNX Runtime" in one.runtime and one.difference is not None for one in agreements)
+    assert all((tmp_path / name).is_symlink() for name in ("run", "bundle", "scores.h5"))
 
 
 @pytest.fixture(scope="module")
