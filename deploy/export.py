@@ -28,6 +28,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
+from e2e_tf.training.pt_points import pt_points
 from e2e_tf.training.run import Run, package_versions
 from e2e_tf.training.targets import label_output
 from e2e_tf.version import __version__
@@ -262,6 +263,7 @@ def _manifest(
         "outputs": [{**exported.output.to_dict(), "columns": columns}],
         "formats": entries,
         "working_points": [] if evaluated is None else evaluated["working_points"],
+        **({} if evaluated is None else evaluated["binned"]),
         "auc": None if evaluated is None else evaluated["auc"],
         "tested": [],
         "provenance": {
@@ -277,7 +279,8 @@ def _manifest(
 
 def _as_before(manifest: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of a bundle that is exported again, with what the earlier one says of the model and its training."""
-    kept = {key: before[key] for key in ("model", "working_points", "auc") if key in before}
+    same = ("model", "working_points", "binned_working_points", "auc")
+    kept = {key: before[key] for key in same if key in before}
     meaning = {key: value for key, value in before["outputs"][0].items() if key == "meaning"}
     training = {key: before["provenance"][key] for key in ("seed", "config") if key in before["provenance"]}
     return {
@@ -293,8 +296,22 @@ def _evaluated(run: Run, columns: dict[str, int]) -> dict[str, Any] | None:
     metrics, label = run.folder / "metrics.json", label_output(run.config)
     if not metrics.is_file() or label is None:
         return None
-    overall: dict[str, Any] = read_json(metrics)["classifiers"][run.config.model_name]["overall"]
+    found: dict[str, Any] = read_json(metrics)["classifiers"][run.config.model_name]
+    overall: dict[str, Any] = found["overall"]
     if not label and len(columns) == 1:
         (label,) = columns
     named = {"output": label} if label else {}
-    return {**overall, "working_points": [{**point, **named} for point in overall["working_points"]]}
+    bins = found.get("pt_bins", [])
+    binned = [
+        {
+            **{key: part[key] for key in ("low", "high", "signal", "background")},
+            "working_points": part["working_points"]
+            and [{**point, **named} for point in part["working_points"]],
+        }
+        for part in (bins if pt_points(bins, str(metrics)) else [])
+    ]
+    return {
+        **overall,
+        "working_points": [{**point, **named} for point in overall["working_points"]],
+        "binned": {"binned_working_points": binned} if binned else {},
+    }

@@ -198,6 +198,30 @@ class WorkingPoint(_Entry):
     )
 
 
+class BinnedPoint(WorkingPoint):
+    """A working point of a bin of pT, measured on its jets alone."""
+
+    target: float = Field(description="signal efficiency that was asked for")
+    threshold: float
+    signal_efficiency: float
+    signal_error: float = Field(description="binomial error of signal_efficiency")
+    background_efficiency: float
+    rejection: float = Field(description="1/background_efficiency")
+    is_limit: bool = Field(description="no background passes, rejection is its lower limit at 95 %")
+    low: float = Field(description="interval of 68.3 % of rejection")
+    high: float | None = Field(description="null: infinite")
+
+
+class PtBin(_Closed):
+    """A bin of the jet's pT, with its lower edge and without its upper one."""
+
+    low: float = Field(description="GeV")
+    high: float = Field(description="GeV")
+    signal: int = Field(description="jets")
+    background: int = Field(description="jets")
+    working_points: list[BinnedPoint] | None = Field(description="null where a class has no jets")
+
+
 class Manifest(_Entry):
     """Manifest of an e2e-tf bundle; its format keeps the name that it began with."""
 
@@ -213,6 +237,11 @@ class Manifest(_Entry):
     outputs: list[Tensor] = Field(min_length=1)
     formats: Formats
     working_points: list[WorkingPoint]
+    binned_working_points: list[PtBin] = Field(
+        _MAY_BE_ABSENT,
+        description="in rising bins of the jet's pT; left out where the run was evaluated without. A jet in none of "
+        "the bins passes none of them",
+    )
     auc: dict[str, Any] | None = None
     tested: list[Tested]
     provenance: Provenance

@@ -7,6 +7,7 @@ threshold when its score is equal to it or above. Event weights may be negative.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ class WorkingPoint:
         target: the signal efficiency that was asked for.
         threshold: the tightest score cut (score >= threshold) that keeps at least ``target`` of the signal.
         signal_efficiency: the share of signal that passes; at least ``target``.
+        signal_error: its binomial error at this threshold, √(max(ε(1 − ε), 1/n)/n) with n = (Σw)²/Σw² jets.
         background_efficiency: the share of background that passes.
         rejection: 1/``background_efficiency`` with its interval, a lower limit where no background passes.
     """
@@ -45,6 +47,7 @@ class WorkingPoint:
     target: float
     threshold: float
     signal_efficiency: float
+    signal_error: float
     background_efficiency: float
     rejection: Rejection
 
@@ -146,14 +149,16 @@ def working_points(
     label, score, weight = checked(label, score, weight)
     targets = checked_efficiencies(efficiencies)
     roc, n_background = Roc(label, score, weight), effective_count(weight[label == 0])
+    n_signal = effective_count(weight[label == 1])
     points, variance = [], roc.variance
     for target, i in zip(targets, roc.reaching(targets), strict=True):
-        passing = float(roc.background[i])
+        passing, kept = float(roc.background[i]), float(roc.signal[i])
         points.append(
             WorkingPoint(
                 target=float(target),
                 threshold=float(roc.threshold[i]),
-                signal_efficiency=float(roc.signal[i]),
+                signal_efficiency=kept,
+                signal_error=math.sqrt(max(kept * (1 - kept), 1 / n_signal) / n_signal),
                 background_efficiency=passing,
                 rejection=rejection_of(passing, float(variance[i]), n_background),
             )
@@ -250,12 +255,14 @@ def evaluate_score(
             signal, background          numbers of jets
             auc                         {value, error}
             rejection                   per efficiency {efficiency, value, error, is_limit, low, high, passing}
+            working_points              thresholds with their signal and background efficiencies
 
-        and, for ``overall``, ``working_points``: thresholds with their signal and background efficiencies.
+        Thresholds of a pT bin are those that keep the shares of the signal of this bin.
         Errors are standard errors of the bootstrap; that of a rejection is propagated from ε_B and is None
         for a limit. ``low`` and ``high`` are the asymmetric interval of 68.3 %, in which a Poisson number of
         ``passing`` = (Σw)²/Σw² background jets passes and the spread of the threshold is added; None is infinite.
-        A pT bin in which a class has no positive sum of weights has ``auc`` and ``rejection`` None.
+        A pT bin in which a class has no positive sum of weights has ``auc``, ``rejection`` and
+        ``working_points`` None.
 
     Raises:
         InputError: as `bootstrap`, or unusable pT values or edges.
@@ -278,19 +285,6 @@ def evaluate_score(
         return _entry(label[rows], score[rows], weight[rows], groups, targets, bootstraps, seed)
 
     overall = entry(np.arange(len(label)))
-    overall["working_points"] = [
-        {
-            "target": point.target,
-            "threshold": point.threshold,
-            "signal_efficiency": point.signal_efficiency,
-            "background_efficiency": point.background_efficiency,
-            "rejection": point.rejection.value,
-            "is_limit": point.rejection.is_limit,
-            "low": point.rejection.low,
-            "high": point.rejection.high if np.isfinite(point.rejection.high) else None,
-        }
-        for point in working_points(label, score, efficiencies, weight)
-    ]
     parts = []
     for low, high in itertools.pairwise(edges.tolist()):
         assert pt is not None  # or there are no edges
@@ -311,7 +305,7 @@ def _entry(
     n_signal = int(np.count_nonzero(label))
     counts: dict[str, Any] = {"signal": n_signal, "background": len(label) - n_signal}
     if not weight[label == 1].sum() > 0 or not weight[label == 0].sum() > 0:
-        return {**counts, "auc": None, "rejection": None}
+        return {**counts, "auc": None, "rejection": None, "working_points": None}
 
     def values(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
         roc = Roc(label, score, weight)
@@ -336,4 +330,19 @@ def _entry(
                 "passing": 0.0 if rejection.is_limit else float(passing**2 / variance),
             }
         )
-    return {**counts, "auc": {"value": float(value[0]), "error": float(error[0])}, "rejection": rejections}
+    points = [
+        {
+            "target": point.target,
+            "threshold": point.threshold,
+            "signal_efficiency": point.signal_efficiency,
+            "signal_error": point.signal_error,
+            "background_efficiency": point.background_efficiency,
+            "rejection": point.rejection.value,
+            "is_limit": point.rejection.is_limit,
+            "low": point.rejection.low,
+            "high": point.rejection.high if np.isfinite(point.rejection.high) else None,
+        }
+        for point in working_points(label, score, targets.tolist(), weight)
+    ]
+    auc = {"value": float(value[0]), "error": float(error[0])}
+    return {**counts, "auc": auc, "rejection": rejections, "working_points": points}

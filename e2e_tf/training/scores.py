@@ -18,6 +18,7 @@ from e2e_tf.data.readers.tables import branch, flat, open_tree
 from e2e_tf.data.source import SourcePart
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
+from e2e_tf.training.pt_points import pt_points
 from e2e_tf.training.run import Run
 from e2e_tf.training.targets import label_output
 
@@ -51,17 +52,19 @@ def ending_of(path: Path) -> str:
     return ending
 
 
-def score_columns(run: Run, found: Any) -> dict[str, np.ndarray]:
+def score_columns(run: Run, found: Any, pt: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Scores and decisions of all jets, one column each.
 
     Args:
         run: whose model gave them.
         found: float32 (n, size), or by name of the output, in the units of their columns.
+        pt: float (n,), jet pT [GeV]; None for jets without it, which have no working points in bins of pT.
 
     Returns:
         float32 (n,) by ``score``, by the name of an output, or by the name and the class it stands for
         (``mode_10``, a negative one ``mode_m1``); and int8 (n,), 1 for jets that pass, by the working points that
-        ``evaluate`` found (``score_wp70`` is that of 70 % signal efficiency).
+        ``evaluate`` found (``score_wp70`` is that of 70 % signal efficiency), and by those in bins of pT
+        (``score_wp70_binned``), which no jet outside of the bins passes.
     """
     outputs = found if isinstance(found, Mapping) else {"score": found}
     columns: dict[str, np.ndarray] = {}
@@ -79,6 +82,10 @@ def score_columns(run: Run, found: Any) -> dict[str, np.ndarray]:
         for point in judged.get("overall", {}).get("working_points", ()):
             passed = columns[name] >= np.float32(point["threshold"])
             columns[f"{name}_wp{100 * point['target']:g}"] = passed.astype(np.int8)
+        if pt is not None:
+            for binned in pt_points(judged.get("pt_bins", ()), f"{run.folder}/metrics.json"):
+                passed = binned.passes(columns[name], pt)
+                columns[f"{name}_wp{100 * binned.target:g}_binned"] = passed.astype(np.int8)
     return columns
 
 
@@ -102,7 +109,7 @@ def write_scores(
     Raises:
         InputError: a friend tree is wanted, and the reader does not say which entries its jets come from.
     """
-    columns = score_columns(run, found)
+    columns = score_columns(run, found, jets.columns.get("pt"))
     if ending == ".root":
         _write_root(path, part, jets, columns)
     elif ending in (".parquet", ".csv"):

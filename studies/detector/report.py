@@ -71,7 +71,8 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
             efficiencies=LEVELS,
             bootstraps=_BOOTSTRAPS,
         )
-        numbers["overall"].pop("working_points")
+        for part in (numbers["overall"], *numbers["pt_bins"]):
+            part.pop("working_points")
         result[name] = {
             "trained": int(found.get(name, first)["trained"]),
             "overall": numbers["overall"],

@@ -85,11 +85,20 @@ def test_working_points_name_the_output_that_was_evaluated(
     run = make_run(tmp_path / "run", outputs=outputs)
     points = [{"target": 0.5, "threshold": 0.25, "signal_efficiency": 0.5, "background_efficiency": 0.1}]
     overall = {"auc": {"value": 0.75, "error": 0.01}, "working_points": points}
-    write_json(run / "metrics.json", {"classifiers": {"gat_cheb": {"overall": overall}}})
+    low = {"low": 10.0, "high": 20.0, "signal": 9, "background": 8}
+    high = {"low": 20.0, "high": 50.0, "signal": 0, "background": 7, "working_points": None}
+    rest = {"signal_error": 0.1, "rejection": 10.0, "is_limit": False, "low": 7.0, "high": 17.0}
+    bins = [
+        {**low, "auc": overall["auc"], "rejection": [], "working_points": [points[0] | rest]},
+        {**high, "auc": None},
+    ]
+    write_json(run / "metrics.json", {"classifiers": {"gat_cheb": {"overall": overall, "pt_bins": bins}}})
     manifest = read(export(run, tmp_path / "bundle", formats=("pb",), proof=0))
     assert manifest["outputs"][0]["columns"] == columns
     assert manifest["working_points"] == [{**points[0], "output": evaluated}]
     assert manifest["auc"] == overall["auc"]
+    named = [{**points[0], **rest, "output": evaluated}]
+    assert manifest["binned_working_points"] == [{**low, "working_points": named}, high]
 
 
 def test_an_existing_folder_is_kept(runs: dict[str, Path], tmp_path: Path) -> None:

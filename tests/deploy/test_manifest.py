@@ -50,6 +50,29 @@ EXAMPLE: dict[str, Any] = {
         },
     },
     "working_points": [{"target": 0.5, "threshold": 0.9, "output": "score"}],
+    "binned_working_points": [
+        {
+            "low": 10,
+            "high": 20.5,
+            "signal": 30,
+            "background": 40,
+            "working_points": [
+                {
+                    "target": 0.5,
+                    "threshold": 0.9,
+                    "output": "score",
+                    "signal_efficiency": 0.5,
+                    "signal_error": 0.09,
+                    "background_efficiency": 0.0,
+                    "rejection": 13.4,
+                    "is_limit": True,
+                    "low": 13.4,
+                    "high": None,
+                }
+            ],
+        },
+        {"low": 20.5, "high": 50, "signal": 0, "background": 40, "working_points": None},
+    ],
     "auc": {"value": 0.9, "error": None},
     "tested": [
         {"runtime": "ONNX", "jets": 10, "largest_difference": None, "tolerance": 1e-5, "required": True}
@@ -141,6 +164,15 @@ def test_the_written_schema_is_that_of_the_model() -> None:
         ({"graph": 3}, "graph must be an object, not 3"),
         ({"checksums": None}, "checksums must be an object, not None"),
         ({"tested": {}}, "tested must be an array, not {}"),
+        ({"binned_working_points": None}, "binned_working_points must be an array, not None"),
+        (
+            {
+                "binned_working_points": [
+                    EXAMPLE["binned_working_points"][1] | {"working_points": [{"target": 0.5}]}
+                ]
+            },
+            r"binned_working_points\[0\].working_points\[0\] lacks threshold, signal_efficiency, signal_error, ",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_explained(change: dict[str, Any], message: str) -> None:
@@ -152,6 +184,10 @@ def test_a_damaged_manifest_is_explained(change: dict[str, Any], message: str) -
 def test_what_is_no_object_is_refused(document: Any) -> None:
     with pytest.raises(InputError, match=r"^here\.json: the document must be an object, not "):
         check_manifest(document, "here.json")
+
+
+def test_a_manifest_of_before_has_no_bins_of_pt() -> None:
+    check_manifest({key: value for key, value in EXAMPLE.items() if key != "binned_working_points"})
 
 
 def test_manifests_of_the_shipped_bundles_fit() -> None:

@@ -135,8 +135,12 @@ def test_a_bundle_is_exported_again_for_another_release(
     before = Path(shutil.copytree(bundles["padded"], tmp_path / "before"))
     manifest = read_json(before / "manifest.json")
     point = {"target": 0.7, "threshold": 0.4, "signal_efficiency": 0.7, "background_efficiency": 0.01}
+    rest = {"signal_error": 0.1, "rejection": 100.0, "is_limit": False, "low": 80.0, "high": None}
     manifest |= {
         "working_points": [point],
+        "binned_working_points": [
+            {"low": 10.0, "high": 20.0, "signal": 5, "background": 9, "working_points": [point | rest]},
+        ],
         "jets": {"candidates": "constituents", "momentum": "stored", "rho": "candidates"},
     }
     manifest["outputs"][0]["meaning"] = {"score": {"kind": "binary", "column": "label"}}
@@ -152,6 +156,7 @@ def test_a_bundle_is_exported_again_for_another_release(
         "jets",
         "limits",
         "working_points",
+        "binned_working_points",
         "auc",
         "inputs",
         "outputs",

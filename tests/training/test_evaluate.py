@@ -49,6 +49,11 @@ def test_metrics(evaluated):
         assert [(part["low"], part["high"]) for part in result["pt_bins"]] == [(10, 20), (20, 50)]
         jets = sum(part["signal"] + part["background"] for part in result["pt_bins"])
         assert jets == metrics["jets"]["test"]
+        assert [p["target"] for part in result["pt_bins"] for p in part["working_points"]] == [
+            0.5,
+            0.7,
+            0.9,
+        ] * 2
 
 
 def test_the_auc_is_that_of_the_scores(evaluated):

@@ -182,7 +182,25 @@ def test_evaluate_score_says_it_all():
     assert low["auc"]["value"] == roc_auc(label[rows], score[rows])
     assert low["signal"] == np.count_nonzero(label[rows])
     assert low["auc"]["error"] > middle["auc"]["error"]
-    assert empty == {"low": 50, "high": 60, "signal": 0, "background": 0, "auc": None, "rejection": None}
+    assert [point["target"] for point in low["working_points"]] == [0.5, 0.7, 0.9]
+    for part, inside in ((overall, pt > 0), (low, rows), (middle, (pt >= 20) & (pt < 50))):
+        signal, background = score[inside & (label == 1)], score[inside & (label == 0)]
+        for point in part["working_points"]:
+            kept = np.mean(signal >= point["threshold"])
+            assert point["signal_efficiency"] == pytest.approx(kept)
+            assert point["signal_error"] == pytest.approx(np.sqrt(kept * (1 - kept) / len(signal)))
+            passing = np.count_nonzero(background >= point["threshold"])
+            assert point["background_efficiency"] == pytest.approx(passing / len(background))
+            assert point["low"] < point["rejection"] < point["high"]
+    assert empty == {
+        "low": 50,
+        "high": 60,
+        "signal": 0,
+        "background": 0,
+        "auc": None,
+        "rejection": None,
+        "working_points": None,
+    }
 
 
 def test_evaluate_score_gives_limits_no_error():

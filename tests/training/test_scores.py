@@ -13,7 +13,7 @@ from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.readers import open_reader
 from e2e_tf.data.source import SourceFile, SourcePart
 from e2e_tf.errors import InputError
-from e2e_tf.files import write_json
+from e2e_tf.files import read_json, write_json
 from e2e_tf.training.predict import predict_file
 from e2e_tf.training.scores import FRIENDS, ending_of, score_columns, write_scores
 
@@ -64,6 +64,18 @@ def test_columns_of_scores_and_working_points(tmp_path):
     np.testing.assert_array_equal(found["mode_10"], found["tau"])
     alone = score_columns(fake_run(tmp_path, {}), scores(5)["tau"])
     assert list(alone) == ["score", "score_wp70"]
+    assert list(score_columns(fake_run(tmp_path), scores(5), np.ones(5))) == list(found)
+    run = fake_run(tmp_path, {})
+    whole = read_json(tmp_path / "metrics.json")
+    points = [{"target": 0.7, "threshold": cut, "signal_efficiency": 0.7} for cut in (0.25, 0.75)]
+    bins = [{"low": 10 * i, "high": 10 * i + 10, "working_points": [point]} for i, point in enumerate(points)]
+    whole["classifiers"][run.config.model_name]["pt_bins"] = bins
+    write_json(tmp_path / "metrics.json", whole)
+    pt = np.array([9, 9.5, 10, 12, 20], np.float32)  # the last one is in no bin
+    found = score_columns(run, scores(5)["tau"], pt)
+    assert list(found) == ["score", "score_wp70", "score_wp70_binned"]
+    assert found["score_wp70_binned"].tolist() == [0, 1, 0, 1, 0]
+    assert list(score_columns(run, scores(5)["tau"])) == ["score", "score_wp70"]
     (tmp_path / "metrics.json").unlink()
     bare = SimpleNamespace(folder=tmp_path, config=make_config({}))
     assert list(score_columns(bare, scores(5)["tau"])) == ["score"]
