@@ -68,7 +68,8 @@ def run_demo(
     metrics_table(metrics)
     agreed = agreement_table(agreements)
     say(
-        f"Run and plots in {out / 'run'}, bundle in {out / 'bundle'}; {time.perf_counter() - started:.0f} s in all"
+        f"Report in {out / 'run' / 'report.html'}, plots beside it, bundle in {out / 'bundle'}; "
+        f"{time.perf_counter() - started:.0f} s in all"
     )
     return agreed
 
