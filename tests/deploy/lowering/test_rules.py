@@ -36,8 +36,9 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         return tf.cast(x, tf.int32)
 
     def spread(x: Any) -> Any:
-        """One number of each, of which one_hot makes an axis of its own."""
-        return tf.reduce_sum(tf.one_hot(whole(x), 4, on_value=2.0, off_value=-1.0, axis=1), axis=1)
+        """Classes along an axis of their own, with weights of their own."""
+        classes = tf.one_hot(whole(x), 4, on_value=2.0, off_value=-1.0, axis=1)
+        return tf.reduce_sum(classes * [[1.0], [2.0], [4.0], [8.0]], axis=1)
 
     return {
         "floor div": lambda x: tf.cast(whole(x) // 4, tf.float32),
@@ -46,7 +47,7 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         "floor mod": lambda x: tf.cast(whole(x) % 4, tf.float32),
         "floor mod by less": lambda x: tf.cast(whole(x) % -7, tf.float32),
         "floor mod of floats": lambda x: x % 0.7 + (x - 1) % -0.3,
-        "one hot": lambda x: tf.reshape(tf.one_hot(whole(x), 3), (-1, 30)),
+        "one hot": lambda x: tf.reshape(tf.one_hot(whole(x), 4), (-1, 40)),
         "one hot before": spread,
         "erfc": tf.math.erfc,
         "log1p": lambda x: tf.math.log1p(tf.abs(x)),
