@@ -27,6 +27,7 @@ from e2e_tf.deploy.tolerance import Tolerance, column_tolerance
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
 from e2e_tf.terminal import status
+from e2e_tf.training.pt_points import pt_points
 
 __all__ = ["Closure", "Efficiency", "closure"]
 
@@ -45,7 +46,7 @@ class Efficiency:
         found: share of them by the producer.
         expected: share by the scores of Python and the threshold of the manifest.
         error: statistical error of either.
-        stated: in the manifest, on the test jets of the training.
+        stated: in the manifest, on the test jets of the training; of one in bins of pT for taus of the same pT.
         same_jets: the training had jets of the same sample, so that the stated one must be found, too.
     """
 
@@ -147,7 +148,7 @@ def closure(
     agreement = compare(
         f"CMSSW package, module {label}", [expected], [columns], batch.graphs.n_node, tolerance=tolerance
     )
-    return Closure(label, agreement, tuple(_efficiencies(manifest, module, found, expected, made.label)))
+    return Closure(label, agreement, tuple(_efficiencies(manifest, module, found, expected, made)))
 
 
 class _Sessions:
@@ -213,24 +214,34 @@ def _efficiencies(
     module: EDProducer,
     found: Mapping[str, np.ndarray],
     expected: np.ndarray,
-    label: np.ndarray,
+    made: ClosureEvents,
 ) -> list[Efficiency]:
-    points = manifest["working_points"]
-    if not points:
-        return []
-    taus = label == 1
+    taus = made.label == 1
     owners = [name for name, width in manifest["outputs"][0]["columns"].items() for _ in range(width)]
     same_jets = manifest["provenance"]["data"].get("sample") == _SAMPLES.get(_nodes(manifest), "tau")
     known = (point.parameters.get("name") for point in module.parameters["workingPoints"].value)
     names = ["" if name is None else name.value for name in known]
-    if len(names) != len(points):
-        raise InputError(f"the module has {len(names)} working points, the bundle {len(points)}")
+
+    def score(output: str | None) -> np.ndarray:
+        return expected[:, owners.index(output) if output in owners else 0]
+
+    # Who passes by the scores of Python, and the share of the taus that the manifest states.
+    decided = [
+        (score(point.get("output")) >= np.float32(point["threshold"]), float(point["signal_efficiency"]))
+        for point in manifest["working_points"]
+    ]
+    for binned in pt_points(manifest.get("binned_working_points", ()), "manifest.json"):
+        pt = made.jets["pt"]
+        decided.append((binned.passes(score(binned.output), pt), float(binned.expected(pt[taus]).mean())))
+    if not decided:
+        return []
+    if len(names) != len(decided):
+        raise InputError(f"the module has {len(names)} working points, the bundle {len(decided)}")
     bits = found["workingPoints"].astype(np.int64)
     result = []
-    for bit, (name, point) in enumerate(zip(names, points, strict=True)):
-        column = owners.index(point["output"]) if point.get("output") in owners else 0
+    for bit, (name, (passes, stated)) in enumerate(zip(names, decided, strict=True)):
         passed = float((bits >> bit & 1)[taus].mean())
-        wanted = float((expected[:, column] >= np.float32(point["threshold"]))[taus].mean())
+        wanted = float(passes[taus].mean())
         error = float(np.sqrt(max(wanted * (1 - wanted), 1 / taus.sum()) / taus.sum()))
-        result.append(Efficiency(name, passed, wanted, error, float(point["signal_efficiency"]), same_jets))
+        result.append(Efficiency(name, passed, wanted, error, stated, same_jets))
     return result

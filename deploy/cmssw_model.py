@@ -11,10 +11,12 @@ from typing import Any
 from e2e_tf.deploy.cmssw_jets import jet_parameters
 from e2e_tf.deploy.meaning import relative_columns
 from e2e_tf.errors import InputError
+from e2e_tf.training.pt_points import PtPoint, pt_points
 
 __all__ = [
     "BACKENDS",
     "CmsswModel",
+    "binned_table",
     "contents",
     "module_text",
     "points_table",
@@ -153,18 +155,35 @@ def module_text(model: CmsswModel, package: str, label: str) -> str:
 
 def _points(manifest: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Working points with their names."""
-    return [(f"eff{100 * p['target']:g}".replace(".", "p"), p) for p in manifest["working_points"]]
+    return [(_label(point["target"]), point) for point in manifest["working_points"]]
+
+
+def _binned_points(manifest: dict[str, Any]) -> list[tuple[str, PtPoint]]:
+    """Working points in bins of pT with their names."""
+    found = pt_points(manifest.get("binned_working_points", ()), "manifest.json")
+    return [(f"{_label(point.target)}_binned", point) for point in found]
+
+
+def _label(target: float) -> str:
+    return f"eff{100 * target:g}".replace(".", "p")
 
 
 def _points_text(manifest: dict[str, Any]) -> str:
-    """Working points in the configuration language."""
-    points = _points(manifest)
-    lines = [
-        f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{_score_of(point, manifest)}"), '
-        f"threshold=cms.double({point['threshold']!r})),"
-        for label, point in points
+    """Working points in the configuration language, behind them those in bins of pT."""
+    parts = [
+        (label, point.get("output"), {"threshold": f"double({point['threshold']!r})"})
+        for label, point in _points(manifest)
     ]
-    return "".join(lines) + "\n    " * bool(points)
+    for label, binned in _binned_points(manifest):
+        values = {"pt_low": binned.low, "pt_high": binned.high, "thresholds": binned.threshold}
+        lists = {name: f"vdouble({', '.join(map(repr, of))})" for name, of in values.items()}
+        parts.append((label, binned.output or None, lists))
+    lines = [
+        f'\n        cms.PSet(name=cms.string("{label}"), score=cms.string("{_score_of(output, manifest)}"), '
+        f"{', '.join(f'{name}=cms.{value}' for name, value in more.items())}),"
+        for label, output, more in parts
+    ]
+    return "".join(lines) + "\n    " * bool(lines)
 
 
 def points_table(manifest: dict[str, Any]) -> str:
@@ -185,6 +204,44 @@ def points_table(manifest: dict[str, Any]) -> str:
         for i, (label, point) in enumerate(points)
     ]
     head = ["| bit | name | threshold | signal efficiency | background efficiency |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+def binned_table(manifest: dict[str, Any]) -> str:
+    """Working points in bins of pT as a table of Markdown, with the rule for jets outside of the bins.
+
+    Args:
+        manifest: of the bundle.
+
+    Returns:
+        The table, or a sentence that there are none.
+    """
+    points = _binned_points(manifest)
+    if not points:
+        return "There are no working points in bins of pT."
+    rows = []
+    for i, (label, _) in enumerate(points):
+        for part in manifest["binned_working_points"]:
+            start = f"| {len(_points(manifest)) + i} | {label} | {part['low']:g} to {part['high']:g} |"
+            if not part["working_points"]:
+                rows.append(f"{start} none: too few jets, no jet passes | | |")
+                continue
+            point = part["working_points"][i]
+            above = 0.0 if point["high"] is None else 1 / point["high"]
+            background = (
+                f"below {1 / point['rejection']:.1e}"
+                if point["is_limit"]
+                else f"{point['background_efficiency']:.2e} ({above:.1e} to {1 / point['low']:.1e})"
+            )
+            signal = f"{point['signal_efficiency']:.3f} ± {point['signal_error']:.3f}"
+            rows.append(f"{start} {point['threshold']!r} | {signal} | {background} |")
+    head = [
+        "In bins of the pT that the model takes, each with its lower edge and without its upper one. **A jet in no bin",
+        "passes none of these**, because no threshold was measured there.",
+        "",
+        "| bit | name | pT [GeV] | threshold | signal efficiency | background efficiency |",
+        "|---|---|---|---|---|---|",
+    ]
     return "\n".join([*head, *rows])
 
 
@@ -242,11 +299,10 @@ def contents(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _score_of(point: dict[str, Any], manifest: dict[str, Any]) -> str:
+def _score_of(head: str | None, manifest: dict[str, Any]) -> str:
     """The score that a working point cuts on: that of its output, which may be left out where there is one score."""
     heads = _scores_by_head(manifest)
     single = [head for head, names in heads.items() if len(names) == 1]
-    head = point.get("output")
     if head is None and len(heads) == 1:
         (head,) = heads
     if head not in single:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from e2e_tf.deploy.cmssw_jets import jet_values, training_range
-from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, contents, points_table
+from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, binned_table, contents, points_table
 
 __all__ = ["readme_values"]
 
@@ -54,4 +54,7 @@ def _results(model: CmsswModel) -> str:
         rows.append(
             "| `edm::ValueMap<int>`, `inRange` | 1 where the jet lies in the range of the training, else 0 |"
         )
-    return "\n".join(["| product | |", "|---|---|", *rows, "", points_table(model.manifest)])
+    tables = [points_table(model.manifest)]
+    if model.manifest["working_points"]:
+        tables += ["", binned_table(model.manifest)]
+    return "\n".join(["| product | |", "|---|---|", *rows, "", *tables])

@@ -14,9 +14,11 @@ import pytest
 from cmssw_driver import DEFINITION, PACKAGE, Built
 
 import e2e_tf.deploy.closure
+from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.closure import Closure, Efficiency, _Sessions, closure
 from e2e_tf.deploy.closure_build import Driver, build_driver
 from e2e_tf.deploy.closure_events import closure_events
+from e2e_tf.deploy.cmssw_model import CmsswModel, module_text
 from e2e_tf.errors import InputError
 
 EVENTS = 40
@@ -49,16 +51,30 @@ def test_a_package_gives_the_scores_and_efficiencies_of_python(
     said = json.loads((built.bundle / "manifest.json").read_text())
     said["working_points"][0]["threshold"] = cut
     monkeypatch.setattr(e2e_tf.deploy.closure, "open_bundle", lambda folder: said)
+    # And in bins of pT, whose edges are momenta of jets; a third of the taus is in none.
+    edges = np.sort(events.jets["pt"][events.label == 1])[[3, 20, 30]].tolist()
+    said["binned_working_points"] = [
+        {"low": low, "high": high, "signal": 9, "background": 9, "working_points": [point]}
+        for low, high, threshold in ((edges[0], edges[1], cut), (edges[1], edges[2], 0.0))
+        for point in [{**said["working_points"][0], "threshold": threshold}]
+    ]
     module = package / "python" / "e2ETagger_cff.py"
-    module.write_text(module.read_text().replace("cms.double(0.52)", f"cms.double({cut!r})"))
+    before = module_text(CmsswModel(built.bundle, open_bundle(built.bundle), ("onnx",)), PACKAGE, "e2ETagger")
+    good = module.read_text()
+    assert good.count(before) == 1
+    module.write_text(
+        good.replace(before, module_text(CmsswModel(built.bundle, said, ("onnx",)), PACKAGE, "e2ETagger"))
+    )
 
     found = closure(built.bundle, package, events=EVENTS)
     assert (found.module, found.agreement.jets) == ("e2ETagger", 2 * EVENTS)
     assert found.agreement.difference < 1e-5
     assert not found.failed
-    assert [point.name for point in found.efficiencies] == ["eff50", "eff70", "eff90"]
+    assert [point.name for point in found.efficiencies] == ["eff50", "eff70", "eff90", "eff50_binned"]
     assert all(point.found == point.expected for point in found.efficiencies)
     assert 0.4 < found.efficiencies[0].found < 0.6
+    assert 10 / EVENTS <= found.efficiencies[3].found < 27 / EVENTS
+    assert found.efficiencies[3].stated == pytest.approx(0.5 * 27 / EVENTS)
 
 
 def test_what_was_changed_in_a_package_is_found(built: Built, package: Path) -> None:

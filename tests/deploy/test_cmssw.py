@@ -38,6 +38,7 @@ from e2e_tf.data.graphs import graphs_of
 from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, JET_QUANTITIES, cmssw_package
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
+from e2e_tf.training.pt_points import pt_points
 from e2e_tf.training.run import open_run
 
 
@@ -63,6 +64,8 @@ def test_four_streams_score_events_as_python_does(
         if number % 4 == 1:  # no numbers, as features and as coordinates
             rows["d0"][::3], rows["dz"][::4], rows["dz_error"][1::5] = np.nan, np.inf, np.nan
             rows["eta"][2::7], jet["mass"] = np.nan, np.float32(np.nan)
+        if number % 50 == 10:
+            jet["pt"] = np.float32(np.nan)
     (tmp_path / "events").write_text(events_text(events))
     run = open_run(built.trained)
     jets = python_jets([jet for _, found in events for jet in found])
@@ -76,7 +79,36 @@ def test_four_streams_score_events_as_python_does(
     assert [p["name"].value for p in stored] == ["eff50", "eff70", "eff90"]
     assert [p["threshold"].value for p in stored] == [p["threshold"] for p in POINTS]
     cuts = np.quantile(expected, [0.8, 0.5, 0.2]).tolist()
-    points = cms.VPSet(*(cms.PSet(**stored[0] | {"threshold": cms.double(cut)}) for cut in cuts))
+    # In bins of pT with a gap, whose edges are momenta of jets; every jet in a bin passes the last one.
+    edges = np.sort(jets["pt"])[[5, 60, 80, 150]].tolist()
+    thresholds = ([cuts[0], cuts[2], 0.0], [cuts[1], cuts[1], 0.0])
+    binned = pt_points(
+        [
+            {
+                "low": low,
+                "high": high,
+                "working_points": [
+                    {"target": target, "threshold": cut, "signal_efficiency": target}
+                    for target, cut in zip((0.5, 0.9, 1.0), of_bin, strict=True)
+                ],
+            }
+            for low, high, of_bin in zip(edges[::2], edges[1::2], thresholds, strict=True)
+        ]
+    )
+    plain = [cms.PSet(**stored[0] | {"threshold": cms.double(cut)}) for cut in cuts]
+    in_bins = [
+        cms.PSet(
+            name=cms.string("binned"),
+            score=cms.string("score"),
+            pt_low=cms.vdouble(*point.low),
+            pt_high=cms.vdouble(*point.high),
+            thresholds=cms.vdouble(*point.threshold),
+        )
+        for point in binned
+    ]
+    points = cms.VPSet(*plain, *in_bins)
+    assert np.isnan(jets["pt"]).any()
+    assert sum(np.count_nonzero(jets["pt"] == np.float32(edge)) for edge in edges) >= 4
     for backend in ("ONNX", "TF"):
         module = own_candidates(modules[f"e2ETagger{backend}"], workingPoints=points)
         for form, changed in (("padded", module), ("edges", edges_of(module, backend))):
@@ -91,8 +123,13 @@ def test_four_streams_score_events_as_python_does(
             scores = np.concatenate(found["score"])
             np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5, err_msg=f"{backend} {form}")
             bits = sum((scores >= np.float32(cut)).astype(int) << i for i, cut in enumerate(cuts))
-            np.testing.assert_array_equal(np.concatenate(found["workingPoints"]), bits)
+            decided = np.concatenate(found["workingPoints"]).astype(int)
+            np.testing.assert_array_equal(decided & 7, bits)
             assert set(bits.tolist()) == {0, 4, 6, 7}
+            for bit, point in enumerate(binned, 3):
+                np.testing.assert_array_equal(decided >> bit & 1, point.passes(scores, jets["pt"]))
+            np.testing.assert_array_equal(decided >> 5 & 1, binned[0].bins(jets["pt"]) >= 0)
+            assert set((decided >> 3).tolist()) == {0, 4, 6, 7}
     # A score that was learned as a ratio is given in the unit of its quantity.
     module = own_candidates(modules["e2ETaggerONNX"], relative_to=cms.vstring("pt"))
     config = write_config(module, tmp_path / "config")
@@ -153,6 +190,11 @@ def test_a_producer_refuses_what_it_cannot_do(
     moved = Built(base, built.driver, built.parity, built.bundle, built.trained)
     data = f"{PACKAGE}/data"
     point = cms.PSet(name=cms.string("a"), score=cms.string("mass"), threshold=cms.double(0.5))
+
+    def in_bins(low: list[float], high: list[float], thresholds: list[float]) -> Any:
+        lists = {"pt_low": low, "pt_high": high, "thresholds": thresholds}
+        return cms.PSet(name=cms.string("b"), **{name: cms.vdouble(*of) for name, of in lists.items()})
+
     cases: list[tuple[dict[str, Any], str, str]] = [
         (
             {"preprocess_json": cms.FileInPath(f"{data}/odd.json")},
@@ -172,6 +214,19 @@ def test_a_producer_refuses_what_it_cannot_do(
         ({"score_names": cms.vstring("a", "b")}, "jet", "Got invalid dimensions for output: score"),
         ({"score_names": cms.vstring("a_b")}, "jet", "must be letters and digits, not a_b"),
         ({"workingPoints": cms.VPSet(point)}, "jet", "cuts on mass, which is no score"),
+        *(
+            (
+                {"workingPoints": cms.VPSet(binned)},
+                "jet",
+                "Bins of pT of the working point b must rise and have",
+            )
+            for binned in (
+                in_bins([10, 20], [20, 30], [0.5]),
+                in_bins([10, 19], [20, 30], [0.5, 0.5]),
+                in_bins([20], [10], [0.5]),
+                in_bins([], [], [0.5]),
+            )
+        ),
         ({"model_output": cms.string("other")}, "jet", "other"),
         ({"model_inputs": cms.vstring("points", "features", "mask", "w")}, "jet", "Input u is not provided!"),
         ({"model_inputs": cms.vstring("points")}, "jet", "must have the same length, not 4 and 1"),

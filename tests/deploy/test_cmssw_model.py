@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cmssw_driver import PACKAGE, POINTS, with_points
+from cmssw_driver import BINS, PACKAGE, POINTS, with_points
 
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.cmssw_model import CmsswModel, contents, module_text, scores
@@ -135,8 +136,38 @@ def test_parameters_of_a_module_follow_its_bundle(two: tuple[Path, Path]) -> Non
         '        cms.PSet(name=cms.string("eff50"), score=cms.string("istau"), threshold=cms.double(0.52)),',
     ):
         assert line in text.splitlines()
+    manifest["binned_working_points"] = [
+        {
+            **part,
+            "working_points": [{**p, "output": "is_tau"} for p in part["working_points"] or ()] or None,
+        }
+        for part in BINS
+    ]
+    lines = module_text(model, PACKAGE, "e2ETagger").splitlines()
+    points = [line for line in lines if "cms.PSet" in line]
+    assert [line.split('"')[1] for line in points] == [
+        "eff50",
+        "eff50_binned",
+        "eff70_binned",
+        "eff90_binned",
+    ]
+    assert points[1] == (
+        '        cms.PSet(name=cms.string("eff50_binned"), score=cms.string("istau"), pt_low=cms.vdouble(10.0, 30.5), '
+        "pt_high=cms.vdouble(20.0, 50.0), thresholds=cms.vdouble(0.52, 0.53)),"
+    )
     manifest["outputs"][0]["columns"] = {"π": 1, "visible_pt": 1}
     with pytest.raises(
         InputError, match="must have different names in letters and digits, not π, visible_pt"
     ):
         scores(manifest)
+    manifest["outputs"][0]["columns"] = {"is_tau": 1, "visible_pt": 1}
+    manifest["binned_working_points"] = copy.deepcopy(BINS)
+    with pytest.raises(
+        InputError, match=r"must name the output that it cuts on, .* \(is_tau, visible_pt\), not none"
+    ):
+        module_text(model, PACKAGE, "e2ETagger")
+    del manifest["binned_working_points"][2]["working_points"][0]
+    with pytest.raises(
+        InputError, match=r"manifest\.json: every bin of pT must have the same working points"
+    ):
+        module_text(model, PACKAGE, "e2ETagger")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
 
 import pytest
-from cmssw_driver import with_points
+from cmssw_driver import BINS, with_points
 
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.cmssw_model import CmsswModel
@@ -26,6 +27,21 @@ def test_of_one_model(bundle: Path) -> None:
     assert values["ORIGIN"] == "an e2e-tf bundle (model gat_cheb, padded interface, graph\n`knn:3`)"
     assert "| `edm::ValueMap<float>`, `score` | one value per jet |" in values["RESULTS"]
     assert "| 1 | eff70 | 0.48 | 0.700 | 1.00e-02 |" in values["RESULTS"]
+    assert "There are no working points in bins of pT." in values["RESULTS"]
+    manifest["binned_working_points"] = copy.deepcopy(BINS)
+    manifest["binned_working_points"][2]["working_points"][1] |= {
+        "is_limit": True,
+        "high": None,
+        "low": 100.0,
+    }
+    text = readme_values([CmsswModel(bundle, manifest, ("onnx",))], "HLTTau", "hltTau")["RESULTS"]
+    assert "**A jet in no bin\npasses none of these**" in text
+    for row in (
+        "| 3 | eff50_binned | 10 to 20 | 0.52 | 0.500 ± 0.020 | 1.00e-02 (8.0e-03 to 1.3e-02) |",
+        "| 4 | eff70_binned | 20 to 30.5 | none: too few jets, no jet passes | | |",
+        "| 4 | eff70_binned | 30.5 to 50 | 0.49 | 0.700 ± 0.020 | below 1.0e-02 |",
+    ):
+        assert row in text.splitlines()
     assert values["MODULE"] == "hltTau"
     assert "JETS_OF_TRAINING" not in values  # as the defaults of the plugins say
 

@@ -30,6 +30,17 @@ POINTS = [
     {"target": target, "threshold": threshold, "signal_efficiency": target, "background_efficiency": 0.01}
     for target, threshold in ((0.5, 0.52), (0.7, 0.48), (0.9, 0.35))
 ]
+_ERRORS = {"signal_error": 0.02, "rejection": 100.0, "is_limit": False, "low": 80.0, "high": 125.0}
+BINS = [  # of pT; the middle one has no jets of a class
+    {"low": 10.0, "high": 20.0, "working_points": [{**point, **_ERRORS} for point in POINTS]},
+    {"low": 20.0, "high": 30.5, "working_points": None},
+    {
+        "low": 30.5,
+        "high": 50.0,
+        "working_points": [{**point, **_ERRORS, "threshold": point["threshold"] + 0.01} for point in POINTS],
+    },
+]
+BINS = [{"signal": 9 * bool(part["working_points"]), "background": 8, **part} for part in BINS]
 # As a sample of 'e2e-tf simulate' with pileup states it.
 DEFINITION = {"candidates": "cone", "radius": 0.5, "jet_radius": 0.4, "momentum": "area", "rho": "candidates"}
 CORRECTIONS = (0.9, 1.08)  # of events of this module: factors of the levels L1FastJet and of the last one

@@ -13,6 +13,7 @@
 
 #include "@SUBSYSTEM@/@PACKAGE@/interface/JetTensors.h"
 #include "@SUBSYSTEM@/@PACKAGE@/interface/units.hpp"
+#include "@SUBSYSTEM@/@PACKAGE@/interface/working_point.hpp"
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/ValueMap.h"
 #include "DataFormats/Common/interface/View.h"
@@ -67,7 +68,15 @@ namespace @NAMESPACE@ {
         const auto found = std::find(scores_.begin(), scores_.end(), name);
         if (found == scores_.end())
           throw cms::Exception("Configuration") << "A working point cuts on " << name << ", which is no score";
-        points_.emplace_back(found - scores_.begin(), static_cast<float>(point.getParameter<double>("threshold")));
+        const e2e_tf::WorkingPoint made{static_cast<float>(point.getParameter<double>("threshold")),
+                                        point.getParameter<std::vector<double>>("pt_low"),
+                                        point.getParameter<std::vector<double>>("pt_high"),
+                                        point.getParameter<std::vector<double>>("thresholds")};
+        if (!made.valid())
+          throw cms::Exception("Configuration") << "Bins of pT of the working point "
+                                                << point.getParameter<std::string>("name")
+                                                << " must rise and have a threshold each";
+        points_.emplace_back(found - scores_.begin(), made);
       }
       if (points_.size() > 31)
         throw cms::Exception("Configuration") << "There can be 31 working points at most, not " << points_.size();
@@ -128,9 +137,12 @@ namespace @NAMESPACE@ {
       edm::ParameterSetDescription point;
       point.add<std::string>("name", "");
       point.add<std::string>("score", "score");
-      point.add<double>("threshold", 0.);
+      point.add<double>("threshold", 0.)->setComment("of all jets, where there are no bins of pT");
+      point.add<std::vector<double>>("pt_low", {})->setComment("lower edges of bins [GeV], which belong to them");
+      point.add<std::vector<double>>("pt_high", {})->setComment("upper edges, which do not; a jet in no bin does not pass");
+      point.add<std::vector<double>>("thresholds", {})->setComment("of each bin");
       desc.addVPSet("workingPoints", point, std::vector<edm::ParameterSet>())
-          ->setComment("bit i of the product workingPoints says whether score >= threshold of entry i");
+          ->setComment("bit i of the product workingPoints says whether a jet passes entry i: score >= threshold");
       descriptions.add(Backend::label, desc);
     }
 
@@ -168,7 +180,7 @@ namespace @NAMESPACE@ {
       std::vector<int> passed(jets->size(), 0);
       for (std::size_t i = 0; i < points_.size(); ++i)
         for (std::size_t jet = 0; jet < passed.size(); ++jet)
-          if (columns[points_[i].first][jet] >= points_[i].second)
+          if (points_[i].second.passes(columns[points_[i].first][jet], content.jets()[jet].pt))
             passed[jet] |= 1 << i;
       put(event, jets, passed, "workingPoints");
     }
@@ -223,7 +235,7 @@ namespace @NAMESPACE@ {
     const unsigned batch_;
     const double minPt_, maxPt_, maxEta_;  // of the training
     const ObjectSource objects_;
-    std::vector<std::pair<std::size_t, float>> points_;  // index of the score, threshold
+    std::vector<std::pair<std::size_t, e2e_tf::WorkingPoint>> points_;  // index of the score, thresholds
   };
 
 }  // namespace @NAMESPACE@
