@@ -20,13 +20,17 @@ def kernel(function: Callable[..., Any]) -> Any:
     Kernels assign to elements and not to slices: a slice would take numba seconds more to compile, most of them for
     the message of shapes that differ.
 
+    A function whose name begins with ``_`` is for other kernels and gets nothing by which Python could call it, which
+    would take as long to compile as the function.
+
     Args:
         function: of arrays and numbers, in a module of this folder.
 
     Returns:
         The dispatcher of numba.
     """
-    return njit(cache=_has_cache(), nogil=True)(function)
+    inner = {"no_cpython_wrapper": True} if function.__name__.startswith("_") else {}
+    return njit(cache=_has_cache(), nogil=True, no_cfunc_wrapper=True, **inner)(function)
 
 
 @cache

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from e2e_tf.graph._kernels.compiled import kernel
+from e2e_tf.graph._kernels.sorting import _sort
 
 MAX_SPAN = 1 << 15
 
@@ -166,7 +167,7 @@ def _grow(array, used, needed):
 def _sort_unique(values, count):
     """Sort the first count values in place and drop repetitions; the number left."""
     if count > 32:
-        values[:count].sort()
+        _sort(values[:count])
     else:
         for a in range(1, count):
             value = values[a]
@@ -216,7 +217,7 @@ def delaunay(lattice, offsets):
     list_start = np.empty(size + 1, np.int64)
     senders = np.empty(max(16, 8 * len(lattice)), np.int32)
     receivers = np.empty(len(senders), np.int32)
-    used = 0
+    used = np.int64(0)
 
     for g in range(n_graph):
         base = offsets[g]
@@ -234,8 +235,8 @@ def delaunay(lattice, offsets):
         # Lexicographic order: 16 bits of x, 16 bits of y, 31 bits of index.
         for i in range(n):
             key[i] = ((lattice[base + i, 0] - low_x) << 47) | ((lattice[base + i, 1] - low_y) << 31) | i
-        key[:n].sort()
-        distinct = 0
+        _sort(key[:n])
+        distinct = np.int64(0)
         previous = np.int64(-1)
         for s in range(n):
             position = key[s] >> 31
@@ -250,7 +251,7 @@ def delaunay(lattice, offsets):
         first[distinct] = n
 
         # Pairs of places that are linked, each pair at least once.
-        pairs = 0
+        pairs = np.int64(0)
         edges = _triangulate(x, y, distinct, corner, twin, after, before, rim, stack)
         if edges == 0:
             for u in range(distinct - 1):
@@ -284,7 +285,7 @@ def delaunay(lattice, offsets):
                     t = head[root]
                     if t < 0 or chain[t] < 0:
                         continue
-                    count = 0
+                    count = np.int64(0)
                     while t >= 0:
                         for c in range(3):
                             polygon[count] = corner[3 * t + c]
@@ -309,7 +310,7 @@ def delaunay(lattice, offsets):
             start_of[u + 1] += start_of[u]
             end_of[u] = start_of[u]
         if 2 * pairs > len(adjacent):
-            adjacent = _grow(adjacent, 0, 2 * pairs)
+            adjacent = _grow(adjacent, np.int64(0), 2 * pairs)
         for e in range(pairs):
             a, b = pair_a[e], pair_b[e]
             adjacent[end_of[a]] = b
@@ -318,7 +319,7 @@ def delaunay(lattice, offsets):
             end_of[b] += 1
 
         # Nodes at each place and at the places linked to it, sorted.
-        filled = 0
+        filled = np.int64(0)
         for u in range(distinct):
             list_start[u] = filled
             degree = _sort_unique(adjacent[start_of[u] : end_of[u]], end_of[u] - start_of[u])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from e2e_tf.graph._kernels.compiled import kernel
+from e2e_tf.graph._kernels.sorting import _argsort
 
 # Below these sizes all k-th distances of a graph are found at once, above them node by node.
 _MATRIX_NODES = 512
@@ -164,7 +165,7 @@ def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, send
     coordinate alone is farther away than the k-th neighbour: a sum of squares is never less than one of them,
     rounding included. The layout makes the search run through memory in order.
     """
-    order = np.argsort(columns[axis, :n])
+    order = _argsort(columns[axis, :n])
     dimensions = columns.shape[0]
     laid = np.empty((n, dimensions), np.float64)
     for p in range(n):
@@ -173,7 +174,7 @@ def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, send
     taken = k + (1 if loops else 0)
     for p in range(n):
         i = order[p]
-        filled = 0
+        filled = np.int64(0)
         worst = np.inf
         low = p - 1
         high = p + 1
@@ -230,11 +231,11 @@ def knn(points, offsets, k, period, loops):
     smallest = np.empty((_MATRIX_K, side), np.float64)
     values = np.empty(side, np.float64)
     chosen = np.empty(side, np.int64)
-    axis = -1  # the first coordinate that does not wrap can be sorted
+    axis = np.int64(-1)  # the first coordinate that does not wrap can be sorted
     for d in range(dimensions):
         if axis < 0 and period[d] == 0:
             axis = d
-    edge = 0
+    edge = np.int64(0)
     for g in range(n_graph):
         start = offsets[g]
         n = offsets[g + 1] - start
@@ -265,7 +266,7 @@ def knn(points, offsets, k, period, loops):
             edge += n * taken
             continue
         for i in range(n):
-            filled = 0
+            filled = np.int64(0)
             if kept > 0:
                 _squared_distances(columns, n, i, period, distances)
                 distances[i] = np.inf
@@ -291,7 +292,7 @@ def radius(points, offsets, r, period, loops):
     senders = np.empty(max(16, 8 * len(points)), np.int32)
     receivers = np.empty(len(senders), np.int32)
     squared = r * r
-    edge = 0
+    edge = np.int64(0)
     for g in range(n_graph):
         start = offsets[g]
         n = offsets[g + 1] - start
