@@ -1,4 +1,4 @@
-"""Sorting inside of kernels: what NumPy's takes numba seconds to compile takes this a fraction, with the same result."""
+"""Sorting inside of kernels, with the result of NumPy's, which takes numba much longer to compile."""
 
 from __future__ import annotations
 
