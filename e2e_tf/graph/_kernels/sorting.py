@@ -1,5 +1,6 @@
 """Sorting inside of kernels, with the result of NumPy's, which takes numba much longer to compile."""
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
