@@ -328,7 +328,7 @@ def delaunay(lattice, offsets):
                 count += first[adjacent[e] + 1] - first[adjacent[e]]
             if filled + count > len(lists):
                 lists = _grow(lists, filled, filled + count)
-            c = filled
+            c = filled  # type: ignore[assignment]
             for s in range(first[u], first[u + 1]):
                 lists[c] = member[s]
                 c += 1

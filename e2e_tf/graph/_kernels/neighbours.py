@@ -234,7 +234,7 @@ def knn(points, offsets, k, period, loops):
     axis = np.int64(-1)  # the first coordinate that does not wrap can be sorted
     for d in range(dimensions):
         if axis < 0 and period[d] == 0:
-            axis = d
+            axis = d  # type: ignore[assignment]
     edge = np.int64(0)
     for g in range(n_graph):
         start = offsets[g]
