@@ -33,6 +33,13 @@ DEPLOY = (
         OUTPUTS,
     ),
     bug(
+        "an output is as wide as Keras says",
+        "outputs.py",
+        "if shape != (2, tensor.shape[-1]):",
+        "if False:",
+        "test_outputs.py::test_an_output_of_another_width_than_keras_says_is_refused",
+    ),
+    bug(
         "working points cut on the last output",
         "cmssw_model.py",
         "return heads[head][0]",
@@ -160,6 +167,27 @@ DEPLOY = (
         'lower = node.type == "LowerBound"',
         'lower = node.type == "UpperBound"',
         "lowering/test_rules.py::test_a_rule_gives_what_tensorflow_gives[left]",
+    ),
+    bug(
+        "lowering: quotients of negative integers are cut",
+        "lowering/rules.py",
+        'make.end("Div", make.add("Sub", x, make.add("Mod", x, y)), y)',
+        'make.end("Div", x, y)',
+        "lowering/test_rules.py::test_a_rule_gives_what_tensorflow_gives[floor div]",
+    ),
+    bug(
+        "lowering: the class -1 is the class 1",
+        "lowering/rules.py",
+        'make.end("Where", make.add("Equal", values, numbers), on, off)',
+        'make.end("Where", make.add("Equal", make.add("Abs", values), numbers), on, off)',
+        "lowering/test_rules.py::test_a_rule_gives_what_tensorflow_gives[one hot]",
+    ),
+    bug(
+        "lowering: int8 of lists reduces what has no rows",
+        "lowering/precision.py",
+        "lists and ranks.get(node.input[0]) == 2",
+        "False",
+        "lowering/test_precision.py::test_int8_of_lists_without_rows",
     ),
     bug(
         "lowering: int8 has one scale for a batch",
