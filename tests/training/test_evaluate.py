@@ -90,6 +90,10 @@ def test_report(evaluated):
         "Results", "Curves", "Score", "Working points", "Importance of inputs", "Best and worst jets",
         "Training", "Data", "Configuration", "Provenance",
     ]  # fmt: skip
+    points = text.split("<h2 id='working-points'>")[1].split("</section>")[0]
+    for part in metrics["classifiers"]["gat_cheb"]["pt_bins"]:
+        assert points.count(f">{part['low']:g}–{part['high']:g}<") == 3
+        assert all(f">{point['threshold']:.6g}<" in points for point in part["working_points"])
     result = metrics["classifiers"]["gat_cheb"]["overall"]
     assert with_error(result["auc"]["value"], result["auc"]["error"]) in text
     for entry in result["rejection"]:

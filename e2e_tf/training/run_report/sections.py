@@ -264,7 +264,7 @@ def scores_by_class(prepared: Prepared, score: np.ndarray) -> Section:
 
 
 def working_points(metrics: Mapping[str, Any]) -> Section:
-    """Thresholds of every classifier with what passes them.
+    """Thresholds of every classifier with what passes them, those of the first one, the run's own, in bins of pT too.
 
     Args:
         metrics: as :func:`numbers`.
@@ -274,13 +274,17 @@ def working_points(metrics: Mapping[str, Any]) -> Section:
     """
     rows = []
     names = {efficiency: name for name, efficiency in WORKING_POINTS.items()}
-    for name, result in metrics["classifiers"].items():
-        entries = {entry["efficiency"]: entry for entry in result["overall"]["rejection"]}
-        for point in result["overall"]["working_points"]:
+    parts = [(name, "all", result["overall"]) for name, result in metrics["classifiers"].items()]
+    own, found = next(iter(metrics["classifiers"].items()))
+    parts += [(own, f"{part['low']:g}–{part['high']:g}", part) for part in found["pt_bins"]]
+    for name, pt, part in parts:
+        entries = {entry["efficiency"]: entry for entry in part["rejection"] or ()}
+        for point in part["working_points"] or ():  # none where a class has no jets, as Results shows
             entry = entries[point["target"]]
             rows.append(
                 [
                     name,
+                    pt,
                     Cell(f"{names.get(point['target'], '')} {point['target']:.0%}".strip(), point["target"]),
                     Cell(f"{point['threshold']:.6g}", point["threshold"]),
                     Cell(f"{point['signal_efficiency']:.2%}", point["signal_efficiency"]),
@@ -288,7 +292,15 @@ def working_points(metrics: Mapping[str, Any]) -> Section:
                     Cell(with_interval(entry), entry["value"]),
                 ]
             )
-    head = ["classifier", "working point", "score ≥", "signal efficiency", "background efficiency", "1/ε_B"]
+    head = [
+        "classifier",
+        "jet pT [GeV]",
+        "working point",
+        "score ≥",
+        "signal efficiency",
+        "background efficiency",
+        "1/ε_B",
+    ]
     return Section("Working points", table(head, rows))
 
 
