@@ -173,6 +173,12 @@ def test_from_the_configuration_to_the_bundle(folder, tmp_path, tmp_path_factory
     assert manifest["outputs"][0]["columns"] == expected
     assert (manifest["interface"] == "tensors") == (model in ("fcn", *ON_IMAGES))
     assert bool(manifest["working_points"]) == judged
+    binned = judged and "without" not in given
+    assert ("binned_working_points" in manifest) == binned
+    with h5py.File(tmp_path / "scores.h5") as file:
+        passed = list(file.get("working_points", ()))
+    assert len(passed) == 3 * (judged + binned)
+    assert sum(name.endswith("_binned") for name in passed) == 3 * binned
     agreements = validate(bundle, jets=12)
     assert [one.runtime for one in agreements if one.failed] == []
     assert any("ONNX Runtime" in one.runtime and one.difference is not None for one in agreements)
