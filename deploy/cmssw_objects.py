@@ -150,7 +150,7 @@ def has_kind(model: CmsswModel, kind: str) -> bool:
 
 
 def hlt_text(model: CmsswModel, label: str) -> str:
-    """The module of a model with the collections of the HLT, and a filter on its first working point.
+    """The module of a model with the collections of the HLT, and a filter on its last working point of one threshold.
 
     Args:
         model: on detector objects.
