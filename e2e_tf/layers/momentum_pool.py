@@ -15,6 +15,7 @@ from e2e_tf.layers.pooling import Blocks, Segments
 __all__ = ["MomentumPool"]
 
 _PT, _SPREAD = 1e-4, 1e-5  # added before logarithms
+_LARGEST = 40.0  # of the sigmoid's argument, beyond which gradients are 0 and exp(-z)² would be infinite
 _MOMENTA = 4  # columns: pT, Δη, Δφ, charge
 _QUANTITIES = 6
 
@@ -78,7 +79,6 @@ class MomentumPool(keras.layers.Layer):
             )
         self.weigh = keras.layers.Dense(
             self.units,
-            activation="sigmoid",
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name="weigh",
@@ -88,9 +88,10 @@ class MomentumPool(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         x, momenta, members = inputs
-        weight = self.weigh(tf.cast(x, self.compute_dtype))
         wide = tf.float64 if self.compute_dtype == "float64" else tf.float32
-        weight, momenta = tf.cast(weight, wide), tf.cast(momenta, wide)
+        z, momenta = tf.cast(self.weigh(tf.cast(x, self.compute_dtype)), wide), tf.cast(momenta, wide)
+        # Written out: a sigmoid of ONNX Runtime is right to 6e-8, which logarithms of small sums make large.
+        weight = 1 / (1 + tf.exp(-tf.clip_by_value(z, -_LARGEST, _LARGEST)))
         nodes = Blocks(members, weight) if check_members(x, members) else Segments(members, weight)
         pt, eta, phi, charge = tf.split(momenta, _MOMENTA, axis=-1)
         share = weight * pt

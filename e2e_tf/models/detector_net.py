@@ -91,8 +91,6 @@ class DetectorNet:
             raise InputError(
                 f"columns must be those of {', '.join(raw for raw, _ in wanted)}, not {self.columns}"
             )
-        if self.groups and not self.columns:
-            raise InputError(f"groups = {self.groups} needs columns, those of detector objects")
 
     @property
     def wanted(self) -> tuple[tuple[str, str], ...]:
@@ -150,6 +148,8 @@ def detector_net(
             [x, *a, members]
         )
         slots = keras.ops.expand_dims(members, -1)
+    if s.groups and not s.columns:  # settings of a configuration do not hold them yet
+        raise InputError(f"groups = {s.groups} needs columns, those of detector objects")
     kind, graph = None, [a]
     if s.columns:
         kind, e, momenta = _relations(s, x, a, slots)

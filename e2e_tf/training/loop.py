@@ -103,6 +103,12 @@ def compile_model(
     if options.clip_norm:
         settings["global_clipnorm"] = options.clip_norm
     if options.ema_momentum:
+        span, total = 1 / (1 - options.ema_momentum), steps * options.epochs
+        if span > total / 5:
+            raise InputError(
+                f"training.ema_momentum = {options.ema_momentum:g} averages over {span:.0f} steps, and the training "
+                f"has {total}; with at most {max(0.0, 1 - 5 / total):.4g} the first ones do not remain"
+            )
         settings |= {"use_ema": True, "ema_momentum": options.ema_momentum}
     try:
         optimizer = keras.optimizers.get({"class_name": options.optimizer, "config": settings})

@@ -127,7 +127,7 @@ def bins_table(found: Mapping[str, Any]) -> list[str]:
 def learning_table(found: Mapping[str, Any]) -> list[str]:
     """How AUC and rejection grow with the jets of the training."""
     lines = ["| row | jets | ROC-AUC | 1/ε_B at 70 % |", "|---|---|---|---|"]
-    for base in (REFERENCE, "detector_net"):
+    for base in (REFERENCE, "detector_net", SHIPPED):
         curve = [name for name, row in ROWS.items() if row.jets and name.startswith(f"{base}, ")]
         for name in [*curve, base]:
             if name in found:

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import math
 
+import keras
 import numpy as np
+import onnxruntime
 import pytest
+import tensorflow as tf
+import tf2onnx
 from layer_checks import check_layer
 from layer_graphs import Form, flat_rows
 
@@ -47,10 +51,10 @@ def test_momentum_pool():
 
 
 def test_the_mass_of_two_photons():
-    """A π⁰ of 1 in the jet's pT into halves 0.2 apart: m = 0.5 · 0.2, and 0 of one photon alone."""
+    """A π⁰ of the jet's pT into halves 0.2 apart: m = 0.5 · 0.2, and 0 of one photon alone."""
     layer = MomentumPool(1)
     x = np.array([[1.0], [1.0], [1.0]], np.float32)
-    p = np.array([[0.5, 0.1, 0.0, 1.0], [0.5, -0.1, 0.0, -1.0], [0.5, 0.0, 0.2, 1.0]], np.float32)
+    p = np.array([[0.5, 0.3, 0.0, 1.0], [0.5, 0.1, 0.0, -1.0], [0.5, 0.0, 0.2, 1.0]], np.float32)
     inputs = [x, p, np.array([2, 0, 1])]
     layer(inputs)
     layer.set_weights([np.array([[40.0]]), np.array([0.0])])  # every node belongs to the group
@@ -58,9 +62,26 @@ def test_the_mass_of_two_photons():
     np.testing.assert_allclose(np.exp(pt), [1.0001, 1e-4, 0.5001], rtol=1e-5)
     np.testing.assert_allclose(np.exp(mass - 3)[0], 0.5 * 0.2, rtol=1e-3)
     np.testing.assert_allclose(np.exp(spread - 3)[1:], math.sqrt(1e-5), rtol=2e-3)
-    np.testing.assert_allclose(eta, [0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(eta, [5 * 0.2, 0, 0], atol=1e-3)
     np.testing.assert_allclose(phi, [0, 0, 1], atol=1e-3)
     np.testing.assert_allclose(charge, [0, 0, 1], atol=1e-6)
+
+
+def test_small_weights_keep_their_digits_in_onnx_runtime():
+    """Its sigmoid gives 0 or 6e-8 for weights of 1e-9, and the logarithm of their sum would tell."""
+    layer = MomentumPool(1)
+    inputs = [keras.Input((1,)), keras.Input((4,)), keras.Input((), dtype="int32")]
+    model = keras.Model(inputs, layer(inputs))
+    layer.set_weights([np.array([[1.0]]), np.array([0.0])])
+    x = np.linspace(-30, 0, 31, dtype=np.float32)[:, None]
+    p = np.tile(np.array([[1e6, 0.1, 0.2, 1.0]], np.float32), (31, 1))
+    signature = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in inputs]
+    onnx_model, _ = tf2onnx.convert.from_keras(model, signature, opset=17)
+    session = onnxruntime.InferenceSession(onnx_model.SerializeToString())
+    names = [tensor.name for tensor in session.get_inputs()]
+    feeds = dict(zip(names, (x, p, np.ones(31, np.int32)), strict=True))
+    expected = np.log(1e6 / (1 + np.exp(-x[:, 0].astype(float))) + 1e-4)
+    np.testing.assert_allclose(session.run(None, feeds)[0][:, 0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_errors():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from e2e_tf.config import make_config
+from e2e_tf.errors import InputError
 from e2e_tf.training import callbacks
 from e2e_tf.training.callbacks import AveragedParameters, EpochProgress, LoaderEpoch
 from e2e_tf.training.checkpoint import Checkpoint, last_checkpoint, load_checkpoint
@@ -87,3 +88,12 @@ def test_a_training_with_averages_goes_on(tmp_path):
         assert again.get_weights()[0].item() == pytest.approx(averages(4)[-1][1], rel=1e-6)
     early, _ = averaged(tmp_path / "early", 9, patience=2)  # nothing is better than the first epoch
     assert early.get_weights()[0].item() == pytest.approx(averages(3)[-1][1], rel=1e-6)
+
+
+def test_averages_that_first_steps_stay_in_are_refused():
+    options = make_config({"training": {"epochs": 5, "ema_momentum": 0.98}}).training
+    with pytest.raises(
+        InputError, match=r"0.98 averages over 50 steps, and the training has 200; with at most 0.975"
+    ):
+        compile_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), options, 40)
+    compile_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), options, 50)

@@ -46,7 +46,5 @@ def test_other_jets_are_refused(tmp_path):
         judged(tmp_path)
     write_scores(tmp_path, NAMES[0], 1.0)
     write_scores(tmp_path, NAMES[1], 1.0, events=np.arange(4000)[::-1] // 2)
-    with pytest.raises(
-        InputError, match="detector_net, as it ships was judged on other jets than boosted trees"
-    ):
+    with pytest.raises(InputError, match="groups, as it ships was judged on other jets than boosted trees"):
         judged(tmp_path)
