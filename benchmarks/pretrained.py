@@ -5,6 +5,8 @@
     e2e-tf simulate --process wtau --jets 58500 --seed 301 --pileup 20 --objects -o benchmarks/wtau.h5
     e2e-tf fit benchmarks/pretrained.toml -o first
     python -m benchmarks.pretrained first
+    e2e-tf evaluate first
+    e2e-tf export first -o deploy/bundles/tau_detector --formats onnx,pb
 
 The shipped sample is from the test part of that training, so that nothing in the package was trained on it. It holds
 detector objects, candidates of particle flow, and the score of boosted trees (mean of two) that were trained on the
