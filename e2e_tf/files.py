@@ -19,6 +19,7 @@ from typing import Any
 from e2e_tf.errors import InputError
 
 __all__ = [
+    "cleared",
     "followed",
     "new_file",
     "new_folder",
@@ -98,6 +99,26 @@ def refuse_existing(path: Path, force: bool) -> None:
         raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
     if not has_folder:
         raise InputError(f"the folder {path.parent} of {path.name} does not exist; create it first")
+
+
+def cleared(folder: Path, force: bool) -> bool:
+    """Whether a folder that is written step by step is not there yet, or is not any more.
+
+    Args:
+        folder: that is wanted.
+        force: remove what stands there.
+
+    Returns:
+        False if something is left at its place, which the caller then looks at.
+
+    Raises:
+        InputError: the folder around it does not exist.
+    """
+    if not folder.parent.is_dir():
+        raise InputError(f"the folder {folder.parent} of {folder.name} does not exist; create it first")
+    if force and folder.exists():
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    return not folder.exists()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError, TrainingDiverged
-from e2e_tf.files import followed, read_json, write_json
+from e2e_tf.files import cleared, followed, read_json, write_json
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.terminal import console
 from e2e_tf.training.loop import compile_model, monitor, new_model, steps_per_epoch, train_model
@@ -99,12 +99,7 @@ def fit(
 
 def _claim(folder: Path, config: RunConfig, force: bool) -> JetSource | None:
     """Refuse a folder that must not be written to; empty it with ``force``. Gives the source of a run that goes on."""
-    if not folder.parent.is_dir():
-        raise InputError(f"the folder {folder.parent} of {folder.name} does not exist; create it first")
-    if not folder.exists():
-        return None
-    if force:
-        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    if cleared(folder, force):
         return None
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; choose another name, or give --force to replace it")

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.source import SourcePart
 from e2e_tf.errors import InputError
-from e2e_tf.files import followed, new_file, write_json
+from e2e_tf.files import cleared, followed, new_file, write_json
 from e2e_tf.terminal import output, with_error
 from e2e_tf.training.fit import fit
 from e2e_tf.training.metrics import evaluate_score
@@ -114,12 +113,7 @@ def _of_fold(config: RunConfig, folds: int, fold: int) -> RunConfig:
 
 def _claim(folder: Path, folds: int, force: bool) -> None:
     """Refuse a folder with something else in it; empty it with ``force``."""
-    if not folder.parent.is_dir():
-        raise InputError(f"the folder {folder.parent} of {folder.name} does not exist; create it first")
-    if not folder.exists():
-        return
-    if force:
-        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+    if cleared(folder, force):
         return
     ours = {*_RESULTS, *(f"fold-{fold}" for fold in range(folds))}
     if not folder.is_dir() or any(path.name not in ours for path in folder.iterdir()):
