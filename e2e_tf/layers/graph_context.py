@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import activations, initializers
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.adjacency import check_members, positive
-from e2e_tf.layers.pooling import Blocks, Segments
+from e2e_tf.layers.adjacency import positive
+from e2e_tf.layers.pooling import nodes_of
 
 __all__ = ["GraphContext"]
 
@@ -97,7 +97,7 @@ class GraphContext(keras.layers.Layer):
             h = tf.concat([h * kind[..., k : k + 1] for k in range(self.kinds)], axis=-1)
         # Sums of many nodes leave the range of float16.
         h = h if h.dtype in (tf.float32, tf.float64) else tf.cast(h, tf.float32)
-        nodes = Blocks(members, h) if check_members(x, members) else Segments(members, h)
+        nodes = nodes_of(members, x, h)
         total = tf.cast(nodes.total(h) * _SHARE, x.dtype)
         return x + nodes.spread(self.send(total))
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import initializers
 
 from e2e_tf.errors import InputError
-from e2e_tf.layers.adjacency import check_members, positive
-from e2e_tf.layers.pooling import Blocks, Segments
+from e2e_tf.layers.adjacency import positive
+from e2e_tf.layers.pooling import nodes_of
 
 __all__ = ["MomentumPool"]
 
@@ -92,7 +92,7 @@ class MomentumPool(keras.layers.Layer):
         z, momenta = tf.cast(self.weigh(tf.cast(x, self.compute_dtype)), wide), tf.cast(momenta, wide)
         # Written out: a sigmoid of ONNX Runtime is right to 6e-8, which logarithms of small sums make large.
         weight = 1 / (1 + tf.exp(-tf.clip_by_value(z, -_LARGEST, _LARGEST)))
-        nodes = Blocks(members, weight) if check_members(x, members) else Segments(members, weight)
+        nodes = nodes_of(members, x, weight)
         pt, eta, phi, charge = tf.split(momenta, _MOMENTA, axis=-1)
         share = weight * pt
         sums = nodes.total(tf.concat([share, share * eta, share * phi, weight * charge], axis=-1))

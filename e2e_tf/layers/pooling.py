@@ -32,7 +32,7 @@ class GlobalPool(keras.layers.Layer):
         x, members = inputs
         # Sums of many nodes leave the range of float16, and the digits of bfloat16, where their mean does not.
         x = x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
-        pooled = self.pool(x, Blocks(members, x) if check_members(x, members) else Segments(members, x))
+        pooled = self.pool(x, nodes_of(members, x, x))
         return tf.cast(pooled, self.compute_dtype)
 
     def pool(self, x: Any, nodes: Any) -> Any:
@@ -46,6 +46,23 @@ class GlobalPool(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[1][0], input_shape[0][-1])
+
+
+def nodes_of(members: Any, x: Any, values: Any) -> Blocks | Segments:
+    """Where the nodes of each graph are, in the form in which they are given.
+
+    Args:
+        members: (B, N), 1 for a node and 0 for an empty slot, or int (B,), the nodes of each graph.
+        x: node features, (B, N, F) or (n, F).
+        values: of the same nodes, what will be summed; they give the type.
+
+    Returns:
+        :class:`Blocks` or :class:`Segments`.
+
+    Raises:
+        InputError: ``members`` does not fit ``x``.
+    """
+    return Blocks(members, values) if check_members(x, members) else Segments(members, values)
 
 
 class Blocks:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.models.deep_sets import DeepSets, deep_sets
-from e2e_tf.models.detector_net import COLUMNS, MOMENTA, DetectorNet, detector_net
+from e2e_tf.models.detector_net import DetectorNet, detector_net, wanted_columns
 from e2e_tf.models.egamma_hybrid import EGammaHybrid, egamma_hybrid
 from e2e_tf.models.event_images import EventImages, event_images
 from e2e_tf.models.fcn import FCN, fcn
@@ -181,7 +181,7 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
         wanted, what = (("pt", "log"), ("deta", "identity"), ("dphi", "identity")), "pairs = 'features'"
         filled |= _undone(preprocess, wanted, what, ("pair_columns", "pair_median", "pair_norm"))
     if name == "detector_net" and preprocess.nodes == "detector" and not filled.get("columns"):
-        needed = COLUMNS + MOMENTA if filled.get("groups") else COLUMNS
+        needed = wanted_columns(filled.get("groups", 0))
         filled |= _undone(preprocess, needed, "detector_net", ("columns", "median", "norm_factor"))
     return filled
 

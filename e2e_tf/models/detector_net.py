@@ -10,7 +10,7 @@ from e2e_tf.graph import KINDS
 from e2e_tf.models.heads import Outputs, add_heads
 from e2e_tf.models.inputs import disjoint_inputs
 
-__all__ = ["COLUMNS", "MOMENTA", "DetectorNet", "detector_net"]
+__all__ = ["COLUMNS", "MOMENTA", "DetectorNet", "detector_net", "wanted_columns"]
 
 COLUMNS = (
     ("deta_face", "identity"),
@@ -22,6 +22,18 @@ COLUMNS = (
 MOMENTA = (("pt_fraction", "log"), ("deta", "identity"), ("dphi", "identity"), ("charge", "identity"))
 """The same of those that follow in ``columns`` of a model with ``groups``."""
 _SHARE = 0.1  # of the sum over nodes, so that tens of nodes give numbers of the order of 1
+
+
+def wanted_columns(groups: int) -> tuple[tuple[str, str], ...]:
+    """Raw names and transforms of the features that ``columns`` are, in order.
+
+    Args:
+        groups: of the settings.
+
+    Returns:
+        :data:`COLUMNS`, with ``groups`` followed by :data:`MOMENTA`.
+    """
+    return COLUMNS + MOMENTA if groups else COLUMNS
 
 
 @dataclass(frozen=True)
@@ -86,16 +98,11 @@ class DetectorNet:
             raise InputError(f"dropout must be in [0, 1), not {self.dropout}")
         if self.layout not in ("blocks", "edges"):
             raise InputError(f"layout must be 'blocks' or 'edges', not {self.layout!r}")
-        wanted = self.wanted
+        wanted = wanted_columns(self.groups)
         if self.columns and len(self.columns) != len(wanted):
             raise InputError(
                 f"columns must be those of {', '.join(raw for raw, _ in wanted)}, not {self.columns}"
             )
-
-    @property
-    def wanted(self) -> tuple[tuple[str, str], ...]:
-        """Raw names and transforms of the features that ``columns`` are, in order."""
-        return COLUMNS + MOMENTA if self.groups else COLUMNS
 
 
 def detector_net(
