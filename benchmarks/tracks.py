@@ -20,6 +20,7 @@ import h5py
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.table import joined
 from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, picture, shrink_png
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.flight import PRIMARY, fly
@@ -30,7 +31,6 @@ from e2e_tf.sim.particles import Particles, collision_points, visible_particles
 from e2e_tf.sim.pileup import Pool, draw_collisions, minimum_bias
 from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Events, Process
 from e2e_tf.sim.selection import select_jets
-from e2e_tf.sim.table import joined
 from e2e_tf.sim.tracker import measure_tracks
 from e2e_tf.sim.tracking import reconstruct_tracks
 from e2e_tf.sim.truth import generated_jets

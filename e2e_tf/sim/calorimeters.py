@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from e2e_tf.data.helix import Impact, propagate
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import Impact, propagate
 from e2e_tf.sim.particles import Particles
 
 __all__ = ["Deposits", "calibrated_hadrons", "hadron_response", "impact_on_calorimeters"]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import PITCH
+from e2e_tf.data.helix import propagate
+from e2e_tf.data.table import Table, joined
 from e2e_tf.sim.calorimeters import Deposits, calibrated_hadrons
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum, pt_eta_phi
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import Table, joined
 from e2e_tf.sim.tracker import Tracks
 
 __all__ = ["MASSES", "Candidates", "neutral_candidates", "reconstruct"]

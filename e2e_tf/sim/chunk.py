@@ -9,6 +9,7 @@ import numpy as np
 
 from e2e_tf.data.grid import window_corner
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.data.table import joined
 from e2e_tf.sim import egamma
 from e2e_tf.sim.calorimeters import impact_on_calorimeters
 from e2e_tf.sim.candidates import reconstruct
@@ -32,7 +33,6 @@ from e2e_tf.sim.pileup import (
 )
 from e2e_tf.sim.pythia import PROCESSES, EventGenerator, Events, Process, Source
 from e2e_tf.sim.selection import select_jets
-from e2e_tf.sim.table import joined
 from e2e_tf.sim.tracker import measure_tracks, pass_material
 from e2e_tf.sim.truth import generated_jets
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.table import Table
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.pythia import Events, import_extra
-from e2e_tf.sim.table import Table
 
 __all__ = [
     "HadronicTaus",

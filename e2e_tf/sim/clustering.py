@@ -14,9 +14,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from e2e_tf.data.grid import PITCH, delta_phi
+from e2e_tf.data.table import Table
 from e2e_tf.sim.hits import Grid
 from e2e_tf.sim.kinematics import ranges, sums
-from e2e_tf.sim.table import Table
 
 __all__ = ["Clustered", "Clusters", "cells_at", "cluster_cells"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from e2e_tf.data.table import joined
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import joined
 
 __all__ = [
     "CHANNELS",

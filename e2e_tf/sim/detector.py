@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from e2e_tf.data.helix import ECAL_HALF_LENGTH, ECAL_RADIUS, FIELD_TESLA
+
 __all__ = [
     "CMS",
     "CMS_2012",
@@ -44,9 +46,9 @@ class Detector:
     """Numbers of the detector; lengths in metres unless the name says centimetres, energies in GeV."""
 
     # Solenoid and geometry: detector paper.
-    field_tesla: float = 3.8
-    ecal_radius: float = 1.29
-    ecal_half_length: float = 3.17
+    field_tesla: float = FIELD_TESLA
+    ecal_radius: float = ECAL_RADIUS
+    ecal_half_length: float = ECAL_HALF_LENGTH
     hcal_radius: float = 1.90  # HB starts at 1.77 m; chosen: about one interaction length inside
     hcal_half_length: float = 4.00  # HE starts at about 3.9 m
     calorimeter_max_eta: float = 3.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from e2e_tf.data.jets import Ragged
+from e2e_tf.data.table import joined
 from e2e_tf.sim.calorimeters import Deposits, impact_on_calorimeters
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.detector import READOUT, TIMING, Detector, Readout
@@ -21,7 +22,6 @@ from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pileup import Collisions, join_particles, placed_rows
 from e2e_tf.sim.pixels import unused_clusters
 from e2e_tf.sim.readout import arrival_times, read_crystals, read_towers
-from e2e_tf.sim.table import joined
 from e2e_tf.sim.tracking import RecoTracks, reconstruct_tracks
 
 __all__ = ["ObjectMaker", "detector_objects"]

@@ -10,14 +10,14 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from e2e_tf.data.helix import along
+from e2e_tf.data.table import Table, joined
 from e2e_tf.sim.decays import decay, decay_arcs
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import along
 from e2e_tf.sim.interactions import NUCLEAR, Nuclear, convert, interact, radiate, scatter
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.layers import LAYERS, crossings, relative_thickness
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import Table, joined
 
 __all__ = ["CONVERSION", "DECAY", "NUCLEAR_INTERACTION", "PRIMARY", "RADIATION", "Flights", "fly"]
 

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.special import erf, ndtr, ndtri
 
 from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi
+from e2e_tf.data.helix import Impact
 from e2e_tf.data.jets import Ragged
 from e2e_tf.sim.calorimeters import Deposits
 from e2e_tf.sim.cluster import ReconstructedJets
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import Impact
 from e2e_tf.sim.kinematics import ranges
 from e2e_tf.sim.precision import round_mantissa
 

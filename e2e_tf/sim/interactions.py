@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from e2e_tf.data.table import joined
 from e2e_tf.sim.decays import mass_of
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import joined
 
 __all__ = ["NUCLEAR", "Nuclear", "convert", "interact", "radiate", "scatter"]
 

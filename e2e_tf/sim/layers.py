@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from e2e_tf.sim.helix import CURVATURE
+from e2e_tf.data.helix import CURVATURE
 
 __all__ = ["LAYERS", "Crossings", "Layer", "crossings", "double_sided", "relative_thickness"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.helix import propagate
 from e2e_tf.sim.clustering import Clustered, cells_at
 from e2e_tf.sim.detector import CMS, PARTICLE_FLOW, Detector, ParticleFlow
-from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum, ranges
 from e2e_tf.sim.objects import TrackObjects
 

@@ -12,12 +12,12 @@ from functools import cache
 
 import numpy as np
 
+from e2e_tf.data.helix import along, closest_approach
+from e2e_tf.data.table import Table
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.flight import CONVERSION, Flights
-from e2e_tf.sim.helix import along, closest_approach
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.layers import LAYERS, Crossings, crossings, double_sided
-from e2e_tf.sim.table import Table
 
 __all__ = ["TRACKING", "Measured", "Tracking", "efficiency", "measure"]
 

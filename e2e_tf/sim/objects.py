@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from e2e_tf.data.table import Table, columns_of
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.flight import CONVERSION, PRIMARY, RADIATION
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import Table, columns_of
 from e2e_tf.sim.tracking import RecoTracks, face_of_tracks
 from e2e_tf.sim.vertices import Vertices
 

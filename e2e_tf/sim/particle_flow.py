@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.table import joined
 from e2e_tf.sim.calorimeters import calibrated_hadrons
 from e2e_tf.sim.candidates import MASSES, Candidates, neutral_candidates
 from e2e_tf.sim.clustering import Clustered, Clusters, cluster_cells
@@ -25,7 +26,6 @@ from e2e_tf.sim.hits import CRYSTAL_GRID, TOWER_GRID
 from e2e_tf.sim.kinematics import four_momentum, sums
 from e2e_tf.sim.links import Links, link_tracks
 from e2e_tf.sim.objects import Crystals, Segments, TrackObjects
-from e2e_tf.sim.table import joined
 
 __all__ = ["cluster_calorimeters", "identify", "particle_flow"]
 

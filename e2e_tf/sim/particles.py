@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from e2e_tf.data.table import Table
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.pythia import Events
-from e2e_tf.sim.table import Table
 
 __all__ = ["Particles", "collision_points", "visible_particles"]
 

@@ -10,13 +10,13 @@ from functools import lru_cache
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.table import Table, columns_of, joined
 from e2e_tf.sim.calorimeters import Deposits
 from e2e_tf.sim.candidates import Candidates
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.kinematics import pt_eta_phi, ranges
 from e2e_tf.sim.particles import Particles, visible_particles
 from e2e_tf.sim.pythia import MINIMUM_BIAS, EventGenerator
-from e2e_tf.sim.table import Table, columns_of, joined
 
 __all__ = [
     "POOL_EVENTS",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from e2e_tf.data.helix import propagate
 from e2e_tf.sim.detector import READOUT, Readout
-from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.objects import PixelClusters
 from e2e_tf.sim.particles import Particles
 

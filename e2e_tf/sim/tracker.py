@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from e2e_tf.data.helix import CURVATURE
+from e2e_tf.data.table import Table, joined
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import CURVATURE
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import Table, joined
 
 __all__ = ["Tracks", "measure_tracks", "pass_material"]
 

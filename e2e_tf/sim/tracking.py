@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.helix import Impact, propagate
+from e2e_tf.data.table import Table, joined
 from e2e_tf.sim.detector import CMS, Detector
-from e2e_tf.sim.helix import Impact, propagate
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.measurement import TRACKING, Measured
-from e2e_tf.sim.table import Table, joined
 from e2e_tf.sim.vertices import VERTEXING, Vertexing, Vertices, nearest_vertex, reconstruct_vertices
 
 __all__ = ["FAKES", "Fakes", "RecoTracks", "face_of_tracks", "fake_tracks", "reconstruct_tracks"]

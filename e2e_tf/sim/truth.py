@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.table import Table
 from e2e_tf.sim.cluster import ReconstructedJets, children, cluster_jets, match_nearest
 from e2e_tf.sim.kinematics import pt_eta_phi
 from e2e_tf.sim.particles import Particles
 from e2e_tf.sim.pythia import Events
-from e2e_tf.sim.table import Table
 
 __all__ = [
     "Objects",

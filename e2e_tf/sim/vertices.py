@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from e2e_tf.data.table import Table, joined
 from e2e_tf.sim.measurement import Measured
-from e2e_tf.sim.table import Table, joined
 
 __all__ = ["VERTEXING", "Vertexing", "Vertices", "nearest_vertex", "reconstruct_vertices"]
 

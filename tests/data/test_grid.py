@@ -80,7 +80,7 @@ def test_azimuths_are_wrapped_in_one_place():
     )
     found = {path.relative_to(root).as_posix() for path in sources if wraps.search(path.read_text("utf-8"))}
     # Turns of a helix are counted there, not a difference of two azimuths.
-    turns = {"e2e_tf/sim/helix.py", "e2e_tf/sim/layers.py", "deploy/cpp/include/e2e_tf/helix.hpp"}
+    turns = {"e2e_tf/data/helix.py", "e2e_tf/sim/layers.py", "deploy/cpp/include/e2e_tf/helix.hpp"}
     assert found == turns | {"e2e_tf/data/grid.py", "deploy/cpp/include/e2e_tf/angles.hpp"}
 
 

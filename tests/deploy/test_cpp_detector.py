@@ -56,8 +56,8 @@ def test_features_are_the_same_table_in_python_and_c_plus_plus(tables: Callable[
 
 def test_helices_are_those_of_the_simulation(tables: Callable[..., Any]) -> None:
     """Charged and neutral particles of 0.2 to 50 GeV, also those that curl up, from points around the beam."""
+    from e2e_tf.data.helix import propagate
     from e2e_tf.sim.detector import CMS
-    from e2e_tf.sim.helix import propagate
     from e2e_tf.sim.kinematics import four_momentum
 
     rng = np.random.default_rng(4)

@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from e2e_tf.data.grid import PITCH, TOWER
+from e2e_tf.data.table import Table
 from e2e_tf.sim.hits import CRYSTAL_GRID, TOWER_GRID
 from e2e_tf.sim.objects import Crystals, Segments, TrackObjects
-from e2e_tf.sim.table import Table
 
 Rows = TypeVar("Rows", bound=Table)
 Cell = tuple[int, int, int, float]

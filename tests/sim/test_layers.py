@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from events import beam
 
-from e2e_tf.sim.helix import propagate
+from e2e_tf.data.helix import propagate
 from e2e_tf.sim.layers import LAYERS, crossings, double_sided, relative_thickness
 
 

@@ -7,7 +7,7 @@ import pytest
 from tables import crystals_at, nothing, towers_at, tracks_at
 
 from e2e_tf.data.grid import PITCH, TOWER
-from e2e_tf.sim.helix import CURVATURE
+from e2e_tf.data.helix import CURVATURE
 from e2e_tf.sim.links import Links, link_tracks
 from e2e_tf.sim.objects import Crystals, Segments, TrackObjects
 from e2e_tf.sim.particle_flow import cluster_calorimeters

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 from events import beam
 
+from e2e_tf.data.helix import CURVATURE
 from e2e_tf.sim.flight import CONVERSION, DECAY, NUCLEAR_INTERACTION, PRIMARY
-from e2e_tf.sim.helix import CURVATURE
 from e2e_tf.sim.objects import track_objects
 from e2e_tf.sim.tracking import RecoTracks
 from e2e_tf.sim.vertices import Vertices

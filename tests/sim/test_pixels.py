@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from events import beam
 
+from e2e_tf.data.helix import CURVATURE
 from e2e_tf.sim.detector import READOUT
-from e2e_tf.sim.helix import CURVATURE
 from e2e_tf.sim.pixels import unused_clusters
 
 SURE = replace(READOUT, pixel_efficiency=1.0)

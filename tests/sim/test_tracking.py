@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from events import beam
 
+from e2e_tf.data.helix import propagate
+from e2e_tf.data.table import joined
 from e2e_tf.sim.detector import CMS
 from e2e_tf.sim.flight import fly
-from e2e_tf.sim.helix import propagate
 from e2e_tf.sim.kinematics import four_momentum
 from e2e_tf.sim.measurement import Measured, measure
 from e2e_tf.sim.particles import Particles
-from e2e_tf.sim.table import joined
 from e2e_tf.sim.tracking import FAKES, RecoTracks, face_of_tracks, fake_tracks, reconstruct_tracks
 from e2e_tf.sim.vertices import Vertices
 

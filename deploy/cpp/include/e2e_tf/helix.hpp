@@ -1,5 +1,5 @@
 // Paths in the magnetic field, exactly along helices, to a cylinder closed by two discs: the formula of
-// e2e_tf.sim.helix.propagate, which simulated samples place tracks at the front of the ECAL with.
+// e2e_tf.data.helix.propagate, which simulated samples place tracks at the front of the ECAL with.
 #ifndef E2E_TF_HELIX_HPP
 #define E2E_TF_HELIX_HPP
 

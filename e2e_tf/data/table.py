@@ -1,4 +1,4 @@
-"""Columns of one length: the base of what the simulation knows of particles, candidates and jets."""
+"""Columns of one length: the base of what is known of particles, candidates and jets, row by row."""
 
 from __future__ import annotations
 

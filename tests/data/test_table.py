@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2e_tf.sim.table import Table, columns_of, joined
+from e2e_tf.data.table import Table, columns_of, joined
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e2e_tf.sim.detector import CMS
-from e2e_tf.sim.table import Table
+from e2e_tf.data.table import Table
 
-__all__ = ["CURVATURE", "Impact", "along", "closest_approach", "propagate"]
+__all__ = [
+    "CURVATURE",
+    "ECAL_HALF_LENGTH",
+    "ECAL_RADIUS",
+    "FIELD_TESLA",
+    "Impact",
+    "along",
+    "closest_approach",
+    "propagate",
+]
 
-CURVATURE = 0.299792458 * CMS.field_tesla  # pT [GeV] = CURVATURE * charge * radius of the helix [m]
+# Solenoid and front of the electromagnetic calorimeter: CMS detector paper, JINST 3 (2008) S08004.
+FIELD_TESLA = 3.8
+ECAL_RADIUS = 1.29  # m, of the barrel
+ECAL_HALF_LENGTH = 3.17  # m, |z| of the endcaps
+CURVATURE = 0.299792458 * FIELD_TESLA  # pT [GeV] = CURVATURE * charge * radius of the helix [m]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from e2e_tf.sim.helix import CURVATURE, along, closest_approach, propagate
+from e2e_tf.data.helix import CURVATURE, along, closest_approach, propagate
 from e2e_tf.sim.kinematics import four_momentum
 
 BARREL = (1.29, 3.17)
