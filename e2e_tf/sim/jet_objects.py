@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from e2e_tf.data.around import leading_first, rows_near, rows_of_jets
 from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.data.objects import OBJECTS
@@ -14,47 +15,7 @@ from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects
 from e2e_tf.sim.precision import round_mantissa
 from e2e_tf.sim.vertices import Vertices
 
-__all__ = ["around", "candidates_of_jets", "objects_of_jets", "pairs_of_jets"]
-
-
-def pairs_of_jets(event: np.ndarray, jets: ReconstructedJets) -> tuple[np.ndarray, np.ndarray]:
-    """Every jet with every object of its event: jets and rows of the objects, jet by jet.
-
-    Args:
-        event: int64 (n,), of the objects, in any order.
-        jets: the jets.
-
-    Returns:
-        Rows of the jets and rows of the objects, int64 (pairs,) each.
-    """
-    order = np.argsort(event, kind="stable")
-    first = np.searchsorted(event[order], jets.event)
-    counts = np.searchsorted(event[order], jets.event, side="right") - first
-    return np.repeat(np.arange(len(jets)), counts), order[ranges(first, counts)]
-
-
-def around(
-    event: np.ndarray,
-    places: list[tuple[np.ndarray, np.ndarray]],
-    jets: ReconstructedJets,
-    radius: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Jets and rows of the objects of their event that have one of their places within ΔR ``radius`` of the axis.
-
-    Args:
-        event: int64 (n,), of the objects.
-        places: η and φ (n,) of each place [rad].
-        jets: the jets.
-        radius: largest ΔR.
-
-    Returns:
-        Rows of the jets and rows of the objects, int64 (pairs,) each.
-    """
-    jet, row = pairs_of_jets(event, jets)
-    near = np.zeros(len(jet), bool)
-    for eta, phi in places:
-        near |= np.hypot(eta[row] - jets.eta[jet], delta_phi(phi[row], jets.phi[jet])) < radius
-    return jet[near], row[near]
+__all__ = ["candidates_of_jets", "objects_of_jets"]
 
 
 def candidates_of_jets(
@@ -126,12 +87,17 @@ def objects_of_jets(
     Returns:
         The columns of each kind of objects, by its name.
     """
-    near = around(tracks.event, [(tracks.eta, tracks.phi), (tracks.eta_face, tracks.phi_face)], jets, radius)
+    axes = (jets.event, jets.eta, jets.phi)
+
+    def near(objects: Crystals | Segments | PixelClusters) -> tuple[np.ndarray, np.ndarray]:
+        return rows_near(objects.event, [(objects.eta, objects.phi)], axes, radius)
+
+    both = [(tracks.eta, tracks.phi), (tracks.eta_face, tracks.phi_face)]
     found = {
-        "track": _tracks(tracks, jets, *near),
-        "ecal": _cells(crystals, jets, *around(crystals.event, [(crystals.eta, crystals.phi)], jets, radius)),
-        "hcal": _cells(segments, jets, *around(segments.event, [(segments.eta, segments.phi)], jets, radius)),
-        "pixel": _pixels(pixels, jets, *around(pixels.event, [(pixels.eta, pixels.phi)], jets, radius)),
+        "track": _tracks(tracks, jets, *rows_near(tracks.event, both, axes, radius)),
+        "ecal": _cells("ecal", crystals, jets, *near(crystals)),
+        "hcal": _cells("hcal", segments, jets, *near(segments)),
+        "pixel": _pixels(pixels, jets, *near(pixels)),
         "vertex": _vertices(vertices, jets),
     }
     return {
@@ -169,10 +135,12 @@ def _tracks(tracks: TrackObjects, jets: ReconstructedJets, jet: np.ndarray, row:
     columns = {"pt": own.pt, "deta": deta, "dphi": dphi, "deta_face": deta_face, "dphi_face": dphi_face}
     names = ("charge", "d0", "dz", "d0_error", "dz_error", "chi2", "n_hits", "n_pixel_hits", "from_pv")
     columns |= {name: getattr(own, name) for name in names}
-    return columns, jet, np.lexsort((-own.pt, jet))
+    return columns, jet, leading_first("track", columns, jet)
 
 
-def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> _Rows:
+def _cells(
+    kind: str, cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray
+) -> _Rows:
     own = cells.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"energy": own.energy, "deta": deta, "dphi": dphi}
@@ -180,18 +148,18 @@ def _cells(cells: Crystals | Segments, jets: ReconstructedJets, jet: np.ndarray,
         columns["time"] = own.time
     else:
         columns["depth"] = own.depth
-    return columns, jet, np.lexsort((-own.energy / np.cosh(own.eta), jet))
+    return columns, jet, leading_first(kind, {"energy": own.energy, "eta": own.eta}, jet)
 
 
 def _pixels(pixels: PixelClusters, jets: ReconstructedJets, jet: np.ndarray, row: np.ndarray) -> _Rows:
     own = pixels.take(row)
     deta, dphi = _relative(own.eta, own.phi, jets, jet)
     columns = {"deta": deta, "dphi": dphi, "layer": own.layer}
-    return columns, jet, np.lexsort((np.hypot(deta, dphi), own.layer, jet))
+    return columns, jet, leading_first("pixel", columns, jet)
 
 
 def _vertices(vertices: Vertices, jets: ReconstructedJets) -> _Rows:
-    jet, row = pairs_of_jets(vertices.event, jets)
+    jet, row = rows_of_jets(vertices.event, jets.event)
     own = vertices.take(row)
     chosen = vertices.z[vertices.chosen]  # one of every event
     columns = {"z": own.z - chosen[own.event], "sum_pt2": own.sum_pt2, "n_tracks": own.n_tracks}

@@ -14,6 +14,7 @@ import numpy as np
 
 from e2e_tf.data.helix import along, closest_approach
 from e2e_tf.data.table import Table
+from e2e_tf.data.track_columns import D0_RESOLUTION, DZ_RESOLUTION
 from e2e_tf.sim.detector import CMS, Detector
 from e2e_tf.sim.flight import CONVERSION, Flights
 from e2e_tf.sim.kinematics import pt_eta_phi
@@ -74,8 +75,8 @@ class Tracking:
     tails: tuple[tuple[float, float], ...] = ((0.845, 0.92), (0.115, 1.6), (0.04, 3.2))
     error_spread: float = 0.10
     pt_resolution: tuple[float, float, float] = (0.007, 0.004, 2.0e-4)
-    d0_resolution: tuple[float, float] = (0.0012, 0.0075)
-    dz_resolution: tuple[float, float] = (0.0030, 0.0090)
+    d0_resolution: tuple[float, float] = D0_RESOLUTION
+    dz_resolution: tuple[float, float] = DZ_RESOLUTION
     chi2: tuple[float, float] = (0.95, 0.15)
     confusion: tuple[float, float] = (0.008, 0.6)
 

@@ -7,7 +7,7 @@ import pytest
 from tables import nothing
 
 from e2e_tf.sim.cluster import ReconstructedJets
-from e2e_tf.sim.jet_objects import around, objects_of_jets, pairs_of_jets
+from e2e_tf.sim.jet_objects import objects_of_jets
 from e2e_tf.sim.objects import Crystals, PixelClusters, Segments, TrackObjects
 from e2e_tf.sim.vertices import Vertices
 
@@ -31,20 +31,6 @@ def vertices(event: list[int], z: list[float], n_tracks: list[int]) -> Vertices:
     chosen = np.append(True, np.diff(event) > 0)[:count]
     columns |= {"event": np.array(event, np.int64), "z": np.array(z), "n_tracks": np.array(n_tracks)}
     return Vertices(**columns | {"sum_pt2": 10.0 * np.array(n_tracks), "chosen": chosen})
-
-
-def test_pairs_stay_in_their_event():
-    jet, row = pairs_of_jets(np.array([2, 0, 2, 1]), jets_at((0, 0.0, 0.0), (2, 0.0, 0.0), (2, 1.0, 0.0)))
-    assert list(zip(jet.tolist(), row.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 0), (2, 2)]
-
-
-def test_either_place_counts():
-    jets = jets_at((0, 0.0, np.pi - 0.1))
-    here, there = np.array([0.1, 0.9, 0.9]), np.array([0.9, -0.1, 0.9])
-    phi = np.full(3, -np.pi + 0.1)  # 0.2 away around the seam
-    jet, row = around(np.zeros(3, np.int64), [(here, phi), (there, phi)], jets, 0.5)
-    np.testing.assert_array_equal(jet, [0, 0])
-    np.testing.assert_array_equal(row, [0, 1])
 
 
 def test_columns_by_hand():

@@ -11,15 +11,32 @@ collection                fields                         use
 ========================= ============================== ====================================================
 ``Event``                 run, event, ls                 event number
 ``PFJets``                et [GeV], eta, phi [rad]       one entry per jet
-``EBRecHits, EERecHits``  energy [GeV], eta, phi [rad]   hits of channel ``ecal``
-``HBRecHits, HERecHits``  energy [GeV], eta, phi [rad]   hits of channel ``hcal``, all depths of a tower
-``Tracks``                pt [GeV], eta, phi [rad]       hits of channel ``track``, direction at the vertex
+``EBRecHits, EERecHits``  energy [GeV], eta, phi [rad],  hits of channel ``ecal``; crystals
+                          time [ns]
+``HBRecHits, HERecHits``  energy [GeV], eta, phi [rad],  hits of channel ``hcal``, all depths of a tower;
+                          detid                          towers in their depth
+``Tracks``                pt [GeV], eta, phi [rad],      hits of channel ``track``, direction at the vertex;
+                          charge, pos [m], chi2, ndof    tracks
+``Vertices``              pos [m], ndof                  vertices
 ========================= ============================== ====================================================
 
 Hits have η and φ of the crystal or tower as seen from the detector's centre; energy is energy, not E_T.
 A hit belongs to the cell of the fixed grid (`e2e_tf.data.grid`) that its direction falls in. Endcap crystals
 and towers have another geometry than that grid, and a tower beyond |η| = 1.74 spans 10° in φ: its energy goes
 to the one cell at its centre.
+
+Detector objects (``Jets.objects``, see `e2e_tf.data.objects`) within ΔR < 0.5 of the axis, where the file has their
+fields. The chosen vertex is the first one, as CMS orders them.
+
+- Measured: pt, direction and charge of tracks, χ² over degrees of freedom; energy, place and time of crystals; energy,
+  place and depth of towers (the HCAL of 2012 had one depth in most of its barrel); z of vertices.
+- Computed: the place of a track at the ECAL, along a helix in 3.8 T from the point that the file gives; d0 and dz with
+  respect to the chosen vertex; ``from_pv``, by the vertex nearest along the beam; ``n_tracks`` of a vertex from its
+  degrees of freedom, and ``sum_pt2`` of the file's tracks that are nearest to it and within five usual errors.
+- Absent: errors of d0 and dz, hits of tracks, clusters of pixels. A model that takes them is refused, unless
+  ``absent = "fill"`` puts these in their place: the published resolution at the track's pt and η; for hits in the
+  pixels the layers that a straight line crosses, for all hits what the degrees of freedom then leave; no cluster of
+  pixels at all.
 
 What the public 2012 files hold, which is less than the detector saw:
 
@@ -33,13 +50,11 @@ What the public 2012 files hold, which is less than the detector saw:
 
 from __future__ import annotations
 
-import ast
-import json
-import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -47,22 +62,28 @@ from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, de
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
 from e2e_tf.data.readers.checks import existing_file, readable
 from e2e_tf.data.readers.content import Content
-from e2e_tf.data.readers.entries import EntryValidator, OnError, PathLike, Report, check_on_error, row_range
+from e2e_tf.data.readers.entries import (
+    EntryValidator,
+    OnError,
+    PathLike,
+    Report,
+    check_choice,
+    check_on_error,
+    row_range,
+)
+from e2e_tf.data.readers.ispy_events import IspyEvent, event_names, event_text
+from e2e_tf.data.readers.ispy_objects import IspyContents, jet_objects, object_columns
 from e2e_tf.data.readers.particles import cms_event
 from e2e_tf.data.readers.registry import reader
 from e2e_tf.errors import InputError
 
 __all__ = ["count_ispy", "read_ispy"]
 
-_EVENTS = "Events/"
 _CHANNELS = {
     "track": (("Tracks",), "pt"),
     "ecal": (("EBRecHits", "EERecHits"), "energy"),
     "hcal": (("HBRecHits", "HERecHits"), "energy"),
 }
-_NOT_A_NUMBER = re.compile(
-    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<![\w.])(nan|NaN|inf|Infinity)(?![\w.])"""
-)
 
 
 def count_ispy(path: PathLike) -> int:
@@ -79,7 +100,7 @@ def count_ispy(path: PathLike) -> int:
     """
     path = existing_file(path)
     with readable(path), zipfile.ZipFile(path) as archive:
-        return len(_names(path, archive))
+        return len(event_names(path, archive))
 
 
 def _accepts(content: Content) -> bool:
@@ -98,10 +119,13 @@ def read_ispy(
     max_pt: float | None = None,
     max_abs_eta: float = 2.3,
     mass_radius: float = 0.4,
+    min_ecal: Sequence[float] = (0.1, 0.3),
+    min_hcal: float = 0.35,
+    absent: Literal["leave", "fill"] = "leave",
     on_error: OnError = "stop",
     report: Report | None = None,
 ) -> Jets:
-    """Jets of CMS collision events with the hits of their 125 × 125 windows.
+    """Jets of CMS collision events with the hits of their 125 × 125 windows and the detector objects around them.
 
     Jets have the columns ``pt`` (the collection's ``et``: the two differ by m²/2p², below 1 % for most jets),
     ``eta``, ``phi``, ``mass``, ``ieta``, ``iphi``, ``run``, ``luminosity_block`` and ``event_number``. The
@@ -118,6 +142,11 @@ def read_ispy(
         min_pt, max_pt: range of the jet's pT [GeV]; None is no limit.
         max_abs_eta: largest |η| of a jet's axis.
         mass_radius: ΔR of the hits that make the mass.
+        min_ecal: crystals above these energies become objects, in the barrel and in the endcaps [GeV]; those of the
+            simulation.
+        min_hcal: towers above this energy become objects [GeV], as in the simulation.
+        absent: columns of objects that no file holds are left out (``"leave"``), so that a model which needs one is
+            refused, or filled by the rules above (``"fill"``).
         on_error: ``"stop"``, or ``"skip"`` to leave out unreadable events and damaged jets.
         report: counts what was left out.
 
@@ -127,24 +156,39 @@ def read_ispy(
 
     Raises:
         InputError: the file is missing, truncated or of another format; a collection or field is missing; an
-            energy is NaN or infinite; a jet's pT is negative.
+            energy is NaN or infinite; a jet's pT is negative; ``min_ecal`` is not two numbers.
     """
     check_on_error(on_error)
+    check_choice("absent", absent, ("leave", "fill"))
+    if len(min_ecal) != 2 or min(*min_ecal, min_hcal) < 0:
+        raise InputError(
+            f"min_ecal must be two energies, of barrel and endcaps, and min_hcal one, none of them negative [GeV]; "
+            f"they are {list(min_ecal)} and {min_hcal}"
+        )
     path = existing_file(path)
     report = Report() if report is None else report
-    settings = {"min_pt": min_pt, "max_pt": max_pt, "max_abs_eta": max_abs_eta, "mass_radius": mass_radius}
+    settings: dict[str, object] = {"min_pt": min_pt, "max_pt": max_pt, "max_abs_eta": max_abs_eta}
+    settings |= {
+        "mass_radius": mass_radius,
+        "min_ecal": list(min_ecal),
+        "min_hcal": min_hcal,
+        "absent": absent,
+    }
     upper = np.inf if max_pt is None else max_pt
-    none = np.zeros(0, np.int64)
-    parts = [replace(_no_jets(), origin={"entry": none, "index": none})]
     with readable(path):
         archive = zipfile.ZipFile(path)
     with archive:
-        names = _names(path, archive)
+        names = event_names(path, archive)
         first, last = row_range(len(names), start, stop)
+        none, contents = _nothing(path, archive, names, absent == "fill")
+        parts = [none]
         for number in range(first, last):
             try:
-                event = _Event(path, names[number], _text(path, archive, names[number]))
-                hits = {channel: event.hits(channel) for channel in _CHANNELS}
+                event = IspyEvent(path, names[number], event_text(path, archive, names[number]))
+                hits = {channel: _hits(event, channel) for channel in _CHANNELS}
+                objects = (
+                    object_columns(event, contents, min_ecal, min_hcal, absent == "fill") if contents else {}
+                )
                 axes = event.table("PFJets", ("et", "eta", "phi"))
                 numbers = event.numbers()
             except InputError:
@@ -159,6 +203,7 @@ def read_ispy(
             wanted = (axes[:, 0] >= min_pt) & (axes[:, 0] <= upper) & (np.abs(axes[:, 1]) <= max_abs_eta)
             if wanted.any():
                 made = _jets(axes[wanted], hits, numbers, mass_radius)
+                made = replace(made, objects=jet_objects(objects, axes[wanted]))
                 place = {"entry": np.full(len(made), number), "index": np.flatnonzero(wanted)}
                 parts.append(replace(made, origin=place))
     jets = concatenate_jets(parts, {"reader": "ispy", "file": path.name, "settings": settings})
@@ -166,98 +211,11 @@ def read_ispy(
     return jets
 
 
-def _names(path: Path, archive: zipfile.ZipFile) -> list[str]:
-    names = [name for name in archive.namelist() if name.startswith(_EVENTS) and not name.endswith("/")]
-    if not names:
-        raise InputError(
-            f"{path} must be an iSpy archive with entries {_EVENTS}…, it has {archive.namelist()[:5]}"
-        )
-    return names
-
-
-def _text(path: Path, archive: zipfile.ZipFile, name: str) -> str:
-    with readable(path):
-        return archive.read(name).decode()
-
-
-def _parse(text: str) -> Any:
-    """The event of a text: JSON, JSON with bare nan and inf, or a Python literal with them."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        pass
-    words = {"nan": "NaN", "inf": "Infinity"}
-    try:
-        return json.loads(_NOT_A_NUMBER.sub(lambda m: m[1] or words.get(m[2], m[2]), text))
-    except json.JSONDecodeError:
-        pass
-    # None becomes NaN when the rows become numbers, and 1e999 is infinite
-    return ast.literal_eval(
-        _NOT_A_NUMBER.sub(lambda m: m[1] or ("None" if m[2][0] in "nN" else "1e999"), text)
-    )
-
-
-class _Event:
-    """The collections of one event as tables."""
-
-    def __init__(self, path: Path, name: str, text: str) -> None:
-        self.where = f"{path} ({name})"
-        try:
-            content = _parse(text)
-            self.types, self.collections = dict(content["Types"]), dict(content["Collections"])
-        except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
-            raise InputError(
-                f"{self.where} must be an event with Types and Collections, it is damaged ({error})"
-            ) from error
-
-    def table(self, collection: str, fields: tuple[str, ...]) -> np.ndarray:
-        """float64 (rows, fields) of the highest version of a collection."""
-        versions = {
-            int(match[1]): name
-            for name in self.types
-            if (match := re.fullmatch(rf"{collection}_V(\d+)", name))
-        }
-        if not versions:
-            raise InputError(
-                f"{self.where} has no collection {collection}; there are: {', '.join(sorted(self.types))}"
-            )
-        name = versions[max(versions)]
-        found = [str(field[0]) for field in self.types[name]]
-        missing = [field for field in fields if field not in found]
-        if missing:
-            raise InputError(
-                f"{self.where}: {name} has no field {', '.join(missing)}; there are: {', '.join(found)}"
-            )
-        columns = [found.index(field) for field in fields]
-        try:
-            rows = [[row[column] for column in columns] for row in self.collections.get(name, [])]
-            return np.array(rows, np.float64).reshape(-1, len(fields))
-        except (IndexError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{self.where}: {name} must have rows of {len(found)} numbers ({error})"
-            ) from error
-
-    def hits(self, channel: str) -> np.ndarray:
-        """float64 (hits, 3): energy or pT [GeV], η, φ; only positive energies."""
-        collections, quantity = _CHANNELS[channel]
-        table = np.concatenate([self.table(name, (quantity, "eta", "phi")) for name in collections])
-        bad = int(np.count_nonzero(~np.isfinite(table).all(axis=1)))
-        if bad:
-            raise InputError(
-                f"{self.where}: {quantity}, eta and phi of {' and '.join(collections)} must be finite, "
-                f"{bad} of {len(table)} hits are not"
-            )
-        return table[table[:, 0] > 0]
-
-    def numbers(self) -> tuple[int, int, int]:
-        """Run, luminosity block and event number."""
-        table = self.table("Event", ("run", "ls", "event"))
-        if table.shape != (1, 3) or not np.isfinite(table).all() or table.min() < 0:
-            raise InputError(
-                f"{self.where}: Event must be one row with run, ls and event, it is {table.tolist()}"
-            )
-        run, block, number = (int(value) for value in table[0])
-        return run, block, number
+def _hits(event: IspyEvent, channel: str) -> np.ndarray:
+    """float64 (hits, 3): energy or pT [GeV], η, φ; only positive energies."""
+    collections, quantity = _CHANNELS[channel]
+    table = event.finite(collections, (quantity, "eta", "phi"))
+    return table[table[:, 0] > 0]
 
 
 def _jets(
@@ -315,6 +273,20 @@ def _mass(axes: np.ndarray, hits: np.ndarray, radius: float) -> np.ndarray:
     return (mass * np.divide(axes[:, 0], total, out=np.zeros_like(total), where=total > 0)).astype(np.float32)
 
 
-def _no_jets() -> Jets:
+def _nothing(
+    path: Path, archive: zipfile.ZipFile, names: list[str], fill: bool
+) -> tuple[Jets, IspyContents | None]:
+    """No jets with the columns of the file, and what it holds for objects by its first event that can be read."""
     nothing = np.zeros((0, 3))
-    return _jets(nothing, dict.fromkeys(_CHANNELS, nothing), (0, 0, 0), 0.4)
+    empty = np.zeros(0, np.int64)
+    jets = _jets(nothing, dict.fromkeys(_CHANNELS, nothing), (0, 0, 0), 0.4)
+    jets = replace(jets, origin={"entry": empty, "index": empty})
+    for name in names:
+        try:
+            event = IspyEvent(path, name, event_text(path, archive, name))
+            contents = IspyContents.of(event)
+            objects = object_columns(event, contents, (0.0, 0.0), 0.0, fill)
+        except InputError:
+            continue
+        return replace(jets, objects=jet_objects(objects, nothing)), contents
+    return jets, None
