@@ -11,26 +11,28 @@ import numpy as np
 
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.agreement import Agreement
-from e2e_tf.deploy.manifest import MANIFEST_FORMAT, check_manifest
+from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.padded import bundle_preprocess
+from e2e_tf.deploy.signing import MANIFEST_FILE, manifest_digest, write_manifest
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, sha256, write_json
+from e2e_tf.files import read_json, sha256
 
 __all__ = ["not_a_bundle", "open_bundle", "read_bundle_preprocess", "record"]
 
 
-def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The manifest of a bundle whose files are as they were written.
+def open_bundle(folder: str | os.PathLike[str], *, earlier: bool = False) -> dict[str, Any]:
+    """The manifest of a bundle that is as it was written, its files and the manifest itself.
 
     Args:
         folder: the bundle.
+        earlier: also one of an earlier version, whose manifest has no checksum of its own.
 
     Returns:
         The manifest as a dictionary.
 
     Raises:
-        InputError: the folder or its manifest is missing or not one, a file is missing or changed, or
-            ``preprocess.json`` does not fit the model, or a file has no checksum; the message names it.
+        InputError: the folder or its manifest is missing or not one, or of an earlier version; a file is missing,
+            changed or without a checksum, the manifest among them; ``preprocess.json`` does not fit the model.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -45,16 +47,21 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"it is {found!r}"
         )
     check_manifest(manifest, str(folder / "manifest.json"))
+    if manifest["format_version"] < MANIFEST_VERSION and not earlier:
+        raise InputError(
+            f"{folder} is of format_version {manifest['format_version']}: no checksum covers its thresholds and names; "
+            f"'e2e-tf export {folder} -o NEW' writes it anew"
+        )
     unlisted = sorted(_named(manifest) - _listed(manifest))
     if unlisted:
         raise InputError(
             f"{folder / 'manifest.json'} lists no checksum of {', '.join(unlisted)}; it must list one for every "
-            "file that scores depend on"
+            "file that scores or decisions depend on"
         )
     for name, expected in manifest["checksums"].items():
         if not (folder / name).is_file():
             raise InputError(f"{folder} lacks {name}, which its manifest lists")
-        found = sha256(folder / name)
+        found = manifest_digest(folder, expected) if name == MANIFEST_FILE else sha256(folder / name)
         if found != expected:
             raise InputError(
                 f"{folder / name} has changed: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…"
@@ -65,9 +72,11 @@ def open_bundle(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _named(manifest: dict[str, Any]) -> set[str]:
-    """Files and folders that scores depend on."""
+    """Files and folders that scores and decisions depend on."""
     forms = {info.get("file") or info["folder"] for info in manifest["formats"].values()}
-    return {"model.keras", *forms, *({"preprocess.json"} if manifest["interface"] != "tensors" else ())}
+    graphs = {"preprocess.json"} if manifest["interface"] != "tensors" else set()
+    signed = {MANIFEST_FILE} if manifest["format_version"] == MANIFEST_VERSION else set()
+    return {"model.keras", *forms, *graphs, *signed}
 
 
 def _listed(manifest: dict[str, Any]) -> set[str]:
@@ -150,4 +159,4 @@ def record(folder: str | os.PathLike[str], agreements: Sequence[Agreement]) -> N
         if not np.isfinite(entry["largest_difference"]):
             entry["largest_difference"] = None  # JSON has no infinity
     check_manifest(manifest)
-    write_json(folder / "manifest.json", manifest)
+    write_manifest(folder, manifest)

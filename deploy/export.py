@@ -21,6 +21,7 @@ from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.deploy.sources import BundleFile, ModelFile, open_source
 from e2e_tf.deploy.tolerance import measured_tolerance
 from e2e_tf.deploy.validate import validate
@@ -150,7 +151,7 @@ def export(
         if isinstance(run, BundleFile):
             manifest = _as_before(manifest, run.manifest)
         check_manifest(manifest)
-        write_json(part / "manifest.json", manifest)
+        write_manifest(part, manifest)
         if proof:
             _validate(part, proof)
     return Path(folder)

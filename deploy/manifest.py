@@ -226,7 +226,9 @@ class Manifest(_Entry):
     """Manifest of an e2e-tf bundle; its format keeps the name that it began with."""
 
     format: Literal["e2e-tf hand-off"]
-    format_version: Literal[1]
+    format_version: Literal[1, 2] = Field(
+        description="1 is of bundles whose manifest has no checksum of its own; they are exported again"
+    )
     interface: Literal["edges", "padded", "tensors"]
     release: Release
     model: dict[str, Any] = _MAY_BE_ABSENT
@@ -245,11 +247,14 @@ class Manifest(_Entry):
     auc: dict[str, Any] | None = None
     tested: list[Tested]
     provenance: Provenance
-    checksums: dict[str, str] = Field(min_length=1, description="SHA-256 of every other file")
+    checksums: dict[str, str] = Field(
+        min_length=1,
+        description="SHA-256 of every file; of manifest.json that of its bytes with 64 zeros instead of its entry",
+    )
 
 
 (MANIFEST_FORMAT,) = get_args(Manifest.model_fields["format"].annotation)
-(MANIFEST_VERSION,) = get_args(Manifest.model_fields["format_version"].annotation)
+MANIFEST_VERSION = max(get_args(Manifest.model_fields["format_version"].annotation))
 
 
 class _Generator(GenerateJsonSchema):

@@ -77,7 +77,7 @@ class BundleFile(ModelFile):
 
 
 def _open_bundle(folder: Path, imports: Sequence[str]) -> BundleFile:
-    manifest = open_bundle(folder)
+    manifest = open_bundle(folder, earlier=True)
     file = folder / "model.keras"
     tensors = manifest["interface"] == "tensors"
     return BundleFile(

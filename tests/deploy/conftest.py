@@ -23,6 +23,7 @@ from once import once
 import e2e_tf.deploy.cpp_runner
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
 from e2e_tf.data.preprocess import Normalisation, Preprocess, read_preprocess
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.files import sha256
 
 DETECTOR_MODEL = Path(e2e_tf.__file__).parent / "models" / "pretrained" / "tau_detector"
@@ -188,7 +189,7 @@ def resign_file(folder: Path, name: str) -> None:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text("utf-8"))
     manifest["checksums"][name] = sha256(folder / name)
-    path.write_text(json.dumps(manifest), "utf-8")
+    write_manifest(folder, manifest)
 
 
 @pytest.fixture(scope="session")
@@ -309,7 +310,7 @@ def built_detector(
     bundle = with_points(detector_bundle, folder / "bundle")
     manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     manifest["provenance"]["data"]["range"] = {"pt": [14.0, 40.0], "eta": [-1.5, 1.25]}
-    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    write_manifest(bundle, manifest)
     package = cmssw_package(bundle, folder / "src", package=PACKAGE)
     driver, parity = compile_package(toolchain, folder / "src", package, folder)
     return Built(folder / "src", driver, parity, bundle, detector_run)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from e2e_tf.cli import main
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.files import sha256
 
 
@@ -156,7 +157,7 @@ def other_preprocess(folder: Path) -> None:
     path.write_text(json.dumps(document), "utf-8")
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     manifest["checksums"]["preprocess.json"] = sha256(path)
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    write_manifest(folder, manifest)
 
 
 @pytest.mark.parametrize("command", ["validate", "triton"])

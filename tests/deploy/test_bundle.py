@@ -10,6 +10,8 @@ import pytest
 
 import e2e_tf.deploy
 from e2e_tf.deploy.bundle import not_a_bundle, open_bundle
+from e2e_tf.deploy.signing import write_manifest
+from e2e_tf.deploy.sources import BundleFile, open_source
 from e2e_tf.errors import InputError
 
 
@@ -26,17 +28,42 @@ def test_a_missing_file_is_named(copy: Path) -> None:
         open_bundle(copy)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "saved_model/", "preprocess.json", "model.keras"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "saved_model/", "preprocess.json", "model.keras", "manifest.json"]
+)
 def test_a_file_without_a_checksum_is_refused(copy: Path, name: str) -> None:
     path = copy / "manifest.json"
     manifest = json.loads(path.read_text("utf-8"))
     kept = {file: value for file, value in manifest["checksums"].items() if not file.startswith(name)}
-    path.write_text(json.dumps(manifest | {"checksums": kept}), "utf-8")
+    if name == "manifest.json":
+        path.write_text(json.dumps(manifest | {"checksums": kept}), "utf-8")
+    else:
+        write_manifest(copy, manifest | {"checksums": kept})
     with pytest.raises(InputError, match=rf"manifest\.json lists no checksum of {name.strip('/')}"):
         open_bundle(copy)
     path.write_text(json.dumps(manifest | {"checksums": {}}), "utf-8")
     with pytest.raises(InputError, match="checksums must have at least 1 entries, not 0"):
         open_bundle(copy)
+    del manifest["checksums"]
+    path.write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(InputError, match="the document lacks checksums"):
+        open_bundle(copy)
+
+
+def test_a_bundle_of_before_is_exported_anew_and_nothing_else(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text("utf-8")) | {"format_version": 1}
+    del manifest["checksums"]["manifest.json"]
+    (copy / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(
+        InputError,
+        match=r"copy is of format_version 1: no checksum covers its thresholds and names; 'e2e-tf export .*copy -o",
+    ):
+        open_bundle(copy)
+    assert open_bundle(copy, earlier=True) == manifest
+    source = open_source(copy)
+    assert isinstance(source, BundleFile)
+    assert source.manifest == manifest
+    assert not_a_bundle(copy) == ""
 
 
 def test_what_is_no_bundle_is_refused(copy: Path, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from cmssw_driver import (
 from e2e_tf.data.features import CANDIDATE_FEATURES, CANDIDATES, JET_FEATURES, PARTICLE_KINDS
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.deploy.cmssw import CANDIDATE_QUANTITIES, DERIVED_QUANTITIES, JET_QUANTITIES, cmssw_package
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
 from e2e_tf.training.pt_points import pt_points
@@ -482,13 +483,13 @@ def test_a_package_for_an_older_release_has_onnx_only(bundles: dict[str, Path], 
     bundle = with_points(bundles["padded"], tmp_path / "bundle")
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["release"]["cmssw"] = "12_4"
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, manifest)
     package = cmssw_package(bundle, tmp_path / "out")
     assert sorted(p.name for p in (package / "plugins").glob("*.cc")) == ["E2ETaggerONNXProducer.cc"]
     assert not (package / "interface" / "TensorFlowBackend.h").exists()
     assert "TensorFlow" not in (package / "plugins" / "BuildFile.xml").read_text()
     del manifest["formats"]["onnx"]
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, manifest)
     with pytest.raises(InputError, match="in CMSSW_12_4 a package runs ONNX only"):
         cmssw_package(bundle, tmp_path / "out", force=True)
 
@@ -521,7 +522,10 @@ def test_force_replaces_the_package_and_nothing_else(bundles: dict[str, Path], t
 def change_json(path: Path, change: Callable[[Any], Any]) -> None:
     document = json.loads(path.read_text())
     change(document)
-    path.write_text(json.dumps(document))
+    if path.name == "manifest.json":
+        write_manifest(path.parent, document)
+    else:
+        path.write_text(json.dumps(document))
 
 
 def rehash(bundle: Path, name: str = "preprocess.json") -> None:

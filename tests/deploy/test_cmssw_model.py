@@ -13,6 +13,7 @@ from cmssw_driver import BINS, PACKAGE, POINTS, with_points
 
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.cmssw_model import CmsswModel, contents, module_text, scores
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.errors import InputError
 
 
@@ -46,7 +47,7 @@ def test_models_of_one_package_have_names_of_their_own(two: tuple[Path, Path], t
 def change_manifest(bundle: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     document = json.loads((bundle / "manifest.json").read_text())
     change(document)
-    (bundle / "manifest.json").write_text(json.dumps(document))
+    write_manifest(bundle, document)
 
 
 def test_each_model_has_files_of_its_own(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from e2e_tf.deploy.closure_events import ClosureEvents
 from e2e_tf.deploy.closure_objects import object_events
 from e2e_tf.deploy.cmssw import cmssw_package
 from e2e_tf.deploy.cmssw_objects import OBJECT_COLUMNS
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS
 from e2e_tf.training.run import open_run
@@ -241,7 +242,7 @@ def test_a_model_without_clusters_asks_for_none(detector_bundle: Path, tmp_path:
     (bundle / "preprocess.json").write_text(json.dumps(document))
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["checksums"]["preprocess.json"] = sha256(bundle / "preprocess.json")
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, manifest)
     package = cmssw_package(bundle, tmp_path / "src")
     assert (
         'desc.add<edm::InputTag>("pixel_hits", edm::InputTag(""))'

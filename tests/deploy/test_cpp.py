@@ -32,8 +32,8 @@ from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.data.samples import sample_path
 from e2e_tf.deploy.candidates import write_candidates
 from e2e_tf.deploy.padded import padded_preprocess
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.errors import InputError
-from e2e_tf.files import write_json
 from e2e_tf.training.run import open_run
 
 
@@ -386,7 +386,7 @@ def test_scores_of_raw_jets_are_in_the_units_of_their_quantities(
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     meaning = {"kind": "regression", "column": "visible_pt", "unit": "GeV", "relative_to": "pt"}
     manifest["outputs"][0]["meaning"] = {"score": meaning}
-    write_json(folder / "manifest.json", manifest, force=True)
+    write_manifest(folder, manifest)
     jets = random_jets(20, 18)
     jets.columns["pt"][3:5] = 0, -2  # relative to these a score is not a number
     write_candidates(tmp_path / "jets.bin", jets)
@@ -408,7 +408,7 @@ def test_validate_includes_the_runner(runner: Path, bundles: dict[str, Path], tm
     folder = Path(shutil.copytree(bundles["padded"], tmp_path / "copy"))
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     del manifest["formats"]["saved_model"]  # its backend is the frozen graph's, and starts slowly
-    write_json(folder / "manifest.json", manifest)
+    write_manifest(folder, manifest)
     found = [a for a in validate(folder, jets=1, runner=runner) if "in C++" in a.runtime]
     by_name = {a.runtime.split(" (")[0]: a for a in found}
     tensors, raw = by_name["frozen graph in C++"], by_name["frozen graph in C++ from raw jets"]
@@ -420,6 +420,44 @@ def test_validate_includes_the_runner(runner: Path, bundles: dict[str, Path], tm
         assert by_name[name].passed or by_name[name].missing == "built without onnx"
     with pytest.raises(InputError, match="there is no runner"):
         validate(bundles["padded"], jets=1, runner=tmp_path / "none")
+
+
+def test_the_runner_refuses_a_bundle_that_has_changed(
+    runner: Path, bundles: dict[str, Path], tmp_path: Path, resign: Any
+) -> None:
+    write_candidates(tmp_path / "jets.bin", random_jets(2, 1))
+
+    def said(folder: Path, jets: str = "jets.bin", backend: str = "tf") -> str:
+        command = [runner, "--backend", backend, folder, tmp_path / jets]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return "" if done.returncode == 0 else done.stderr
+
+    def changed(name: str, change: Any) -> Path:
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        folder = Path(shutil.copytree(bundles["padded"], tmp_path / "copy"))
+        (folder / name).write_bytes(change((folder / name).read_bytes()))
+        return folder
+
+    assert said(changed("manifest.json", lambda text: text)) == ""
+    threshold = changed(
+        "manifest.json", lambda text: text.replace(b'"working_points": []', b'"working_points": [{}]')
+    )
+    assert "manifest.json has changed: its SHA-256 is " in said(threshold)
+    for name in ("preprocess.json", "model.pb"):
+        assert f"{name} has changed: its SHA-256 is " in said(changed(name, lambda text: text + b"\n"))
+    saved = changed("saved_model/saved_model.pb", lambda text: text + b"\n")
+    assert "saved_model/saved_model.pb has changed" in said(saved, backend="savedmodel")
+    assert said(saved) == ""  # it is not read
+    before = changed(
+        "manifest.json", lambda text: text.replace(b'"format_version": 2', b'"format_version": 1')
+    )
+    assert "was written before manifests had a checksum; 'e2e-tf export' writes it anew" in said(before)
+    unlisted = changed("manifest.json", lambda text: text.replace(b'"manifest.json":', b'"manifest":'))
+    assert "manifest.json lists no checksum of manifest.json" in said(unlisted)
+    for rest in (0, 55, 56, 63):  # where the padding of SHA-256 takes one block or two
+        folder = changed("preprocess.json", lambda text, rest=rest: text + b" " * ((rest - len(text)) % 64))
+        resign(folder, "preprocess.json")
+        assert "there is no file of jets" in said(folder, jets="none.bin")
 
 
 @pytest.mark.parametrize(

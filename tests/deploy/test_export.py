@@ -19,6 +19,7 @@ from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
+from e2e_tf.deploy.signing import manifest_digest
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256, write_json
 from e2e_tf.training.run import Run
@@ -52,9 +53,11 @@ def test_the_interface_follows_from_the_graph(bundles: dict[str, Path], kind: st
 def test_the_manifest_lists_every_file(bundles: dict[str, Path], kind: str) -> None:
     folder = bundles[kind]
     manifest = read(folder)
-    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {"manifest.json"}
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert set(manifest["checksums"]) == files
-    assert all(sha256(folder / name) == value for name, value in manifest["checksums"].items())
+    own = manifest["checksums"]["manifest.json"]
+    assert manifest_digest(folder, own) == own
+    assert all(sha256(folder / n) == v for n, v in manifest["checksums"].items() if n != "manifest.json")
     assert manifest["format"] == "e2e-tf hand-off"
     assert manifest["release"] == {
         "cmssw": "13_1",

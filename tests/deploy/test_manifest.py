@@ -147,7 +147,7 @@ def test_the_written_schema_is_that_of_the_model() -> None:
     ("change", "message"),
     [
         ({"interface": "tree"}, "interface must be 'edges', 'padded' or 'tensors', not 'tree'"),
-        ({"format_version": 2}, "format_version must be 1, not 2"),
+        ({"format_version": 3}, "format_version must be 1 or 2, not 3"),
         ({"inputs": []}, "inputs must have at least 1 entries, not 0"),
         ({"limits": {"max_nodes": "50"}}, "limits.max_nodes must be a valid integer, not '50'"),
         ({"limits": {"max_nodes": True}}, "limits.max_nodes must be a valid integer, not True"),

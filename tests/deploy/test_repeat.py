@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from e2e_tf.deploy.repeat import changed
+
 
 def repeat(folder: Path, *kinds: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", str(folder / "repeat.py"), str(folder), *kinds]
@@ -38,6 +40,7 @@ def test_the_validation_is_repeated_without_this_library(copy: Path, perturb: Ca
 def test_a_manifest_without_checksums_is_refused(copy: Path) -> None:
     path = copy / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"checksums": {}}), "utf-8")
+    assert changed(copy, {}) == changed(copy, {"checksums": {}}) == ["manifest.json"]
     done = repeat(copy, "onnx")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("has changed since its export: manifest.json\n")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.deploy.sources import ModelFile, import_modules, open_source
 from e2e_tf.errors import InputError
-from e2e_tf.files import read_json, sha256, write_json
+from e2e_tf.files import read_json, sha256
 from e2e_tf.training.run import Run
 
 
@@ -144,7 +145,7 @@ def test_a_bundle_is_exported_again_for_another_release(
         "jets": {"candidates": "constituents", "momentum": "stored", "rho": "candidates"},
     }
     manifest["outputs"][0]["meaning"] = {"score": {"kind": "binary", "column": "label"}}
-    write_json(before / "manifest.json", manifest)
+    write_manifest(before, manifest)
     after = export(before, tmp_path / "after", cmssw="12_4", formats=("onnx",), proof=5)
     found = read_json(after / "manifest.json")
     assert found["release"]["cmssw"] == "12_4"

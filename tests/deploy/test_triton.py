@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.deploy.triton import PLATFORMS, config_pbtxt, triton
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256
@@ -141,7 +142,7 @@ def test_smaller_forms_are_served_by_onnx_runtime(
     manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     manifest["formats"][form] = {**manifest["formats"]["onnx"], "file": "small.onnx"}
     manifest["checksums"]["small.onnx"] = sha256(bundle / "small.onnx")
-    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    write_manifest(bundle, manifest)
     folder = triton(bundle, tmp_path / "repository", form=form, max_batch_size=most) / "e2e_tagger"
     assert (folder / "1" / "model.onnx").read_bytes() == b"small"
     config = parsed(folder / "config.pbtxt")

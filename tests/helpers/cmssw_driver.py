@@ -22,6 +22,7 @@ from e2e_tf.data.grid import delta_phi
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.deploy import closure_events
 from e2e_tf.deploy.closure_events import WHOLE
+from e2e_tf.deploy.signing import write_manifest
 
 STANDIN = Path(e2e_tf.deploy.__file__).parent / "standin"
 LANGUAGE = Path(__file__).parents[1] / "deploy" / "standin"  # of configurations
@@ -110,7 +111,7 @@ def with_points(bundle: Path, folder: Path) -> Path:
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["working_points"] = POINTS
     manifest["jets"] = DEFINITION
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     return folder
 
 

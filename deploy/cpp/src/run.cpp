@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend.hpp"
+#include "bundle.hpp"
 #include "e2e_tf/units.hpp"
 #include "tensors.hpp"
 
@@ -68,20 +69,17 @@ Options parse(int argc, char** argv) {
   return out;
 }
 
-std::unique_ptr<e2e_tf::Backend> open(const Options& options) {
+std::unique_ptr<e2e_tf::Backend> open(const Options& options, const e2e_tf::Bundle& bundle) {
   const char* keys[][2] = {{"onnx", "onnx"}, {"tf", "frozen_graph"}, {"savedmodel", "saved_model"}};
   std::string key;
   for (const auto& entry : keys)
     if (options.backend == entry[0]) key = entry[1];
   if (key.empty()) throw e2e_tf::Error("the backend must be onnx, tf or savedmodel, not '" + options.backend + "'");
-  std::ifstream file(options.bundle + "/manifest.json");
-  if (!file) throw e2e_tf::Error(options.bundle + " is not a bundle: it has no manifest.json");
-  const auto manifest = nlohmann::json::parse(file);
-  const auto& formats = manifest.at("formats");
+  const auto& formats = bundle.manifest().at("formats");
   if (!formats.contains(key)) throw e2e_tf::Error("the bundle holds no " + key);
   const auto& info = formats.at(key);
   e2e_tf::ModelFile model;
-  model.path = options.bundle + "/" + info.at(info.contains("file") ? "file" : "folder").get<std::string>();
+  model.path = bundle.path(info.at(info.contains("file") ? "file" : "folder").get<std::string>());
   model.inputs = info.at("inputs").get<std::map<std::string, std::string>>();
   model.output = info.at("outputs").at("score").get<std::string>();
 #ifdef E2E_TF_WITH_ONNXRUNTIME
@@ -95,9 +93,8 @@ std::unique_ptr<e2e_tf::Backend> open(const Options& options) {
 }
 
 // The column of jets that each column of the score is relative to, empty where there is none; by the manifest.
-std::vector<std::string> relative_columns(const std::string& bundle) {
-  std::ifstream file(bundle + "/manifest.json");
-  const auto output = nlohmann::ordered_json::parse(file).at("outputs").at(0);  // columns are in order
+std::vector<std::string> relative_columns(const e2e_tf::Bundle& bundle) {
+  const auto& output = bundle.manifest().at("outputs").at(0);
   std::vector<std::string> out;
   if (!output.contains("columns")) return out;
   for (const auto& [name, width] : output.at("columns").items()) {
@@ -123,7 +120,7 @@ struct Source {
   std::function<void(std::size_t, std::vector<float>&)> to_units = [](std::size_t, std::vector<float>&) {};
 };
 
-Source open_source(const Options& options) {
+Source open_source(const Options& options, const e2e_tf::Bundle& bundle) {
   if (options.input == "tensors") {
     auto stored =
         std::make_shared<const std::vector<std::vector<e2e_tf::Tensor>>>(e2e_tf::read_tensors(options.candidates));
@@ -133,7 +130,7 @@ Source open_source(const Options& options) {
     return out;
   }
   auto builder =
-      std::make_shared<const e2e_tf::Builder>(e2e_tf::Builder::from_file(options.bundle + "/preprocess.json"));
+      std::make_shared<const e2e_tf::Builder>(e2e_tf::Builder::from_file(bundle.path("preprocess.json")));
   auto jets = std::make_shared<const e2e_tf::Jets>(e2e_tf::read_jets(options.candidates));
   const std::size_t size = options.batch;
   Source out;
@@ -142,7 +139,7 @@ Source open_source(const Options& options) {
   out.tensors = [=](std::size_t i) {
     return (*builder)(*jets, i * size, std::min<std::size_t>((i + 1) * size, jets->count));
   };
-  const auto relative = relative_columns(options.bundle);
+  const auto relative = relative_columns(bundle);
   for (const auto& name : relative)
     if (!name.empty() && !jets->columns.count(name)) throw e2e_tf::Error("jets lack the quantity " + name);
   out.to_units = [=](std::size_t i, std::vector<float>& scores) {
@@ -185,8 +182,9 @@ void score(const Source& source, const e2e_tf::Backend& backend, std::size_t thr
 int main(int argc, char** argv) {
   try {
     const Options options = parse(argc, argv);
-    const auto source = open_source(options);
-    const auto backend = open(options);
+    const e2e_tf::Bundle bundle(options.bundle);
+    const auto source = open_source(options, bundle);
+    const auto backend = open(options, bundle);
     std::vector<std::vector<float>> scores;
     long settled = 0;
     const auto start = std::chrono::steady_clock::now();
