@@ -16,6 +16,11 @@ _COLOURS = ("#5790fc", "#f89c20", "#e42536")
 _AFTER = 400  # how far to the right what comes out stands
 
 PICTURES: dict[str, tuple[str, str, str]] = {
+    "CellSummaries": (
+        "pool",
+        "Σ in a cell",
+        "Deposits and tracks of a jet, cell by cell around its axis: sums, spreads and means.",
+    ),
     "ChannelScale": (
         "each",
         "w x",

@@ -44,6 +44,7 @@ MODELS = {
     "particle_attention": "ParticleTransformer",
     "deep_sets": "DeepSets",
     "detector_net": "DetectorNet",
+    "level2_cnn": "Level2CNN",
     "graph_net": "GraphNet",
     "gcn_belle": "GCNBelle",
     "fcn": "FCN",

@@ -6,6 +6,7 @@ Importing this module registers every layer, so that ``keras.models.load_model``
 from __future__ import annotations
 
 from e2e_tf.layers.blocks import DisjointToBlocks
+from e2e_tf.layers.cell_summaries import CellSummaries
 from e2e_tf.layers.channel_scale import ChannelScale
 from e2e_tf.layers.cheb_conv import ChebConv
 from e2e_tf.layers.dynamic_edge_conv import DynamicEdgeConv
@@ -37,6 +38,7 @@ from e2e_tf.layers.raw_features import RawFeatures
 from e2e_tf.layers.scaled_laplacian import ScaledLaplacian
 
 __all__ = [
+    "CellSummaries",
     "ChannelScale",
     "ChebConv",
     "DisjointToBlocks",

@@ -23,6 +23,7 @@ from e2e_tf.models.gcn_belle import GCNBelle, gcn_belle
 from e2e_tf.models.graph_net import GraphNet, graph_net
 from e2e_tf.models.heads import Head, Outputs, head_losses
 from e2e_tf.models.inputs import check_inputs
+from e2e_tf.models.level2_cnn import LEVEL2_COLUMNS, Level2CNN, level2_cnn
 from e2e_tf.models.particle_attention import ParticleTransformer, particle_attention
 from e2e_tf.models.particle_net import ParticleNet, ParticleNetLite, particle_net
 from e2e_tf.models.presets import RUNS, TRAINING, TrainingPreset, run_preset, training_preset
@@ -42,6 +43,7 @@ __all__ = [
     "GCNBelle",
     "GraphNet",
     "Head",
+    "Level2CNN",
     "ModelEntry",
     "ParticleNet",
     "ParticleNetLite",
@@ -60,6 +62,7 @@ __all__ = [
     "gcn_belle",
     "graph_net",
     "head_losses",
+    "level2_cnn",
     "load_weaver",
     "model_settings",
     "particle_attention",
@@ -109,6 +112,9 @@ MODELS: dict[str, ModelEntry] = {
     "deep_sets": ModelEntry(DeepSets, deep_sets, "graph", "a sum over nodes, without edges", (17, 2), 83957),
     "detector_net": ModelEntry(
         DetectorNet, detector_net, "graph", "interaction networks on tracks and deposits", (24, 2), 64609
+    ),
+    "level2_cnn": ModelEntry(
+        Level2CNN, level2_cnn, "graph", "convolutions on 5 x 5 cells, of CMS's tau trigger", (31, 2), 23903
     ),
     "graph_net": ModelEntry(GraphNet, graph_net, "graph", "graph network of ErUm-Data", (7, 0), 805377),
     "gcn_belle": ModelEntry(GCNBelle, gcn_belle, "graph", "decay trees of Belle II", (9, 0), 138729),
@@ -162,8 +168,8 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
     """Settings with what follows from a training's inputs filled in.
 
     That is where ``particle_attention`` with ``pairs = "features"`` finds pT, Δη and Δφ among its features and how
-    their normalisation is undone, and ``detector_net`` on detector objects the places, energies and kinds. What is
-    given already stays, and so does every other model's settings.
+    their normalisation is undone, and ``detector_net`` and ``level2_cnn`` on detector objects the places, energies and
+    kinds. What is given already stays, and so does every other model's settings.
 
     Args:
         name: of the model.
@@ -174,7 +180,8 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
         A new dictionary for :func:`build_model`.
 
     Raises:
-        InputError: a feature that is needed is not among them, or has another transform.
+        InputError: a feature that is needed is not among them, or has another transform; or nodes are of another sort
+            than the model needs.
     """
     filled = dict(settings)
     if name == "particle_attention" and filled.get("pairs") == "features" and not filled.get("pair_columns"):
@@ -182,7 +189,11 @@ def fill_settings(name: str, settings: Mapping[str, Any], preprocess: Preprocess
         filled |= _undone(preprocess, wanted, what, ("pair_columns", "pair_median", "pair_norm"))
     if name == "detector_net" and preprocess.nodes == "detector" and not filled.get("columns"):
         needed = wanted_columns(filled.get("groups", 0))
-        filled |= _undone(preprocess, needed, "detector_net", ("columns", "median", "norm_factor"))
+        filled |= _undone(preprocess, needed, name, ("columns", "median", "norm_factor"))
+    if name == "level2_cnn" and not filled.get("columns"):
+        if preprocess.nodes != "detector":
+            raise InputError(f"level2_cnn needs graph.nodes = 'detector', not {preprocess.nodes!r}")
+        filled |= _undone(preprocess, LEVEL2_COLUMNS, name, ("columns", "median", "norm_factor"))
     return filled
 
 

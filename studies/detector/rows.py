@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config, read_toml
+from e2e_tf.models import RUNS
+from e2e_tf.models.level2_cnn import LEVEL2_COLUMNS
 
 SAMPLE = "wtau.h5"
 SETTINGS = Path(__file__).parents[2] / "benchmarks" / "pretrained.toml"
@@ -22,11 +24,13 @@ class Row:
     """One row of a table.
 
     Attributes:
-        model, training: entries of the sections that differ from :data:`SETTINGS`.
+        graph, model, training: entries of the sections that differ from :data:`SETTINGS`. A ``model`` with a name
+            and a ``training`` with an optimizer are whole sections.
         trees: what boosted trees see: ``detector`` or ``particle_flow``; empty for a network.
         jets: of the training part, 0 for all.
     """
 
+    graph: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     trees: str = ""
@@ -35,8 +39,11 @@ class Row:
     def config(self, seed: int) -> RunConfig:
         """The configuration that ``e2e-tf fit`` takes, for trees one whose parts of the sample are the same."""
         document = read_toml(SETTINGS)
-        document["model"] |= dict(self.model)
-        document["training"] |= dict(self.training)
+        document["graph"] |= dict(self.graph)
+        document["model"] = ({} if "name" in self.model else document["model"]) | dict(self.model)
+        document["training"] = ({} if "optimizer" in self.training else document["training"]) | dict(
+            self.training
+        )
         document["data"] |= {"sample": sample_name(self.jets), "split": list(SPLIT), "split_seed": SPLIT_SEED}
         document["seed"] = seed
         if self.trees:
@@ -70,6 +77,43 @@ WIDE = {
 }
 _PLAIN: Mapping[str, Any] = {"groups": 0}
 _SHORTER: Mapping[str, Any] = {"epochs": 12, "learning_rate": 2e-3, "ema_momentum": 0.0}
+_TUNED = RUNS["tau_tuned"]
+_ATTENTION: Mapping[str, Any] = {
+    "name": "particle_attention",
+    "width": 64,
+    "heads": 4,
+    "blocks": 3,
+    "class_blocks": 1,
+    "pairs": "features",
+    "pair_embed": [16, 16],
+    "dense": [64],
+    "dropout": 0.1,
+}
+_OTHERS: Mapping[str, Row] = {
+    # Without the Delaunay edges of both: soft tracks curl around the detector, and triangulations end at 4 rad.
+    "gat_cheb as published": Row(
+        {"edges": "knn:8", "jet_features": ["pt", "mass"]},
+        {"name": "gat_cheb"},
+        {"epochs": 12, "batch_size": 64, "optimizer": "rmsprop", "learning_rate": 1e-3},
+    ),
+    "gat_cheb tuned": Row({"edges": "knn:12"}, _TUNED["model"], {**_TUNED["training"], "epochs": 12}),
+    # Neither looks at edges; one neighbour is the least that a graph can have.
+    "particle attention": Row({"edges": "knn:1"}, _ATTENTION, _SHORTER),
+    "deep sets": Row({"edges": "knn:1"}, RUNS["tau_candidates"]["model"], _SHORTER),
+    "edge convolutions (ParticleNet-Lite)": Row({"edges": "knn:7"}, {"name": "particle_net_lite"}, _SHORTER),
+    # All objects of the jet, as the trigger has them; its pixel clusters are in no cell.
+    "convolutions on cells (CMS level 2)": Row(
+        {
+            "edges": "knn:1",
+            "max_nodes": {"track": 0, "ecal": 0, "hcal": 0},
+            "node_features": [raw for raw, _ in LEVEL2_COLUMNS],
+            "jet_features": ["pt", "eta"],
+        },
+        {"name": "level2_cnn"},
+        _SHORTER,
+    ),
+}
+"""Networks of other makes on the same objects. ``gat_cheb`` keeps the training that it came with, for 12 epochs."""
 _LEARNING: Mapping[str, Mapping[str, Any]] = {
     REFERENCE: {"trees": "detector"},
     "detector_net": {"model": _PLAIN, "training": _SHORTER},
@@ -79,10 +123,11 @@ ROWS: Mapping[str, Row] = MappingProxyType(
     {
         "boosted trees, particle flow": Row(trees="particle_flow"),
         REFERENCE: Row(trees="detector"),
-        "detector_net": Row(_PLAIN, _SHORTER),
+        **_OTHERS,
+        "detector_net": Row(model=_PLAIN, training=_SHORTER),
         "detector_net, trained on": Row(
-            _PLAIN,
-            _SHORTER
+            model=_PLAIN,
+            training=_SHORTER
             | {
                 "start": "runs/detector-net-1",
                 "epochs": 11,
@@ -90,7 +135,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
                 "warmup_epochs": 0.3,
             },
         ),
-        "detector_net, wide": Row(_PLAIN | WIDE, _SHORTER | {"weight_decay": 0.02}),
+        "detector_net, wide": Row(model=_PLAIN | WIDE, training=_SHORTER | {"weight_decay": 0.02}),
         SHIPPED: Row(),
         **{
             f"{name}, {jets:,} jets": Row(**options, jets=jets)

@@ -19,6 +19,7 @@ from e2e_tf.training.baseline import (
 from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import prepare, prepare_run
+from e2e_tf.training.run import open_run
 from e2e_tf.training.splits import split_by_event
 from studies.detector.rows import CURVE, SAMPLE, SPLIT, SPLIT_SEED, Row, sample_name
 from studies.tau.rows import slug
@@ -60,7 +61,10 @@ def train(name: str, row: Row, seed: int, folder: Path) -> None:
         name: of the row.
         row: what is trained.
         seed: of the training, for trees the first of :data:`TREES`.
-        folder: with the samples; scores and runs are written there.
+        folder: with the samples; scores and runs are written there. What was stopped goes on.
+
+    Raises:
+        InputError: there is a finished run of another configuration.
     """
     config = row.config(seed)
     if row.trees:
@@ -78,7 +82,11 @@ def train(name: str, row: Row, seed: int, folder: Path) -> None:
     else:
         runs = folder / "runs"
         runs.mkdir(exist_ok=True)
-        run = fit(config, runs / f"{slug(name)}-{seed}", base=folder)
+        path = runs / f"{slug(name)}-{seed}"
+        # A stop between training and scores leaves a finished run, which fit would not touch.
+        run = open_run(path) if (path / "model.keras").is_file() else fit(config, path, base=folder)
+        if run.config != config:
+            raise InputError(f"{path} is a run of another configuration; remove it to train {name}")
         prepared = prepare_run(run)
         score = np.asarray(predict_examples(run.model(), prepared.test.examples))[:, 0]
     test = prepared.test

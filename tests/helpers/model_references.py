@@ -458,6 +458,65 @@ def quark_gluon_cnn(run: Pass, s: Any, batch: Batch) -> Array:
     return sigmoid(run.dense("score", run.dense_stack(h, len(s.dense), s.dropout, gelu)))
 
 
+def cell_summaries(p: Array, cells: int, radius: float) -> Array:
+    """The quantities of each cell, node by node, from the columns that e2e_tf.layers.CellSummaries lists."""
+    found = np.zeros((cells, cells, 21))
+    inside = p[np.hypot(p[:, 0], p[:, 1]) < radius]
+    places = np.floor((inside[:, :2] + radius) / (2 * radius / cells)).astype(int)
+    for row in range(cells):
+        for column in range(cells):
+            here = inside[(places == (row, column)).all(axis=1)]
+            for first, flag in ((0, 11), (5, 12)):
+                some = here[here[:, flag] == 1]
+                energy, n = some[:, 2], len(some)
+                if n:
+                    where = (energy @ some[:, :2]) / energy.sum()
+                    spread = energy.var(ddof=1) if n > 1 else 0
+                    found[row, column, first : first + 5] = energy.sum(), n, spread, *where
+            tracks = here[here[:, 10] == 1]
+            pt, chosen = tracks[:, 3], tracks[:, 9]
+            if len(tracks):
+                ndof = 2 * np.minimum(tracks[:, 6], 6) - 5
+                means = np.stack([*tracks[:, :2].T, tracks[:, 5], ndof, *tracks[:, 7:9].T])
+                sums = (pt.sum(), len(tracks), chosen.sum(), chosen @ pt, tracks[:, 4].sum())
+                found[row, column, 10:] = *sums, *(means @ pt / pt.sum())
+    return found
+
+
+def level2_cnn(run: Pass, s: Any, batch: Batch) -> Array:
+    """2602.11359, section on the level-2 tagger: standardised cells, convolutions of 1 and of 2, dense layers."""
+    raw = batch["x"][:, list(s.columns)].astype(float) / np.array(s.norm_factor) + np.array(s.median)
+    plain = np.concatenate(
+        [
+            raw[:, :2],
+            np.exp(raw[:, 2:4]),
+            raw[:, 4:5],
+            np.expm1(raw[:, 5:6]),
+            raw[:, 6:10],
+            raw[:, 10:] > 0.5,
+        ],
+        axis=1,
+    )
+    h = np.array([cell_summaries(plain[place], 5, 0.5) for place in _places(batch)])
+    mean, variance = run.weights("standardise")
+    if run.training:
+        rows = h.reshape(-1, h.shape[-1])
+        mean, variance = rows.mean(axis=0), rows.var(axis=0)
+        run.seen["standardise"] = mean, variance
+    h = np.clip((h - mean) / np.sqrt(variance + 1e-8), -s.clip, s.clip)
+    if "u" in batch:
+        h = np.concatenate([h, np.tile(batch["u"][:, None, None].astype(float), (1, 5, 5, 1))], axis=-1)
+    for size, widths in ((1, s.pointwise), (2, s.filters)):
+        for i in range(1, len(widths) + 1):
+            kernel, bias = run.weights(f"conv{size}_{i}")
+            h = run.batch_norm(f"conv{size}_{i}_norm", convolve(h, kernel) + bias)
+            h = run.drop(relu(h), s.dropout)
+    h = h.reshape(len(h), -1)
+    for i in range(1, len(s.dense) + 1):
+        h = run.drop(run.batch_norm(f"dense_{i}_norm", relu(run.dense(f"dense_{i}", h))), s.dropout)
+    return sigmoid(run.dense("score", h))
+
+
 def egamma_front(run: Pass, image: Array) -> Array:
     """1512.03385, figure 2, then three channels in [0, 255]."""
     image = image.astype(float)
@@ -475,6 +534,7 @@ MODELS: dict[str, Callable[[Pass, Any, Batch], Array]] = {
     "particle_attention": particle_attention,
     "deep_sets": deep_sets,
     "detector_net": detector_net,
+    "level2_cnn": level2_cnn,
     "graph_net": graph_net,
     "gcn_belle": gcn_belle,
     "fcn": fcn,

@@ -21,6 +21,11 @@ OBJECTS = {
     "median": [0.0, 0.01, 0.5, 0.5, 0.3, 0.2, 0.4],
     "norm_factor": [10.0, 8.0, 1.5, 1.0, 1.0, 2.0, 1.0],
 }
+CELLS = {
+    "columns": [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0],
+    "median": [0.02, -0.03, 0.5, 0.4, 0.3, 0.2, 3.1, 0.0, 0.1, 0.5, 0.5, 0.4, 0.6],
+    "norm_factor": [5.0, 6.0, 2.0, 1.5, 1.0, 3.0, 0.5, 20.0, 2.0, 1.0, 1.0, 2.0, 1.0],
+}
 SMALL: dict[str, dict[str, Any]] = {
     "gat_cheb": {"channels": [4, 8], "heads": [1, 2], "cheb_channels": [8], "dense": [8]},
     "particle_net": {"k": 3, "channels": [[8, 8], [8]], "dense": [8]},
@@ -37,6 +42,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "dense": [8],
         **OBJECTS,
     },
+    "level2_cnn": {"pointwise": [6, 4], "filters": [5], "dense": [12], **CELLS},
     "graph_net": {"units": 8, "node_layers": 1, "convolutions": 2, "dense_layers": 2},
     "gcn_belle": {"units": 8, "kinds": 5, "embedding": 3},
 }

@@ -68,6 +68,7 @@ DETECTOR = {
     "phi": 4,
     "dense": [4],
 }
+LEVEL2 = {"name": "level2_cnn", "pointwise": [4], "filters": [3], "dense": [4]}
 OBJECTS = {"nodes": "detector", "edges": "knn:2+track-calo:0.1", "max_nodes": {"track": 4, "ecal": 6}}
 GRAPH_NET = {"name": "graph_net", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1}
 BELLE = {"name": "gcn_belle", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1, "kinds": 4}
@@ -96,6 +97,7 @@ CASES = {
     "deep_sets, one regression": (SETS, {}, {}, {"visible": THREE["visible"]}, {"u"}),
     "detector_net": (DETECTOR, OBJECTS | {"node_features": []}, {"sample": "objects.h5"}, {}, {"u"}),
     "detector_net, candidates": (DETECTOR, {}, {}, {}, {"u"}),
+    "level2_cnn": (LEVEL2, OBJECTS | {"node_features": []}, {"sample": "objects.h5"}, {}, {"u"}),
     "graph_net": (GRAPH_NET, {}, {}, {}, {"u"}),
     "gcn_belle": (BELLE, {}, {}, {}, {"u"}),
     "fcn": (FCN, {"max_nodes": 8}, {}, {}, {"u"}),

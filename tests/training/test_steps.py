@@ -40,6 +40,7 @@ MODELS = {
     },
     "deep_sets": {"phi": [4], "dense": [4]},
     "detector_net": {"width": 4, "embed": [4], "message": [4], "update": [4], "phi": 4, "dense": [4]},
+    "level2_cnn": {"pointwise": [4], "filters": [3], "dense": [4]},
     "graph_net": {"units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1},
     "gcn_belle": {"units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1, "kinds": 4},
     "fcn": {},
@@ -98,6 +99,7 @@ CASES = [
     ("particle_attention", "candidates in pieces", "the label"),
     ("particle_net", "candidates", "the label and a ratio"),
     ("detector_net", "detector objects", "five classes"),
+    ("level2_cnn", "detector objects", "the label"),
     ("egamma_hybrid", "images, no pT in the model", "the label"),
     ("event_images", "images, no pT in the model", "a regression alone"),
 ]

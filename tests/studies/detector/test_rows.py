@@ -6,7 +6,7 @@ from studies.tau.rows import slug
 
 def test_every_row_has_a_configuration_of_its_own():
     configs = {name: row.config(3) for name, row in ROWS.items()}
-    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 6
+    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 12
     for name, config in configs.items():
         assert config.seed == 3
         assert config.data.split_seed == 1
@@ -18,8 +18,32 @@ def test_every_row_has_a_configuration_of_its_own():
     assert configs["detector_net"].model["width"] == 64
     assert configs["detector_net, trained on"].training.start == f"runs/{slug('detector_net')}-1"
     for name, row in ROWS.items():
-        if not row.trees:
+        if not row.trees and configs[name].model["name"] == "detector_net":
             momentum = (0.98 if row.jets else 0.998) if name.startswith(SHIPPED) else 0
             assert configs[name].model["groups"] == (12 if momentum else 0)
             assert configs[name].training.ema_momentum == momentum
     assert sorted({row.jets for row in ROWS.values()}) == [0, *CURVE]
+
+
+def test_other_networks_see_the_same_jets_and_keep_their_own_training():
+    configs = {name: ROWS[name].config(1) for name in ROWS if not ROWS[name].trees}
+    published, shipped = configs["gat_cheb as published"], configs[SHIPPED]
+    assert published.model == {"name": "gat_cheb"}
+    assert (published.graph.edges, published.graph.jet_features) == ("knn:8", ("pt", "mass"))
+    found = published.training
+    assert (found.optimizer, found.learning_rate, found.batch_size) == ("rmsprop", 1e-3, 64)
+    assert not found.mirror
+    assert found.clip_norm == 0
+    assert configs["gat_cheb tuned"].model["pooling"] == "sum"
+    for name in ("particle attention", "deep sets", "edge convolutions (ParticleNet-Lite)"):
+        found = configs[name]
+        assert "groups" not in found.model
+        assert found.training.mirror
+        assert (found.training.optimizer, found.training.epochs) == ("adamw", 12)
+    cells, everything = configs["convolutions on cells (CMS level 2)"], {"track": 0, "ecal": 0, "hcal": 0}
+    assert cells.model == {"name": "level2_cnn"}
+    assert len(cells.graph.node_features) == 13
+    for found in configs.values():
+        assert found.graph.nodes == "detector"
+        assert found.graph.max_nodes == (everything if found is cells else shipped.graph.max_nodes)
+        assert found.data.split == shipped.data.split

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.resources import files
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from e2e_tf import InputError
 from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.training.loop import new_model
+from e2e_tf.training.prepare import prepare
 from e2e_tf.training.splits import split_by_event
+from studies.detector import training
 from studies.detector.rows import ROWS, SAMPLE, SPLIT, SPLIT_SEED
 from studies.detector.training import score_path, train, write_smaller
 
@@ -48,3 +52,44 @@ def test_trees_learn_and_keep_their_scores(tmp_path):
     assert kept["trained"] == len(parts[0])
     signal, background = (kept["score"][kept["label"] == value] for value in (1, 0))
     assert signal.mean() > background.mean() + 0.4
+
+
+def test_a_finished_run_without_scores_is_scored(tmp_path, monkeypatch):
+    """A stop between the two; a run of another configuration is no run of the row."""
+    write_jets(tmp_path / SAMPLE, sample(60))
+    row = ROWS["deep sets"]
+    (tmp_path / "runs" / "deep-sets-1").mkdir(parents=True)
+    (tmp_path / "runs" / "deep-sets-1" / "model.keras").touch()
+    config = row.config(1)
+    monkeypatch.setattr(
+        training, "open_run", lambda path: SimpleNamespace(config=config, model=lambda: path.name)
+    )
+    monkeypatch.setattr(training, "prepare_run", lambda run: prepare(run.config, tmp_path))
+    monkeypatch.setattr(
+        training, "predict_examples", lambda model, examples: np.full((len(examples), 1), 0.25)
+    )
+    with pytest.raises(InputError, match="deep-sets-1 is a run of another configuration; remove it to train"):
+        train("deep sets", replace(row, jets=40), 1, tmp_path)
+    train("deep sets", row, 1, tmp_path)
+    with np.load(score_path(tmp_path, "deep sets", 1)) as file:
+        assert set(file["score"]) == {np.float32(0.25)}
+        assert file["trained"] == len(split_by_event(np.arange(60), SPLIT, SPLIT_SEED)[0])
+
+
+OTHERS = ("gat_cheb", "particle attention", "deep sets", "edge convolutions", "convolutions on cells")
+
+
+def test_networks_of_other_makes_take_the_objects(tmp_path):
+    write_jets(tmp_path / SAMPLE, sample(60))
+    rows = {name: row for name, row in ROWS.items() if name.startswith(OTHERS)}
+    assert len(rows) == 6
+    for name, row in rows.items():
+        config = row.config(1)
+        prepared = prepare(config, tmp_path)
+        model = new_model(config, prepared.train.examples, prepared.preprocess)
+        loader = prepared.train.examples.loader(model, 8)
+        inputs, *_ = loader.arrays(np.arange(8))
+        score = np.asarray(model(inputs))
+        assert score.shape == (8, 1), name
+        assert np.isfinite(score).all(), name
+        assert np.ptp(np.log(score)) > 1e-3, name  # of a sum over a hundred nodes all are small
