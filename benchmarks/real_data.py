@@ -1,8 +1,10 @@
-"""The tagger on real CMS data: trained on full-simulation jets, applied to 2012 collision jets.
+"""Taggers on real CMS data: trained on full-simulation jets, applied to 2012 collision jets.
 
 usage: python -m benchmarks.real_data --data ../shared/data --tau-run RUN --out real_data_out
+       python -m benchmarks.real_data --only objects --data ../shared/data --out real_data_out
 
-Prints the Markdown that stands in docs/benchmarks.md. A run that is there already is not trained again.
+Prints the Markdown that stands in docs/benchmarks.md and, of detector objects, in docs/simulation.md, whose picture
+goes to ``--out``. A run that is there already is not trained again; ``--only objects`` trains nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from benchmarks.real_objects import compare_objects
 from e2e_tf.config import read_config
 from e2e_tf.terminal import with_error
 from e2e_tf.training.evaluate import evaluate
@@ -32,11 +35,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
-    parser.add_argument("--tau-run", type=Path, required=True, help="a run of examples/tau.toml")
+    parser.add_argument(
+        "--tau-run", type=Path, help="a run of examples/tau.toml; all but --only objects needs it"
+    )
+    parser.add_argument("--only", choices=("hits", "objects"))
+    parser.add_argument(
+        "--simulated",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="jets with detector objects; default: the shipped ones",
+    )
     parser.add_argument("--out", type=Path, default=HERE.parent / "real_data_out")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True)
+    if options.only != "objects":
+        if options.tau_run is None:
+            parser.error("--tau-run is needed, or --only objects")
+        hits(options)
+    if options.only != "hits":
+        compare_objects(options.data, options.out, options.simulated)
 
+
+def hits(options: argparse.Namespace) -> None:
+    """A tagger of quarks trained on full simulation, and the demo's tagger of taus on collisions."""
     config = read_config(HERE / "quark_gluon.toml")
     data = config.data.model_copy(update={"sample": str((options.data / QUARK_GLUON).resolve())})
     run = options.out / "quark_gluon"
