@@ -153,6 +153,10 @@ ELSEWHERE = {
     },
     "e2e_tf.data": (None, "a docstring"),
     "e2e_tf.data.readers": ("data/readers/test_registry.py", "finds the readers and exports their names"),
+    "e2e_tf.data.readers.object_tables": (
+        "data/readers/test_nano_objects.py",
+        "columns of collections, through the reader that gives them",
+    ),
     "e2e_tf.data.samples": ("data/test_jets.py", "the path of a shipped file"),
     "e2e_tf.errors": (
         "cli/test_init.py",

@@ -276,6 +276,8 @@ def checked(
     entries.finite("genWeight", jets.weight)
     if jets.candidates is not None:
         entries.rows("candidates'", jets.candidates, energies)
+    for kind, rows in jets.objects.items():
+        entries.rows(f"{kind} objects'", rows, ("pt", "energy"))
     wanted = np.isfinite(jets["pt"]) & (jets["pt"] >= min_pt)
     if max_abs_eta is not None:
         wanted &= np.abs(jets["eta"]) <= max_abs_eta

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from e2e_tf.errors import InputError
 
 __all__ = [
     "Collections",
+    "Renamed",
     "arrow_column",
     "arrow_numbers",
     "as_branches",
@@ -80,6 +81,39 @@ class Collections:
     def num_entries(self) -> int:
         """Number of entries."""
         return int(self._table.num_entries)
+
+
+class Renamed:
+    """A tree whose branches have further names.
+
+    Args:
+        path: the file, for messages.
+        tree: a tree or RNTuple of uproot, or :class:`Collections`.
+        names: new name to the name in the file.
+
+    Raises:
+        InputError: the file lacks one of them.
+    """
+
+    def __init__(self, path: Path, tree: Any, names: Mapping[str, str]) -> None:
+        need(path, "branch", names.values(), tree.keys())
+        self._tree, self._new = tree, dict(names)
+
+    def keys(self) -> list[str]:
+        """Names of the branches.
+
+        Returns:
+            Those of the file and the new ones.
+        """
+        return list(dict.fromkeys([*self._tree.keys(), *self._new]))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._tree[self._new.get(name, name)]
+
+    @property
+    def num_entries(self) -> int:
+        """Number of entries."""
+        return int(self._tree.num_entries)
 
 
 def as_branches(tree: Any) -> Any:

@@ -150,7 +150,7 @@ def test_a_reader_registers_itself(monkeypatch):
 
 def test_readers_come_in_the_order_of_the_alphabet():
     assert list(READERS) == sorted(READERS)
-    assert len(READERS) == 21
+    assert len(READERS) == 22
 
 
 def test_options_that_do_not_change_the_number_are_not_looked_at(tmp_path):
