@@ -78,6 +78,9 @@ class TrainingConfig(Section):
             any sizes, all others similar ones: statistics of batches of one size are not those of the sample.
         mirror: in every epoch each jet comes as it is or with η, φ or both reversed, by chance (of graphs of
             candidates, hits and detector objects), see :mod:`e2e_tf.data.mirror`.
+        auxiliary_loss: factor λ of the loss of an auxiliary task, 0 for none: the network also learns which particles
+            are in the jet (:mod:`e2e_tf.data.content`), from the candidates of the sample. The trained model is without
+            this task and needs no candidates.
         start: the folder of a finished run (relative to the configuration), or the name of a model that ships with the
             package: the training starts from its parameters, with its normalisation. Model and inputs must be the same.
     """
@@ -96,6 +99,7 @@ class TrainingConfig(Section):
     patience: int = Field(0, ge=0)
     bucket: bool | None = None
     mirror: bool = False
+    auxiliary_loss: float = Field(0.0, ge=0)
     start: str = ""
 
     @model_validator(mode="after")
@@ -329,7 +333,7 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
     Raises:
         InputError: as :func:`read_config`.
     """
-    from e2e_tf.models import model_settings, run_preset
+    from e2e_tf.models import MODELS, model_settings, run_preset
 
     if "preset" in document:
         try:
@@ -348,6 +352,8 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
         model_settings(config.model_name, config.model_settings)
         _ = config.graph.recipe  # refuses edges that cannot be read
         _check_outputs(config)
+        if config.training.auxiliary_loss and MODELS[config.model_name].inputs != "graph":
+            raise InputError(f"training.auxiliary_loss is for models on graphs, {config.model_name} is none")
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return config

@@ -17,6 +17,7 @@ from typing import Any
 
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
+from e2e_tf.models import without_auxiliary
 from e2e_tf.terminal import fresh_console
 from e2e_tf.tuning.config import TuneConfig
 from e2e_tf.tuning.discovery import EMPTY, can_vary, space_of
@@ -196,7 +197,7 @@ def run_trial(hypermodel: Any, request: Request, hp: Any = None) -> Record:
         if best_score is None or objective.better(score, best_score):
             best_score = score
             if hasattr(model, "save"):
-                model.save(request.part / "model.keras")
+                without_auxiliary(model).save(request.part / "model.keras")
                 if ours:
                     hypermodel.write_run(request.part, hp, entry, hypermodel.seed)
         if log.pruned:

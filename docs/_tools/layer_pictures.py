@@ -16,6 +16,11 @@ _COLOURS = ("#5790fc", "#f89c20", "#e42536")
 _AFTER = 400  # how far to the right what comes out stands
 
 PICTURES: dict[str, tuple[str, str, str]] = {
+    "AuxiliaryLoss": (
+        "each",
+        "s",
+        "Scores pass; in training the loss of another prediction is added.",
+    ),
     "CellSummaries": (
         "pool",
         "Σ in a cell",

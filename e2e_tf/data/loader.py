@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.content import CONTENT_INPUT
 from e2e_tf.data.given import as_batch
 from e2e_tf.data.keras_datasets import py_dataset, tf_dataset
 from e2e_tf.data.levels import Levels
@@ -168,8 +169,9 @@ class DisjointLoader:
                 )
         self.rows = dict(rows or {})
         self.mirror = mirror
-        if mirror is not None and self.rows:
-            raise InputError(f"mirror is for graphs, not for the inputs {', '.join(self.rows)} of whole jets")
+        changed = [name for name in self.rows if name != CONTENT_INPUT]  # sums of pT and masses stay
+        if mirror is not None and changed:
+            raise InputError(f"mirror is for graphs, not for the inputs {', '.join(changed)} of whole jets")
         for name, values in self.rows.items():
             if len(values) != count:
                 raise InputError(f"rows must have one entry per graph ({count}), {name} has {len(values)}")

@@ -5,6 +5,7 @@ Importing this module registers every layer, so that ``keras.models.load_model``
 
 from __future__ import annotations
 
+from e2e_tf.layers.auxiliary_loss import AuxiliaryLoss
 from e2e_tf.layers.blocks import DisjointToBlocks
 from e2e_tf.layers.cell_summaries import CellSummaries
 from e2e_tf.layers.channel_scale import ChannelScale
@@ -38,6 +39,7 @@ from e2e_tf.layers.raw_features import RawFeatures
 from e2e_tf.layers.scaled_laplacian import ScaledLaplacian
 
 __all__ = [
+    "AuxiliaryLoss",
     "CellSummaries",
     "ChannelScale",
     "ChebConv",

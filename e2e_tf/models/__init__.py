@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
+from e2e_tf.models.auxiliary import auxiliary_heads, with_auxiliary, without_auxiliary
 from e2e_tf.models.deep_sets import DeepSets, deep_sets
 from e2e_tf.models.detector_net import DetectorNet, detector_net, wanted_columns
 from e2e_tf.models.egamma_hybrid import EGammaHybrid, egamma_hybrid
@@ -50,6 +51,7 @@ __all__ = [
     "ParticleTransformer",
     "QuarkGluonCNN",
     "TrainingPreset",
+    "auxiliary_heads",
     "build_model",
     "check_inputs",
     "deep_sets",
@@ -70,6 +72,8 @@ __all__ = [
     "quark_gluon_cnn",
     "run_preset",
     "training_preset",
+    "with_auxiliary",
+    "without_auxiliary",
 ]
 
 

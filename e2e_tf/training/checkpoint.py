@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from e2e_tf.files import new_folder, read_json, write_json
+from e2e_tf.models import without_auxiliary
 from e2e_tf.training.callbacks import divergence
 
 __all__ = ["Checkpoint", "last_checkpoint", "load_checkpoint"]
@@ -57,7 +58,11 @@ class Checkpoint(keras.callbacks.Callback):
         with new_folder(self.folder / f"epoch-{epoch:04d}", force=True) as part:
             self.model.save(part / "model.keras")
             if improved or previous is None:
-                shutil.copyfile(part / "model.keras", part / "best.keras")
+                kept = without_auxiliary(self.model)
+                if kept is self.model:
+                    shutil.copyfile(part / "model.keras", part / "best.keras")
+                else:
+                    kept.save(part / "best.keras")
             else:
                 shutil.copyfile(previous[0] / "best.keras", part / "best.keras")
             state = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.content import CONTENT_INPUT
 from e2e_tf.data.loader import DisjointLoader
 from e2e_tf.data.streamed import StreamedGraphs
 from e2e_tf.errors import InputError
@@ -46,7 +47,7 @@ class Examples:
     def widths(self) -> tuple[int, int]:
         """Numbers of features of a node (or channels of an image, or inputs of a row) and of a whole jet."""
         graphs, _ = self._like()
-        main = next(iter(self.rows.values()), graphs.x)
+        main = next((rows for name, rows in self.rows.items() if name != CONTENT_INPUT), graphs.x)
         return main.shape[-1], 0 if graphs.u is None else graphs.u.shape[1]
 
     def _like(self) -> tuple[GraphBatch, Mapping[str, np.ndarray]]:

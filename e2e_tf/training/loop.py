@@ -13,7 +13,13 @@ from e2e_tf.config import OutputConfig, RunConfig, TrainingConfig
 from e2e_tf.data.mirror import Mirror
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.errors import InputError
-from e2e_tf.models import build_model, fill_settings
+from e2e_tf.models import (
+    auxiliary_heads,
+    build_model,
+    fill_settings,
+    with_auxiliary,
+    without_auxiliary,
+)
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.start import Start
 from e2e_tf.training.targets import run_outputs
@@ -49,7 +55,8 @@ def new_model(
         start: what gives the first parameters in place of the seed, see ``training.start``.
 
     Returns:
-        A ``keras.Model``, not compiled.
+        A ``keras.Model``, not compiled; with ``training.auxiliary_loss`` it has an input for the targets of the task,
+        which :func:`e2e_tf.models.without_auxiliary` takes off.
 
     Raises:
         InputError: the model cannot be built, takes an input that the examples lack, or is another than that of
@@ -59,11 +66,15 @@ def new_model(
 
     keras.utils.set_random_seed(config.seed if seed is None else seed)
     settings = fill_settings(config.model_name, config.model_settings, preprocess)
-    model = build_model(config.model_name, *examples.widths, settings, run_outputs(config))
+    outputs, factor = run_outputs(config), config.training.auxiliary_loss
+    heads = auxiliary_heads(outputs) if factor else outputs
+    model = build_model(config.model_name, *examples.widths, settings, heads)
+    if factor:
+        model = with_auxiliary(model, outputs, factor)
     if (start.name if start else "") != config.training.start:
         raise InputError(f"training.start = {config.training.start!r} must be opened and given as start")
     if start is not None:
-        start.load_into(model)
+        start.load_into(without_auxiliary(model))
     examples.check(model, config.data.title)
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from e2e_tf.config import RunConfig
+from e2e_tf.data.content import CONTENT_INPUT, jet_content
 from e2e_tf.data.definition import jet_definition
 from e2e_tf.data.derived import computed_inputs
 from e2e_tf.data.duplicates import split_groups
@@ -52,7 +54,8 @@ class Split:
             :class:`~e2e_tf.data.streamed.StreamedGraphs`.
         weight: float32 (B,), the weights of the label that training uses.
         targets: what each output of the configuration is trained for; empty without a section ``[outputs]``.
-        rows: inputs of whole jets, float32 (B, ...) by name, of a model that looks at no graph.
+        rows: inputs of whole jets, float32 (B, ...) by name: of a model that looks at no graph, or the targets of
+            ``training.auxiliary_loss``.
         index: int64 (B,), the numbers of the jets among those of the sample that are selected.
     """
 
@@ -270,19 +273,34 @@ def prepare(
                 check_classes(part_name, f"outputs.{key}", target)
         for part_targets, target, scale in zip(targets, made, scales, strict=True):
             part_targets[key] = scaled(target, scale)
+    contents = _contents(config, split_jets[:2])
     splits = [
-        Split(part_jets, made, weight, part_targets, model_rows(name, part_jets, made, recipe), part)
-        for part_jets, made, weight, part_targets, part in zip(
+        Split(
+            part_jets, made, weight, part_targets, model_rows(name, part_jets, made, recipe) | content, part
+        )
+        for part_jets, made, weight, part_targets, content, part in zip(
             split_jets,
             (graphs.normalised(preprocess) for graphs in split_graphs),
             weights,
             targets,
+            [*contents, {}],
             parts,
             strict=True,
         )
     ]
     first, second, third = splits
     return Prepared(first, second, third, preprocess, reweighting, source, edges, start)
+
+
+def _contents(config: RunConfig, jets: Sequence[Any]) -> list[dict[str, np.ndarray]]:
+    """Targets of ``training.auxiliary_loss`` of each part, with mean 0 and spread 1 in the first, the training part."""
+    if not config.training.auxiliary_loss:
+        return [{} for _ in jets]
+    # Images and finished graphs have no candidates.
+    made = [jet_content(part.candidates if isinstance(part, Jets) else None) for part in jets]
+    mean, spread = made[0].mean(axis=0, dtype=np.float64), made[0].std(axis=0, dtype=np.float64)
+    spread = np.where(spread > 0, spread, 1)
+    return [{CONTENT_INPUT: ((values - mean) / spread).astype(np.float32)} for values in made]
 
 
 def _computed(source: JetSource, preprocess: Preprocess) -> dict[str, Any]:

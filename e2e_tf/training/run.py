@@ -28,6 +28,7 @@ from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import relocated
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import read_json, write_json
+from e2e_tf.models import without_auxiliary
 from e2e_tf.runtime import load_tensorflow
 from e2e_tf.training.finite import check_finite
 
@@ -220,7 +221,7 @@ def end_run(
     write_json(folder / "history.json", dict(history))
     write_json(folder / "provenance.json", dict(provenance))
     if model is not None:
-        model.save(folder / "model.keras")
+        without_auxiliary(model).save(folder / "model.keras")
 
 
 def package_versions() -> dict[str, str]:

@@ -93,7 +93,7 @@ def test_an_unfinished_run_of_an_earlier_version_goes_on(trained, again):
 
 def test_a_killed_training_continues_as_if_nothing_had_happened(tau_folder, tmp_path):
     """SIGKILL after the first checkpoint; the second start gives what an undisturbed run gives."""
-    config = quick(tau_folder, "four.toml", epochs=4)
+    config = quick(tau_folder, "four.toml", epochs=4, auxiliary_loss=1.0)
     whole = fit(config, tmp_path / "whole").folder
     broken = tmp_path / "broken"
     command = [sys.executable, "-m", "e2e_tf", "fit", str(config), "-o", str(broken)]

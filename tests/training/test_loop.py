@@ -70,6 +70,7 @@ DETECTOR = {
 }
 LEVEL2 = {"name": "level2_cnn", "pointwise": [4], "filters": [3], "dense": [4]}
 OBJECTS = {"nodes": "detector", "edges": "knn:2+track-calo:0.1", "max_nodes": {"track": 4, "ecal": 6}}
+TOLD = {"sample": "objects.h5", "training": {"auxiliary_loss": 0.5, "mirror": True}}
 GRAPH_NET = {"name": "graph_net", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1}
 BELLE = {"name": "gcn_belle", "units": 4, "node_layers": 1, "convolutions": 1, "dense_layers": 1, "kinds": 4}
 FCN = {"name": "fcn", "layers": 1, "units": 4}
@@ -77,7 +78,8 @@ CNN = {"name": "quark_gluon_cnn", "size": [12, 12], "filters": [4], "depth": 1, 
 HYBRID = {"name": "egamma_hybrid", "filters": 2, "dense": 4}
 EVENTS = {"name": "event_images", "backbone": "efficientnetb2", "size": [32, 32], "dense": 4}
 
-# By name: the model, the sections [graph] and [data] beyond the usual ones, the outputs, the inputs that it must have.
+# By name: the model, the sections [graph] and [data] (with [training] in it) beyond the usual ones, the outputs, the
+# inputs that it must have.
 CASES = {
     "gat_cheb": (GAT, {}, {}, {}, {"u"}),
     "gat_cheb, edge lists": (GAT | {"layout": "edges"}, {}, {}, {}, {"u"}),
@@ -96,6 +98,8 @@ CASES = {
     "deep_sets, hits": (SETS, {"nodes": "hits", "node_features": []}, {}, {}, {"u"}),
     "deep_sets, one regression": (SETS, {}, {}, {"visible": THREE["visible"]}, {"u"}),
     "detector_net": (DETECTOR, OBJECTS | {"node_features": []}, {"sample": "objects.h5"}, {}, {"u"}),
+    "detector_net, auxiliary loss": (DETECTOR, OBJECTS | {"node_features": []}, TOLD, {}, {"u"}),
+    "deep_sets, auxiliary loss, three outputs": (SETS, {}, {"training": TOLD["training"]}, THREE, {"u"}),
     "detector_net, candidates": (DETECTOR, {}, {}, {}, {"u"}),
     "level2_cnn": (LEVEL2, OBJECTS | {"node_features": []}, {"sample": "objects.h5"}, {}, {"u"}),
     "graph_net": (GRAPH_NET, {}, {}, {}, {"u"}),
@@ -161,7 +165,8 @@ def eagerly(wanted):
 
 
 def configured(model, graph, data, outputs):
-    nodes = "candidates"
+    nodes, training = "candidates", data.get("training", {})
+    data = {key: value for key, value in data.items() if key != "training"}
     if "parquet" in data.get("sample", ""):
         nodes = "pixels"
         data = {"options": {"channels": ["ecal", "hcal", "track"]}, **data}
@@ -171,7 +176,7 @@ def configured(model, graph, data, outputs):
         "graph": usual | graph,
         "model": model,
         "outputs": outputs,
-        "training": {"epochs": 1, "batch_size": 32, "learning_rate": 0.01},
+        "training": {"epochs": 1, "batch_size": 32, "learning_rate": 0.01} | training,
     }
     return make_config(document)
 
@@ -237,6 +242,7 @@ def test_every_model_trains_in_fit_and_in_a_search(name, place, tmp_path):
         (CNN | {"size": [16, 16]}, {}, {"sample": "qg12.parquet"}, r"in the shape \(16, 16, 3\) .* \(12, 12, 3\)"),
         (FCN, {}, {}, r"fcn takes the features of a jet's nodes as one row; graph.max_nodes must say"),
         (ATTENTION | {"pairs": "p4"}, {}, {"sample": "qg12.parquet"}, r"lacks p4"),
+        (SETS, {}, {"sample": "qg12.parquet", "training": {"auxiliary_loss": 1}}, r"needs candidates .* lacks pt"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused_by_fit_and_by_a_search(
@@ -257,6 +263,29 @@ def test_what_cannot_be_trained_is_refused_by_fit_and_by_a_search(
 
 def dense():
     return keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+
+
+def test_an_auxiliary_loss_is_added_in_training_and_not_in_validation(place):
+    config = configured(SETS, {}, {"training": {"auxiliary_loss": 2.0, "learning_rate": 1e-12}}, {})
+    prepared = prepare(config, place)
+    losses = {}
+    for factor in (0.0, 1.0, 3.0):
+        training = config.training.model_copy(update={"auxiliary_loss": factor})
+        one = config.model_copy(update={"training": training})
+        model = new_model(one, prepared.train.examples, prepared.preprocess)
+        compile_model(model, training, 2)
+        validation = prepared.validation.examples
+        found = train_model(
+            model, training, prepared.train.examples, validation, preprocess=prepared.preprocess, seed=1
+        )
+        losses[factor] = (found["loss"][0], found["val_loss"][0])
+    added = losses[3.0][0] - losses[1.0][0]
+    assert added > 0.1
+    assert losses[1.0][1] == pytest.approx(losses[3.0][1], rel=1e-6)
+    content = prepared.train.rows["jet_content"]
+    np.testing.assert_allclose(content.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(content.std(axis=0)[:2], 1, rtol=1e-3)
+    assert prepared.test.rows == {}
 
 
 @pytest.mark.parametrize(("schedule", "last"), [("cosine", 1e-4), ("constant", 1e-2)])
