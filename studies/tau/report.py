@@ -1,4 +1,4 @@
-"""Tables and figures of ``docs/studies/tau.md`` from the results."""
+"""Tables and figures of ``docs/studies/tau.md`` and of its appendix from the results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ TREES = "boosted trees, candidates"
 
 
 def write_report(results: Path, page: Path) -> None:
-    """Fill the tables between the marks of ``page`` and draw its figures in the folder of its name."""
+    """Fill the tables of the study and draw its figures in the folder of the page's name.
+
+    Args:
+        results: the folder of the JSON files.
+        page: the study's page; its appendix lies beside it, ``tau_appendix.md`` beside ``tau.md``.
+
+    Raises:
+        SystemExit: a table has no place.
+    """
     found = read_results(results)
     latencies, ratios, fresh, transfers = (
         _read(results / f"{name}.json") for name in ("latency", "ratios", "fresh", "transfer")
@@ -34,26 +42,34 @@ def write_report(results: Path, page: Path) -> None:
     tables = {
         "state": state(found),
         "main": main_table(found, list(MAIN), latencies, ratios),
+        "cross": cross_table(found),
+    }
+    appendix = {
         "tried": main_table(found, list(TRIED), latencies, ratios),
         "bins": bin_tables(found),
         "weighted": weighted_table(ratios),
         "fresh": fresh_table(fresh),
         "robustness": robustness_table(found),
-        "cross": cross_table(found),
         "flat": flat_table(found),
         "transfer": transfer_table(transfers),
         "quark_gluon": quark_gluon_table(results / "quark_gluon.json"),
     }
-    text = page.read_text(encoding="utf-8")
-    for name, lines in tables.items():
-        text = between(text, name, lines)
-    with new_file(page, force=True) as part:
-        part.write_text(text, encoding="utf-8")
+    _fill(page, tables)
+    _fill(page.with_stem(f"{page.stem}_appendix"), appendix)
     figures = page.with_suffix("")
     draw_curves(found, figures / "roc.png")
     draw_bins(found, figures / "pt.png")
     draw_calibration(found, figures / "calibration.png")
     draw_transfer(transfers, figures / "transfer.png")
+
+
+def _fill(page: Path, tables: Mapping[str, list[str]]) -> None:
+    """Put each table between its marks."""
+    text = page.read_text(encoding="utf-8")
+    for name, lines in tables.items():
+        text = between(text, name, lines)
+    with new_file(page, force=True) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -114,7 +130,7 @@ def state(found: dict[str, list[Result]]) -> list[str]:
     missing = [name for name in MAIN if name not in found]
     if done == total:
         means = len(ROWS) - len(wanted)
-        return [f"All {total} trainings are done; {means} rows below are means of some of them."]
+        return [f"All {total} trainings are done; {means} further rows are means of some of them."]
     text = f"{done} of {total} trainings are done."
     if missing:
         text += f" Rows of the table without any: {'; '.join(missing)}."
