@@ -1,4 +1,4 @@
-"""Detector objects of events put around jets: which are near an axis, and their columns relative to it."""
+"""What is measured in events put around jets: objects near an axis, relative to it, and cells of windows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from e2e_tf.data.grid import delta_phi
+from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi
 from e2e_tf.data.jets import Ragged
 from e2e_tf.data.objects import OBJECTS
 
-__all__ = ["RADIUS", "Axes", "leading_first", "objects_around", "rows_near", "rows_of_jets"]
+__all__ = [
+    "RADIUS",
+    "Axes",
+    "cells_of_windows",
+    "leading_first",
+    "objects_around",
+    "rows_near",
+    "rows_of_jets",
+]
 
 RADIUS = 0.5
 """Largest ΔR of the objects of a jet from its axis."""
@@ -118,3 +126,38 @@ def objects_around(
         if name not in absolute
     }
     return Ragged.from_counts(stored, np.bincount(jet, minlength=len(jet_eta)))
+
+
+def cells_of_windows(
+    event: np.ndarray,
+    deposits: np.ndarray,
+    jet_event: np.ndarray,
+    ieta: np.ndarray,
+    iphi: np.ndarray,
+    side: int,
+) -> Ragged:
+    """Deposits of the window around each jet in cells of the fixed grid, those of one cell summed.
+
+    Args:
+        event: int64 (n,), of the deposits.
+        deposits: float64 (n, 3): energy or pT [GeV], η and φ [rad].
+        jet_event: int64 (jets,).
+        ieta, iphi: (jets,), the crystal at the corner of each window.
+        side: of a cell, in crystals.
+
+    Returns:
+        ``cell`` int32 and ``value`` float32 of the hits of each jet, cells in rising order.
+    """
+    value, eta, phi = deposits.T
+    jet, hit = rows_of_jets(event, jet_event)
+    row = np.floor(eta / PITCH).astype(np.int64)[hit] - ieta.astype(np.int64)[jet]
+    column = (np.floor(phi / PITCH).astype(np.int64)[hit] - iphi.astype(np.int64)[jet]) % CRYSTALS_IN_PHI
+    inside = (row >= 0) & (row < CRYSTALS) & (column < CRYSTALS)
+    jet, hit, row, column = jet[inside], hit[inside], row[inside], column[inside]
+    across = TOWERS if side == TOWER else CRYSTALS
+    key, index = np.unique(jet * across**2 + row // side * across + column // side, return_inverse=True)
+    total = np.bincount(index, weights=value[hit], minlength=len(key))
+    counts = np.bincount(key // across**2, minlength=len(ieta))
+    return Ragged.from_counts(
+        {"cell": (key % across**2).astype(np.int32), "value": total.astype(np.float32)}, counts
+    )

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from e2e_tf.data.around import leading_first, objects_around, rows_near, rows_of_jets
+from e2e_tf.data.around import cells_of_windows, leading_first, objects_around, rows_near, rows_of_jets
+from e2e_tf.data.grid import PITCH, TOWER, window_corner
 
 SEAM = np.pi - 0.1
 
@@ -64,3 +65,18 @@ def test_a_jet_has_all_vertices_of_its_event():
     found = objects_around("vertex", np.array([0, 0, 1]), {"z": np.array([0.0, 2.0, 0.0])}, jets)
     np.testing.assert_array_equal(found.counts, [1, 2])
     np.testing.assert_array_equal(found["z"], [0, 0, 2])
+
+
+def test_cells_of_windows_by_hand():
+    # the middle of crystal 2 of η and φ; jets of two events have the same window, from crystal −60 on
+    at = 2.5 * PITCH
+    ieta, iphi = window_corner(np.full(2, at), np.full(2, at))
+    deposits = np.array(
+        [[3.0, at, at], [1.0, at, at + 0.1 * PITCH], [2.0, at - 62 * PITCH, at], [9.0, at, 2.0]]
+    )
+    found = cells_of_windows(np.array([5, 5, 5, 6]), deposits, np.array([6, 5]), ieta, iphi, 1)
+    assert found.counts.tolist() == [0, 2]  # 2 rad are outside
+    np.testing.assert_array_equal(found["cell"], [62, 62 * 125 + 62])
+    np.testing.assert_allclose(found["value"], [2, 4])
+    towers = cells_of_windows(np.array([5, 5, 5, 6]), deposits, np.array([6, 5]), ieta, iphi, TOWER)
+    np.testing.assert_array_equal(towers["cell"], [12, 12 * 25 + 12])

@@ -58,8 +58,9 @@ from typing import Literal
 
 import numpy as np
 
-from e2e_tf.data.grid import CRYSTALS, CRYSTALS_IN_PHI, PITCH, TOWER, TOWERS, delta_phi, window_corner
-from e2e_tf.data.jets import Jets, Ragged, concatenate_jets
+from e2e_tf.data.around import cells_of_windows
+from e2e_tf.data.grid import TOWER, delta_phi, window_corner
+from e2e_tf.data.jets import Jets, concatenate_jets
 from e2e_tf.data.readers.checks import existing_file, readable
 from e2e_tf.data.readers.content import Content
 from e2e_tf.data.readers.entries import (
@@ -225,6 +226,7 @@ def _jets(
     ieta, iphi = window_corner(eta, phi)
     run, block, number = numbers
     n = len(axes)
+    here = np.zeros(n, np.int64)
     return Jets(
         columns={
             "pt": pt.astype(np.float32),
@@ -240,25 +242,11 @@ def _jets(
         event=cms_event(np.full(n, run), np.full(n, number)),
         weight=np.ones(n, np.float32),
         hits={
-            channel: _cells(table, ieta, iphi, TOWER if channel == "hcal" else 1)
+            channel: cells_of_windows(
+                np.zeros(len(table), np.int64), table, here, ieta, iphi, TOWER if channel == "hcal" else 1
+            )
             for channel, table in hits.items()
         },
-    )
-
-
-def _cells(hits: np.ndarray, ieta: np.ndarray, iphi: np.ndarray, side: int) -> Ragged:
-    """Hits of every window in cells of ``side`` crystals, hits of one cell summed."""
-    value, eta, phi = hits.T
-    row = np.floor(eta / PITCH).astype(np.int64) - ieta.astype(np.int64)[:, None]  # (jets, hits)
-    column = (np.floor(phi / PITCH).astype(np.int64) - iphi.astype(np.int64)[:, None]) % CRYSTALS_IN_PHI
-    jet, hit = np.nonzero((row >= 0) & (row < CRYSTALS) & (column < CRYSTALS))
-    across = TOWERS if side == TOWER else CRYSTALS
-    cell = (row[jet, hit] // side) * across + column[jet, hit] // side
-    key, index = np.unique(jet * across**2 + cell, return_inverse=True)
-    total = np.bincount(index, weights=value[hit], minlength=len(key))
-    counts = np.bincount(key // across**2, minlength=len(ieta))
-    return Ragged.from_counts(
-        {"cell": (key % across**2).astype(np.int32), "value": total.astype(np.float32)}, counts
     )
 
 

@@ -92,7 +92,7 @@ def test_errors(tmp_path, energyflow):
     with pytest.raises(InputError, match="there is no file"):
         open_reader(tmp_path / "absent")
     with pytest.raises(
-        InputError, match="there is no reader 'jet'; there are: cms_uds_g, e2e_tf, energyflow"
+        InputError, match="there is no reader 'jet'; there are: cms_uds_g, e2e_tf, e2e_tree, energyflow"
     ):
         open_reader(energyflow, "jet")
     with pytest.raises(InputError, match="is of no known format: it is npz with a, b"):
@@ -150,7 +150,7 @@ def test_a_reader_registers_itself(monkeypatch):
 
 def test_readers_come_in_the_order_of_the_alphabet():
     assert list(READERS) == sorted(READERS)
-    assert len(READERS) == 22
+    assert len(READERS) == 23
 
 
 def test_options_that_do_not_change_the_number_are_not_looked_at(tmp_path):
