@@ -7,7 +7,7 @@
       plugins/           E2ETaggerONNXProducer, E2ETaggerTFProducer
       python/            the module of each model with its working points
       data/              model, preprocess.json, manifest.json, of several models in a folder each
-      test/              unit test, its parity vectors, a cmsRun configuration
+      test/              unit test, its parity vectors and raw jets, a cmsRun configuration
       README.md          how to build and run it
 """
 
@@ -30,11 +30,12 @@ from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.cmssw_jets import jet_values
 from e2e_tf.deploy.cmssw_model import BACKENDS, CmsswModel, module_text, quoted, scores
 from e2e_tf.deploy.cmssw_objects import column_values, cpp_table, object_values
-from e2e_tf.deploy.cmssw_parity import write_parity_text
+from e2e_tf.deploy.cmssw_parity import write_parity_text, write_raw_jets
 from e2e_tf.deploy.cmssw_readme import readme_values
 from e2e_tf.deploy.manifest import check_manifest
 from e2e_tf.deploy.meaning import relative_columns
 from e2e_tf.deploy.profiles import release
+from e2e_tf.deploy.raw_vectors import RAW_FILE
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_subfolder, read_json
 
@@ -185,6 +186,7 @@ def cmssw_package(
             for file in model.files:
                 shutil.copyfile(model.bundle / file, target / model.data / file)
             write_parity_text(model.bundle, model.manifest, target / model.parity)
+            write_raw_jets(model.bundle, model.manifest, target / model.raw_jets)
     return folder / subsystem / name
 
 
@@ -250,7 +252,7 @@ def _not_this_package(folder: Path, name: str, label: str) -> str:
             inner = path.parent.name if path.parent != folder / "data" else ""
             formats = tuple(key for key, info in manifest["formats"].items() if "file" in info)
             model = CmsswModel(path.parent, manifest, formats, inner)
-            known |= {model.parity, *(f"{model.data}/{file}" for file in model.files)}
+            known |= {model.parity, model.raw_jets, *(f"{model.data}/{file}" for file in model.files)}
     except InputError:
         manifests = []
     if not manifests:
@@ -372,7 +374,7 @@ def _build_values(models: list[CmsswModel], package: str) -> dict[str, str]:
     tests = [
         f'    good = agrees<{namespace}::{_HEADERS[key]}>("{f"{label}{BACKENDS[key]} {model.name}".rstrip()}", '
         f'"{package}/{model.data}/{model.file(key)}", {{{quoted(model.inputs(key))}}}, "{model.output(key)}", '
-        f'"{package}/{model.parity}") && good;'
+        f'"{package}/{model.parity}", "{package}/{model.data}/preprocess.json", "{_raw_jets(model, package)}") && good;'
         for model in models
         for key in backends
     ]
@@ -388,3 +390,8 @@ def _build_values(models: list[CmsswModel], package: str) -> dict[str, str]:
         ),
         "RUN_BACKENDS": "\n".join(tests),
     }
+
+
+def _raw_jets(model: CmsswModel, package: str) -> str:
+    """The file of a model's raw jets; empty where its bundle has none."""
+    return f"{package}/{model.raw_jets}" if (model.bundle / RAW_FILE).is_file() else ""

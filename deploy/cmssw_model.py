@@ -55,6 +55,11 @@ class CmsswModel:
         return f"test/parity{self.name}.txt"
 
     @property
+    def raw_jets(self) -> str:
+        """Raw jets with their scores, in the package, where its bundle has any."""
+        return f"test/jets{self.name}.bin"
+
+    @property
     def files(self) -> list[str]:
         """Names of its files in its folder."""
         return ["manifest.json", "preprocess.json", *(self.file(key) for key in self.backends)]

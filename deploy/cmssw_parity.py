@@ -1,15 +1,18 @@
-"""Parity vectors of a bundle for the unit test of its CMSSW package."""
+"""Parity vectors and raw jets of a bundle for the unit test of its CMSSW package."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from e2e_tf.deploy.candidates import write_candidates
+from e2e_tf.deploy.raw_vectors import read_raw_vectors
 from e2e_tf.deploy.tolerance import column_tolerance
 
-__all__ = ["write_parity_text"]
+__all__ = ["write_parity_text", "write_raw_jets"]
 
 _PARITY_NUMBERS = 20_000  # in the text file
 
@@ -41,6 +44,27 @@ def write_parity_text(bundle: Path, manifest: dict[str, Any], path: Path) -> Non
             lines.append(" ".join(map(str, (scores.ndim, *scores.shape))))
             lines += [" ".join(map(_number, of.ravel())) for of in (scores, allowed)]
     path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_raw_jets(bundle: Path, manifest: dict[str, Any], path: Path) -> None:
+    """The bundle's raw jets as a file of jets, which the unit test makes tensors of; nothing where there are none.
+
+    Columns ``score0``, ``allowed0`` and so on of the jets hold Keras' scores and what each may differ by.
+
+    Args:
+        bundle: its folder.
+        manifest: of it.
+        path: new file.
+    """
+    vectors = read_raw_vectors(bundle)
+    if vectors is None:
+        return
+    scores = vectors.score.reshape(len(vectors.jets), -1)
+    allowed = column_tolerance(manifest).allowed(scores)
+    columns = {f"score{i}": scores[:, i] for i in range(scores.shape[1])}
+    columns |= {f"allowed{i}": allowed[:, i] for i in range(scores.shape[1])}
+    jets = vectors.jets
+    write_candidates(path, replace(jets, columns={**jets.columns, **columns}))
 
 
 def _few(inputs: Any, names: list[str]) -> list[int]:

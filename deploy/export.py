@@ -21,6 +21,7 @@ from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
 from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.raw_vectors import write_raw_vectors
 from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.deploy.sources import BundleFile, ModelFile, open_source
 from e2e_tf.deploy.tolerance import measured_tolerance
@@ -67,6 +68,7 @@ def export(
         model.keras         the Keras model, for the validation
         preprocess.json     inputs, normalisation, graph
         inputs.npz, outputs.npz   parity vectors, the adversarial jets of the validation and Keras' scores
+        jets.npz            raw jets with their tensors and Keras' scores, of models on graphs of jets
         repeat.py           repeats the validation with them and nothing but NumPy and a runtime
         manifest.json       names, shapes, raw tensor names, limits, working points, versions, tested runtimes,
                             checksums
@@ -143,6 +145,8 @@ def export(
         if smaller and not isinstance(run, ModelFile):
             add_auc_cost(job, entries, columns)
         tolerance = measured_tolerance(write_parity(job), columns)
+        if interface != "tensors":
+            write_raw_vectors(part, run.preprocess, interface, exported.feeds, user)
         (part / "repeat.py").write_bytes((Path(__file__).parent / "repeat.py").read_bytes())
         manifest = _manifest(job, entries, columns, policy)
         manifest["outputs"][0]["tolerance"] = tolerance

@@ -15,7 +15,10 @@ from e2e_tf.deploy.interface import JetBatch
 from e2e_tf.errors import InputError
 from e2e_tf.graph import KINDS, WRAPPED, GraphBatch, build_edges, edges_per_graph
 
-__all__ = ["adversarial_batches", "adversarial_jets", "link", "random_batch"]
+__all__ = ["BROKEN", "adversarial_batches", "adversarial_jets", "link", "random_batch"]
+
+BROKEN = ("ordinary", "one place", "no energy", "no numbers", "not wrapped")
+"""What may be wrong with the jets of :func:`adversarial_jets`, in their order."""
 
 
 def link(
@@ -189,9 +192,8 @@ def adversarial_jets(jets: Jets, preprocess: Preprocess, rng: np.random.Generato
     """
     k = max(1, preprocess.spec.k)
     limit = preprocess.limit or 120
-    kinds = ("ordinary", "one place", "no energy", "no numbers", "not wrapped")
-    sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(kinds))
-    kind = np.repeat(kinds, len(sizes) // len(kinds))
+    sizes = np.tile([0, 1, max(k - 1, 1), k, k + 1, limit, limit + 1], len(BROKEN))
+    kind = np.repeat(BROKEN, len(sizes) // len(BROKEN))
     first = np.arange(min(real, len(jets)))
     index = np.concatenate([first, rng.integers(0, len(jets), len(sizes))])
     made = jets.take(index)

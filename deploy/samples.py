@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "fixed_batches",
     "graph_batches",
     "raw_jets",
+    "shipped_jets",
     "sized_batches",
     "tensor_batch",
     "tensor_batches",
@@ -112,8 +114,30 @@ def fixed_batches(preprocess: Preprocess, jets: int, nodes: int, seed: int) -> l
     ]
 
 
+def shipped_jets(nodes: str) -> Iterator[Jets]:
+    """Jets of the shipped samples that graphs can be made of.
+
+    Args:
+        nodes: of the graphs.
+
+    Yields:
+        Up to 500 jets of detector objects, or of the tau sample; then for candidates those of a reconstruction with
+        pileup, which know their vertex and the pileup density. Nothing for pixels of images.
+    """
+    from e2e_tf.data.jets import read_jets
+    from e2e_tf.data.samples import sample_path
+
+    if nodes in ("hits", "candidates") and sample_path("tau").is_file():
+        yield read_jets(sample_path("tau"))
+    if nodes in ("detector", "candidates") and sample_path("tau_detector").is_file():
+        jets = read_jets(sample_path("tau_detector"), stop=_REAL)
+        yield replace(jets, candidates=jets.objects["candidate"]) if nodes == "candidates" else jets
+
+
 def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] | None, str]:
     """Jets of a shipped sample and broken ones, with their graphs; or None and why there are none.
+
+    The sample is the first of :func:`shipped_jets` that has all inputs.
 
     Args:
         preprocess: of the bundle.
@@ -123,19 +147,17 @@ def raw_jets(preprocess: Preprocess, seed: int) -> tuple[tuple[Jets, JetBatch] |
         The jets with their graphs and an empty text, or None and the reason.
     """
     from e2e_tf.data.graphs import graphs_of
-    from e2e_tf.data.jets import read_jets
-    from e2e_tf.data.samples import sample_path
 
-    name = "tau_detector" if preprocess.nodes == "detector" else "tau"
-    if not sample_path(name).is_file():
-        return None, "the shipped sample is absent"
-    jets = read_jets(sample_path(name), stop=_REAL if preprocess.nodes == "detector" else None)
-    raw = adversarial_jets(jets, preprocess, np.random.default_rng(seed))
-    try:
-        graphs = graphs_of(raw, preprocess)
-    except InputError:
-        return None, "the shipped sample lacks an input"
-    return (raw, JetBatch(graphs.batch, graphs.positions)), ""
+    why = "the shipped sample is absent"
+    for jets in shipped_jets(preprocess.nodes):
+        raw = adversarial_jets(jets, preprocess, np.random.default_rng(seed))
+        try:
+            graphs = graphs_of(raw, preprocess)
+        except InputError:
+            why = "the shipped sample lacks an input"
+        else:
+            return (raw, JetBatch(graphs.batch, graphs.positions)), ""
+    return None, "no sample is of images" if preprocess.nodes == "pixels" else why
 
 
 def tensor_batch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from e2e_tf.deploy.cpp_runner import CppRun, cpp_runs, score_jets
 from e2e_tf.deploy.meaning import in_units_of_jets
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
+from e2e_tf.deploy.raw_vectors import RAW_FILE, RawVectors, raw_batch, read_raw_vectors, tensor_difference
 from e2e_tf.deploy.reference import keras_call, keras_scores, load_model, traced_call, traced_scores
 from e2e_tf.deploy.runners import NAMES, Runner, frozen_graph_runner, onnx_runner, runners, tensorflow_version
 from e2e_tf.deploy.samples import MAX_NODES, feeds_of, fixed_batches, graph_batches, raw_jets, tensor_batches
 from e2e_tf.deploy.sources import import_modules
-from e2e_tf.deploy.tolerance import Tolerance, column_tolerance
+from e2e_tf.deploy.tolerance import TOLERANCE, Tolerance, column_tolerance
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import status
 
@@ -40,7 +41,7 @@ class _Cases:
     """
 
     feeds: Sequence[dict[str, np.ndarray]]
-    expected: Sequence[np.ndarray]
+    expected: list[np.ndarray]
     where: np.ndarray
     tolerance: Tolerance
 
@@ -79,7 +80,8 @@ def validate(
     """Score random, real and adversarial jets with every runtime and compare with Keras.
 
     Random jets have 0 to 120 nodes (or the bundle's limit) and the bundle's own graph; features cover the
-    whole range that normalisation lets through. Adversarial ones have no nodes, one, fewer than k, the limit and
+    whole range that normalisation lets through. The raw jets that the bundle holds go through preprocessing anew and
+    must give the scores that Keras gave at the export. Adversarial ones have no nodes, one, fewer than k, the limit and
     one more, nodes at one place or at equal distances, features at their bounds or from zeros, NaN, infinities
     and 1e30, and come in batches of every size from 1 to 64. Real ones are jets of the shipped sample, and raw
     jets with the same defects; C++ makes the tensors of those itself. Keras is called eagerly, on other batches
@@ -123,7 +125,9 @@ def validate(
 def _graphs(subject: _Subject, jets: int, seed: int) -> list[Agreement]:
     manifest, model = subject.manifest, subject.model
     preprocess = read_bundle_preprocess(subject.folder)
-    batches = list(graph_batches(preprocess, manifest, jets, seed))
+    batches, vectors = list(graph_batches(preprocess, manifest, jets, seed)), read_raw_vectors(subject.folder)
+    if vectors is not None:
+        batches.append(raw_batch(vectors.jets, preprocess))
     n_node = np.concatenate([batch.graphs.n_node for batch in batches])
     with status(f"Validating on {len(n_node)} jets"):
         scores = keras_scores(model, batches)
@@ -131,15 +135,30 @@ def _graphs(subject: _Subject, jets: int, seed: int) -> list[Agreement]:
         tolerance = column_tolerance(manifest)
         leading_one = manifest["interface"] == "edges"
         cases = _Cases(feeds, [score[None] if leading_one else score for score in scores], n_node, tolerance)
+        agreements = []
+        if vectors is not None:
+            now, cases.expected[-1] = cases.expected[-1], vectors.score
+            again = compare(
+                f"Keras from the jets of {RAW_FILE} ({tensorflow_version()})",
+                [vectors.score],
+                [now],
+                batches[-1].graphs.n_node,
+                tolerance=tolerance,
+            )
+            apart = tensor_difference(vectors.tensors, feeds_of(batches[-1], manifest))
+            made = replace(
+                again, runtime=f"tensors of the jets of {RAW_FILE}", difference=apart, tolerance=TOLERANCE
+            )
+            agreements += [row for row in (made, again) if row.failed]  # else they would say nothing more
         traced = traced_scores(model)
-        agreements = [cases.compare(_traced_name(), [traced(batch.graphs) for batch in batches])]
+        agreements.append(cases.compare(_traced_name(), [traced(batch.graphs) for batch in batches]))
         agreements += _runtimes(subject.runners, cases)
         if "fixed" in manifest["formats"]:
             agreements.append(_fixed(subject, preprocess, seed))
         if "onnx_one_jet" in manifest["formats"]:
             agreements.append(_one_jet(subject, preprocess, seed))
     with status("Validating C++"):
-        agreements += _cpp_graphs(subject, preprocess, cases, seed)
+        agreements += _cpp_graphs(subject, preprocess, cases, vectors, seed)
     return agreements
 
 
@@ -207,19 +226,29 @@ def _cpp(subject: _Subject, cases: _Cases) -> Iterator[tuple[Agreement, CppRun |
             yield cases.compare(f"{run.name} ({run.version})", run.scores), run
 
 
-def _cpp_graphs(subject: _Subject, preprocess: Preprocess, cases: _Cases, seed: int) -> Iterator[Agreement]:
-    """Every backend of the runner: the same tensors as in Python, and from raw jets to scores."""
+def _cpp_graphs(
+    subject: _Subject, preprocess: Preprocess, cases: _Cases, vectors: RawVectors | None, seed: int
+) -> Iterator[Agreement]:
+    """Every backend of the runner: the same tensors as in Python, and from raw jets to scores.
+
+    Raw jets are those of a shipped sample, broken ones, and those of the bundle with the scores it recorded.
+    """
     raw, why = raw_jets(preprocess, seed)
-    expected = [] if raw is None else keras_scores(subject.model, [raw[1]])
+    samples = (
+        [] if raw is None else [(raw[0], raw[1].graphs.n_node, keras_scores(subject.model, [raw[1]])[0])]
+    )
+    if vectors is not None:
+        recorded = vectors.score.reshape(-1, vectors.score.shape[-1])
+        samples.append((vectors.jets, raw_batch(vectors.jets, preprocess).graphs.n_node, recorded))
     for agreement, run in _cpp(subject, cases):
         yield agreement
         if run is None:
             continue
-        if raw is None:
+        if not samples:
             yield not_run(f"{run.name} from raw jets", why)
             continue
-        jets, batch = raw
-        scores = score_jets(run, subject.folder, jets, expected[0].size)
+        scores = [score_jets(run, subject.folder, jets, expected.size) for jets, _, expected in samples]
         name = f"{run.name} from raw jets ({run.version})"
-        wanted = [in_units_of_jets(expected[0], subject.manifest, jets)]
-        yield compare(name, wanted, [scores], batch.graphs.n_node, tolerance=cases.tolerance)
+        wanted = [in_units_of_jets(expected, subject.manifest, jets) for jets, _, expected in samples]
+        n_node = np.concatenate([nodes for _, nodes, _ in samples])
+        yield compare(name, wanted, scores, n_node, tolerance=cases.tolerance)

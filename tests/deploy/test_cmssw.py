@@ -170,6 +170,29 @@ def test_the_unit_test_of_the_package_passes_and_can_fail(built: Built, tmp_path
     assert "above what the manifest allows" in done.stdout
 
 
+def test_the_unit_test_of_the_package_makes_tensors_of_raw_jets(built: Built, tmp_path: Path) -> None:
+    """Recorded tensors give what they gave, whatever preprocess.json says; raw jets do not."""
+    shutil.copytree(built.base / PACKAGE, tmp_path / PACKAGE)
+    moved = Built(tmp_path, built.driver, built.parity, built.bundle, built.trained)
+    inputs, jets = (tmp_path / PACKAGE / name for name in ("data/preprocess.json", "test/jets.bin"))
+    document = json.loads(inputs.read_text())
+    norm = document["features"]["var_infos"]["pt_log"]
+    for change in ({"median": norm["median"] + 3}, {"norm_factor": -norm["norm_factor"]}):
+        changed = {**document["features"]["var_infos"], "pt_log": norm | change}
+        inputs.write_text(
+            json.dumps({**document, "features": {**document["features"], "var_infos": changed}})
+        )
+        done = moved.run(built.parity)
+        assert done.returncode == 1, change
+        assert done.stdout.count("above what the manifest allows") == 2
+    inputs.write_text(json.dumps(document))
+    assert moved.run(built.parity).returncode == 0
+    jets.write_bytes(jets.read_bytes()[:-1])
+    done = moved.run(built.parity)
+    assert done.returncode == 1
+    assert done.stderr.endswith("the file of jets is truncated\n")
+
+
 def test_a_producer_refuses_what_it_cannot_do(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "@SUBSYSTEM@/@PACKAGE@/interface/DetectorObjects.h"
+#include "@SUBSYSTEM@/@PACKAGE@/interface/jets.hpp"
 #include "DataFormats/Candidate/interface/Candidate.h"
 #include "DataFormats/Common/interface/View.h"
 #include "DataFormats/VertexReco/interface/VertexFwd.h"
@@ -88,6 +89,9 @@ namespace @NAMESPACE@ {
 
     // Tensors of jets first to last - 1.
     Tensors operator()(const Event& event, std::size_t first, std::size_t last) const;
+
+    // Tensors of jets whose quantities, and those of their candidates or objects, are known already.
+    Tensors operator()(const e2e_tf::Jets& raw) const;
 
   private:
     struct Implementation;

@@ -368,9 +368,13 @@ namespace @NAMESPACE@ {
       }
       table.offsets.push_back(table.offsets.back() + found.size());
     }
+    return (*this)(raw);
+  }
+
+  Tensors JetTensors::operator()(const e2e_tf::Jets& raw) const {
     Tensors out;
     try {
-      for (auto& tensor : implementation_->builder(raw, 0, last - first)) {
+      for (auto& tensor : implementation_->builder(raw, 0, raw.count)) {
         out.names.push_back(std::move(tensor.name));
         out.values.push_back(std::move(tensor.values));
         out.shapes.push_back(std::move(tensor.shape));
@@ -378,7 +382,7 @@ namespace @NAMESPACE@ {
     } catch (const e2e_tf::Error& error) {
       throw cms::Exception("InvalidInput") << "Jets cannot be made into tensors: " << error.what();
     }
-    const auto jets = static_cast<int64_t>(last - first);
+    const auto jets = static_cast<int64_t>(raw.count);
     out.output = implementation_->builder.preprocess().padded ? std::vector<int64_t>{jets} : std::vector<int64_t>{1, jets};
     return out;
   }

@@ -1,4 +1,5 @@
-// The runtimes of this release give the scores that each model had in training, on the tensors of test/parity*.txt.
+// The runtimes of this release give the scores that each model had in training: on the tensors of test/parity*.txt, and on
+// those that JetTensors makes of the raw jets of test/jets*.bin.
 
 #include <cmath>
 #include <cstddef>
@@ -10,6 +11,8 @@
 #include <vector>
 
 @INCLUDE_BACKENDS@
+#include "@SUBSYSTEM@/@PACKAGE@/interface/JetTensors.h"
+#include "@SUBSYSTEM@/@PACKAGE@/interface/jets.hpp"
 #include "FWCore/ParameterSet/interface/FileInPath.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/Utilities/interface/Exception.h"
@@ -81,14 +84,36 @@ namespace {
     return out;
   }
 
-  // Whether a model of `data/` gives the scores of its parity vectors; inputs and output by their names in the model.
+  // Raw jets as a batch: without nodes, with one, with more than the limit, with broken numbers. Scores and what they may
+  // differ by are columns of the jets.
+  Batch readRawJets(const std::string& preprocess, const std::string& path) {
+    const auto jets = @NAMESPACE@::e2e_tf::read_jets(edm::FileInPath(path).fullPath());
+    const @NAMESPACE@::JetTensors tensors(edm::FileInPath(preprocess).fullPath(), @NAMESPACE@::JetOptions());
+    Batch batch;
+    batch.tensors = tensors(jets);
+    while (jets.columns.count("score" + std::to_string(batch.width)))
+      ++batch.width;
+    for (std::size_t jet = 0; jet < jets.count; ++jet)
+      for (std::size_t i = 0; i < batch.width; ++i) {
+        batch.scores.push_back(jets.columns.at("score" + std::to_string(i))[jet]);
+        batch.allowed.push_back(jets.columns.at("allowed" + std::to_string(i))[jet]);
+      }
+    return batch;
+  }
+
+  // Whether a model of `data/` gives the scores of its parity vectors and of its raw jets, where it has any; inputs and
+  // output by their names in the model.
   template <typename Backend>
   bool agrees(const std::string& name,
               const std::string& model,
               const std::vector<std::string>& inputs,
               const std::string& output,
-              const std::string& parity) {
-    const auto batches = readBatches(edm::FileInPath(parity).fullPath());
+              const std::string& parity,
+              const std::string& preprocess,
+              const std::string& jets) {
+    auto batches = readBatches(edm::FileInPath(parity).fullPath());
+    if (!jets.empty())
+      batches.push_back(readRawJets(preprocess, jets));
     const auto cache = Backend::load(edm::FileInPath(model).fullPath());
     double largest = 0, farthest = 0;  // difference, and in units of what is allowed
     for (const auto& batch : batches) {
