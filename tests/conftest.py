@@ -112,22 +112,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_collection() -> None:
+    """What is imported stays: the collector of garbage need not look through it again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported stays: the collector of garbage need not look through it again and again."""
-    gc.collect()
+    """Now it looks at what tests leave; rarely at all of it, which costs more than the memory that it frees."""
     gc.freeze()
+    gc.set_threshold(2_000, 10, 100)
+    gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _plain_graphs() -> None:
     """Functions run as they were traced: optimising the graph of what runs once takes longer than it saves.
 
+    Nor does each operation of a graph note by which calls it was made, 150 of them below pytest: TensorFlow's messages
+    about operations that fail tell it, and no test reads that.
+
     What starts processes of its own, such as the demo, the wheel and the README's code, runs as it does for users.
     """
     if "tensorflow" in sys.modules:
         import tensorflow as tf
+        from tensorflow.python.util import tf_stack
 
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        calls = tf_stack.extract_stack()
+        tf_stack.extract_stack = lambda stacklevel=1: calls
 
 
 @pytest.fixture(scope="session")

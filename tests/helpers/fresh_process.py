@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 _CHILD = """
-import sys, json
+import gc, sys, json
 import e2e_tf
 import keras
 import numpy as np
 import tensorflow as tf
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+gc.freeze()
 for line in sys.stdin:
     job = json.loads(line)
     try:

@@ -230,6 +230,7 @@ def test_a_run_on_detector_objects(tmp_path):
             "graph": graph,
             "model": model,
             "training": {"epochs": 1},
+            "plots": {"formats": [], "dpi": 50},
         }
     )
     run = fit(config, tmp_path / "run", base=tmp_path)

@@ -9,6 +9,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from eagerly import eagerly
 
 from e2e_tf import cli
 from e2e_tf.config import make_config
@@ -38,7 +39,8 @@ def made(tmp_path_factory):
     """The folder of the sample and of its three folds, and what the training gave."""
     folder = tmp_path_factory.mktemp("folds")
     write_jets(folder / "tau.h5", read_jets(sample_path("tau")).take(np.arange(JETS)))
-    return folder, fit_folds(make_config(SECTIONS), folder / "runs", base=folder, bootstraps=10)
+    with eagerly():  # three steps each
+        return folder, fit_folds(make_config(SECTIONS), folder / "runs", base=folder, bootstraps=10)
 
 
 def test_every_jet_has_the_score_of_the_run_that_has_not_seen_it(made, tmp_path):

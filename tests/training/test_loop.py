@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from eagerly import eagerly
 from few_jets import objects
 
 from e2e_tf.config import make_config
@@ -152,16 +152,6 @@ def place(tmp_path_factory):
     for side in (12, 32):
         images(folder / f"qg{side}.parquet", side)
     return folder
-
-
-@contextmanager
-def eagerly(wanted):
-    """Within, nothing is traced, if that is wanted."""
-    tf.config.run_functions_eagerly(wanted)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 def configured(model, graph, data, outputs):

@@ -41,6 +41,9 @@ embed = []
 pair_embed = [4]
 feed_forward = 1
 dense = []
+[plots]
+formats = []
+dpi = 50
 [outputs.score]
 [outputs.decay_mode]
 kind = "multiclass"

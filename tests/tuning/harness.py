@@ -4,6 +4,7 @@ Reads one JSON request per line from standard input and answers each with one li
 says that it is ready.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -88,6 +89,7 @@ if __name__ == "__main__":
     records = [Record(str(i), COMPLETED, {"x": i}, i, executions=[{"history": {"y": [i]}}]) for i in range(8)]
     sweep_html(Sweep(Path(), None, TuneConfig(objective="y", direction="max"), Path()), records)
     os.dup2(saved, 2)
+    gc.freeze()  # or each copy would copy what the collector of garbage looks at, which is all of it
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -28,6 +28,9 @@ dense = [8]
 epochs = 2
 batch_size = 32
 learning_rate = 0.01
+[plots]
+formats = []
+dpi = 50
 [tune]
 trials = 2
 threads = 1
