@@ -59,7 +59,8 @@ def test_from_a_new_project_to_the_trigger(place, e2e):
     """Two pages in one folder: the second goes on with the run of the first, which trains two epochs of twelve."""
 
     def shorter(*arguments: str) -> tuple[int, str, str]:
-        return e2e(*arguments, *(("--set", "training.epochs=2") if arguments[0] == "fit" else ()))
+        changes = ("--set", "training.epochs=2", "--set", "plots.dpi=50")
+        return e2e(*arguments, *(changes if arguments[0] == "fit" else ()))
 
     assert run_page(DOCS / "start" / "five-minutes.md", shorter) == 3
     for file in ("run/metrics.json", "run/roc.png", "jet.png"):

@@ -22,9 +22,10 @@ SETS = {"phi": [8], "dense": [8]}
 
 TRAIN = """
 import json, os, sys
+import tensorflow as tf
 kind, out = sys.argv[1:]
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # few steps, as in conftest.py
 if kind == "mirrored":
-    import tensorflow as tf
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
