@@ -300,7 +300,7 @@ class _Block:
             if channel == "ecal" and names.time:
                 found["time"] = self._image(names.time, image)[event, cell]
             objects[channel] = objects_around(channel, event, found, axes, radius)
-        run, number = (flat(self._branch(name)) for name in ("runId", "eventId"))
+        run, number = (flat(self._branch(name)).astype(np.int64) for name in ("runId", "eventId"))
         entries.keep &= columns["pt"] >= min_pt
         place = (np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
         jets = Jets(

@@ -30,6 +30,7 @@ class IspyContents:
         tracks: tracks have a place and a charge; there are no track objects without.
         chi2: tracks have χ² and degrees of freedom.
         vertices: there are vertices.
+        valid: vertices say whether their fit is valid; others are left out.
         time: crystals have a time.
         depth: towers have the number of their cell, which says its depth.
     """
@@ -37,6 +38,7 @@ class IspyContents:
     tracks: bool
     chi2: bool
     vertices: bool
+    valid: bool
     time: bool
     depth: bool
 
@@ -54,6 +56,7 @@ class IspyContents:
             tracks=event.has("Tracks", "pt", "eta", "phi", "charge", "pos"),
             chi2=event.has("Tracks", "chi2", "ndof"),
             vertices=event.has("Vertices", "pos", "ndof"),
+            valid=event.has("Vertices", "isValid"),
             time=all(event.has(name, "time") for name in _ECAL),
             depth=all(event.has(name, "detid") for name in _HCAL),
         )
@@ -81,9 +84,7 @@ def object_columns(
     if fill:
         none = np.zeros(0)
         found["pixel"] = {"eta": none, "phi": none, "layer": none}
-    vertices = event.finite(("Vertices",), (*_POSITION, "ndof"), "vertices") if contents.vertices else None
-    if vertices is not None and not len(vertices):  # CMS writes the beam spot where it finds none
-        vertices = np.zeros((1, 4))
+    vertices = _fitted(event, contents) if contents.vertices else None
     if contents.tracks:
         found["track"] = _tracks(event, contents, vertices, fill)
     if vertices is not None:
@@ -126,6 +127,14 @@ def _towers(event: IspyEvent, contents: IspyContents, least: float) -> Columns:
         # Two forms of HcalDetId: bit 24 tells the later one, which has four bits for the depth.
         columns["depth"] = np.where(cell & (1 << 24), (cell >> 20) & 15, (cell >> 14) & 31)
     return columns
+
+
+def _fitted(event: IspyEvent, contents: IspyContents) -> np.ndarray:
+    """float64 (vertices, 4): place [m] and degrees of freedom of valid vertices; the centre where there is none."""
+    fields = (*_POSITION, "ndof", *(("isValid",) if contents.valid else ()))
+    table = event.finite(("Vertices",), fields, "vertices")
+    found = table[table[:, 4] != 0, :4] if contents.valid else table
+    return found if len(found) else np.zeros((1, 4))
 
 
 def _tracks(

@@ -1,12 +1,15 @@
 import copy
 import json
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.inspect import inspect
+from e2e_tf.data.preprocess import read_preprocess
 from e2e_tf.data.readers.ispy import read_ispy
 from e2e_tf.errors import InputError
 
@@ -49,7 +52,11 @@ COLLISION = event(
         [[0.001, 0.0, 0.02], [0, 1, 0], 8.0, -3.1, 0.1, -1, 5.0, 0.0],
         [[0.001, 0.0, 0.02], [0, 1, 0], 3.0, 1.5, 0.0, -1, 5.0, 5.0],  # of no jet
     ],
-    Vertices_V1=[[1, 0, [0.001, 0.0, 0.02], 7.2], [1, 0, [0.001, 0.0, 0.049], 2.0]],
+    Vertices_V1=[
+        [0, 0, [0.0, 0.0, -0.1], 50.0],  # not valid
+        [1, 0, [0.001, 0.0, 0.02], 7.2],
+        [1, 0, [0.001, 0.0, 0.049], 2.0],
+    ],
     EBRecHits_V2=[[0.2, 0.1, -3.1, -4.0], [0.11, 0.0, 3.1, 1.0], [0.09, 0.0, 3.1, 9.0], [5.0, 0, 1, 0]],
     EERecHits_V2=[[0.31, 2.0, 0.1, 2.0], [0.29, 2.0, 0.1, 0.0]],
     HBRecHits_V2=[[0.36, 0.0, 3.0, 0.0, OLD_CELL], [0.34, 0.0, 3.0, 0.0, 0], [7, 0.1, 3.1, 0.0, NEW_CELL]],
@@ -105,6 +112,18 @@ def test_what_no_file_holds_is_refused_or_filled_by_rule(tmp_path):
     assert x[1, 1] == pytest.approx(-np.log1p(0.2 * np.sin(3.0) / 0.00495), rel=1e-5)
     assert (x[:, 2] == 0).all()
     assert jets.attributes["settings"]["absent"] == "fill"
+
+
+def test_the_shipped_tagger_takes_what_is_filled(tmp_path):
+    path = write(tmp_path / "one.ig", COLLISION)
+    bundle = Path(__file__).parents[3] / "deploy" / "bundles" / "tau_detector"
+    recipe = replace(GraphRecipe.of(read_preprocess(bundle / "preprocess.json")), edges="full")
+    with pytest.raises(InputError, match="there is no input 'd0_significance'"):
+        build_graphs(read_ispy(path), recipe)
+    graphs = build_graphs(read_ispy(path, absent="fill"), recipe)
+    assert graphs.batch.n_node.tolist() == [6, 1]
+    assert graphs.batch.x.shape == (7, 31)
+    assert np.isfinite(graphs.batch.x).all()
 
 
 def test_thresholds_of_cells_are_options(tmp_path):

@@ -262,3 +262,15 @@ def test_inspect_shows_the_file_and_its_ways(path):
     assert summary.kind == "nano_objects"
     assert summary.columns["objects/track/d0"][:2] == ("float32", "cm")
     assert summary.counts["track objects"].tolist() == [2, 0, 0]
+
+
+@pytest.mark.shared_data
+def test_isolated_tracks_of_real_nanoaod(shared_data):
+    path = shared_data / "nano" / "nano_dy.root"
+    jets = read_nano_objects(path, track="IsoTrack", vertex="OtherPV", columns=[], max_abs_eta=2.5)
+    track = jets.objects["track"]
+    assert (len(jets), len(track["pt"]), len(jets.objects["vertex"]["z"])) == (113, 2, 452)
+    np.testing.assert_array_equal(track["charge"], [-1, -1])  # of pdgId
+    np.testing.assert_array_equal(track["from_pv"], [1, 1])
+    # 3.8 T turn a track of 21 GeV by 1.29 · 0.3 · 3.8 / (2 · 21) = 0.035 on the way to the barrel
+    assert track["dphi_face"][0] - track["dphi"][0] == pytest.approx(0.035, abs=1e-3)
