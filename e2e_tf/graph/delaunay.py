@@ -11,7 +11,7 @@ from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_poi
 
 __all__ = ["DELAUNAY_RESOLUTION", "delaunay", "to_lattice"]
 
-DELAUNAY_RESOLUTION = 2.0**-13  # rad when points are (η, φ): 143 lattice points to a crystal, 4 rad at most
+DELAUNAY_RESOLUTION = 2.0**-13  # rad when points are (η, φ): 143 lattice points to a crystal
 
 
 def to_lattice(points: Any, resolution: float = DELAUNAY_RESOLUTION) -> np.ndarray:
@@ -68,15 +68,16 @@ def delaunay(
         period: length at which coordinates that are not integers wrap, see :func:`e2e_tf.graph.knn`; each
             graph is cut open at the widest gap between its nodes (of equal gaps: the one that holds the end
             of the range, else the lowest). Nodes on opposite sides of the cut are not linked across it.
-        resolution: pitch of the lattice for points that are not integers.
+        resolution: pitch of the lattice for points that are not integers. A graph that spans more than 2^15 lattice
+            points in a dimension, 4 rad by default, has twice the pitch, or four times, until it fits.
 
     Returns:
         ``(senders, receivers)``, int32 (n_edges,), both directions of every edge, absolute node indices
         sorted by receiver, then sender.
 
     Raises:
-        InputError: an argument has the wrong shape or type, a point is not finite, or a graph spans more than
-            2^15 = 32,768 lattice points in a dimension.
+        InputError: an argument has the wrong shape or type, a point is not finite, or a graph of integer points spans
+            more than 2^15 = 32,768 of them in a dimension.
     """
     from e2e_tf.graph._kernels import delaunay as kernel
 
@@ -96,12 +97,33 @@ def delaunay(
         for dimension, length in enumerate(as_period(period, 2)):
             if length > 0:
                 places[:, dimension] = kernel.unwrap(array[:, dimension].copy(), offsets, length)
-        lattice = _round(places, resolution)
+        lattice = _fitted(places, offsets, resolution)
     senders, receivers, wide = kernel.delaunay(np.ascontiguousarray(lattice), offsets)
     if wide >= 0:
         graph = lattice[offsets[wide] : offsets[wide + 1]]
         raise InputError(
             f"points must span at most {kernel.MAX_SPAN} lattice points in each dimension of a graph; graph "
-            f"{wide} spans {np.ptp(graph, axis=0).tolist()}, use a coarser resolution"
+            f"{wide} spans {np.ptp(graph, axis=0).tolist()}"
         )
     return senders, receivers
+
+
+def _fitted(places: np.ndarray, offsets: np.ndarray, resolution: float) -> np.ndarray:
+    """Lattice points, of graphs that are too wide on a coarser lattice.
+
+    A soft track may curl to the far side of the detector: one such node must not end a job.
+    """
+    from e2e_tf.graph._kernels import delaunay as kernel
+
+    lattice = _round(places, resolution)
+    some = np.flatnonzero(np.diff(offsets) > 0)
+    if not len(some):
+        return lattice
+    starts = offsets[some]
+    spans = np.maximum.reduceat(lattice, starts) - np.minimum.reduceat(lattice, starts)
+    for graph in some[spans.max(axis=1) > kernel.MAX_SPAN]:
+        rows, pitch = slice(offsets[graph], offsets[graph + 1]), float(resolution)
+        while np.ptp(lattice[rows], axis=0).max() > kernel.MAX_SPAN:
+            pitch *= 2
+            lattice[rows] = _round(places[rows], pitch)
+    return lattice

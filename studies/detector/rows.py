@@ -90,7 +90,7 @@ _ATTENTION: Mapping[str, Any] = {
     "dropout": 0.1,
 }
 _OTHERS: Mapping[str, Row] = {
-    # Without the Delaunay edges of both: soft tracks curl around the detector, and triangulations end at 4 rad.
+    # As in the demo without the Delaunay edges of both.
     "gat_cheb as published": Row(
         {"edges": "knn:8", "jet_features": ["pt", "mass"]},
         {"name": "gat_cheb"},

@@ -115,8 +115,10 @@ def random_jets(n: int, seed: int, most: int = 24) -> Jets:
     owner = np.repeat(np.arange(n), counts)
     kind = rng.integers(0, 4, n)[owner]
     spread = rng.choice([0.05, 0.3, 0.8], n)[owner]
-    # Within 4 rad, more than which a Delaunay graph does not span.
-    deta, dphi = (np.clip(rng.normal(0, spread), -1.9, 1.9) for _ in range(2))
+    deta, dphi = (rng.normal(0, spread) for _ in range(2))
+    deta = np.where(
+        rng.random(rows) < 0.005, 8 * deta, deta
+    )  # a Delaunay graph of more than 4 rad is coarser
     grid = rng.integers(-3, 4, (2, rows)) * 0.125
     deta, dphi = np.where(kind == 0, grid[0], deta), np.where(kind == 0, grid[1], dphi)
     deta, dphi = np.where(kind == 1, 0.1, deta), np.where(kind == 1, -0.2, dphi)

@@ -193,17 +193,31 @@ def test_circle_is_cut_at_the_widest_gap():
     shifted[:, 1] = np.where(points[:, 1] < 0, points[:, 1] + 2 * np.pi, points[:, 1])
     wrapped = pairs(delaunay(points, [4], period=(None, 2 * np.pi)))
     assert wrapped == pairs(delaunay(shifted, [4]))
-    with pytest.raises(InputError, match="spans"):  # laid out as they come, the two sides are 6 rad apart
-        delaunay(points, [4])
+    # Laid out as they come, the two sides are 6 rad apart.
+    assert pairs(delaunay(points, [4])) != wrapped
     inside = np.array([(0.0, -0.5), (0.1, 0.5), (0.3, 0.1), (0.2, -0.9)])
     assert pairs(delaunay(inside, [4], period=(None, 2 * np.pi))) == pairs(delaunay(inside, [4]))
+
+
+def test_a_wide_graph_is_rounded_to_a_coarser_lattice():
+    """Alone and between others, whose lattice stays: 9 rad need a pitch of 2⁻¹¹, four times the usual one."""
+    step = DELAUNAY_RESOLUTION
+    rng = np.random.default_rng(4)
+    wide = np.concatenate([rng.uniform(-1, 1, (20, 2)), [(-4.5, 0.0), (4.5, 1.0)]])
+    near = step * np.array([(0, 0), (1, 0), (0, 1), (3, 1)])
+    expected = pairs(delaunay(to_lattice(wide, 4 * step), [22]))
+    assert pairs(delaunay(wide, [22])) == expected
+    assert pairs(delaunay(wide, [22])) == pairs(delaunay(wide, [22], resolution=4 * step))
+    found = pairs(delaunay(np.concatenate([near, wide, near]), [4, 0, 22, 4]))
+    small = pairs(delaunay(to_lattice(near), [4]))
+    together = small | {(a + 4, b + 4) for a, b in expected} | {(a + 26, b + 26) for a, b in small}
+    assert found == together
 
 
 @pytest.mark.parametrize(
     ("points", "options", "message"),
     [
         (np.array([(0, 0), (2**15 + 1, 3)]), {}, r"at most 32768 lattice points.*graph 0 spans \[32769, 3\]"),
-        (np.array([(0.0, 0.0), (0.0, 4.1)]), {}, r"graph 0 spans \[0, 33587\], use a coarser resolution"),
         (np.zeros((2, 3)), {}, r"points must have shape \(n, 2\).*got \(2, 3\)"),
         (np.zeros((2, 3), int), {}, r"points must have shape \(n, 2\).*got \(2, 3\)"),
         (np.array([(0.0, np.inf), (0.0, 0.0)]), {}, "points must be finite"),

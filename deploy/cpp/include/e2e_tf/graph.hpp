@@ -112,15 +112,26 @@ inline std::vector<double> unwrap(const std::vector<float>& values, double perio
   return out;
 }
 
+// Points on a lattice, on a coarser one where they would span more than a triangulation may: a soft track may curl to
+// the far side of the detector.
 inline Lattice to_lattice(const Points& points) {
   if (points.columns.size() != 2) throw Error("Delaunay graphs are planar: the graph needs two coordinates");
   Lattice out(points.size());
-  for (int d = 0; d < 2; ++d) {
-    const auto line = unwrap(points.columns[d], points.periods[d]);
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const double scaled = std::floor(line[i] / delaunay_resolution + 0.5);
-      if (std::fabs(scaled) > 9007199254740992.0) throw Error("coordinates are too large to be triangulated");
-      out[i][d] = static_cast<std::int64_t>(scaled);
+  const std::vector<double> lines[2] = {unwrap(points.columns[0], points.periods[0]),
+                                        unwrap(points.columns[1], points.periods[1])};
+  std::int64_t span = delaunay_span + 1;
+  for (double pitch = delaunay_resolution; span > delaunay_span; pitch *= 2) {
+    span = 0;
+    for (int d = 0; d < 2; ++d) {
+      std::int64_t low = 0, high = 0;
+      for (std::size_t i = 0; i < lines[d].size(); ++i) {
+        const double scaled = std::floor(lines[d][i] / pitch + 0.5);
+        if (std::fabs(scaled) > 9007199254740992.0) throw Error("coordinates are too large to be triangulated");
+        out[i][d] = static_cast<std::int64_t>(scaled);
+        low = i == 0 ? out[i][d] : std::min(low, out[i][d]);
+        high = i == 0 ? out[i][d] : std::max(high, out[i][d]);
+      }
+      span = std::max(span, high - low);
     }
   }
   return out;
