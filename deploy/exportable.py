@@ -1,10 +1,12 @@
-"""Layers in a form that every runtime has: no loops, no grouped convolutions, no half precision."""
+"""Layers in a form that every runtime has: no loops, grouped convolutions, splines between pixels or half precision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from e2e_tf.deploy.model_inputs import all_layers
 from e2e_tf.errors import InputError
@@ -36,16 +38,17 @@ def check_size(model: Any) -> None:
 
 @contextmanager
 def exportable(model: Any) -> Iterator[None]:
-    """Within, recurrent layers are unrolled and convolutions in groups are one convolution for each group.
+    """Within, recurrent layers are unrolled, convolutions in groups are one convolution for each group, and images are
+    resized by products with matrices where the interpolation is more than linear.
 
     TensorFlow runs the first as a loop, which ONNX's rules of the converter do not know, and the second as a
-    function of XLA. The numbers are the same but for rounding.
+    function of XLA; the third ONNX Runtime does not know. The numbers are the same but for rounding.
 
     Args:
         model: a Keras model.
 
     Yields:
-        Nothing; what is traced within the block has neither. Recurrent layers refuse a free number of steps.
+        Nothing; what is traced within the block has none of these. Recurrent layers refuse a free number of steps.
     """
     import keras
 
@@ -58,14 +61,18 @@ def exportable(model: Any) -> Iterator[None]:
     for layer in unrolled:
         layer.unroll = True
         layer.call = _of_known_length(layer)
+    resizing = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Resizing)]
+    resizing = [layer for layer in resizing if _needs_matrices(layer)]
     for layer in grouped:
         layer.call = _by_groups(layer)
+    for layer in resizing:
+        layer.call = _by_matrices(layer)
     try:
         yield
     finally:
         for layer in unrolled:
             layer.unroll = False
-        for layer in (*unrolled, *grouped):
+        for layer in (*unrolled, *grouped, *resizing):
             del layer.call
 
 
@@ -120,6 +127,47 @@ def _by_groups(layer: Any) -> Callable[[Any], Any]:
         return outputs if layer.activation is None else layer.activation(outputs)
 
     return call
+
+
+def _needs_matrices(layer: Any) -> bool:
+    """Whether an image is resized in another way than by its nearest pixels, and as a whole."""
+    plain = layer.interpolation == "nearest" or (layer.interpolation == "bilinear" and not layer.antialias)
+    return not (plain or layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio)
+
+
+def _by_matrices(layer: Any) -> Callable[..., Any]:
+    """The call of a layer that resizes images: a pixel is a sum over rows and columns with fixed weights."""
+    from keras import ops
+
+    last = layer.data_format == "channels_last"
+
+    def call(images: Any, **kwargs: Any) -> Any:
+        values = ops.transpose(images, (0, 3, 1, 2)) if last else images
+        rows, columns = (
+            _weights(layer, size, wanted)
+            for size, wanted in zip(values.shape[2:], (layer.height, layer.width), strict=True)
+        )
+        resized = ops.matmul(ops.matmul(rows, values), columns.T)
+        return ops.transpose(resized, (0, 2, 3, 1)) if last else resized
+
+    return call
+
+
+def _weights(layer: Any, size: int, wanted: int) -> np.ndarray:
+    """float32 (wanted, size): what each of the rows of an image counts in each of the new ones."""
+    import tensorflow as tf
+    from keras import ops
+
+    with tf.init_scope():  # at once, not in the function that is traced
+        one_each = ops.reshape(ops.eye(size), (1, size, size, 1))
+        made = ops.image.resize(
+            one_each,
+            (wanted, size),
+            interpolation=layer.interpolation,
+            antialias=layer.antialias,
+            data_format="channels_last",
+        )
+        return np.asarray(made)[0, :, :, 0]
 
 
 def in_float32(model: Any) -> tuple[Any, str]:

@@ -74,7 +74,7 @@ def joined(outputs: Any) -> Any:
     """The outputs of a call of a model side by side, in the order of ``model.outputs``.
 
     Args:
-        outputs: a tensor (B, C), or a list or dictionary of such.
+        outputs: a tensor (B, C) or (B,), or a list or dictionary of such.
 
     Returns:
         (B, C).
@@ -82,7 +82,7 @@ def joined(outputs: Any) -> Any:
     import keras
     import tensorflow as tf
 
-    flat = keras.tree.flatten(outputs)
+    flat = [part if len(part.shape) == 2 else part[:, None] for part in keras.tree.flatten(outputs)]
     return flat[0] if len(flat) == 1 else tf.concat([tf.cast(part, tf.float32) for part in flat], axis=-1)
 
 

@@ -21,11 +21,11 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
     Returns:
         The model with its outputs side by side (B, C), and the columns of each output by name: its key where the
         model has a dictionary of outputs, else its layer's name, with its place in the list where a layer gives
-        several.
+        several. An output of one number for each entry, (B,), is one column.
 
     Raises:
-        InputError: the model has no fixed inputs, an output is not (B, C) or not what Keras says it is, two outputs get
-            the same name, or an input cannot be passed.
+        InputError: the model has no fixed inputs, an output is neither (B, C) nor (B,) or not what Keras says it is,
+            two outputs get the same name, or an input cannot be passed.
     """
     import keras
 
@@ -33,29 +33,39 @@ def joined_outputs(model: Any) -> tuple[Any, dict[str, int]]:
     check_inputs(model)
     outputs = dict(zip(_output_names(model), model.outputs, strict=True))
     for name, tensor in outputs.items():
-        if len(tensor.shape) != 2 or tensor.shape[-1] is None:
+        if len(tensor.shape) not in (1, 2) or None in tensor.shape[1:]:
             raise InputError(
-                f"an output must have shape (B, C), {name} of this model has {tensor.shape}; end it with a layer that "
-                "gives so, such as keras.layers.Flatten() or keras.layers.Reshape((1,))"
+                f"an output must have shape (B, C) or (B,), {name} of this model has {tensor.shape}; end it with a "
+                "layer that gives so, such as keras.layers.Flatten() or keras.layers.Reshape((1,))"
             )
     for (name, tensor), shape in zip(outputs.items(), _shapes(model), strict=True):
-        if shape[0] != 2 and is_graph_model(model):
+        if shape[:1] != (2,) and is_graph_model(model):
             raise InputError(
                 f"an output must be one of graphs; {name} of this model is one of nodes or edges"
             )
-        if shape[0] != 2:
+        if shape[:1] != (2,):
             raise InputError(
-                f"an output must have a row for each entry; {name} of this model has {shape[0]} for 2"
+                f"an output must have a row for each entry; {name} of this model has {shape[0] if shape else 1} for 2"
             )
-        if shape != (2, tensor.shape[-1]):
+        if shape != (2, *tensor.shape[1:]):
+            gives, says = (
+                (f"{shape[-1]} columns", tensor.shape[-1])
+                if len(shape) == len(tensor.shape) == 2
+                else (shape, tensor.shape)
+            )
             raise InputError(
-                f"the output {name} of this model gives {shape[-1]} columns where Keras says {tensor.shape[-1]}; "
-                "correct compute_output_shape of the layer that gives it"
+                f"the output {name} of this model gives {gives} where Keras says {says}; correct compute_output_shape "
+                "of the layer that gives it"
             )
-    columns = {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
-    if isinstance(model.output, keras.KerasTensor):
+    columns = {
+        name: int(tensor.shape[-1]) if len(tensor.shape) == 2 else 1 for name, tensor in outputs.items()
+    }
+    if isinstance(model.output, keras.KerasTensor) and len(model.output.shape) == 2:
         return model, columns
-    (score, *others) = outputs.values()
+    (score, *others) = (
+        tensor if len(tensor.shape) == 2 else keras.layers.Reshape((1,))(tensor)
+        for tensor in outputs.values()
+    )
     if others:
         name, taken = OUTPUT, {layer.name for layer in model.layers}
         while name in taken:  # as a head may be called

@@ -174,6 +174,14 @@ def images() -> dict[str, Layer]:
         "UpSampling2D": layers.UpSampling2D(),
         "ZeroPadding2D, Cropping2D": lambda x: layers.Cropping2D(2)(layers.ZeroPadding2D(1)(x)),
         "Resizing": layers.Resizing(5, 11),
+        "Resizing bicubic": layers.Resizing(5, 11, interpolation="bicubic"),
+        "Resizing lanczos3, lanczos5, antialias": lambda x: layers.Concatenate()(
+            [
+                layers.Resizing(3, 11, interpolation="lanczos3")(x),
+                layers.Resizing(3, 11, interpolation="lanczos5", antialias=True)(x),
+                layers.Resizing(3, 11, antialias=True)(x),
+            ]
+        ),
         "CenterCrop": layers.CenterCrop(5, 5),
         "SpatialDropout2D": layers.SpatialDropout2D(0.2),
         "ConvLSTM2D": lambda x: layers.ConvLSTM2D(2, 2)(layers.Reshape((2, 4, 4, 8))(x)),
@@ -314,7 +322,6 @@ def table() -> str:
         "StringLookup, TextVectorization": "refused: inputs are float32; use an Embedding of integers",
         "Activation glu": "refused: Keras gives half of the columns that it says; use `ops.glu` in a layer of your own",
         "Lambda": "refused: a file of a model holds no Python code safely; write a registered layer",
-        "Resizing bicubic": "refused: ONNX Runtime does not run it; use bilinear, or UpSampling2D",
     }
     return "\n".join([*lines, *(f"| {label} | {reason} |" for label, reason in reasons.items())])
 

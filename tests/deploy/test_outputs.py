@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.export import export
+from e2e_tf.deploy.interface import edges_feeds, edges_function
+from e2e_tf.deploy.jets import random_batch
 from e2e_tf.deploy.outputs import joined_outputs
+from e2e_tf.deploy.padded import padded_feeds, padded_function
+from e2e_tf.deploy.reference import keras_scores
 from e2e_tf.errors import InputError
+from e2e_tf.files import read_json
 
 
 def several(kind: str) -> Any:
@@ -121,3 +128,68 @@ def test_a_model_without_fixed_inputs_is_refused(tmp_path: Path) -> None:
         joined_outputs(Mine())
     with pytest.raises(InputError, match=r"\(Sequential\) has no fixed inputs and outputs"):
         export(keras.Sequential([keras.layers.Dense(1)]), tmp_path / "out")
+
+
+def flat(x: Any, name: str) -> Any:
+    """One number for each entry, (B,)."""
+    import keras
+
+    return keras.ops.squeeze(keras.layers.Dense(1, bias_initializer="random_normal", name=name)(x), -1)
+
+
+def test_one_number_for_each_entry_is_a_column(tmp_path: Path) -> None:
+    import keras
+    import onnxruntime
+
+    keras.utils.set_random_seed(2)
+    x = keras.Input((6,), name="x")
+    several = keras.Model(x, {"a": flat(x, "first"), "b": keras.layers.Dense(2)(x), "c": flat(x, "last")})
+    joined, columns = joined_outputs(several)
+    assert columns == {"a": 1, "b": 2, "c": 1}
+    values = np.random.default_rng(1).normal(0, 1, (5, 6)).astype(np.float32)
+    found = several(values)
+    wanted = np.concatenate([found["a"][:, None], found["b"], found["c"][:, None]], axis=1)
+    np.testing.assert_array_equal(joined(values), wanted)
+    # Alone, from the file of the model to the runtimes.
+    model = keras.Model(x, flat(x, "momentum"))
+    model.save(tmp_path / "mine.keras")
+    folder = export(tmp_path / "mine.keras", tmp_path / "out", formats=("onnx", "pb"), proof=20)
+    output = read_json(folder / "manifest.json")["outputs"][0]
+    assert output["shape"] == ["B", 1]
+    assert list(output["columns"].values()) == [1]
+    (score,) = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"x": values})
+    assert score.shape == (5, 1)
+    np.testing.assert_allclose(score[:, 0], model(values), rtol=0, atol=1e-6)
+    assert np.ptp(score) > 0.1
+
+
+def test_one_number_for_each_graph_is_a_column(inputs_like: Callable[..., Preprocess]) -> None:
+    import keras
+
+    from e2e_tf.layers import DisjointToBlocks, GlobalAvgPool
+    from e2e_tf.models.inputs import disjoint_inputs
+
+    preprocess = inputs_like(jet_features=())
+    inputs = disjoint_inputs(len(preprocess.node_features.features), 0)
+    nodes, _, mask = DisjointToBlocks()([inputs[name] for name in ("x", "senders", "receivers", "n_node")])
+    model = keras.Model(inputs, flat(GlobalAvgPool()([nodes, mask]), "pt"))
+    joined, columns = joined_outputs(model)
+    assert list(columns.values()) == [1]
+    batch = random_batch(preprocess, np.array([4, 0, 9]), np.random.default_rng(3))
+    (expected,) = keras_scores(model, [batch])
+    assert expected.shape == (3, 1)
+    assert len(np.unique(expected)) == 3
+    padded = padded_function(joined, preprocess)(**padded_feeds(batch))
+    np.testing.assert_allclose(padded, expected, rtol=0, atol=1e-6)
+    edges = edges_function(joined)(**edges_feeds(batch.graphs))
+    np.testing.assert_allclose(edges[0], expected, rtol=0, atol=1e-6)
+
+
+def test_an_output_without_entries_is_refused() -> None:
+    import keras
+
+    x = keras.Input((6,), name="x")
+    with pytest.raises(InputError, match=r"must have shape \(B, C\) or \(B,\), sum of this model has \(\)"):
+        joined_outputs(keras.Model(x, keras.ops.sum(x)))
+    with pytest.raises(InputError, match="must have a row for each entry; .* of this model has 12 for 2"):
+        joined_outputs(keras.Model(x, keras.ops.reshape(x, (-1,))))
