@@ -247,12 +247,18 @@ def detector_quantities(
         sample has; int32 (B,).
 
     Raises:
-        InputError: the sample has no objects but vertices, or lacks a column.
+        InputError: the sample has no objects but vertices, lacks a kind that ``limits`` names, or lacks a column.
     """
     found = [kind for kind in KINDS if kind in jets.objects]
     if not found:
         raise InputError(
             f"graphs of detector objects need objects ({', '.join(KINDS)}); this sample has none"
+        )
+    absent = [kind for kind in limits or () if kind not in found]
+    if absent:  # not the same as a jet without any: a model would take nothing measured for nothing there
+        raise InputError(
+            f"max_nodes wants nodes of the kind {', '.join(absent)}, which this sample does not hold; it holds "
+            f"{', '.join(found)}"
         )
     wanted = {kind: 0 for kind in KINDS} if limits is None else limits
     leading = _leading_track(jets)

@@ -314,3 +314,10 @@ def test_what_the_sample_lacks_is_named(make_jets):
         build_graphs(jets, RECIPE)
     with pytest.raises(InputError, match="there is no input 'chi2'"):
         build_graphs(JET, GraphRecipe("detector", "knn:2", ("pt", "chi2"), ("pt",)))
+    tracks = replace(JET, objects={"track": JET.objects["track"]})
+    recipe = GraphRecipe("detector", "full", ("pt",), ("pt",), max_nodes={"track": 3, "pixel": 4, "hcal": 2})
+    with pytest.raises(
+        InputError, match="wants nodes of the kind pixel, hcal, which .* hold; it holds track"
+    ):
+        build_graphs(tracks, recipe)
+    assert build_graphs(tracks, replace(recipe, max_nodes={"track": 3})).batch.x.shape[1] == 1

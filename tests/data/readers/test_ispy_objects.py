@@ -118,8 +118,10 @@ def test_the_shipped_tagger_takes_what_is_filled(tmp_path):
     path = write(tmp_path / "one.ig", COLLISION)
     bundle = Path(__file__).parents[3] / "deploy" / "bundles" / "tau_detector"
     recipe = replace(GraphRecipe.of(read_preprocess(bundle / "preprocess.json")), edges="full")
-    with pytest.raises(InputError, match="there is no input 'd0_significance'"):
+    with pytest.raises(InputError, match="wants nodes of the kind pixel, which this sample does not hold"):
         build_graphs(read_ispy(path), recipe)
+    with pytest.raises(InputError, match="there is no input 'd0_significance'"):
+        build_graphs(read_ispy(path), replace(recipe, max_nodes=104))
     graphs = build_graphs(read_ispy(path, absent="fill"), recipe)
     assert graphs.batch.n_node.tolist() == [6, 1]
     assert graphs.batch.x.shape == (7, 31)
