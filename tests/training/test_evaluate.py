@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from browser import look
+from eagerly import eagerly
 from few_jets import objects
 from PIL import Image
 
@@ -233,7 +234,8 @@ def test_a_run_on_detector_objects(tmp_path):
             "plots": {"formats": [], "dpi": 50},
         }
     )
-    run = fit(config, tmp_path / "run", base=tmp_path)
+    with eagerly():  # a few steps
+        run = fit(config, tmp_path / "run", base=tmp_path)
     metrics = evaluate(run, bootstraps=5)
     assert list(metrics["classifiers"]) == ["detector_net", "boosted trees (detector)"]
     assert {"event_tau.png", "event_qcd.png"} <= {path.name for path in run.folder.iterdir()}

@@ -73,6 +73,7 @@ if __name__ == "__main__":
     saved = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     import numpy as np
+    import tensorflow as tf
 
     from e2e_tf.data.graphs import GraphRecipe, build_graphs
     from e2e_tf.data.sources import load_jets
@@ -88,6 +89,7 @@ if __name__ == "__main__":
     build_graphs(jets.take(np.arange(20)), GraphRecipe(edges="knn:4"))
     records = [Record(str(i), COMPLETED, {"x": i}, i, executions=[{"history": {"y": [i]}}]) for i in range(8)]
     sweep_html(Sweep(Path(), None, TuneConfig(objective="y", direction="max"), Path()), records)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # as in conftest.py
     os.dup2(saved, 2)
     gc.freeze()  # or each copy would copy what the collector of garbage looks at, which is all of it
     print("ready", flush=True)
