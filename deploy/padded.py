@@ -120,7 +120,7 @@ def padded_function(
             # Nothing that follows likes an axis of length 0. In int64 and rank 1, as ONNX wants its sizes.
             missing = tf.maximum(1 - tf.shape(mask, out_type=tf.int64)[2:], 0)
             paddings = tf.reshape(tf.concat([tf.zeros(5, tf.int64), missing], axis=0), (3, 2))
-            points, features, mask = (tf.pad(values, paddings) for values in (points, features, mask))
+            points, features, mask = (_longer(values, paddings) for values in (points, features, mask))
         present = mask > 0.5
         # What lies in an empty slot, NaN included, must not reach a product with 0.
         features = tf.where(present, features, tf.zeros((), tf.float32))
@@ -132,6 +132,15 @@ def padded_function(
             return core(tf.transpose(features, (0, 2, 1)), a, members, n_node, u)
 
     return score
+
+
+def _longer(values: Any, paddings: Any) -> Any:
+    """(B, C, N) with further slots; layers still know C, which TensorFlow forgets where paddings are computed."""
+    import tensorflow as tf
+
+    made = tf.pad(values, paddings)
+    made.set_shape((None, values.shape[1], None))
+    return made
 
 
 def adjacency(points: Any, present: Any, rules: list[tuple[str, float]], wraps: list[float | None]) -> Any:

@@ -14,7 +14,7 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.agreement import Agreement, compare, not_run
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess, record
 from e2e_tf.deploy.cpp_runner import CppRun, cpp_runs, score_jets
-from e2e_tf.deploy.meaning import in_units_of_jets
+from e2e_tf.deploy.meaning import in_units_of_jets, relative_columns
 from e2e_tf.deploy.padded import padded_feeds
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.raw_vectors import RAW_FILE, RawVectors, raw_batch, read_raw_vectors, tensor_difference
@@ -240,6 +240,9 @@ def _cpp_graphs(
     if vectors is not None:
         recorded = vectors.score.reshape(-1, vectors.score.shape[-1])
         samples.append((vectors.jets, raw_batch(vectors.jets, preprocess).graphs.n_node, recorded))
+    wanted = {name for name in relative_columns(subject.manifest) if name}
+    if any(wanted - set(jets.columns) for jets, _, _ in samples):
+        samples, why = [], f"the shipped sample lacks {', '.join(sorted(wanted))}"
     for agreement, run in _cpp(subject, cases):
         yield agreement
         if run is None:
@@ -249,6 +252,6 @@ def _cpp_graphs(
             continue
         scores = [score_jets(run, subject.folder, jets, expected.size) for jets, _, expected in samples]
         name = f"{run.name} from raw jets ({run.version})"
-        wanted = [in_units_of_jets(expected, subject.manifest, jets) for jets, _, expected in samples]
+        in_units = [in_units_of_jets(expected, subject.manifest, jets) for jets, _, expected in samples]
         n_node = np.concatenate([nodes for _, nodes, _ in samples])
-        yield compare(name, wanted, scores, n_node, tolerance=cases.tolerance)
+        yield compare(name, in_units, scores, n_node, tolerance=cases.tolerance)
