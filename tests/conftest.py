@@ -181,6 +181,15 @@ def run_copy(trained, tmp_path) -> Path:
 
 
 @pytest.fixture
+def untraced():
+    """Functions of TensorFlow run as Python, for tests in which each runs a few times."""
+    from eagerly import eagerly
+
+    with eagerly():
+        yield
+
+
+@pytest.fixture
 def small_backbone(monkeypatch) -> None:
     """EfficientNet in a tenth of the time."""
     import keras

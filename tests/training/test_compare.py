@@ -13,6 +13,8 @@ from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import prepare_run
 from e2e_tf.training.run import open_run
 
+pytestmark = pytest.mark.usefixtures("untraced")  # each model scores one batch
+
 
 def copied(trained, target, **changes):
     """A copy of a run with other keys in its configuration."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from eagerly import eagerly
 
 from e2e_tf.config import make_config
 from e2e_tf.errors import InputError, TrainingDiverged
@@ -23,13 +22,8 @@ CONFIG = {
     "training": {"epochs": 3, "batch_size": 64},
     "outputs": {"score": {}, "visible": {"kind": "regression", "column": "visible_pt", "jets": "signal"}},
 }
-
-
-@pytest.fixture(autouse=True)
-def _few_steps():
-    """Five steps each, which are quicker than tracing one; test_trial.py has the command with a trace."""
-    with eagerly():
-        yield
+# Five steps each; test_trial.py has the command with a trace.
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 def test_several_outputs_and_inputs_of_the_nodes(tau_folder, tmp_path):
