@@ -1,6 +1,7 @@
 """Taus from detector objects: networks and boosted trees on the same jets.
 
     python -m studies.detector simulate FOLDER [--jets 58500]   # 50 minutes on one core, resumable
+    python -m studies.detector simulate FOLDER --larger         # and 49,000 further jets for the training
     python -m studies.detector train FOLDER [--rows NAME ...]   # every row without scores
     python -m studies.detector report FOLDER                    # numbers, tables and figure of docs/studies/detector.md
 
@@ -13,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from e2e_tf.files import read_json, write_json
-from studies.detector.rows import ROWS, SAMPLE
+from studies.detector.rows import ALL_JETS, EVERYTHING, LARGER, ROWS, SAMPLE
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "detector.md"
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_argument("folder", type=Path)
         if name == "simulate":
             command.add_argument("--jets", type=int, default=58_500)
+            command.add_argument("--larger", action="store_true", help=f"the sample of {ALL_JETS:,} jets")
             command.add_argument("--workers", type=int, default=2)
         if name == "train":
             command.add_argument("--rows", nargs="+", default=list(ROWS), help="all of them if not given")
@@ -46,21 +48,23 @@ def main(arguments: list[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         simulate(
             "wtau",
-            options.jets,
+            ALL_JETS if options.larger else options.jets,
             SEED,
-            folder / SAMPLE,
+            folder / (EVERYTHING if options.larger else SAMPLE),
             pileup=20,
             objects=True,
             workers=options.workers,
             resume=True,
         )
     elif options.command == "train":
-        from studies.detector.training import score_path, train, write_smaller
+        from studies.detector.training import score_path, train, write_larger, write_smaller
 
         unknown = [name for name in options.rows if name not in ROWS]
         if unknown:
             parser.error(f"there is no row {unknown[0]!r}; there are {'; '.join(ROWS)}")
         write_smaller(folder)
+        if any(ROWS[name].jets == LARGER for name in options.rows):
+            write_larger(folder)
         for name in options.rows:
             if not score_path(folder, name, 1).exists():
                 train(name, ROWS[name], 1, folder)

@@ -13,20 +13,23 @@ from e2e_tf.files import new_file
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import background_efficiency, evaluate_score
-from studies.detector.rows import REFERENCE, ROWS, SHIPPED, Row
+from studies.detector.rows import GROUPS, LARGER, LARGER_REFERENCE, REFERENCE, ROWS, SHIPPED, TOLD, Row
 from studies.detector.training import score_path
 from studies.tau.evaluation import CURVE
 from studies.tau.report import between, draw_rejections
 
 PT = (10, 20, 30, 50)  # GeV
 LEVELS = (0.5, 0.7, 0.9)
-MEAN = "mean of the one that ships and the trees"
-_MEMBERS = (SHIPPED, REFERENCE)
+MEAN = "mean of masses of groups and the trees"
+LARGER_MEAN = f"mean of the one that ships and the trees, {LARGER:,} jets"
+_MEANS = {MEAN: (GROUPS, REFERENCE), LARGER_MEAN: (SHIPPED, LARGER_REFERENCE)}
 _BOOTSTRAPS = 200
 
 
 def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[str, Any]:
-    """Numbers of all rows with scores, differences to the trees on detector objects paired.
+    """Numbers of all rows with scores; differences are paired, to the trees that had as many jets to train on.
+
+    Rows of the learning curves are compared with the trees on the whole sample.
 
     Args:
         folder: of the scores.
@@ -54,11 +57,18 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
         if not np.array_equal(one["event"], first["event"]):
             raise InputError(f"{name} was judged on other jets than {REFERENCE}")
     label, weight, event = first["label"], first["weight"].astype(np.float64), first["event"]
-    scores = {REFERENCE: first["score"].astype(np.float64)}
-    scores |= {name: one["score"].astype(np.float64) for name, one in found.items()}
-    if all(member in scores for member in _MEMBERS):
-        scores[MEAN] = np.mean([_logit(scores[member]) for member in _MEMBERS], axis=0)
-    paired = differences(scores, label, weight, event, _BOOTSTRAPS)
+    scores = {name: one["score"].astype(np.float64) for name, one in found.items()}
+    for mean, members in _MEANS.items():
+        if all(member in scores for member in members):
+            scores[mean] = np.mean([_logit(scores[member]) for member in members], axis=0)
+    larger = {name for name in scores if name == LARGER_MEAN or (name in rows and rows[name].jets == LARGER)}
+    paired = {}
+    for reference, names in ((REFERENCE, scores.keys() - larger), (LARGER_REFERENCE, larger)):
+        if names and reference not in scores:
+            raise InputError(f"there are no scores of {reference} in {folder}; train them first")
+        ordered = [reference, *(name for name in scores if name in names and name != reference)]
+        if names:
+            paired |= differences({name: scores[name] for name in ordered}, label, weight, event, _BOOTSTRAPS)
     result = {}
     for name, score in scores.items():
         numbers = evaluate_score(
@@ -74,13 +84,13 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
         for part in (numbers["overall"], *numbers["pt_bins"]):
             part.pop("working_points")
         result[name] = {
-            "trained": int(found.get(name, first)["trained"]),
+            "trained": int(found[_MEANS[name][0] if name in _MEANS else name]["trained"]),
             "overall": numbers["overall"],
             "pt_bins": numbers["pt_bins"],
             **paired[name],
             "curve": background_efficiency(label, score, CURVE, weight).tolist(),
         }
-    return {name: result[name] for name in [*rows, MEAN] if name in result}
+    return {name: result[name] for name in [*rows, *_MEANS] if name in result}
 
 
 def _logit(score: np.ndarray) -> np.ndarray:
@@ -88,18 +98,25 @@ def _logit(score: np.ndarray) -> np.ndarray:
     return np.log(kept / (1 - kept))
 
 
-def main_table(found: Mapping[str, Any]) -> list[str]:
-    """Rows that were trained on all jets."""
-    most = max(one["trained"] for one in found.values())
+def _beside(found: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """The rows that were trained on as many jets as a reference, which is the first of them."""
+    if reference not in found:
+        return {}
+    count = found[reference]["trained"]
+    return {reference: found[reference]} | {
+        name: one for name, one in found.items() if one["trained"] == count
+    }
+
+
+def main_table(found: Mapping[str, Any], reference: str = REFERENCE) -> list[str]:
+    """Rows that were trained on as many jets as a reference."""
     lines = [
         "| row | ROC-AUC | less the trees' | 1/ε_B at 50 % | 70 % | 90 % | over the trees' at 70 % |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, one in found.items():
-        if one["trained"] != most:
-            continue
+    for name, one in _beside(found, reference).items():
         auc = one["overall"]["auc"]
-        first = name == REFERENCE
+        first = name == reference
         change, ratio = one["auc_difference"], one["rejection_ratio"][LEVELS.index(0.7)]
         cells = [
             name,
@@ -113,45 +130,40 @@ def main_table(found: Mapping[str, Any]) -> list[str]:
 
 
 def bins_table(found: Mapping[str, Any]) -> list[str]:
-    """Rejection at 70 % of the signal in bins of pT, of the rows that were trained on all jets."""
-    most = max(one["trained"] for one in found.values())
+    """Rejection at 70 % of the signal in bins of pT, of all rows but those of the learning curves."""
     ranges = [f"{entry['low']:g} to {entry['high']:g} GeV" for entry in found[REFERENCE]["pt_bins"]]
     lines = [f"| row | {' | '.join(ranges)} |", "|---" * (1 + len(ranges)) + "|"]
-    for name, one in found.items():
-        if one["trained"] == most:
-            cells = [with_interval(entry["rejection"][LEVELS.index(0.7)]) for entry in one["pt_bins"]]
-            lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, one in (_beside(found, REFERENCE) | _beside(found, LARGER_REFERENCE)).items():
+        cells = [with_interval(entry["rejection"][LEVELS.index(0.7)]) for entry in one["pt_bins"]]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
 def learning_table(found: Mapping[str, Any]) -> list[str]:
     """How AUC and rejection grow with the jets of the training."""
     lines = ["| row | jets | ROC-AUC | 1/ε_B at 70 % |", "|---|---|---|---|"]
-    for base in (REFERENCE, "detector_net", SHIPPED):
-        curve = [name for name, row in ROWS.items() if row.jets and name.startswith(f"{base}, ")]
-        for name in [*curve, base]:
-            if name in found:
-                one = found[name]
-                auc, rejection = one["overall"]["auc"], one["overall"]["rejection"][LEVELS.index(0.7)]
-                lines.append(
-                    f"| {base} | {one['trained']:,} | {with_error(auc['value'], auc['error'])} | "
-                    f"{with_interval(rejection)} |"
-                )
+    for base in (REFERENCE, "detector_net", GROUPS, TOLD):
+        curve = [base, *(name for name, row in ROWS.items() if row.jets and name.startswith(f"{base}, "))]
+        known = sorted((found[name]["trained"], name) for name in curve if name in found)
+        for trained, name in known if len(known) > 1 else []:
+            auc, rejections = found[name]["overall"]["auc"], found[name]["overall"]["rejection"]
+            lines.append(
+                f"| {base} | {trained:,} | {with_error(auc['value'], auc['error'])} | "
+                f"{with_interval(rejections[LEVELS.index(0.7)])} |"
+            )
     return lines
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:
-    """ROC curves of the rows that were trained on all jets, with their ratio to the trees."""
-    most = max(one["trained"] for one in found.values())
-    curves = {name: np.array(one["curve"]) for name, one in found.items() if one["trained"] == most}
+    """ROC curves of the rows that were trained on the most jets, with their ratio to the trees."""
+    reference = LARGER_REFERENCE if LARGER_REFERENCE in found else REFERENCE
+    drawn = _beside(found, reference)
+    curves = {name: np.array(one["curve"]) for name, one in drawn.items()}
     errors = {
-        name: {
-            entry["efficiency"]: entry["error"] / entry["value"]
-            for entry in found[name]["overall"]["rejection"]
-        }
-        for name in curves
+        name: {entry["efficiency"]: entry["error"] / entry["value"] for entry in one["overall"]["rejection"]}
+        for name, one in drawn.items()
     }
-    draw_rejections(curves, REFERENCE, path, errors)
+    draw_rejections(curves, reference, path, errors)
 
 
 def write_page(found: Mapping[str, Any], page: Path) -> None:
@@ -162,7 +174,12 @@ def write_page(found: Mapping[str, Any], page: Path) -> None:
         page: the page in Markdown.
     """
     text = page.read_text(encoding="utf-8")
-    tables = {"main": main_table(found), "bins": bins_table(found), "learning": learning_table(found)}
+    tables = {
+        "main": main_table(found),
+        "larger": main_table(found, LARGER_REFERENCE),
+        "bins": bins_table(found),
+        "learning": learning_table(found),
+    }
     for name, lines in tables.items():
         text = between(text, name, lines)
     with new_file(page, force=True) as part:

@@ -12,7 +12,7 @@ from e2e_tf.config import RunConfig, make_config, read_toml
 from e2e_tf.models import RUNS
 from e2e_tf.models.level2_cnn import LEVEL2_COLUMNS
 
-SAMPLE = "wtau.h5"
+SAMPLE, EVERYTHING = "wtau.h5", "wtau-all.h5"
 SETTINGS = Path(__file__).parents[2] / "benchmarks" / "pretrained.toml"
 """The configuration of the network that ships, which the other networks change."""
 SPLIT = (0.75, 0.1, 0.15)
@@ -27,7 +27,7 @@ class Row:
         graph, model, training: entries of the sections that differ from :data:`SETTINGS`. A ``model`` with a name
             and a ``training`` with an optimizer are whole sections.
         trees: what boosted trees see: ``detector`` or ``particle_flow``; empty for a network.
-        jets: of the training part, 0 for all.
+        jets: of the training part, 0 for all of the sample, :data:`LARGER` for more than those.
     """
 
     graph: Mapping[str, Any] = field(default_factory=dict)
@@ -44,12 +44,18 @@ class Row:
         document["training"] = ({} if "optimizer" in self.training else document["training"]) | dict(
             self.training
         )
-        document["data"] |= {"sample": sample_name(self.jets), "split": list(SPLIT), "split_seed": SPLIT_SEED}
+        split = (
+            {"split_column": PART}
+            if self.jets == LARGER
+            else {"split": list(SPLIT), "split_seed": SPLIT_SEED}
+        )
+        document["data"] = {"sample": sample_name(self.jets), **split}
         document["seed"] = seed
         if self.trees:
             document["graph"]["edges"] = "knn:1"
             document["model"] = {"name": "deep_sets"}
-            document["training"].pop("mirror")
+            for key in ("mirror", "auxiliary_loss"):
+                document["training"].pop(key)
             if self.trees == "particle_flow":
                 document["graph"] = {"nodes": "candidates", "edges": "knn:1", "node_features": ["pt"]}
                 document["data"]["options"] = {"candidates": "particle_flow"}
@@ -61,10 +67,19 @@ def sample_name(jets: int) -> str:
     return f"{Path(SAMPLE).stem}-{jets}.h5" if jets else SAMPLE
 
 
-SHIPPED = "detector_net with masses of groups, as it ships"
-REFERENCE = "boosted trees, detector objects"
 CURVE = (5000,)
 """Jets of the training part of the learning curves, beside all."""
+ALL_JETS = 107_500
+"""Jets of the larger simulation, which holds those of the sample."""
+LARGER = 92_702
+"""Jets of the training part with the others of the larger simulation; validation and test stay."""
+PART = "part"
+"""The column of the larger sample that says to which part a jet belongs."""
+GROUPS = "detector_net with masses of groups"
+TOLD = "detector_net with masses and auxiliary loss"
+SHIPPED = f"{TOLD}, {LARGER:,} jets"
+REFERENCE = "boosted trees, detector objects"
+LARGER_REFERENCE = f"{REFERENCE}, {LARGER:,} jets"
 WIDE = {
     "width": 96,
     "blocks": 3,
@@ -76,7 +91,12 @@ WIDE = {
     "dropout": 0.2,
 }
 _PLAIN: Mapping[str, Any] = {"groups": 0}
-_SHORTER: Mapping[str, Any] = {"epochs": 12, "learning_rate": 2e-3, "ema_momentum": 0.0}
+_SHORTER: Mapping[str, Any] = {
+    "epochs": 12,
+    "learning_rate": 2e-3,
+    "ema_momentum": 0.0,
+    "auxiliary_loss": 0.0,
+}
 _TUNED = RUNS["tau_tuned"]
 _ATTENTION: Mapping[str, Any] = {
     "name": "particle_attention",
@@ -117,7 +137,7 @@ _OTHERS: Mapping[str, Row] = {
 _LEARNING: Mapping[str, Mapping[str, Any]] = {
     REFERENCE: {"trees": "detector"},
     "detector_net": {"model": _PLAIN, "training": _SHORTER},
-    SHIPPED: {"training": {"ema_momentum": 0.98}},  # fewer steps
+    GROUPS: {"training": {"epochs": 14, "ema_momentum": 0.98, "auxiliary_loss": 0.0}},  # fewer steps
 }
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
@@ -136,12 +156,15 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             },
         ),
         "detector_net, wide": Row(model=_PLAIN | WIDE, training=_SHORTER | {"weight_decay": 0.02}),
-        SHIPPED: Row(),
+        GROUPS: Row(training={"epochs": 14, "auxiliary_loss": 0.0}),
+        TOLD: Row(training={"epochs": 14}),
         **{
             f"{name}, {jets:,} jets": Row(**options, jets=jets)
             for jets in CURVE
             for name, options in _LEARNING.items()
         },
+        LARGER_REFERENCE: Row(trees="detector", jets=LARGER),
+        SHIPPED: Row(jets=LARGER),
     }
 )
 """Rows by name; the last ones make the learning curves."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from e2e_tf.data.jets import read_jets, write_jets
+from e2e_tf.data.jets import Jets, concatenate_jets, read_jets, write_jets
 from e2e_tf.data.quantities import with_candidate_quantities
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
@@ -21,7 +22,17 @@ from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import prepare, prepare_run
 from e2e_tf.training.run import open_run
 from e2e_tf.training.splits import split_by_event
-from studies.detector.rows import CURVE, SAMPLE, SPLIT, SPLIT_SEED, Row, sample_name
+from studies.detector.rows import (
+    CURVE,
+    EVERYTHING,
+    LARGER,
+    PART,
+    SAMPLE,
+    SPLIT,
+    SPLIT_SEED,
+    Row,
+    sample_name,
+)
 from studies.tau.rows import slug
 
 TREES = 2  # forests whose mean a row of trees is
@@ -52,6 +63,48 @@ def write_smaller(folder: Path, sizes: tuple[int, ...] = CURVE) -> None:
             raise InputError(f"{folder / SAMPLE} has {len(train)} jets to train on, fewer than {size}")
         kept = np.sort(np.concatenate([train[:size], validation, test]))
         write_jets(folder / sample_name(size), jets.take(kept))
+
+
+def write_larger(folder: Path) -> None:
+    """The sample with all further jets of the larger simulation in its training part.
+
+    Args:
+        folder: with the sample, and the larger simulation as ``wtau-all.h5``; a file that is there stays.
+
+    Raises:
+        InputError: a jet of the sample is not in the larger simulation, or the training part has not
+            :data:`~studies.detector.rows.LARGER` jets.
+    """
+    path = folder / sample_name(LARGER)
+    if path.exists():
+        return
+    sample, everything = read_jets(folder / SAMPLE), read_jets(folder / EVERYTHING)
+    part = np.zeros(len(sample), np.int8)
+    for number, index in enumerate(split_by_event(sample.event, SPLIT, SPLIT_SEED)):
+        part[index] = number
+    known = {_place(sample, i) for i in range(len(sample))}
+    further = np.array([_place(everything, i) not in known for i in range(len(everything))])
+    if len(known) != len(sample) or np.count_nonzero(~further) != len(sample):
+        raise InputError(f"{folder / EVERYTHING} does not hold the jets of {folder / SAMPLE}")
+    more = everything.take(further)
+    new = int(sample.event.max()) + 1
+    jets = concatenate_jets(
+        [
+            replace(sample, columns={**sample.columns, PART: part}),
+            replace(
+                more, columns={**more.columns, PART: np.zeros(len(more), np.int8)}, event=more.event + new
+            ),
+        ],
+        attributes=everything.attributes,
+    )
+    found = int(np.count_nonzero(jets[PART] == 0))
+    if found != LARGER:
+        raise InputError(f"the larger training part must have {LARGER:,} jets, it has {found:,}")
+    write_jets(path, jets)
+
+
+def _place(jets: Jets, index: int) -> tuple[float, float, float]:
+    return float(jets["pt"][index]), float(jets["eta"][index]), float(jets["phi"][index])
 
 
 def train(name: str, row: Row, seed: int, folder: Path) -> None:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from e2e_tf import InputError
-from studies.detector.report import MEAN, judged
-from studies.detector.rows import REFERENCE, SHIPPED
+from studies.detector.report import LARGER_MEAN, MEAN, judged, learning_table, main_table
+from studies.detector.rows import GROUPS, LARGER_REFERENCE, REFERENCE, SHIPPED
 from studies.detector.training import score_path
 
-NAMES = (REFERENCE, SHIPPED)
+NAMES = (REFERENCE, GROUPS)
 
 
-def write_scores(folder, name, strength, events=None):
+def write_scores(folder, name, strength, events=None, trained=100):
     rng = np.random.default_rng(1)
     label = np.arange(4000) % 2
     score = 1 / (1 + np.exp(-(strength * (2 * label - 1) + rng.normal(size=4000))))
@@ -19,7 +19,7 @@ def write_scores(folder, name, strength, events=None):
     path.parent.mkdir(exist_ok=True)
     event = np.arange(4000) // 2 if events is None else events
     values = {"label": label, "weight": np.ones(4000), "event": event, "pt": rng.uniform(10, 50, 4000)}
-    np.savez(path, score=score, trained=100 if strength else 50, **values)
+    np.savez(path, score=score, trained=trained, **values)
 
 
 def test_rows_are_compared_with_the_trees_on_the_same_jets(tmp_path):
@@ -41,10 +41,30 @@ def test_rows_are_compared_with_the_trees_on_the_same_jets(tmp_path):
     assert ratio["value"] == pytest.approx(rejections[1] / rejections[0], rel=1e-6)
 
 
+def test_rows_with_more_jets_are_compared_with_trees_that_had_them(tmp_path):
+    write_scores(tmp_path, REFERENCE, 1.0)
+    write_scores(tmp_path, SHIPPED, 1.4, trained=200)
+    with pytest.raises(InputError, match=f"there are no scores of {LARGER_REFERENCE}"):
+        judged(tmp_path)
+    write_scores(tmp_path, LARGER_REFERENCE, 1.2, trained=200)
+    found = judged(tmp_path)
+    assert list(found) == [REFERENCE, LARGER_REFERENCE, SHIPPED, LARGER_MEAN]
+    area = {name: one["overall"]["auc"]["value"] for name, one in found.items()}
+    for name in (SHIPPED, LARGER_MEAN):
+        change = area[name] - area[LARGER_REFERENCE]
+        assert found[name]["auc_difference"]["value"] == pytest.approx(change, abs=1e-9)
+        assert found[name]["trained"] == 200
+    assert found[LARGER_REFERENCE]["auc_difference"]["value"] == 0
+    rows = [line.split(" | ")[0].strip("| ") for line in main_table(found, LARGER_REFERENCE)[2:]]
+    assert rows == [LARGER_REFERENCE, SHIPPED, LARGER_MEAN]
+    assert [line.split(" | ")[0].strip("| ") for line in main_table(found)[2:]] == [REFERENCE]
+    assert [line.split(" | ")[1] for line in learning_table(found)[2:]] == ["100", "200"]  # of the trees
+
+
 def test_other_jets_are_refused(tmp_path):
     with pytest.raises(InputError, match="there are no scores of boosted trees, detector objects"):
         judged(tmp_path)
     write_scores(tmp_path, NAMES[0], 1.0)
     write_scores(tmp_path, NAMES[1], 1.0, events=np.arange(4000)[::-1] // 2)
-    with pytest.raises(InputError, match="groups, as it ships was judged on other jets than boosted trees"):
+    with pytest.raises(InputError, match="masses of groups was judged on other jets than boosted trees"):
         judged(tmp_path)

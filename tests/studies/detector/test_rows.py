@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from studies.detector.rows import CURVE, ROWS, SHIPPED
+from studies.detector.rows import CURVE, GROUPS, LARGER, ROWS, SHIPPED, TOLD
 from studies.tau.rows import slug
 
 
 def test_every_row_has_a_configuration_of_its_own():
     configs = {name: row.config(3) for name, row in ROWS.items()}
-    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 12
+    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 14
     for name, config in configs.items():
         assert config.seed == 3
-        assert config.data.split_seed == 1
+        larger = ROWS[name].jets == LARGER
+        assert (config.data.split_column, config.data.split_seed) == (("part", None) if larger else ("", 1))
         assert config.data.sample == (f"wtau-{ROWS[name].jets}.h5" if ROWS[name].jets else "wtau.h5")
     wide = configs["detector_net, wide"]
     assert wide.model["context"] == 32
@@ -19,10 +20,13 @@ def test_every_row_has_a_configuration_of_its_own():
     assert configs["detector_net, trained on"].training.start == f"runs/{slug('detector_net')}-1"
     for name, row in ROWS.items():
         if not row.trees and configs[name].model["name"] == "detector_net":
-            momentum = (0.98 if row.jets else 0.998) if name.startswith(SHIPPED) else 0
+            momentum = (0.98 if row.jets in CURVE else 0.998) if name.startswith((GROUPS, TOLD)) else 0
             assert configs[name].model["groups"] == (12 if momentum else 0)
             assert configs[name].training.ema_momentum == momentum
-    assert sorted({row.jets for row in ROWS.values()}) == [0, *CURVE]
+            assert configs[name].training.auxiliary_loss == float(name.startswith(TOLD))
+    assert sorted({row.jets for row in ROWS.values()}) == [0, *CURVE, LARGER]
+    assert {configs[name].training.epochs for name in (GROUPS, TOLD)} == {14}
+    assert configs[SHIPPED].training.epochs == 10
 
 
 def test_other_networks_see_the_same_jets_and_keep_their_own_training():
@@ -43,7 +47,7 @@ def test_other_networks_see_the_same_jets_and_keep_their_own_training():
     cells, everything = configs["convolutions on cells (CMS level 2)"], {"track": 0, "ecal": 0, "hcal": 0}
     assert cells.model == {"name": "level2_cnn"}
     assert len(cells.graph.node_features) == 13
-    for found in configs.values():
+    for name, found in configs.items():
         assert found.graph.nodes == "detector"
         assert found.graph.max_nodes == (everything if found is cells else shipped.graph.max_nodes)
-        assert found.data.split == shipped.data.split
+        assert found.data.split == ((0.7, 0.1, 0.2) if name == SHIPPED else (0.75, 0.1, 0.15))

@@ -14,7 +14,7 @@ from e2e_tf.training.prepare import prepare
 from e2e_tf.training.splits import split_by_event
 from studies.detector import training
 from studies.detector.rows import ROWS, SAMPLE, SPLIT, SPLIT_SEED
-from studies.detector.training import score_path, train, write_smaller
+from studies.detector.training import score_path, train, write_larger, write_smaller
 
 
 def sample(count: int):
@@ -36,6 +36,28 @@ def test_smaller_samples_keep_validation_and_test(tmp_path):
         np.testing.assert_array_equal(smaller.event[kept], jets.event[part])
     with pytest.raises(InputError, match=rf"has {len(parts[0])} jets to train on, fewer than 4000"):
         write_smaller(tmp_path, (4000,))
+
+
+def test_the_larger_sample_keeps_validation_and_test(tmp_path, monkeypatch):
+    everything = sample(120)
+    order = np.random.default_rng(1).permutation(120)
+    jets = replace(everything.take(order[:80]), event=np.arange(80))
+    write_jets(tmp_path / SAMPLE, jets)
+    write_jets(tmp_path / "wtau-all.h5", everything)
+    parts = split_by_event(jets.event, SPLIT, SPLIT_SEED)
+    with pytest.raises(InputError, match=f"must have 92,702 jets, it has {len(parts[0]) + 40}"):
+        write_larger(tmp_path)
+    monkeypatch.setattr(training, "LARGER", len(parts[0]) + 40)
+    write_larger(tmp_path)
+    larger = read_jets(tmp_path / f"wtau-{len(parts[0]) + 40}.h5")
+    for number, part in enumerate(parts[1:], 1):
+        np.testing.assert_array_equal(larger["pt"][larger["part"] == number], jets["pt"][part])
+    assert sorted(larger["pt"]) == sorted(everything["pt"])
+    assert len(np.unique(larger.event)) == 120
+    write_jets(tmp_path / "wtau-all.h5", everything.take(np.arange(60)), force=True)
+    (tmp_path / f"wtau-{len(parts[0]) + 40}.h5").unlink()
+    with pytest.raises(InputError, match=r"wtau-all\.h5 does not hold the jets of .*wtau\.h5"):
+        write_larger(tmp_path)
 
 
 @pytest.mark.slow
