@@ -2,15 +2,17 @@
 
 ::
 
-    e2e-tf simulate --process wtau --jets 58500 --seed 301 --pileup 20 --objects -o benchmarks/wtau.h5
-    e2e-tf fit benchmarks/pretrained.toml -o first
+    python -m studies.detector simulate FOLDER
+    python -m studies.detector simulate FOLDER --larger
+    python -m studies.detector train FOLDER --rows "detector_net with masses and auxiliary loss, 92,702 jets"
+    cp -r FOLDER/runs/detector-net-with-masses-and-auxiliary-loss-92-702-jets-1 first
     python -m benchmarks.pretrained first
     e2e-tf evaluate first
     e2e-tf export first -o deploy/bundles/tau_detector --formats onnx,pb
 
 The shipped sample is from the test part of that training, so that nothing in the package was trained on it. It holds
 detector objects, candidates of particle flow, and the score of boosted trees (mean of two) that were trained on the
-same jets as the model. What ships was made of the first 58,500 of 300,000 jets, put in random order with another seed;
+same jets as the model. What ships was made of the first 107,500 of 300,000 jets, put in random order with other seeds;
 made again it differs as trainings with two seeds do.
 """
 

@@ -13,7 +13,18 @@ from e2e_tf.files import new_file
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import background_efficiency, evaluate_score
-from studies.detector.rows import GROUPS, LARGER, LARGER_REFERENCE, REFERENCE, ROWS, SHIPPED, TOLD, Row
+from studies.detector.rows import (
+    GROUPS,
+    LARGER,
+    LARGER_OF_JETS,
+    LARGER_REFERENCE,
+    OF_JETS,
+    REFERENCE,
+    ROWS,
+    SHIPPED,
+    TOLD,
+    Row,
+)
 from studies.detector.training import score_path
 from studies.tau.evaluation import CURVE
 from studies.tau.report import between, draw_rejections
@@ -39,7 +50,8 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
     Returns:
         By row: ``trained`` jets, ``overall`` and ``pt_bins`` of
         :func:`e2e_tf.training.metrics.evaluate_score`, ``auc_difference`` and ``rejection_ratio`` of
-        :func:`e2e_tf.training.compare.differences`, ``curve``, background efficiencies at :data:`CURVE`.
+        :func:`e2e_tf.training.compare.differences`, ``of_jets``, the same to trees without the event's vertex,
+        ``curve``, background efficiencies at :data:`CURVE`.
 
     Raises:
         InputError: the reference has no scores, or a row has those of other jets.
@@ -62,13 +74,20 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
         if all(member in scores for member in members):
             scores[mean] = np.mean([_logit(scores[member]) for member in members], axis=0)
     larger = {name for name in scores if name == LARGER_MEAN or (name in rows and rows[name].jets == LARGER)}
-    paired = {}
-    for reference, names in ((REFERENCE, scores.keys() - larger), (LARGER_REFERENCE, larger)):
+    paired: dict[str, Any] = {}
+    of_jets: dict[str, Any] = {}
+    for names, reference, others in (
+        (scores.keys() - larger, REFERENCE, OF_JETS),
+        (larger, LARGER_REFERENCE, LARGER_OF_JETS),
+    ):
         if names and reference not in scores:
             raise InputError(f"there are no scores of {reference} in {folder}; train them first")
-        ordered = [reference, *(name for name in scores if name in names and name != reference)]
-        if names:
-            paired |= differences({name: scores[name] for name in ordered}, label, weight, event, _BOOTSTRAPS)
+        for found_of, trees in ((paired, reference), (of_jets, others)):
+            if trees in names:
+                ordered = [trees, *(name for name in scores if name in names and name != trees)]
+                found_of |= differences(
+                    {name: scores[name] for name in ordered}, label, weight, event, _BOOTSTRAPS
+                )
     result = {}
     for name, score in scores.items():
         numbers = evaluate_score(
@@ -88,6 +107,7 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
             "overall": numbers["overall"],
             "pt_bins": numbers["pt_bins"],
             **paired[name],
+            **({"of_jets": of_jets[name]} if name in of_jets else {}),
             "curve": background_efficiency(label, score, CURVE, weight).tolist(),
         }
     return {name: result[name] for name in [*rows, *_MEANS] if name in result}
@@ -111,19 +131,22 @@ def _beside(found: Mapping[str, Any], reference: str) -> dict[str, Any]:
 def main_table(found: Mapping[str, Any], reference: str = REFERENCE) -> list[str]:
     """Rows that were trained on as many jets as a reference."""
     lines = [
-        "| row | ROC-AUC | less the trees' | 1/ε_B at 50 % | 70 % | 90 % | over the trees' at 70 % |",
-        "|---|---|---|---|---|---|---|",
+        "| row | ROC-AUC | less the trees' | 1/ε_B at 50 % | 70 % | 90 % | over the trees' at 70 % | "
+        "over those without the event's vertex |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, one in _beside(found, reference).items():
         auc = one["overall"]["auc"]
         first = name == reference
         change, ratio = one["auc_difference"], one["rejection_ratio"][LEVELS.index(0.7)]
+        other = one["of_jets"]["rejection_ratio"][LEVELS.index(0.7)] if "of_jets" in one else None
         cells = [
             name,
             with_error(auc["value"], auc["error"]),
             "" if first else with_error(change["value"], change["error"]),
             *(with_interval(entry) for entry in one["overall"]["rejection"]),
             "" if first else with_error(ratio["value"], ratio["error"]),
+            "" if other is None or name.startswith(OF_JETS) else with_error(other["value"], other["error"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

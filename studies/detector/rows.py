@@ -26,7 +26,8 @@ class Row:
     Attributes:
         graph, model, training: entries of the sections that differ from :data:`SETTINGS`. A ``model`` with a name
             and a ``training`` with an optimizer are whole sections.
-        trees: what boosted trees see: ``detector`` or ``particle_flow``; empty for a network.
+        trees: what boosted trees see: ``detector``, ``jet`` (detector objects without quantities of the event's chosen
+            vertex) or ``particle_flow``; empty for a network.
         jets: of the training part, 0 for all of the sample, :data:`LARGER` for more than those.
     """
 
@@ -80,6 +81,8 @@ TOLD = "detector_net with masses and auxiliary loss"
 SHIPPED = f"{TOLD}, {LARGER:,} jets"
 REFERENCE = "boosted trees, detector objects"
 LARGER_REFERENCE = f"{REFERENCE}, {LARGER:,} jets"
+OF_JETS = "boosted trees, without the event's vertex"
+LARGER_OF_JETS = f"{OF_JETS}, {LARGER:,} jets"
 WIDE = {
     "width": 96,
     "blocks": 3,
@@ -143,6 +146,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
     {
         "boosted trees, particle flow": Row(trees="particle_flow"),
         REFERENCE: Row(trees="detector"),
+        OF_JETS: Row(trees="jet"),
         **_OTHERS,
         "detector_net": Row(model=_PLAIN, training=_SHORTER),
         "detector_net, trained on": Row(
@@ -164,6 +168,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             for name, options in _LEARNING.items()
         },
         LARGER_REFERENCE: Row(trees="detector", jets=LARGER),
+        LARGER_OF_JETS: Row(trees="jet", jets=LARGER),
         SHIPPED: Row(jets=LARGER),
     }
 )

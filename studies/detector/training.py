@@ -127,8 +127,10 @@ def train(name: str, row: Row, seed: int, folder: Path) -> None:
             jets = with_candidate_quantities(part.jets) if row.trees == "particle_flow" else part.jets
             found = candidate_features if row.trees == "particle_flow" else detector_features
             names, values = found(jets)
-            # Signal and background have another density of pileup, which is no property of a tau.
-            tables.append(values[:, [i for i, one in enumerate(names) if one != "jet_rho"]])
+            # Signal and background have another density of pileup, which is no property of a tau. Nor are the tracks
+            # and momenta of all that came from the same vertex.
+            left_out = ("jet_rho", "vertex_n", "vertex_sum") if row.trees == "jet" else ("jet_rho",)
+            tables.append(values[:, [i for i, one in enumerate(names) if not one.startswith(left_out)]])
         part = prepared.train
         forests = [train_baseline(tables[0], part.label, part.weight, seed + i) for i in range(TREES)]
         score = np.mean([baseline_score(forest, tables[1]) for forest in forests], axis=0)

@@ -5,7 +5,7 @@ import pytest
 
 from e2e_tf import InputError
 from studies.detector.report import LARGER_MEAN, MEAN, judged, learning_table, main_table
-from studies.detector.rows import GROUPS, LARGER_REFERENCE, REFERENCE, SHIPPED
+from studies.detector.rows import GROUPS, LARGER_OF_JETS, LARGER_REFERENCE, REFERENCE, SHIPPED
 from studies.detector.training import score_path
 
 NAMES = (REFERENCE, GROUPS)
@@ -47,8 +47,16 @@ def test_rows_with_more_jets_are_compared_with_trees_that_had_them(tmp_path):
     with pytest.raises(InputError, match=f"there are no scores of {LARGER_REFERENCE}"):
         judged(tmp_path)
     write_scores(tmp_path, LARGER_REFERENCE, 1.2, trained=200)
+    write_scores(tmp_path, LARGER_OF_JETS, 1.1, trained=200)
     found = judged(tmp_path)
-    assert list(found) == [REFERENCE, LARGER_REFERENCE, SHIPPED, LARGER_MEAN]
+    assert list(found) == [REFERENCE, LARGER_REFERENCE, LARGER_OF_JETS, SHIPPED, LARGER_MEAN]
+    rejection = {name: one["overall"]["rejection"][1]["value"] for name, one in found.items()}
+    ratio = found[SHIPPED]["of_jets"]["rejection_ratio"][1]["value"]
+    assert ratio == pytest.approx(rejection[SHIPPED] / rejection[LARGER_OF_JETS], rel=1e-6)
+    assert "of_jets" not in found[REFERENCE]
+    assert main_table(found, LARGER_REFERENCE)[4].endswith(
+        f"| {ratio:.2f} ± {found[SHIPPED]['of_jets']['rejection_ratio'][1]['error']:.2f} |"
+    )
     area = {name: one["overall"]["auc"]["value"] for name, one in found.items()}
     for name in (SHIPPED, LARGER_MEAN):
         change = area[name] - area[LARGER_REFERENCE]
@@ -56,7 +64,7 @@ def test_rows_with_more_jets_are_compared_with_trees_that_had_them(tmp_path):
         assert found[name]["trained"] == 200
     assert found[LARGER_REFERENCE]["auc_difference"]["value"] == 0
     rows = [line.split(" | ")[0].strip("| ") for line in main_table(found, LARGER_REFERENCE)[2:]]
-    assert rows == [LARGER_REFERENCE, SHIPPED, LARGER_MEAN]
+    assert rows == [LARGER_REFERENCE, LARGER_OF_JETS, SHIPPED, LARGER_MEAN]
     assert [line.split(" | ")[0].strip("| ") for line in main_table(found)[2:]] == [REFERENCE]
     assert [line.split(" | ")[1] for line in learning_table(found)[2:]] == ["100", "200"]  # of the trees
 
