@@ -2,10 +2,12 @@
 
     python -m studies.detector simulate FOLDER [--jets 58500]   # 50 minutes on one core, resumable
     python -m studies.detector simulate FOLDER --larger         # and 49,000 further jets for the training
+    python -m studies.detector simulate FOLDER --fresh          # jets that nothing was chosen on
     python -m studies.detector train FOLDER [--rows NAME ...]   # every row without scores
+    python -m studies.detector fresh FOLDER                     # scores of the fresh jets
     python -m studies.detector report FOLDER                    # numbers, tables and figure of docs/studies/detector.md
 
-``report`` writes ``studies/detector/results.json``, from which ``report`` without scores makes the page again.
+``report`` writes ``results.json`` and ``fresh.json`` beside this file; without scores it makes the page of them again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from e2e_tf.files import read_json, write_json
 from studies.detector.rows import ALL_JETS, EVERYTHING, LARGER, ROWS, SAMPLE
 
 RESULTS = Path(__file__).with_name("results.json")
+FRESH_RESULTS = Path(__file__).with_name("fresh.json")
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "detector.md"
 SEED = 301
 
@@ -31,18 +34,24 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("simulate", "train", "report"):
+    for name in ("simulate", "train", "fresh", "report"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         if name == "simulate":
             command.add_argument("--jets", type=int, default=58_500)
             command.add_argument("--larger", action="store_true", help=f"the sample of {ALL_JETS:,} jets")
+            command.add_argument("--fresh", action="store_true", help="samples to judge on, with other seeds")
             command.add_argument("--workers", type=int, default=2)
         if name == "train":
             command.add_argument("--rows", nargs="+", default=list(ROWS), help="all of them if not given")
     options = parser.parse_args(arguments)
     folder: Path = options.folder
-    if options.command == "simulate":
+    if options.command == "simulate" and options.fresh:
+        from studies.detector.fresh import simulate_fresh
+
+        folder.mkdir(parents=True, exist_ok=True)
+        simulate_fresh(folder, options.workers)
+    elif options.command == "simulate":
         from e2e_tf.sim import simulate
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,12 +77,18 @@ def main(arguments: list[str] | None = None) -> None:
         for name in options.rows:
             if not score_path(folder, name, 1).exists():
                 train(name, ROWS[name], 1, folder)
+    elif options.command == "fresh":
+        from studies.detector.fresh import score_fresh
+
+        score_fresh(folder)
     else:
+        from studies.detector.fresh import judged_fresh
         from studies.detector.report import judged, write_page
 
         if (folder / "scores").is_dir():
             write_json(RESULTS, judged(folder), force=True)
-        write_page(read_json(RESULTS), PAGE)
+            write_json(FRESH_RESULTS, judged_fresh(folder), force=True)
+        write_page(read_json(RESULTS), read_json(FRESH_RESULTS), PAGE)
 
 
 if __name__ == "__main__":

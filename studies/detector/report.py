@@ -13,6 +13,7 @@ from e2e_tf.files import new_file
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import background_efficiency, evaluate_score
+from studies.detector.fresh import fresh_table
 from studies.detector.rows import (
     GROUPS,
     LARGER,
@@ -189,11 +190,12 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     draw_rejections(curves, reference, path, errors)
 
 
-def write_page(found: Mapping[str, Any], page: Path) -> None:
+def write_page(found: Mapping[str, Any], fresh: Mapping[str, Any], page: Path) -> None:
     """Fill the tables between the marks of ``page`` and draw its figure in the folder of its name.
 
     Args:
         found: what :func:`judged` gave.
+        fresh: what :func:`studies.detector.fresh.judged_fresh` gave.
         page: the page in Markdown.
     """
     text = page.read_text(encoding="utf-8")
@@ -202,6 +204,7 @@ def write_page(found: Mapping[str, Any], page: Path) -> None:
         "larger": main_table(found, LARGER_REFERENCE),
         "bins": bins_table(found),
         "learning": learning_table(found),
+        "fresh": fresh_table(fresh),
     }
     for name, lines in tables.items():
         text = between(text, name, lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from e2e_tf.training.baseline import (
 )
 from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict_examples
-from e2e_tf.training.prepare import prepare, prepare_run
+from e2e_tf.training.prepare import Split, prepare, prepare_run
 from e2e_tf.training.run import open_run
 from e2e_tf.training.splits import split_by_event
 from studies.detector.rows import (
@@ -41,6 +42,11 @@ TREES = 2  # forests whose mean a row of trees is
 def score_path(folder: Path, name: str, seed: int) -> Path:
     """Where the scores of a row stay."""
     return folder / "scores" / f"{slug(name)}-{seed}.npz"
+
+
+def run_path(folder: Path, name: str, seed: int) -> Path:
+    """Where the run of a network is."""
+    return folder / "runs" / f"{slug(name)}-{seed}"
 
 
 def write_smaller(folder: Path, sizes: tuple[int, ...] = CURVE) -> None:
@@ -107,6 +113,38 @@ def _place(jets: Jets, index: int) -> tuple[float, float, float]:
     return float(jets["pt"][index]), float(jets["eta"][index]), float(jets["phi"][index])
 
 
+def trees_of(row: Row, part: Split, seed: int) -> Callable[[Jets], np.ndarray]:
+    """Train the forests of a row.
+
+    Args:
+        row: of trees.
+        part: to train on.
+        seed: of the first forest.
+
+    Returns:
+        A function of jets that gives the mean score (B,) of the forests.
+    """
+
+    def table(jets: Jets) -> np.ndarray:
+        flow = row.trees == "particle_flow"
+        names, values = (
+            candidate_features(with_candidate_quantities(jets)) if flow else detector_features(jets)
+        )
+        # Signal and background have another density of pileup, which is no property of a tau. Nor are the tracks
+        # and momenta of all that came from the same vertex.
+        left_out = ("jet_rho", "vertex_n", "vertex_sum") if row.trees == "jet" else ("jet_rho",)
+        return values[:, [i for i, one in enumerate(names) if not one.startswith(left_out)]]
+
+    values = table(part.jets)
+    forests = [train_baseline(values, part.label, part.weight, seed + i) for i in range(TREES)]
+
+    def score(jets: Jets) -> np.ndarray:
+        values = table(jets)
+        return np.mean([baseline_score(forest, values) for forest in forests], axis=0)
+
+    return score
+
+
 def train(name: str, row: Row, seed: int, folder: Path) -> None:
     """Train a row and keep its scores, labels, weights and events of the test part.
 
@@ -122,22 +160,10 @@ def train(name: str, row: Row, seed: int, folder: Path) -> None:
     config = row.config(seed)
     if row.trees:
         prepared = prepare(config, folder)
-        tables = []
-        for part in (prepared.train, prepared.test):
-            jets = with_candidate_quantities(part.jets) if row.trees == "particle_flow" else part.jets
-            found = candidate_features if row.trees == "particle_flow" else detector_features
-            names, values = found(jets)
-            # Signal and background have another density of pileup, which is no property of a tau. Nor are the tracks
-            # and momenta of all that came from the same vertex.
-            left_out = ("jet_rho", "vertex_n", "vertex_sum") if row.trees == "jet" else ("jet_rho",)
-            tables.append(values[:, [i for i, one in enumerate(names) if not one.startswith(left_out)]])
-        part = prepared.train
-        forests = [train_baseline(tables[0], part.label, part.weight, seed + i) for i in range(TREES)]
-        score = np.mean([baseline_score(forest, tables[1]) for forest in forests], axis=0)
+        score = trees_of(row, prepared.train, seed)(prepared.test.jets)
     else:
-        runs = folder / "runs"
-        runs.mkdir(exist_ok=True)
-        path = runs / f"{slug(name)}-{seed}"
+        path = run_path(folder, name, seed)
+        path.parent.mkdir(exist_ok=True)
         # A stop between training and scores leaves a finished run, which fit would not touch.
         run = open_run(path) if (path / "model.keras").is_file() else fit(config, path, base=folder)
         if run.config != config:
