@@ -31,6 +31,7 @@ from e2e_tf.data.jets import Jets, write_jets
 from e2e_tf.training.baseline import baseline_score, detector_features, train_baseline
 from e2e_tf.training.prepare import prepare_run
 from e2e_tf.training.run import open_run
+from studies.detector.rows import PART
 
 __all__ = ["TREES", "ship", "shipped_jets"]
 
@@ -41,7 +42,7 @@ _SEEDS = (1, 2)
 
 
 def shipped_jets(jets: Jets, score: np.ndarray, count: int) -> Jets:
-    """What is shipped of jets: the first of them, with detector objects and without hits and perfect candidates.
+    """What is shipped of jets: the first of them, with detector objects, without hits, perfect candidates and part.
 
     Args:
         jets: n jets with objects.
@@ -52,7 +53,9 @@ def shipped_jets(jets: Jets, score: np.ndarray, count: int) -> Jets:
         At most ``count`` jets.
     """
     truth = {**jets.truth, TREES: np.asarray(score, np.float32)}
-    return replace(jets, truth=truth, hits={}, candidates=None).take(np.arange(min(count, len(jets))))
+    columns = {name: values for name, values in jets.columns.items() if name != PART}
+    kept = replace(jets, columns=columns, truth=truth, hits={}, candidates=None)
+    return kept.take(np.arange(min(count, len(jets))))
 
 
 def ship(run_folder: Path, count: int, package: Path) -> None:
