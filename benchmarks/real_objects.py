@@ -256,8 +256,9 @@ def scores(sides: dict[str, Jets]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         share = weight[values >= threshold].sum() / weight.sum()
         error = np.sqrt((weight**2 * ((values >= threshold) - share) ** 2).sum()) / weight.sum()
         low, middle, high = quantiles(values, weight)
+        passing = f"{share:.1%} ± {error:.1%}" if share else "none"
         print(
-            f"| {name} | {len(jets)} | {low:.3f} | {middle:.3f} | {high:.3f} | {share:.1%} ± {error:.1%} |",
+            f"| {name} | {len(jets)} | {low:.3f} | {middle:.3f} | {high:.3f} | {passing} |",
             flush=True,
         )
     return found
