@@ -35,6 +35,13 @@ LEVELS = (0.5, 0.7, 0.9)
 MEAN = "mean of masses of groups and the trees"
 LARGER_MEAN = f"mean of the one that ships and the trees, {LARGER:,} jets"
 _MEANS = {MEAN: (GROUPS, REFERENCE), LARGER_MEAN: (SHIPPED, LARGER_REFERENCE)}
+_LEGEND = {
+    LARGER_REFERENCE: "boosted trees",
+    LARGER_OF_JETS: "trees, no event's vertex",
+    SHIPPED: "detector_net as it ships",
+    LARGER_MEAN: "mean of net and trees",
+}
+"""Names of rows where there is room for short ones only."""
 _BOOTSTRAPS = 200
 
 
@@ -181,13 +188,13 @@ def learning_table(found: Mapping[str, Any]) -> list[str]:
 def draw(found: Mapping[str, Any], path: Path) -> None:
     """ROC curves of the rows that were trained on the most jets, with their ratio to the trees."""
     reference = LARGER_REFERENCE if LARGER_REFERENCE in found else REFERENCE
-    drawn = _beside(found, reference)
+    drawn = {_LEGEND.get(name, name): one for name, one in _beside(found, reference).items()}
     curves = {name: np.array(one["curve"]) for name, one in drawn.items()}
     errors = {
         name: {entry["efficiency"]: entry["error"] / entry["value"] for entry in one["overall"]["rejection"]}
         for name, one in drawn.items()
     }
-    draw_rejections(curves, reference, path, errors)
+    draw_rejections(curves, _LEGEND.get(reference, reference), path, errors)
 
 
 def write_page(found: Mapping[str, Any], fresh: Mapping[str, Any], page: Path) -> None:
