@@ -627,10 +627,13 @@ def with_heads(bundle: Path, folder: Path, columns: dict[str, int], output: str 
             manifest["working_points"] = [{**point, "output": output} for point in POINTS]
 
     change_json(folder / "manifest.json", change)
-    with np.load(folder / "outputs.npz") as scores:
-        wide = {name: np.repeat(values, sum(columns.values()), axis=-1) for name, values in scores.items()}
-    np.savez(folder / "outputs.npz", **wide)
-    rehash(folder, "outputs.npz")
+    for file in ("outputs.npz", "jets.npz"):
+        with np.load(folder / file) as held:
+            arrays = dict(held)
+        for name in arrays if file == "outputs.npz" else ("score",):
+            arrays[name] = np.repeat(arrays[name], sum(columns.values()), axis=-1)
+        np.savez(folder / file, **arrays)
+        rehash(folder, file)
     return folder
 
 
