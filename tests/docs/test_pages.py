@@ -39,11 +39,11 @@ def e2e(monkeypatch, capsys):
 def place(monkeypatch, tmp_path, tau_folder):
     """A folder with the examples, where the shipped sample is its first 400 jets."""
     small = tau_folder / "tau.h5"
-    importlib.import_module("e2e_tf.data.samples")
+    whole = importlib.import_module("e2e_tf.data.samples").sample_path
     loaded = [module for name, module in sys.modules.items() if name.startswith("e2e_tf.")]
     for module in loaded:
         if "sample_path" in vars(module):
-            monkeypatch.setattr(module, "sample_path", lambda name: small)
+            monkeypatch.setattr(module, "sample_path", lambda name: small if name == "tau" else whole(name))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "e2e_tf" / "data" / "samples").mkdir(parents=True)
