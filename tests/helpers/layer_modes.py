@@ -69,7 +69,7 @@ def check_modes(layer: Any, form: Form, tolerance: float = 2e-6) -> None:
     check("a tape outside of a function", once, expected)
     check("gradients of gradients outside of a function", again, twice)
     if form.compiles:
-        check("forward mode over a function", [_forward(traced, x)], total)
+        check("forward mode over a function", [_forward(_traced(loss), x)], total)
     fast = any(hasattr(part, "fast") for part in layer._flatten_layers())
     if fast:
         once, again = second(loss)
