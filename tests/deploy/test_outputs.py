@@ -189,7 +189,9 @@ def test_an_output_without_entries_is_refused() -> None:
     import keras
 
     x = keras.Input((6,), name="x")
-    with pytest.raises(InputError, match=r"must have shape \(B, C\) or \(B,\), sum of this model has \(\)"):
+    with pytest.raises(
+        InputError, match=r"must have shape \(B, C\) or \(B,\), sum\w* of this model has \(\)"
+    ):
         joined_outputs(keras.Model(x, keras.ops.sum(x)))
     with pytest.raises(InputError, match="must have a row for each entry; .* of this model has 12 for 2"):
         joined_outputs(keras.Model(x, keras.ops.reshape(x, (-1,))))
