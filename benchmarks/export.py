@@ -307,10 +307,22 @@ def timed(call: Callable[[], Any]) -> dict[str, float]:
     return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
+def product() -> bytes:
+    """An ONNX model: the product c of two 256 x 256 matrices a and b."""
+    from onnx import TensorProto, helper
+
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (256, 256)) for name in "abc"]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ports[:2], ports[2:]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 8
+    return model.SerializeToString()
+
+
 def latency(models: dict[str, Any], feeds: Feeds, calls: int) -> dict[str, float]:
     """Least milliseconds of one call of each model, in turns, and of a product of matrices."""
     import onnxruntime
-    from onnx import TensorProto, helper
 
     bound = {}
     for name in ("tau", "tau as converted"):
@@ -321,13 +333,7 @@ def latency(models: dict[str, Any], feeds: Feeds, calls: int) -> dict[str, float
         score = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((1, 1), np.float32))
         binding.bind_ortvalue_output("score", score)
         bound[name] = (run, binding)
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (256, 256)) for name in "abc"]
-    product = helper.make_graph(
-        [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ports[:2], ports[2:]
-    )
-    made = helper.make_model(product, opset_imports=[helper.make_opsetid("", 18)])
-    made.ir_version = 8
-    run = session(made.SerializeToString(), 1)
+    run = session(product(), 1)
     binding = run.io_binding()
     for name in "ab":
         values = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)

@@ -21,20 +21,12 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 
+from benchmarks.export import product, session
 from benchmarks.layers import ROOT, write_tables
 
 MARKS = ("<!-- one jet: begin -->", "<!-- one jet: end -->")
 SHIPPED = ("tau_detector=tau_detector",)
 _WARM = 50  # calls before the clock starts
-
-
-def session(model: bytes | str) -> Any:
-    """A session with one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def calls_of(bundle: Path, sample: str, count: int) -> tuple[list[Callable[[], Any]], np.ndarray]:
@@ -51,7 +43,7 @@ def calls_of(bundle: Path, sample: str, count: int) -> tuple[list[Callable[[], A
         open_bundle(bundle),
         graphs_of(read_jets(path).take(np.arange(count)), read_bundle_preprocess(bundle)),
     )
-    run = session(str(bundle / "model.onnx"))
+    run = session(str(bundle / "model.onnx"), 1)
     calls = []
     ends = np.cumsum(graphs.batch.n_node)
     for i, end in enumerate(ends):
@@ -61,17 +53,9 @@ def calls_of(bundle: Path, sample: str, count: int) -> tuple[list[Callable[[], A
     return calls, graphs.batch.n_node
 
 
-def product() -> Callable[[], Any]:
+def product_call() -> Callable[[], Any]:
     """A product of two 256 x 256 matrices."""
-    from onnx import TensorProto, helper
-
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (256, 256)) for name in "abc"]
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ports[:2], ports[2:]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-    model.ir_version = 8
-    run = session(model.SerializeToString())
+    run = session(product(), 1)
     values = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)
     return lambda: run.run(None, {"a": values, "b": values})
 
@@ -112,7 +96,7 @@ def main() -> None:
         name, _, sample = given.partition("=")
         folder = Path(name) if Path(name).is_dir() else ROOT / "deploy" / "bundles" / name
         calls[folder.name], nodes[folder.name] = calls_of(folder, sample, options.jets)
-    found = measured(calls | {"": [product()] * 100}, options.rounds)
+    found = measured(calls | {"": [product_call()] * 100}, options.rounds)
     unit = float(np.median(found.pop("")))
     lines = [
         "| one jet, one thread | nodes, median | ms, median | 95 % | slowest | median over the product |",
