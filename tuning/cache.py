@@ -77,6 +77,7 @@ def _key(config: RunConfig, base: Path) -> str:
         "inputs": MODELS[config.model_name].inputs,
         "base": str(base),
         "start": config.training.start,
+        "content": config.training.auxiliary_loss > 0,
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 

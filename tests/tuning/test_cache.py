@@ -58,6 +58,11 @@ def test_what_has_an_entry_of_its_own(tau_folder, tmp_path):
     assert (
         entries(graph={"nodes": "candidates", "edges": "knn:2", "max_nodes": 6}, model={"name": "fcn"}) == 5
     )
+    # A search over the factor of the auxiliary loss has trials with its targets and trials without.
+    assert entries(training={"auxiliary_loss": 1.0}) == 6
+    assert entries(training={"auxiliary_loss": 0.5}) == 6
+    with_targets = trial_data(configured(training={"auxiliary_loss": 2.0}), tau_folder, cache)
+    assert "rows.jet_content" in with_targets.train.arrays()
 
 
 def test_graphs_in_stores_stay_there(tau_folder, tmp_path):
