@@ -5,10 +5,10 @@
     python -m studies.detector simulate FOLDER
     python -m studies.detector simulate FOLDER --larger
     python -m studies.detector train FOLDER --rows "detector_net with masses and auxiliary loss, 92,702 jets"
-    cp -r FOLDER/runs/detector-net-with-masses-and-auxiliary-loss-92-702-jets-1 first
-    python -m benchmarks.pretrained first
-    e2e-tf evaluate first
-    e2e-tf export first -o deploy/bundles/tau_detector --formats onnx,pb
+    RUN=FOLDER/runs/detector-net-with-masses-and-auxiliary-loss-92-702-jets-1
+    python -m benchmarks.pretrained $RUN
+    e2e-tf evaluate $RUN
+    e2e-tf export $RUN -o deploy/bundles/tau_detector --formats onnx,pb
 
 The shipped sample is from the test part of that training, so that nothing in the package was trained on it. It holds
 detector objects, candidates of particle flow, and the score of boosted trees (mean of two) that were trained on the
@@ -28,17 +28,16 @@ import numpy as np
 
 import e2e_tf
 from e2e_tf.data.jets import Jets, write_jets
-from e2e_tf.training.baseline import baseline_score, detector_features, train_baseline
 from e2e_tf.training.prepare import prepare_run
 from e2e_tf.training.run import open_run
-from studies.detector.rows import PART
+from studies.detector.rows import LARGER_REFERENCE, PART, ROWS
+from studies.detector.training import trees_of
 
 __all__ = ["TREES", "ship", "shipped_jets"]
 
 TREES = "score_trees"
 """The column of truth with the score of the boosted trees."""
 _NAME = "tau_detector"
-_SEEDS = (1, 2)
 
 
 def shipped_jets(jets: Jets, score: np.ndarray, count: int) -> Jets:
@@ -68,16 +67,8 @@ def ship(run_folder: Path, count: int, package: Path) -> None:
     """
     run = open_run(run_folder)
     prepared = prepare_run(run)
-    train, test = prepared.train, prepared.test
-    names, inputs = detector_features(train.jets)
-    # Signal and background have another density of pileup, which is no property of a tau.
-    keep = [i for i, name in enumerate(names) if name != "jet_rho"]
-    of_test = detector_features(test.jets)[1][:, keep]
-    scores = [
-        baseline_score(train_baseline(inputs[:, keep], train.label, train.weight, seed), of_test)
-        for seed in _SEEDS
-    ]
-    jets = shipped_jets(test.jets, np.mean(scores, axis=0), count)
+    test = prepared.test.jets
+    jets = shipped_jets(test, trees_of(ROWS[LARGER_REFERENCE], prepared.train, 1)(test), count)
     write_jets(package / "data" / "samples" / f"{_NAME}.h5", jets, force=True)
     folder = package / "models" / "pretrained" / _NAME
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.content import CONTENT_INPUT
 from e2e_tf.data.given import as_batch
 from e2e_tf.data.keras_datasets import py_dataset, tf_dataset
 from e2e_tf.data.levels import Levels
-from e2e_tf.data.mirror import Mirror
+from e2e_tf.data.mirror import UNCHANGED, Mirror
 from e2e_tf.data.padding import batch_cuts, pad_batch, padded_size
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.store import GraphStore
@@ -169,7 +168,7 @@ class DisjointLoader:
                 )
         self.rows = dict(rows or {})
         self.mirror = mirror
-        changed = [name for name in self.rows if name != CONTENT_INPUT]  # sums of pT and masses stay
+        changed = [name for name in self.rows if name not in UNCHANGED]
         if mirror is not None and changed:
             raise InputError(f"mirror is for graphs, not for the inputs {', '.join(changed)} of whole jets")
         for name, values in self.rows.items():

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from e2e_tf.data.content import CONTENT_INPUT
 from e2e_tf.data.detector_features import DETECTOR_FEATURES
 from e2e_tf.data.features import CANDIDATE_FEATURES, HIT_FEATURES, JET_FEATURES, Feature
 from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
-__all__ = ["Mirror", "odd_targets"]
+__all__ = ["UNCHANGED", "Mirror", "odd_targets"]
 
 _TABLES = (CANDIDATE_FEATURES, HIT_FEATURES, DETECTOR_FEATURES, JET_FEATURES)
 _MIRRORS: Mapping[str, str] = {feature.raw: feature.mirror for table in _TABLES for feature in table} | {
@@ -27,6 +28,8 @@ _MIRRORS: Mapping[str, str] = {feature.raw: feature.mirror for table in _TABLES 
     "n_vertices": "",
 }
 _NODES = ("points",)  # (Δη, Δφ) of each node
+UNCHANGED = (CONTENT_INPUT,)
+"""Inputs of whole jets that a mirror leaves as they are; how others change is not known."""
 
 
 @dataclass(frozen=True)

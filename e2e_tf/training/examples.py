@@ -31,7 +31,8 @@ class Examples:
         weight: float32 (B,), or arrays by name as ``label``; None for 1.
         nodes: further quantities of the nodes, float32 (n, width) by name, see
             :meth:`e2e_tf.data.graphs.GraphData.node_inputs`.
-        rows: inputs of whole jets, float32 (B, ...) by name, of models that look at no graph: ``image`` or ``x``.
+        rows: inputs of whole jets, float32 (B, ...) by name, of models that look at no graph: ``image`` or ``x``;
+            and ``jet_content``, the targets of ``training.auxiliary_loss``.
     """
 
     graphs: Any

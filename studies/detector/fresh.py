@@ -26,7 +26,7 @@ FRESH: Mapping[int, tuple[int, int]] = {20: (302, 20_000), 0: (303, 8_000), 40: 
 PT = (10, 20, 50)  # GeV
 _NAMES = (LARGER_REFERENCE, LARGER_OF_JETS, SHIPPED)
 _BINS = 10  # of pT, that background is weighted in
-_BOOTSTRAPS = 200
+BOOTSTRAPS = 200
 
 
 def simulate_fresh(folder: Path, workers: int) -> None:
@@ -74,6 +74,40 @@ def score_fresh(folder: Path) -> None:
             np.savez(file, label=jets.label, event=jets.event, pt=jets["pt"], **found[pileup])
 
 
+def numbers_of(
+    score: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray,
+    event: np.ndarray,
+    pt: np.ndarray,
+    bins: tuple[int, ...],
+    levels: tuple[float, ...],
+) -> dict[str, Any]:
+    """What :func:`e2e_tf.training.metrics.evaluate_score` says of a score, without thresholds.
+
+    Args:
+        score, label, weight, event, pt: (n,) of the jets, pT in GeV.
+        bins: edges in pT [GeV].
+        levels: signal efficiencies.
+
+    Returns:
+        ``overall`` and ``pt_bins``.
+    """
+    numbers = evaluate_score(
+        label,
+        score,
+        pt=pt,
+        weight=weight,
+        event=event,
+        pt_bins=bins,
+        efficiencies=levels,
+        bootstraps=BOOTSTRAPS,
+    )
+    for part in (numbers["overall"], *numbers["pt_bins"]):
+        part.pop("working_points")
+    return {key: numbers[key] for key in ("overall", "pt_bins")}
+
+
 def judged_fresh(folder: Path) -> dict[str, Any]:
     """Numbers of each sample with scores; background is weighted to the signal's pT spectrum in each.
 
@@ -98,26 +132,13 @@ def judged_fresh(folder: Path) -> dict[str, Any]:
         ratios: dict[str, dict[str, Any]] = {name: {} for name in _NAMES}
         for key, reference in (("trees", LARGER_REFERENCE), ("of_jets", LARGER_OF_JETS)):
             ordered = {reference: scores[reference], **scores}
-            for name, one in differences(ordered, label, weight, event, _BOOTSTRAPS).items():
+            for name, one in differences(ordered, label, weight, event, BOOTSTRAPS).items():
                 ratio = next(entry for entry in one["rejection_ratio"] if entry["efficiency"] == 0.7)
                 ratios[name][key] = {"value": ratio["value"], "error": ratio["error"]}
         rows = {}
         for name, score in scores.items():
-            numbers = evaluate_score(
-                label,
-                score,
-                pt=pt,
-                weight=weight,
-                event=event,
-                pt_bins=PT,
-                efficiencies=(0.7,),
-                bootstraps=_BOOTSTRAPS,
-            )
-            for one in (numbers["overall"], *numbers["pt_bins"]):
-                one.pop("working_points")
-            rows[name] = {"jets": len(label), "ratio": ratios[name]} | {
-                key: numbers[key] for key in ("overall", "pt_bins")
-            }
+            numbers = numbers_of(score, label, weight, event, pt, PT, (0.7,))
+            rows[name] = {"jets": len(label), "ratio": ratios[name], **numbers}
         result[str(pileup)] = rows
     return result
 

@@ -12,8 +12,8 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
-from e2e_tf.training.metrics import background_efficiency, evaluate_score
-from studies.detector.fresh import fresh_table
+from e2e_tf.training.metrics import background_efficiency
+from studies.detector.fresh import BOOTSTRAPS, fresh_table, numbers_of
 from studies.detector.rows import (
     GROUPS,
     LARGER,
@@ -42,7 +42,6 @@ _LEGEND = {
     LARGER_MEAN: "mean of net and trees",
 }
 """Names of rows where there is room for short ones only."""
-_BOOTSTRAPS = 200
 
 
 def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[str, Any]:
@@ -94,26 +93,13 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
             if trees in names:
                 ordered = [trees, *(name for name in scores if name in names and name != trees)]
                 found_of |= differences(
-                    {name: scores[name] for name in ordered}, label, weight, event, _BOOTSTRAPS
+                    {name: scores[name] for name in ordered}, label, weight, event, BOOTSTRAPS
                 )
     result = {}
     for name, score in scores.items():
-        numbers = evaluate_score(
-            label,
-            score,
-            pt=first["pt"],
-            weight=weight,
-            event=event,
-            pt_bins=PT,
-            efficiencies=LEVELS,
-            bootstraps=_BOOTSTRAPS,
-        )
-        for part in (numbers["overall"], *numbers["pt_bins"]):
-            part.pop("working_points")
         result[name] = {
             "trained": int(found[_MEANS[name][0] if name in _MEANS else name]["trained"]),
-            "overall": numbers["overall"],
-            "pt_bins": numbers["pt_bins"],
+            **numbers_of(score, label, weight, event, first["pt"], PT, LEVELS),
             **paired[name],
             **({"of_jets": of_jets[name]} if name in of_jets else {}),
             "curve": background_efficiency(label, score, CURVE, weight).tolist(),
