@@ -67,10 +67,10 @@ def without_auxiliary(model: Any) -> Any:
     """
     import keras
 
-    loss = next((layer for layer in getattr(model, "layers", ()) if layer.name == _LOSS), None)
-    if loss is None:
+    inputs = {tensor.name: tensor for tensor in getattr(model, "inputs", None) or ()}
+    if inputs.pop(CONTENT_INPUT, None) is None:  # a layer may have any name in a model of somebody's own
         return model
-    inputs = {tensor.name: tensor for tensor in model.inputs if tensor.name != CONTENT_INPUT}
+    loss = model.get_layer(_LOSS)
     score, given = loss.input[0], loss.output
     if isinstance(model.output, Mapping):
         outputs = {name: score if tensor is given else tensor for name, tensor in model.output.items()}

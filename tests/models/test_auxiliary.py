@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -63,6 +64,13 @@ def test_the_task_learns_from_what_the_score_is_made_of():
 def test_a_model_without_a_task_stays_what_it_is():
     model = build_model("deep_sets", 5, 2, SETTINGS)
     assert without_auxiliary(model) is model
+
+
+def test_a_model_of_somebody_s_own_stays_whatever_its_layers_are_called():
+    x = keras.Input((2,), name="x")
+    layer = keras.layers.Dense(1, name="auxiliary_loss")
+    for model in (keras.Model(x, layer(x)), keras.Sequential([layer]), object()):
+        assert without_auxiliary(model) is model
 
 
 def test_a_name_that_is_taken_is_refused():
