@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from setuptools_scm import get_version
 
 import e2e_tf
 
@@ -30,6 +31,7 @@ else:
 ROOT = Path(__file__).parents[1]
 MADE = (
     ".*_cache",
+    "_version.py",
     ".git",
     ".hypothesis",
     ".venv*",
@@ -39,6 +41,11 @@ MADE = (
     "build",
     "dist",
 )
+
+# The version of the tree that is built here; nothing else calls itself so.
+VERSION = "9.8.7"
+# Git itself, without the settings of whoever runs the tests.
+GIT = ("git", "-c", "user.name=tests", "-c", "user.email=tests@example.org", "-c", "commit.gpgsign=false")
 
 # Compiling the graph kernels takes longer than all else, and what is tested here is whether the parts find one another.
 DEMO = """
@@ -120,9 +127,10 @@ def files(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
-    """The source distribution of this tree, unpacked."""
+    """The source distribution of this tree, unpacked: of an archive of it, which has no git but knows its tag."""
     folder = tmp_path_factory.mktemp("packaging")
     tree = Path(shutil.copytree(ROOT, folder / "tree", ignore=shutil.ignore_patterns(*MADE), symlinks=True))
+    (tree / ".git_archival.txt").write_text(f"describe-name: v{VERSION}\n")
     with tarfile.open(build("build_sdist", tree, folder / "sdist")) as archive:
         archive.extractall(folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
@@ -175,7 +183,7 @@ def test_the_conda_recipe_has_the_dependencies_of_the_package():
         project = tomllib.load(file)["project"]
     wanted = {line.split(";")[0].strip() for line in project["dependencies"]}
     wanted |= {f"python{project['requires-python']}"}
-    recipe = (ROOT / "packaging" / "conda" / "meta.yaml").read_text(encoding="utf-8")
+    recipe = (ROOT / "packaging" / "conda" / "recipe.yaml").read_text(encoding="utf-8")
     run = recipe.partition("  run:\n")[2].partition("\n\n")[0]
     named = [line.strip().removeprefix("- ").replace(" ", "") for line in run.splitlines()]
     assert {line.replace("matplotlib-base", "matplotlib") for line in named} == wanted
@@ -183,8 +191,9 @@ def test_the_conda_recipe_has_the_dependencies_of_the_package():
     # What the recipe installs without dependencies is what it lists; it is built by what builds the wheel.
     assert "--no-deps" in recipe
     with (ROOT / "pyproject.toml").open("rb") as file:
-        (builder,) = tomllib.load(file)["build-system"]["requires"]
-    assert f"    - {builder.replace('>=', ' >=')}\n" in recipe
+        builders = tomllib.load(file)["build-system"]["requires"]
+    for builder in builders:
+        assert f"    - {builder.replace('>=', ' >=')}\n" in recipe
 
 
 def test_the_workflows_lint_the_container_and_check_what_is_uploaded():
@@ -203,13 +212,91 @@ def test_the_installed_version_is_the_package_s():
     assert version("e2e-tf") == e2e_tf.__version__
 
 
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory) -> Path:
+    """A repository of the files that say the version, with a tag on its commit."""
+    folder = tmp_path_factory.mktemp("tagged") / "clone"
+    folder.mkdir()
+    for name in (".gitattributes", "CHANGELOG.md", "CITATION.cff", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    # As it stands in git; in an unpacked archive it is filled in.
+    form = "describe-name: $Format:%(describe:tags=true,match=v[0-9]*)$\n"
+    (folder / ".git_archival.txt").write_text(form)
+    if (ROOT / ".git").exists():
+        assert form in (ROOT / ".git_archival.txt").read_text(encoding="utf-8")
+    for command in ("init -q", "add .", "commit -qm tests", f"tag v{VERSION}"):
+        run(*GIT, *command.split(), folder=folder)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:git archive did not support describe output")  # said of the copy
+def test_the_version_comes_from_the_tag(tagged, tmp_path):
+    """In a clone at the tag and after it, in archives of both, in a clone without tags, and in a copy without git."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        unknown = tomllib.load(file)["tool"]["setuptools_scm"]["fallback_version"]
+
+    def version_in(folder: Path) -> str:
+        return get_version(folder, fallback_root=folder, fallback_version=unknown)
+
+    def archived(name: str) -> Path:
+        run(*GIT, "archive", "-o", tmp_path / f"{name}.tar", "HEAD", folder=tagged)
+        with tarfile.open(tmp_path / f"{name}.tar") as archive:
+            archive.extractall(tmp_path / name)
+        return tmp_path / name
+
+    assert version_in(tagged) == VERSION
+    assert version_in(archived("release")) == VERSION
+    run(*GIT, "commit", "-qm", "after", "--allow-empty", folder=tagged)
+    try:
+        assert version_in(tagged).startswith("9.8.8.dev1+g")
+        assert version_in(archived("after")).startswith("9.8.8.dev1+g")
+        run(*GIT, "clone", "-q", "--no-tags", tagged, tmp_path / "tagless", folder=tmp_path)
+        # The number of commits and the last of them; of the version only that it is not known.
+        assert re.fullmatch(r"0\.1\.dev2\+(unknown\.)?g[0-9a-f]+(\.d\d+)?", version_in(tmp_path / "tagless"))
+        copy = shutil.copytree(tagged, tmp_path / "copy", ignore=shutil.ignore_patterns(".git"))
+        assert version_in(copy) == unknown
+    finally:
+        run(*GIT, "reset", "-q", "--hard", f"v{VERSION}", folder=tagged)
+    # What a clone says that was never installed.
+    assert f'__version__ = "{unknown}"' in (ROOT / "e2e_tf" / "version.py").read_text(encoding="utf-8")
+
+
+def test_a_release_is_refused_whose_tag_the_changelog_or_the_citation_does_not_name(tagged):
+    """The steps of the workflow that compare, as it runs them."""
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    steps = re.findall(r"- run: (.*GITHUB_REF_NAME.*)", workflow.partition("make lint")[0])
+    assert len(steps) == 3
+
+    def refused(tag: str) -> list[bool]:
+        environment = {**os.environ, "GITHUB_REF_NAME": tag, "PATH": path}
+        return [
+            subprocess.run(["bash", "-e", "-c", step], cwd=tagged, env=environment, check=False).returncode
+            != 0
+            for step in steps
+        ]
+
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    assert refused(f"v{VERSION}") == [False, True, True]
+    for name, old, new in (
+        ("CHANGELOG.md", "## [Unreleased]", f"## [Unreleased]\n\n## [{VERSION}] - 2030-01-01"),
+        ("CITATION.cff", r"^version: .*$", f"version: {VERSION}"),
+    ):
+        text = (tagged / name).read_text(encoding="utf-8")
+        old = old if old.startswith("^") else re.escape(old)
+        (tagged / name).write_text(re.sub(old, new, text, count=1, flags=re.MULTILINE), encoding="utf-8")
+    run(*GIT, "commit", "-qam", "release", folder=tagged)
+    run(*GIT, "tag", "-f", f"v{VERSION}", folder=tagged)
+    assert refused(f"v{VERSION}") == [False, False, False]
+    assert refused("v9.8.6") == [True, True, True]
+
+
 @pytest.mark.slow
 def test_a_wheel_installs_one_name_and_all_files(source, wheel):
     """Each file of the three folders is in it, data and markers of types as well."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     top = {name.partition("/")[0] for name in names}
-    assert top == {"e2e_tf", f"e2e_tf-{e2e_tf.__version__}.dist-info"}
+    assert top == {"e2e_tf", f"e2e_tf-{VERSION}.dist-info"}
     wanted = {
         (Path(target) / path.relative_to(source / folder)).as_posix()
         for folder, target in (("e2e_tf", "e2e_tf"), ("tuning", "e2e_tf/tuning"), ("deploy", "e2e_tf/deploy"))
@@ -242,6 +329,7 @@ def test_the_source_distribution_holds_every_file(source):
         known = files(ROOT)
     assert known - files(source) == set()
     assert files(source) - known <= {"PKG-INFO", "setup.cfg"}
+    assert source.name == f"e2e_tf-{VERSION}"
 
 
 @pytest.mark.slow
@@ -252,10 +340,7 @@ def test_the_installed_packages_are_found_in_an_empty_folder(python, tmp_path):
     assert len(found) == 3
     for file in found:
         assert python.parents[1] in file.parents
-    assert run(python.with_name("e2e-tf"), "--version", folder=tmp_path).split() == [
-        "e2e-tf",
-        version("e2e-tf"),
-    ]
+    assert run(python.with_name("e2e-tf"), "--version", folder=tmp_path) == f"e2e-tf {VERSION}\n"
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from processes import python
 
-from e2e_tf import cli
+from e2e_tf import __version__, cli
 from e2e_tf.data.jets import Jets, read_jets, write_jets
 from e2e_tf.deploy.agreement import Agreement
 from e2e_tf.errors import InputError, TrainingDiverged
@@ -45,7 +45,7 @@ def test_help_and_version(e2e):
     assert status == 0
     for command in ("demo", "simulate", "fit", "evaluate", "predict", "export", "validate", "dump-jets"):
         assert command in out
-    assert e2e("--version") == (0, "e2e-tf 0.1.0\n", "")
+    assert e2e("--version") == (0, f"e2e-tf {__version__}\n", "")
 
 
 def test_the_help_has_groups_in_the_order_of_the_work(e2e):

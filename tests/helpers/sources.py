@@ -44,7 +44,8 @@ class Source:
 def read_sources(root: Path, folders: Mapping[str, str] = FOLDERS) -> dict[str, Source]:
     """Every module of the packages by its full name.
 
-    Folders that are data and not packages (an export bundle holds a script) are left out.
+    Folders that are data and not packages (an export bundle holds a script) are left out. ``_version.py``, which the
+    build writes, is empty here, whether it is there or not.
     """
     found = {}
     for package, folder in folders.items():
@@ -56,6 +57,8 @@ def read_sources(root: Path, folders: Mapping[str, str] = FOLDERS) -> dict[str, 
             is_package = file.name == "__init__.py"
             name = ".".join([package, *inside.parent.parts, *([] if is_package else [inside.stem])])
             found[name] = Source(file.relative_to(root), file.read_text(encoding="utf-8"), is_package)
+    if "e2e_tf" in found:
+        found["e2e_tf._version"] = Source(Path("e2e_tf", "_version.py"), "")
     return found
 
 
