@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -24,7 +23,7 @@ from e2e_tf.data.features import (
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.preprocess import Normalisation, Preprocess, check_limits, node_limit
+from e2e_tf.data.preprocess import GraphSettings, Normalisation, Preprocess, check_limits
 from e2e_tf.data.quantities import (
     candidate_momenta,
     candidate_quantities,
@@ -36,7 +35,6 @@ from e2e_tf.errors import InputError
 from e2e_tf.graph import (
     WRAPPED,
     GraphBatch,
-    GraphSpec,
     NodeSpace,
     build_edges,
     edges_per_graph,
@@ -55,7 +53,7 @@ TRUTH = "truth_"
 
 
 @dataclass(frozen=True)
-class GraphRecipe:
+class GraphRecipe(GraphSettings):
     """How jets become graphs.
 
     Attributes:
@@ -88,21 +86,6 @@ class GraphRecipe:
             raise InputError(
                 f"the rule {self.spec.between[0]} links kinds of detector objects; nodes are {self.nodes!r}"
             )
-
-    @cached_property
-    def spec(self) -> GraphSpec:
-        """``edges``, read once."""
-        return GraphSpec.parse(self.edges)
-
-    @property
-    def space(self) -> NodeSpace:
-        """The coordinates in which the nodes are compared."""
-        return NodeSpace(self.nodes, self.coordinates)
-
-    @property
-    def limit(self) -> int:
-        """Nodes of a jet at the most, all kinds together; 0 for no limit."""
-        return node_limit(self.max_nodes)
 
     @classmethod
     def of(cls, preprocess: Preprocess) -> GraphRecipe:

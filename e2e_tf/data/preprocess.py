@@ -26,6 +26,7 @@ from e2e_tf.graph import KINDS, GraphSpec, NodeSpace
 
 __all__ = [
     "QUANTILES",
+    "GraphSettings",
     "Normalisation",
     "Preprocess",
     "check_limits",
@@ -179,8 +180,32 @@ class Normalisation:
         )
 
 
+class GraphSettings:
+    """What follows from how a graph is built, of a recipe and of what was stored with a model."""
+
+    nodes: str
+    edges: str
+    coordinates: tuple[str, ...]
+    max_nodes: int | Mapping[str, int]
+
+    @cached_property
+    def spec(self) -> GraphSpec:
+        """``edges``, read once."""
+        return GraphSpec.parse(self.edges)
+
+    @property
+    def space(self) -> NodeSpace:
+        """The coordinates in which the nodes are compared."""
+        return NodeSpace(self.nodes, self.coordinates)
+
+    @property
+    def limit(self) -> int:
+        """Nodes of a jet at the most, all kinds together; 0 for no limit."""
+        return node_limit(self.max_nodes)
+
+
 @dataclass(frozen=True)
-class Preprocess:
+class Preprocess(GraphSettings):
     """All that turns raw jets into a model's inputs.
 
     Attributes:
@@ -199,21 +224,6 @@ class Preprocess:
     coordinates: tuple[str, ...] = ()
     max_nodes: int | Mapping[str, int] = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def spec(self) -> GraphSpec:
-        """``edges``, read once."""
-        return GraphSpec.parse(self.edges)
-
-    @property
-    def space(self) -> NodeSpace:
-        """The coordinates in which the nodes are compared."""
-        return NodeSpace(self.nodes, self.coordinates)
-
-    @property
-    def limit(self) -> int:
-        """Nodes of a jet at the most, all kinds together; 0 for no limit."""
-        return node_limit(self.max_nodes)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of ``preprocess.json``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from e2e_tf.errors import InputError
@@ -22,6 +23,7 @@ __all__ = [
     "number",
     "positive",
     "self_loops",
+    "weighted_spec",
 ]
 
 Tensor = Any
@@ -56,6 +58,25 @@ def is_dense(a: Any) -> bool:
     if rank not in (2, 3):
         raise InputError(f"{EDGES_HELP}; got shape {tuple(a.shape)}")
     return True
+
+
+def weighted_spec(a: Any, dtype: str) -> Any:
+    """What a layer gives that takes a graph and gives one with weights in the same form.
+
+    Args:
+        a: the graph, as in :func:`is_dense`.
+        dtype: of the weights.
+
+    Returns:
+        A symbolic tensor of the shape of a dense ``a``, else the symbolic ``(senders, receivers, weights)``.
+
+    Raises:
+        InputError: ``a`` has none of the accepted forms.
+    """
+    if is_dense(a):
+        return keras.KerasTensor(a.shape, dtype=dtype)
+    index = a[0].dtype if isinstance(a, (tuple, list)) else "int64"
+    return tuple(keras.KerasTensor((None,), dtype=one) for one in (index, index, dtype))
 
 
 def check_graph(x: Any, a: Any) -> bool:

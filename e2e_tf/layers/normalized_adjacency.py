@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, is_dense
+from e2e_tf.layers.adjacency import as_edges, check_graph, diagonal, weighted_spec
 from e2e_tf.layers.segments import segment_sum
 
 __all__ = ["NormalizedAdjacency"]
@@ -58,12 +58,4 @@ class NormalizedAdjacency(keras.layers.Layer):
         return senders, receivers, tf.gather(root, receivers) * tf.gather(root, senders)
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        _, a = inputs
-        if is_dense(a):
-            return keras.KerasTensor(a.shape, dtype=self.compute_dtype)
-        index = a[0].dtype if isinstance(a, (tuple, list)) else "int64"
-        return (
-            keras.KerasTensor((None,), dtype=index),
-            keras.KerasTensor((None,), dtype=index),
-            keras.KerasTensor((None,), dtype=self.compute_dtype),
-        )
+        return weighted_spec(inputs[1], self.compute_dtype)

@@ -11,7 +11,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.layers._fast import use_fast
 from e2e_tf.layers._fast.diagonal import set_loops
 from e2e_tf.layers._fast.segments import sum_numbers
-from e2e_tf.layers.adjacency import as_edges, check_graph, is_dense, number, self_loops
+from e2e_tf.layers.adjacency import as_edges, check_graph, number, self_loops, weighted_spec
 from e2e_tf.layers.segments import segment_sum
 
 __all__ = ["ScaledLaplacian"]
@@ -90,15 +90,7 @@ class ScaledLaplacian(keras.layers.Layer):
         return both_senders, both_receivers, weights
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        _, a = inputs
-        if is_dense(a):
-            return keras.KerasTensor(a.shape, dtype=self.compute_dtype)
-        index = a[0].dtype if isinstance(a, (tuple, list)) else "int64"
-        return (
-            keras.KerasTensor((None,), dtype=index),
-            keras.KerasTensor((None,), dtype=index),
-            keras.KerasTensor((None,), dtype=self.compute_dtype),
-        )
+        return weighted_spec(inputs[1], self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "lambda_max": self.lambda_max}
