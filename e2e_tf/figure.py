@@ -29,6 +29,7 @@ __all__ = [
     "PlotStyle",
     "Shown",
     "below_legend",
+    "legend_below",
     "looks",
     "picture",
     "shrink_png",
@@ -200,6 +201,24 @@ def below_legend(rows: int, height: float) -> float:
         At least 0.3.
     """
     return max(1 - rows * height - 0.04, 0.3)
+
+
+def legend_below(
+    axes: Any, handles: Sequence[Any] | None = None, place: str = "center", **options: Any
+) -> Any:
+    """A legend below the frames, where it covers nothing.
+
+    Args:
+        axes: one of the frames; its labelled curves are listed.
+        handles: what is listed instead, each with a label.
+        place: ``left``, ``center`` or ``right``.
+        options: of Matplotlib's legend, such as ``ncols``.
+
+    Returns:
+        Matplotlib's legend, which belongs to the figure.
+    """
+    listed = axes.get_legend_handles_labels()[0] if handles is None else handles
+    return axes.figure.legend(handles=listed, loc=f"outside lower {place}", **options)
 
 
 def write_labels(first: Any, last: Any, style: PlotStyle, fontsize: float) -> None:

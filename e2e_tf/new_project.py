@@ -1,4 +1,4 @@
-"""A folder to begin with: configurations, a Keras model and a picture, all commented, which run as they are."""
+"""A folder to begin with: configurations, a Keras model, a picture and batch jobs, commented, which run as they are."""
 
 from __future__ import annotations
 

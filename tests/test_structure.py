@@ -260,7 +260,7 @@ OF_NO_MODULE = {
     "test_structure.py": "this file",
     "training/test_outputs.py": "outputs beside the score, from the configuration through fit, evaluate and predict",
     "training/test_steps.py": "what fit accepts through every later step, model by input by output",
-    "tuning/test_batch.py": "examples/batch, the scripts for batch systems",
+    "tuning/test_batch.py": "files for batch systems that e2e-tf new writes",
     "tuning/test_survival.py": "searches that are killed and go on, through several modules",
 }
 """Test files that mirror no module: what they test."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from e2e_tf.data.features import CHANNELS
 from e2e_tf.errors import InputError
-from e2e_tf.figure import PlotStyle, picture
+from e2e_tf.figure import PlotStyle, legend_below, picture
 
 __all__ = ["plot_event_display"]
 
@@ -45,7 +45,7 @@ def plot_event_display(
         senders: int (number of edges,), node where an edge starts.
         receivers: int (number of edges,), node where it ends.
         from_vertex: float (n, 2), Δη and Δφ [rad] of each node at the vertex, where nodes are detector objects.
-        title: printed inside the frame.
+        title: printed below the frame.
         style: labels above the frame and formats; None takes the defaults.
         force: replace ``path``.
 
@@ -67,7 +67,7 @@ def plot_event_display(
         raise InputError(
             f"senders and receivers must be equally many node indices from 0 to {n - 1}, received {came}"
         )
-    with picture(path, style, force=force) as axes:
+    with picture(path, style, force=force, size=(10, 11.6)) as axes:
         from matplotlib.collections import LineCollection
         from matplotlib.lines import Line2D
 
@@ -115,8 +115,8 @@ def plot_event_display(
         reach = 1.02 * max(0.1, float(np.abs(points).max(initial=0.0)))
         if from_vertex is not None:  # a soft track may meet the calorimeter radians away
             reach = min(reach, _REACH)
-        # Equal spans on both axes, with room for the legends above and the title below.
-        axes.set(xlim=(-1.27 * reach, 1.27 * reach), ylim=(-1.2 * reach, 1.34 * reach))
+        # Equal spans on both axes. Legends and title stand below: a track or an edge may lead anywhere in the frame.
+        axes.set(xlim=(-1.2 * reach, 1.2 * reach), ylim=(-1.2 * reach, 1.2 * reach), box_aspect=1)
         axes.set_xlabel(r"$\Delta\eta$ to jet axis")
         axes.set_ylabel(r"$\Delta\phi$ to jet axis [rad]")
         axes.plot([0], [0], marker="+", color="black", markersize=18, markeredgewidth=2, zorder=9)
@@ -138,8 +138,17 @@ def plot_event_display(
                 Line2D([], [], linestyle="", color="0.2", marker="x", markersize=8, label="Pixel clusters")
             )
         handles.append(Line2D([], [], color="0.35", linewidth=1.5, label=f"{len(pairs)} edges"))
-        first = axes.legend(handles=handles, loc="upper left", fontsize=18, ncols=2, columnspacing=1)
-        axes.add_artist(first)
+        legend_below(
+            axes,
+            handles,
+            "left",
+            title=title,
+            title_fontsize=20,
+            alignment="left",
+            fontsize=18,
+            ncols=3,
+            columnspacing=1,
+        )
         sizes = _round_values(largest)
         scale = [
             Line2D(
@@ -154,12 +163,7 @@ def plot_event_display(
             for size in sizes
         ]
         if scale:
-            axes.legend(handles=scale, loc="upper right", fontsize=18, ncols=len(scale), columnspacing=1)
-        if title:
-            behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
-            axes.text(
-                0.03, 0.02, title, transform=axes.transAxes, fontsize=20, va="bottom", zorder=10, bbox=behind
-            )
+            legend_below(axes, scale, "right", fontsize=18, ncols=len(scale), columnspacing=1, borderpad=1)
 
 
 def _round_values(largest: float) -> list[float]:

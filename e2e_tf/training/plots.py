@@ -9,7 +9,7 @@ import numpy as np
 
 from e2e_tf.data.pt_bins import checked_edges, pt_edges
 from e2e_tf.errors import InputError
-from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, below_legend, looks, picture
+from e2e_tf.figure import COLOURS, LINES, MARKERS, PlotStyle, below_legend, legend_below, looks, picture
 from e2e_tf.training.metrics import roc_auc
 
 __all__ = ["plot_efficiency", "plot_history", "plot_scores"]
@@ -205,7 +205,7 @@ def plot_history(
         frames[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         frames[-1].minorticks_off()
         frames[-1].set_xlim(0.5, len(epochs) + 0.5)
-        frames[0].legend(loc="best")
+        legend_below(frames[0], ncols=3, fontsize=20)  # curves fall and rise anywhere
 
 
 _HISTORY = ("loss", "val_loss", "auc", "val_auc")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.figure import PlotStyle, below_legend, looks, picture
+from e2e_tf.figure import PlotStyle, legend_below, looks, picture
 from e2e_tf.training.metrics import background_efficiency, bootstrap, roc_auc
 
 __all__ = ["WORKING_POINTS", "log_ratios", "mark_points", "plot_roc"]
@@ -64,7 +64,9 @@ def plot_roc(
         for name, curve in curves.items()
     }
     rows = 2 if len(curves) > 1 else 1
-    with picture(path, style, force=force, rows=rows, heights=(3, 1)[:rows]) as frames:
+    # The legend stands below the frames: wherever it stood inside, a band could reach behind it.
+    size = (10, 10 + 0.42 * len(curves))
+    with picture(path, style, force=force, rows=rows, heights=(3, 1)[:rows], size=size) as frames:
         axes = np.atleast_1d(frames)[0]
         top = 10.0
         for look, (name, curve) in zip(looks(), found.items(), strict=False):
@@ -82,19 +84,11 @@ def plot_roc(
             axes.plot(x, 1 / passing, **look, label=entry)
             top = max(top, float(1 / passing.min()))
         axes.plot(_GRID, 1 / _GRID, color="0.5", linestyle=":", linewidth=2, label="Random choice")
-        # The legend stands above the curves; bands may reach behind it.
-        # Long names of taggers in small letters, or they cover the axis.
-        small = max(map(len, curves)) >= 30
-        height = (0.75 if rows == 1 else 1) * (0.065 if small else 0.08)
-        axes.set(xlim=(0, 1), ylim=(1, top ** (1 / below_legend(len(curves) + 1, height))), yscale="log")
+        axes.set(xlim=(0, 1), ylim=(1, 2 * top), yscale="log")
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
-        axes.legend(
-            loc="upper right",
-            frameon=True,
-            framealpha=0.85,
-            edgecolor="none",
-            fontsize="x-small" if small else "small",
-        )
+        # Long names in smaller letters: all of the picture's width is 1200 of them in points of their size.
+        longest = max(len(text) for text in axes.get_legend_handles_labels()[1])
+        legend_below(axes, fontsize=min(20, 1200 / longest))
         mark_points(np.atleast_1d(frames), points)
         if rows == 2:
             _draw_ratios(frames[1], found, reference)

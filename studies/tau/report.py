@@ -368,7 +368,16 @@ def draw_rejections(
         high = axes.get_ylim()[1]
         axes.set(yscale="log", xlim=(0.3, 1), ylim=(1, high**1.35))  # the legend stands above the curves
         axes.set_ylabel(r"Background rejection $1/\varepsilon_\mathrm{B}$")
-        axes.legend(fontsize=15, loc="upper right", ncols=2, columnspacing=1)
+        # Before the lines of the working points.
+        axes.legend(
+            fontsize=15,
+            loc="upper right",
+            ncols=2,
+            columnspacing=1,
+            frameon=True,
+            framealpha=1,
+            edgecolor="none",
+        )
         log_ratios(ratios)
         ratios.set_ylabel("Ratio to trees", loc="center", fontsize=18)
         ratios.set_xlabel(r"Signal efficiency $\varepsilon_\mathrm{S}$")

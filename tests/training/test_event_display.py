@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import QUICK, check_png, legend
+from pictures import QUICK, check_png, legends_below
 
 from e2e_tf.errors import InputError
 from e2e_tf.training.event_display import plot_event_display
@@ -16,7 +16,7 @@ def test_event_display(tmp_path, drawn):
     plot_event_display(
         path, deta, dphi, energies, senders, receivers, title="A jet of three nodes", style=QUICK
     )
-    check_png(path)
+    check_png(path, 928)
     (axes,) = drawn[0].axes
     lines, hcal, ecal, track = axes.collections
     # Both directions of an edge are one line and the loop at node 2 is none.
@@ -26,8 +26,14 @@ def test_event_display(tmp_path, drawn):
     np.testing.assert_allclose(hcal.get_offsets(), [[-0.3, 0.4]])
     areas = [*track.get_sizes(), *ecal.get_sizes(), *hcal.get_sizes()]
     np.testing.assert_allclose(np.array(areas) / areas[0], np.array([8, 4, 2, 1]) / 8)
-    assert np.ptp(axes.get_xlim()) == pytest.approx(np.ptp(axes.get_ylim()))  # circles in ΔR stay circles
-    assert legend(axes) == ["0.5 GeV", "5 GeV"]
+    assert axes.get_xlim() == axes.get_ylim()  # circles in ΔR stay circles
+    assert axes.bbox.width == pytest.approx(axes.bbox.height)
+    kinds, sizes = legends_below(drawn[0])
+    assert (kinds[-1], sizes) == ("2 edges", ["0.5 GeV", "5 GeV"])
+    assert drawn[0].legends[0].get_title().get_text() == "A jet of three nodes"
+    assert "A jet of three nodes" not in [
+        text.get_text() for text in axes.texts
+    ]  # nothing stands in the frame
 
 
 def test_event_display_of_detector_objects(tmp_path, drawn):
@@ -37,7 +43,7 @@ def test_event_display_of_detector_objects(tmp_path, drawn):
     start = np.array([[0.0, 0.1], [0.05, 0.2], [-0.3, 0.4], [0.4, 0.0]])
     edge = np.array([0, 1]), np.array([1, 0])
     plot_event_display(tmp_path / "jet.png", deta, dphi, energies, *edge, from_vertex=start, style=QUICK)
-    check_png(tmp_path / "jet.png")
+    check_png(tmp_path / "jet.png", 928)
     (axes,) = drawn[0].axes
     arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
     assert [(tuple(arrow.xyann), tuple(arrow.xy)) for arrow in arrows] == [
@@ -48,18 +54,17 @@ def test_event_display_of_detector_objects(tmp_path, drawn):
     np.testing.assert_allclose(bare.get_offsets(), [[-0.3, 0.4]])
     assert len(ecal.get_paths()[0]) < len(track.get_paths()[0])  # a square and a circle
     assert max(axes.get_xlim()) < 1
-    named = [text.get_text() for text in axes.artists[0].get_texts()]
-    assert named[2:] == ["HCAL", "Pixel clusters", "1 edges"]
+    assert legends_below(drawn[0])[0][2:] == ["HCAL", "Pixel clusters", "1 edges"]
 
 
 def test_event_display_without_hits_or_edges(tmp_path, drawn):
     none = np.array([], int)
     plot_event_display(tmp_path / "empty.png", none, none, np.zeros((0, 3)), none, none, style=QUICK)
-    check_png(tmp_path / "empty.png")
+    check_png(tmp_path / "empty.png", 928)
     plot_event_display(
         tmp_path / "zero.png", np.zeros(1), np.zeros(1), np.zeros((1, 3)), none, none, style=QUICK
     )
-    check_png(tmp_path / "zero.png")
+    check_png(tmp_path / "zero.png", 928)
 
 
 @pytest.mark.parametrize(

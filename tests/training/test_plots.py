@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from pictures import QUICK, check_legend, check_png, legend, toy_scores
+from pictures import QUICK, check_legend, check_png, legend, legends_below, toy_scores
 
 from e2e_tf.errors import InputError
 from e2e_tf.training.plots import plot_efficiency, plot_history, plot_scores
@@ -71,7 +71,7 @@ def test_history(tmp_path, drawn, epochs):
     loss, auc = drawn[0].axes
     assert (loss.get_ylabel(), auc.get_ylabel()) == ("Loss", "AUC")
     best = 1 + int(np.argmin(history["val_loss"]))
-    assert legend(loss) == ["Training", "Validation", f"Best epoch ({best})"]
+    assert legends_below(drawn[0])[0] == ["Training", "Validation", f"Best epoch ({best})"]
     np.testing.assert_array_equal(auc.lines[1].get_ydata(), history["val_auc"])
     assert all(tick == round(tick) for tick in auc.get_xticks())
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from pictures import QUICK, check_legend, check_png, legend, toy_scores
+from pictures import QUICK, check_png, legends_below, toy_scores
 
 from e2e_tf.errors import InputError
 from e2e_tf.figure import PlotStyle
@@ -20,16 +20,16 @@ def test_roc(tmp_path, drawn):
         reference="trees",
         style=PlotStyle("Toy", energy=14, formats=(), dpi=80),
     )
-    check_png(path)
+    check_png(path, 867)
     axes, ratios = drawn[0].axes
     assert {"Toy", "Simulation", "14 TeV", "Tight", "Medium", "Loose"} <= {t.get_text() for t in axes.texts}
     assert axes.get_yscale() == "log"
-    entries = legend(axes)
+    (entries,) = legends_below(drawn[0])
     assert entries[0].startswith(f"graph (AUC {roc_auc(label, score):.3f} ± 0.0")
     assert entries[1].startswith("trees (AUC ")
     assert len(axes.collections) == 2  # a band each
     assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2  # told apart without colours
-    check_legend(axes, max(line.get_ydata().max() for line in axes.lines[:2]))
+    assert axes.get_ylim()[1] == pytest.approx(2 * max(line.get_ydata().max() for line in axes.lines[:2]))
     x, y = axes.lines[0].get_data()
     at = np.argmin(np.abs(x - 0.7))
     assert y[at] == pytest.approx(background_rejection(label, score, x[at]).value)
@@ -51,16 +51,19 @@ def test_roc(tmp_path, drawn):
     assert y.max() <= np.count_nonzero(label == 0) * (1 + 1e-9)
 
 
-def test_a_legend_of_long_names_covers_no_curve_and_takes_no_more_than_it_needs(tmp_path, drawn):
+def test_long_names_are_written_in_smaller_letters_and_take_nothing_from_the_frames(tmp_path, drawn):
     label, score = toy_scores()
-    names = [f"boosted trees, of some thousand jets, {i}" for i in range(6)]
-    curves = {name: (label, score, None) for name in names}
-    plot_roc(curves, tmp_path / "roc.png", bootstraps=0, style=QUICK)
-    axes, ratios = drawn[0].axes
-    top = axes.lines[0].get_ydata().max()
-    check_legend(axes, top)
-    assert np.log(top) / np.log(axes.get_ylim()[1]) > 0.48
-    assert ratios.get_yscale() == "linear"
+    names = [f"boosted trees, trained on some thousand jets and then compared, {i}" for i in range(6)]
+    for listed in (names, names[:2]):
+        plot_roc(
+            {name: (label, score, None) for name in listed}, tmp_path / "roc.png", bootstraps=0, style=QUICK,
+            force=True,
+        )  # fmt: skip
+    long, short = drawn
+    assert [len(entries) for figure in drawn for entries in legends_below(figure)] == [7, 3]
+    assert long.legends[0].get_texts()[0].get_fontsize() < 16
+    assert long.axes[0].bbox.height == pytest.approx(short.axes[0].bbox.height, rel=0.05)
+    assert long.axes[1].get_yscale() == "linear"
 
 
 def test_ratios_far_from_one_are_read_on_a_logarithmic_axis(tmp_path, drawn):
@@ -78,7 +81,7 @@ def test_ratios_far_from_one_are_read_on_a_logarithmic_axis(tmp_path, drawn):
 
 def test_roc_without_bands(tmp_path, drawn):
     plot_roc({"graph": (*toy_scores(), None)}, tmp_path / "roc.png", bootstraps=0, style=QUICK)
-    assert "±" not in legend(drawn[0].axes[0])[0]
+    assert "±" not in legends_below(drawn[0])[0][0]
     assert not drawn[0].axes[0].collections
 
 
@@ -106,7 +109,7 @@ def test_one_curve_has_no_panel_of_ratios(tmp_path, drawn):
     perfect = (label, label.astype(float), None)
     plot_roc({"perfect": perfect}, tmp_path / "roc.png", points={}, style=QUICK)
     assert len(drawn[0].axes) == 1
-    assert legend(drawn[0].axes[0])[0] == "perfect (AUC 1.000), no background passes"
+    assert legends_below(drawn[0])[0][0] == "perfect (AUC 1.000), no background passes"
 
 
 def test_unusable_input_leaves_no_file(tmp_path):
