@@ -11,15 +11,23 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
 from e2e_tf.deploy.exportable import check_size, exportable, in_float32
 from e2e_tf.deploy.exported import Export, exported_function, freeze
-from e2e_tf.deploy.forms import FORMATS, add_auc_cost, write_fixed, write_forms, write_one_jet
+from e2e_tf.deploy.forms import (
+    FORMATS,
+    add_auc_cost,
+    write_fixed,
+    write_forms,
+    write_fused,
+    write_one_jet,
+)
 from e2e_tf.deploy.interface import INTERFACES
 from e2e_tf.deploy.keras_file import save_keras
+from e2e_tf.deploy.lowering import FUSED
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.meaning import output_meaning
 from e2e_tf.deploy.outputs import functional, joined_outputs
 from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
-from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_tensorflow, release
+from e2e_tf.deploy.profiles import DEFAULT_CMSSW, check_contributed, check_tensorflow, release
 from e2e_tf.deploy.quiet import quiet_tensorflow
 from e2e_tf.deploy.raw_vectors import write_raw_vectors
 from e2e_tf.deploy.signing import write_manifest
@@ -50,6 +58,7 @@ def export(
     int8: bool = False,
     fixed: tuple[int, int] | None = None,
     one_jet: bool = False,
+    fused_attention: bool = False,
     proof: int = 1000,
     features: Preprocess | str | os.PathLike[str] | None = None,
     imports: Sequence[str] = (),
@@ -63,6 +72,7 @@ def export(
         model_float16.onnx, model_int8.onnx   smaller weights, float32 in and out, on request
         model.pb            frozen TensorFlow graph
         model_one_jet.onnx  for one jet at a time, on request
+        model_fused.onnx    each attention one operation of ONNX Runtime, for GPUs, on request
         saved_model/        SavedModel around the same frozen function
         fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
         model.keras         the Keras model, for the validation
@@ -90,6 +100,8 @@ def export(
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
         one_jet: also write ONNX for one jet at a time, whose output has a fixed shape; edges only.
+        fused_attention: also write ONNX with each attention, its pair bias and mask in it, as one operation, for
+            which ONNX Runtime has a fused kernel on GPUs; for releases from 14_1 on.
         proof: random jets of the validation (:func:`e2e_tf.deploy.validate.validate`) whose result goes into the
             manifest; 0 leaves it to ``validate(..., write=True)``.
         features: inputs of a model on graphs that is no run: the :class:`~e2e_tf.data.preprocess.Preprocess` or its
@@ -116,6 +128,10 @@ def export(
         raise InputError(
             f"a form of one jet takes the edges interface and ONNX, not {interface} and {', '.join(formats)}"
         )
+    if fused_attention and "onnx" not in formats:
+        raise InputError(f"fused attention is a form of ONNX; add onnx to the formats {', '.join(formats)}")
+    if fused_attention:
+        check_contributed(FUSED, target)
     smaller = ["float16"] * float16_weights + ["int8"] * int8
     if smaller and "onnx" not in formats:
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
@@ -138,6 +154,8 @@ def export(
                 entries |= write_fixed(job, fixed)
         if one_jet:
             entries |= write_one_jet(job, entries["onnx"])
+        if fused_attention:
+            entries |= write_fused(job, entries["onnx"])
         if interface == "padded":
             write_json(part / "preprocess.json", padded_preprocess(run.preprocess))
         elif interface == "edges":

@@ -28,7 +28,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.terminal import say, status
 from e2e_tf.training.targets import label_output
 
-__all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms", "write_one_jet"]
+__all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms", "write_fused", "write_one_jet"]
 
 Entries = dict[str, dict[str, Any]]
 Writer = Callable[[Export, Sequence[str]], Entries]
@@ -227,6 +227,35 @@ def write_one_jet(export: Export, entry: Mapping[str, Any]) -> Entries:
             tensor.type.tensor_type.shape.dim[1].dim_value = 1
     _write_onnx(export.folder / "model_one_jet.onnx", model)
     return {"onnx_one_jet": {**entry, "file": "model_one_jet.onnx"}}
+
+
+@status("Fusing attention")
+def write_fused(export: Export, entry: Mapping[str, Any]) -> Entries:
+    """Write ``model.onnx`` with each attention as one operation, for which runtimes on GPUs have a fused kernel.
+
+    Args:
+        export: of a model with attention.
+        entry: of ``model.onnx`` in the manifest.
+
+    Returns:
+        The entry ``onnx_fused`` of the manifest.
+
+    Raises:
+        InputError: the model has no such attention, or the release does not run the operation.
+    """
+    import onnx
+
+    model = onnx.load(export.folder / entry["file"])
+    fused, count = lowering.fused_attention(model, export.exported.inputs)
+    if not count:
+        raise InputError(
+            "no attention was found to be fused, softmax(scale * q kᵀ + bias) v with computed q, k and v; "
+            "export without fused attention"
+        )
+    check_onnx(fused, export.release)
+    _write_onnx(export.folder / "model_fused.onnx", fused)
+    found = {"file": "model_fused.onnx", "nodes": len(fused.graph.node), "fused": {lowering.FUSED: count}}
+    return {"onnx_fused": {**entry, **found}}
 
 
 def add_auc_cost(export: Export, entries: Entries, columns: dict[str, int]) -> None:

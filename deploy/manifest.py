@@ -150,6 +150,10 @@ class File(_Entry):
     inputs: Names
     outputs: Names
     cost: Cost = _MAY_BE_ABSENT
+    fused: dict[str, int] = Field(
+        _MAY_BE_ABSENT,
+        description="operations of the runtime's own, which other readers of ONNX lack, and how many of each",
+    )
 
 
 class Folder(_Entry):
@@ -170,6 +174,7 @@ class Formats(_Closed):
     onnx_float16: File = _MAY_BE_ABSENT
     onnx_int8: File = _MAY_BE_ABSENT
     onnx_one_jet: File = _MAY_BE_ABSENT
+    onnx_fused: File = _MAY_BE_ABSENT
     fixed: File = _MAY_BE_ABSENT
 
 

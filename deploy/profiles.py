@@ -11,10 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from e2e_tf.deploy.kernels import check_kernels
+from e2e_tf.deploy.kernels import CONTRIBUTED, check_kernels
 from e2e_tf.errors import InputError
 
-__all__ = ["DEFAULT_CMSSW", "RELEASES", "Release", "check_onnx", "check_tensorflow", "release"]
+__all__ = [
+    "DEFAULT_CMSSW",
+    "RELEASES",
+    "Release",
+    "check_contributed",
+    "check_onnx",
+    "check_tensorflow",
+    "release",
+]
 
 DEFAULT_CMSSW = "13_1"  # the oldest whose ONNX Runtime reads opset 18, which all later ones read too
 _USED_OPSET = 18  # the newest opset that is ever needed; newer ones add nothing here
@@ -141,7 +149,9 @@ def check_onnx(model: Any, target: Release) -> None:
         )
     for node in model.graph.node:
         problem = ""
-        if node.domain not in ("", "ai.onnx"):
+        if f"{node.domain}::{node.op_type}" in CONTRIBUTED:
+            check_contributed(f"{node.domain}::{node.op_type}", target)
+        elif node.domain not in ("", "ai.onnx"):
             problem = f"{node.domain}::{node.op_type} is not an operation of ONNX"
         elif not _since(onnx, node.op_type, opset):
             problem = f"{node.op_type} is not in opset {opset}"
@@ -164,6 +174,25 @@ def check_onnx(model: Any, target: Release) -> None:
         if kind.elem_type != onnx.TensorProto.FLOAT or not kind.shape.dim:
             came = f"{onnx.TensorProto.DataType.Name(kind.elem_type)} of rank {len(kind.shape.dim)}"
             raise InputError(f"cms::Ort passes float32 tensors of rank 1 or more; {value.name} is {came}")
+
+
+def check_contributed(operation: str, target: Release) -> None:
+    """Check that a release has an operation of ONNX Runtime's own.
+
+    Args:
+        operation: key of :data:`e2e_tf.deploy.kernels.CONTRIBUTED`.
+        target: the release.
+
+    Raises:
+        InputError: its runtime lacks the operation, or its kernel.
+    """
+    first = CONTRIBUTED[operation]
+    if tuple(int(part) for part in target.onnxruntime.split(".")[:2]) < first:
+        since = next(r.name for r in RELEASES if tuple(map(int, r.onnxruntime.split(".")[:2])) >= first)
+        raise InputError(
+            f"CMSSW_{target.name} (ONNX Runtime {target.onnxruntime}) cannot run {operation} with a bias for each jet; "
+            f"it needs ONNX Runtime {first[0]}.{first[1]}, so export for CMSSW_{since} or later"
+        )
 
 
 def _since(onnx: Any, op: str, opset: int) -> bool:

@@ -2,9 +2,9 @@
 
     python benchmarks/gpu/make_models.py [FOLDER [NAME ...]]
 
-FOLDER is ``build/gpu`` unless given. For each model: ``NAME.onnx``, what ``e2e-tf export`` writes for release 14_1 in
-the padded interface, and ``NAME.npz`` with the input tensors of 256 random jets and the scores that ONNX Runtime gives
-on the processor.
+FOLDER is ``build/gpu`` unless given. For each model: ``NAME.onnx``, what ``e2e-tf export`` writes in the padded
+interface, ``NAME_fused.onnx`` where it has attention (``--fused-attention``, for release 14_1), and ``NAME.npz`` with
+the input tensors of 256 random jets and the scores that ONNX Runtime gives on the processor.
 
 - ``gat_cheb``: default settings, 17 features, 8 neighbours, up to 120 nodes.
 - ``tau_candidates``: the tagger that comes with the package, up to 50 candidates.
@@ -103,11 +103,18 @@ def main(folder: Path, names: list[str]) -> None:
                 recipe.write(work / "preprocess.json")
                 model.save(work / f"{name}.keras")
                 bundle = export(
-                    work / f"{name}.keras", work / "bundle", cmssw="14_1", formats=["onnx"], proof=0
+                    work / f"{name}.keras",
+                    work / "bundle",
+                    cmssw="14_1",
+                    formats=["onnx"],
+                    fused_attention=name == "particle_attention",
+                    proof=0,
                 )
             infos = json.loads((bundle / "manifest.json").read_text("utf-8"))["inputs"]
             feeds = tensors(infos, nodes, seed)
             (folder / f"{name}.onnx").write_bytes((bundle / "model.onnx").read_bytes())
+            if (bundle / "model_fused.onnx").is_file():
+                (folder / f"{name}_fused.onnx").write_bytes((bundle / "model_fused.onnx").read_bytes())
             session = onnxruntime.InferenceSession(str(bundle / "model.onnx"))
             parts = [{k: v[i : i + SLICE] for k, v in feeds.items()} for i in range(0, JETS, SLICE)]
             score = np.concatenate([session.run(None, part)[0] for part in parts])

@@ -6,7 +6,8 @@
 
 Needs PyTorch with CUDA, onnx and onnxruntime, but no TensorFlow. For each model and batch size:
 
-- ``ONNX Runtime``: with TensorRT and CUDA where this installation has them, else on the processor;
+- ``ONNX Runtime``: with TensorRT and CUDA where this installation has them, else on the processor; ``fused attention``
+  is the form that ``e2e-tf export --fused-attention`` writes, without TensorRT, which does not know its operation;
 - ``as exported``: the nodes of the ONNX graph one by one in PyTorch, a kernel each, float32, as ONNX Runtime's CUDA
   provider runs them;
 - ``recorded``: the same as one CUDA graph;
@@ -93,12 +94,19 @@ def form(name: str, graph: Graph, inputs: list[torch.Tensor]) -> Callable[[], to
     return recorded(torch.compile(lambda *x: run(*x), dynamic=False), inputs)
 
 
+def providers(*without: str) -> list[str]:
+    """The providers of ONNX Runtime that there are, the best first."""
+    have = set(onnxruntime.get_available_providers()) - set(without)
+    wanted = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+    return [name for name in wanted if name in have]
+
+
 def runtime(path: Path, feeds: dict[str, np.ndarray]) -> tuple[str, float, np.ndarray]:
     """ONNX Runtime with the best provider there is: its name, milliseconds, scores."""
-    have = onnxruntime.get_available_providers()
-    wanted = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(str(path), providers=[name for name in wanted if name in have])
-    used = session.get_providers()[0].removesuffix("ExecutionProvider")
+    fused = path.stem.endswith("_fused")
+    chosen = providers("TensorrtExecutionProvider") if fused else providers()
+    session = onnxruntime.InferenceSession(str(path), providers=chosen)
+    used = session.get_providers()[0].removesuffix("ExecutionProvider") + ", fused attention" * fused
     (scores,) = session.run(None, feeds)
     times = []
     for _ in range(3):
@@ -119,9 +127,19 @@ def measure(models: Path, names: list[str], batches: list[int], minutes: float) 
             take = np.arange(batch) % len(expected)
             feeds = {key: np.ascontiguousarray(value[take]) for key, value in stored.items()}
             largest = max(value.shape[-1] for value in feeds.values())
-            if batch * largest**2 <= 16 * 128**2:  # the processor takes minutes for more
-                form_name, ms, scores = runtime(models / f"{name}.onnx", feeds)
-                rows.append(row(name, batch, form_name, ms, scores, expected[take]))
+            on_card = providers()[0] != "CPUExecutionProvider"
+            if on_card or batch * largest**2 <= 16 * 128**2:  # the processor takes minutes for more
+                for path in (models / f"{name}.onnx", models / f"{name}_fused.onnx"):
+                    if not path.is_file():
+                        continue
+                    try:
+                        form_name, ms, scores = runtime(path, feeds)
+                        rows.append(row(name, batch, form_name, ms, scores, expected[take]))
+                    except Exception as error:  # such as memory; no reason to lose the others
+                        first = str(error).strip().split("\n")[0][:160]
+                        note = {"form": f"ONNX Runtime, {path.name}", "note": f"fails: {first}"}
+                        rows.append({"model": name, "batch": batch, **note})
+                    print(json.dumps(rows[-1]), flush=True)
             for kind in FORMS:
                 # Compilation takes its minutes: what another form is there to explain is compiled for one size.
                 attention = name == "particle_attention"
@@ -159,7 +177,7 @@ def measure(models: Path, names: list[str], batches: list[int], minutes: float) 
 
 
 def check(models: Path, names: list[str]) -> bool:
-    """Print how far the graphs in PyTorch, with and without fused attention, are from the scores.
+    """Print how far the graphs in PyTorch and the exported form of fused attention are from the scores.
 
     Returns:
         True within 1e-5, and where attention was found in ``particle_attention``.
@@ -180,6 +198,10 @@ def check(models: Path, names: list[str]) -> bool:
                 f"{name}, {jets} jets, {attentions} fused attentions: "
                 + ", ".join(f"{d:.1e}" for d in difference)
             )
+            if (fused := models / f"{name}_fused.onnx").is_file():
+                form_name, _, scores = runtime(fused, feeds)
+                difference.append(float(np.abs(scores - expected[:jets]).max()))
+                print(f"{name}, {jets} jets, {form_name}: {difference[-1]:.1e}")
             worst = max(worst, *difference)
             if name == "particle_attention" and not attentions:
                 worst = float("inf")

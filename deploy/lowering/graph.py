@@ -38,6 +38,7 @@ class OnnxGraph:
         self.values: dict[str, list[Any]] = {}
         self.flags: set[str] = set()
         self._count = 0
+        self._taken = set(self.constants) | {name for n in self.nodes for name in (n.name, *n.output)}
 
     def model(self) -> Any:
         """``onnx.ModelProto`` of the nodes, with the constants that they use.
@@ -96,8 +97,11 @@ class OnnxGraph:
         Returns:
             The name.
         """
-        self._count += 1
-        return f"e2e_tf/{stem}_{self._count}"
+        while True:
+            self._count += 1
+            name = f"e2e_tf/{stem}_{self._count}"
+            if name not in self._taken:  # by an earlier rewriting of the same model
+                return name
 
     def constant(self, values: np.ndarray, stem: str) -> str:
         """The name of a new constant.

@@ -51,6 +51,13 @@ def export(
             "--one-jet", help="Also write ONNX for one jet at a time, of fixed output shape (edges)."
         ),
     ] = False,
+    fused_attention: Annotated[
+        bool,
+        typer.Option(
+            "--fused-attention",
+            help="Also write ONNX with each attention as one operation, for GPUs (from 14_1 on).",
+        ),
+    ] = False,
     proof: Annotated[
         int, typer.Option(help="Random jets of the validation that goes into the manifest; 0 leaves it out.")
     ] = 1000,
@@ -73,6 +80,7 @@ def export(
         int8=int8,
         fixed=fixed,
         one_jet=one_jet,
+        fused_attention=fused_attention,
         proof=proof,
         imports=imports,
         relocate=moves(relocate),
@@ -147,7 +155,7 @@ def triton(
     output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
     form: Annotated[
-        str, typer.Option(help="onnx, onnx_float16, onnx_int8, saved_model or frozen_graph.")
+        str, typer.Option(help="onnx, onnx_float16, onnx_int8, onnx_fused, saved_model or frozen_graph.")
     ] = "onnx",
     max_batch_size: Annotated[int, typer.Option(help="Most jets in a batch; not for edges.")] = 500,
     force: ForceOwn = False,

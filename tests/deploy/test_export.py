@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from registered_models import write_model
 
 import e2e_tf.deploy.export
 from e2e_tf.config import RunConfig
@@ -19,7 +20,10 @@ from e2e_tf.data.preprocess import Normalisation, Preprocess
 from e2e_tf.deploy.bundle import open_bundle
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.manifest import check_manifest
+from e2e_tf.deploy.raw_vectors import read_raw_vectors
+from e2e_tf.deploy.runners import onnx_runner
 from e2e_tf.deploy.signing import manifest_digest
+from e2e_tf.deploy.triton import triton
 from e2e_tf.errors import InputError
 from e2e_tf.files import sha256, write_json
 from e2e_tf.training.run import Run
@@ -246,3 +250,51 @@ def test_a_form_of_one_jet_has_an_output_of_fixed_shape(
         InputError, match="a form of one jet takes the edges interface and ONNX, not padded and onnx"
     ):
         export(runs["padded"], tmp_path / "other", formats=("onnx",), one_jet=True)
+
+
+def test_a_form_with_fused_attention_agrees_with_keras(tmp_path: Path, not_built: None) -> None:
+    """Pair bias, padding, empty jets and jets of one node, and the raw jets of the bundle; another release lacks it."""
+    import onnx
+
+    file = write_model(tmp_path, "particle_attention", class_blocks=1)
+    options: dict[str, Any] = {"formats": ("onnx",), "fused_attention": True, "proof": 20}
+    for cmssw, runtime in (("12_1", "1.7.2"), ("13_3", "1.14.1")):
+        message = (
+            rf"CMSSW_{cmssw} \(ONNX Runtime {re.escape(runtime)}\) cannot run com.microsoft::MultiHeadAttention with a "
+            r"bias for each jet; it needs ONNX Runtime 1\.17, so export for CMSSW_14_1 or later"
+        )
+        with pytest.raises(InputError, match=message):
+            export(file, tmp_path / "out", cmssw=cmssw, **options)
+    with pytest.raises(InputError, match="fused attention is a form of ONNX; add onnx to the formats pb"):
+        export(file, tmp_path / "out", cmssw="14_1", **{**options, "formats": ("pb",)})
+    folder = export(file, tmp_path / "out", cmssw="14_1", **options)
+    manifest = read(folder)
+    entry = manifest["formats"]["onnx_fused"]
+    assert entry["file"] == "model_fused.onnx"
+    assert entry["fused"] == {"com.microsoft::MultiHeadAttention": 2}  # the block and the class token's
+    assert entry["nodes"] < manifest["formats"]["onnx"]["nodes"]
+    tested = {t["runtime"].split(" (")[0]: t for t in manifest["tested"]}
+    assert set(tested) == {"Keras in a tf.function", "ONNX", "ONNX, fused attention"}
+    assert all(t["required"] and t["largest_difference"] <= t["tolerance"] for t in tested.values())
+    standard = {node.domain for node in onnx.load(folder / "model.onnx").graph.node}
+    assert standard <= {"", "ai.onnx"}
+    # The scores of the raw jets that the bundle holds.
+    vectors = read_raw_vectors(folder)
+    assert vectors is not None
+    scores = onnx_runner(folder, entry)(vectors.tensors)
+    np.testing.assert_allclose(scores, vectors.score, rtol=0, atol=1e-5)
+    assert np.ptp(scores) > 1e-3
+    config = (
+        triton(folder, tmp_path / "repository", form="onnx_fused") / "e2e_tagger" / "config.pbtxt"
+    ).read_text()
+    assert "instance_group [ { kind: KIND_AUTO count: 1 } ]" in config
+
+
+def test_a_model_without_attention_has_none_to_be_fused(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, keras.layers.Softmax()(keras.layers.Dense(2)(x)))
+    with pytest.raises(InputError, match=r"no attention was found to be fused, softmax\(scale"):
+        export(model, tmp_path / "out", formats=("onnx",), cmssw="14_1", fused_attention=True)
+    assert not (tmp_path / "out").exists()

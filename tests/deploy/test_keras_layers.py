@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from e2e_tf.deploy import lowering
 from e2e_tf.deploy.export import export
 from e2e_tf.deploy.exportable import exportable
 from e2e_tf.deploy.exported import freeze
+from e2e_tf.deploy.interface import TensorInfo
+from e2e_tf.deploy.lowering.session import run_model
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
 
@@ -282,6 +285,19 @@ def test_layers_agree_column_by_column(group: str, tmp_path: Path) -> None:
     assert manifest["outputs"][0]["columns"] == {name: outputs[name].shape[-1] for name in sorted(outputs)}
     assert all(found["largest_difference"] < 1e-4 for found in manifest["tested"])
     assert {found["runtime"].split(" (")[0] for found in manifest["tested"]} >= {"frozen graph", "ONNX"}
+    if group == "sequences":
+        attention_of_all_layers_can_be_fused(tmp_path / "bundle", manifest)
+
+
+def attention_of_all_layers_can_be_fused(bundle: Path, manifest: dict[str, Any]) -> None:
+    """Two of MultiHeadAttention, with and without a mask, GroupedQueryAttention and Attention."""
+    plain = onnx.load(bundle / "model.onnx")
+    infos = [TensorInfo(entry["name"], tuple(entry["shape"])) for entry in manifest["inputs"]]
+    fused, count = lowering.fused_attention(plain, infos)
+    assert count == 4
+    for jets in (1, 5):
+        x = np.random.default_rng(jets).normal(size=(jets, 4, 6)).astype(np.float32)
+        np.testing.assert_allclose(run_model(fused, {"x": x}), run_model(plain, {"x": x}), rtol=0, atol=1e-5)
 
 
 def test_what_cannot_be_exported_is_one_sentence() -> None:
