@@ -15,6 +15,7 @@ __all__ = [
     "impact_parameters",
     "place_at_face",
     "usual_errors",
+    "usual_hits",
     "usual_pixel_hits",
 ]
 
@@ -112,3 +113,18 @@ def usual_pixel_hits(eta: np.ndarray, z: np.ndarray, d0: np.ndarray) -> np.ndarr
             radius = (np.sign(slope) * half_length - z) / slope
         hits += (radius > np.maximum(_DISC_RADII[0], np.abs(d0))) & (radius < _DISC_RADII[1])
     return hits.astype(np.uint8)
+
+
+def usual_hits(freedom: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Hits in the tracker that leave a fit its degrees of freedom.
+
+    A hit in the pixels measures two coordinates, one in the strips one, and a helix has five parameters.
+
+    Args:
+        freedom: (n,), degrees of freedom.
+        pixels: (n,), hits in the pixels.
+
+    Returns:
+        Hits (n,), at least those in the pixels.
+    """
+    return np.maximum(freedom + 5 - pixels, pixels)

@@ -10,7 +10,13 @@ import numpy as np
 from e2e_tf.data.around import Axes, objects_around
 from e2e_tf.data.jets import Ragged
 from e2e_tf.data.readers.ispy_events import IspyEvent
-from e2e_tf.data.track_columns import impact_parameters, place_at_face, usual_errors, usual_pixel_hits
+from e2e_tf.data.track_columns import (
+    impact_parameters,
+    place_at_face,
+    usual_errors,
+    usual_hits,
+    usual_pixel_hits,
+)
 
 __all__ = ["IspyContents", "jet_objects", "object_columns"]
 
@@ -158,10 +164,8 @@ def _tracks(
         columns["d0_error"], columns["dz_error"] = usual_errors(pt, eta)
         pixels = usual_pixel_hits(eta, columns["z"], columns["d0"])
         columns["n_pixel_hits"] = pixels
-        if (
-            contents.chi2
-        ):  # a pixel hit measures two coordinates, a strip hit one, and a helix has five parameters
-            columns["n_hits"] = np.maximum(freedom + 5 - pixels, pixels)
+        if contents.chi2:
+            columns["n_hits"] = usual_hits(freedom, pixels)
     return columns
 
 

@@ -20,18 +20,19 @@ kind      needs                                     takes as well
 All spellings are in :data:`e2e_tf.data.readers.object_tables.SPELLINGS`. What is computed: the place of a track at the
 ECAL, along a helix in 3.8 T from (vx, vy, vz), or from d0 and dz at the vertex ``PV_x``, ``PV_y``, ``PV_z`` (the origin
 without one); d0 and dz from vx, vy, vz and that vertex; ``from_pv`` is 1 where CMS's ``fromPV`` is 2 or 3. Columns
-that a file lacks are left out, and a model that takes them is refused.
+that a file lacks are left out, and a model that takes them is refused, unless ``absent = "fill"`` fills them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from e2e_tf.data.around import RADIUS
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.readers.content import Content
-from e2e_tf.data.readers.entries import OnError, PathLike, Report
+from e2e_tf.data.readers.entries import OnError, PathLike, Report, check_choice
 from e2e_tf.data.readers.nano import Signal, jets_of
 from e2e_tf.data.readers.nano_events import checked
 from e2e_tf.data.readers.object_tables import ObjectSource, jet_axes, objects_of_tree
@@ -87,6 +88,7 @@ def read_nano_objects(
     radius: float = RADIUS,
     min_ecal: Sequence[float] = (0.1, 0.3),
     min_hcal: float = 0.35,
+    absent: Literal["leave", "fill"] = "leave",
     columns: Sequence[str] | None = None,
     signal: Signal = "tau",
     min_pt: float = 0.0,
@@ -109,6 +111,10 @@ def read_nano_objects(
         min_ecal: crystals above these energies become objects, in the barrel and in the endcaps [GeV]; those of the
             simulation.
         min_hcal: towers above this energy become objects [GeV], as in the simulation.
+        absent: columns of tracks that the file lacks, and clusters of pixels where no collection is named, are left
+            out (``"leave"``), so that a model which needs one is refused, or filled as in
+            `e2e_tf.data.readers.ispy` (``"fill"``): errors of d0 and dz, hits in the pixels, all hits where the file
+            has ``ndof``; no cluster of pixels.
         columns: branches of jets to read, without the collection's name; None reads every one.
         signal: which jets have label 1.
         min_pt: smallest pT of a jet [GeV].
@@ -131,11 +137,12 @@ def read_nano_objects(
         )
     if len(min_ecal) != 2:
         raise InputError(f"min_ecal must be two energies, of barrel and endcaps [GeV], not {list(min_ecal)}")
+    check_choice("absent", absent, ("leave", "fill"))
     with open_tree(path, tree) as (path, opened):
         source = ObjectSource(collection, path, Renamed(path, opened, names or {}), start, stop, report)
         jets, counts = jets_of(source, collection, columns, signal)
         axes = jet_axes(jets.columns, counts)
-        objects = objects_of_tree(source, chosen, axes, radius, min_ecal, min_hcal)
+        objects = objects_of_tree(source, chosen, axes, radius, min_ecal, min_hcal, absent == "fill")
     settings: dict[str, object] = {
         **given,
         "collection": collection,
@@ -143,7 +150,7 @@ def read_nano_objects(
         "names": dict(names or {}),
         "radius": radius,
     }
-    settings |= {"min_ecal": list(min_ecal), "min_hcal": min_hcal, "signal": signal}
+    settings |= {"min_ecal": list(min_ecal), "min_hcal": min_hcal, "absent": absent, "signal": signal}
     settings |= {"min_pt": min_pt, "max_abs_eta": max_abs_eta}
     attributes = {"reader": "nano_objects", "file": path.name, "settings": settings}
     jets = replace(jets, objects=objects, attributes=attributes)

@@ -13,7 +13,13 @@ from e2e_tf.data.jets import Ragged
 from e2e_tf.data.readers.nano_events import Source
 from e2e_tf.data.readers.particles import charge_of
 from e2e_tf.data.readers.tables import flat, row_counts
-from e2e_tf.data.track_columns import impact_parameters, place_at_face
+from e2e_tf.data.track_columns import (
+    impact_parameters,
+    place_at_face,
+    usual_errors,
+    usual_hits,
+    usual_pixel_hits,
+)
 from e2e_tf.errors import InputError
 
 __all__ = ["SPELLINGS", "ObjectSource", "jet_axes", "objects_of_tree"]
@@ -121,6 +127,7 @@ def objects_of_tree(
     radius: float,
     min_ecal: Sequence[float],
     min_hcal: float,
+    fill: bool,
 ) -> dict[str, Ragged]:
     """Objects of each kind around the jets.
 
@@ -131,6 +138,8 @@ def objects_of_tree(
         radius: largest ΔR from the axis; rows that the file lists jet by jet belong to their jet, however far.
         min_ecal: lowest energy of a crystal in barrel and endcaps [GeV].
         min_hcal: lowest energy of a tower in one depth [GeV].
+        fill: columns of tracks that are not there are filled by the rules of :mod:`e2e_tf.data.readers.ispy`, and
+            clusters of pixels, where no collection is named, are none.
 
     Returns:
         The objects of each jet by kind.
@@ -144,7 +153,7 @@ def objects_of_tree(
         columns = rows.columns
         # NaN stays, so that it is found and refused.
         if kind == "track":
-            rows = _tracks(source, collection, rows.keep(~(columns["pt"] <= 0)))
+            rows = _tracks(source, collection, rows.keep(~(columns["pt"] <= 0)), fill)
         elif kind == "ecal":
             least = np.where(np.abs(columns["eta"]) < _BARREL, min_ecal[0], min_ecal[1])
             rows = rows.keep(~(columns["energy"] <= least))
@@ -155,6 +164,9 @@ def objects_of_tree(
         else:
             own = (np.arange(len(axes[0])), axes[1], axes[2])
             found[kind] = objects_around(kind, rows.jet, rows.columns, own, np.inf)
+    if fill and "pixel" not in found:
+        none = {name: np.zeros(0) for name in _NEEDED["pixel"]}
+        found["pixel"] = objects_around("pixel", np.zeros(0, np.int64), none, axes, radius)
     return found
 
 
@@ -223,7 +235,7 @@ def _layout(array: Any) -> np.ndarray:
 
 def _spelled(columns: dict[str, np.ndarray], names: Mapping[str, str]) -> None:
     """Columns of tracks whose branches mean something else by another name."""
-    freedom, pdg_id = columns.pop("ndof", None), columns.pop("pdgId", None)
+    freedom, pdg_id = columns.get("ndof"), columns.pop("pdgId", None)
     if "charge" not in columns and pdg_id is not None:
         columns["charge"] = charge_of(pdg_id.astype(np.int64)).astype(np.float64)
     if freedom is not None and names.get("chi2", "").endswith("_chi2"):
@@ -232,9 +244,10 @@ def _spelled(columns: dict[str, np.ndarray], names: Mapping[str, str]) -> None:
         columns["from_pv"] = columns["from_pv"] >= _CLOSEST_PV
 
 
-def _tracks(source: Source, collection: str, rows: _Rows) -> _Rows:
+def _tracks(source: Source, collection: str, rows: _Rows, fill: bool) -> _Rows:
     """Tracks with their impact parameters and places at the ECAL, as far as the file does not have them."""
     columns = rows.columns
+    freedom = columns.pop("ndof", None)
     if "charge" not in columns:
         raise InputError(
             f"{source.path} has no branch {collection}_charge or {collection}_pdgId, which objects of the kind track "
@@ -256,6 +269,8 @@ def _tracks(source: Source, collection: str, rows: _Rows) -> _Rows:
         d0, dz = (columns.get(name, np.zeros(len(eta))) for name in ("d0", "dz"))
         d0 = np.clip(d0, -100.0, 100.0)
         place = vertex + np.stack([-d0 * np.sin(phi), d0 * np.cos(phi), dz], 1)
+    if fill and {"d0", "dz"} <= columns.keys():
+        _fill(columns, place[:, 2], freedom)
     if not {"eta_face", "phi_face"} <= columns.keys():
         place[:, 2] = np.clip(place[:, 2], -300.0, 300.0)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -263,6 +278,22 @@ def _tracks(source: Source, collection: str, rows: _Rows) -> _Rows:
                 columns["charge"], columns["pt"], eta, phi, place / 100
             )
     return rows
+
+
+def _fill(columns: dict[str, np.ndarray], z: np.ndarray, freedom: np.ndarray | None) -> None:
+    """What a fit usually gives, for columns that the file lacks.
+
+    Args:
+        columns: of tracks, (n,) each; they are added here.
+        z: (n,), place along the beam [cm].
+        freedom: (n,), degrees of freedom of the fits; None where they are not known, nor the hits then.
+    """
+    pt, eta = columns["pt"], columns["eta"]
+    for name, errors in zip(("d0_error", "dz_error"), usual_errors(pt, eta), strict=True):
+        columns.setdefault(name, errors)
+    pixels = columns.setdefault("n_pixel_hits", usual_pixel_hits(eta, z, columns["d0"]))
+    if freedom is not None:
+        columns.setdefault("n_hits", usual_hits(freedom, pixels))
 
 
 def _vertices(source: Source, collection: str) -> _Rows:

@@ -90,6 +90,36 @@ def test_columns_by_hand(path):
     np.testing.assert_allclose(jets.objects["vertex"]["z"], [0, 3, -3, 0, 3, -3, 0])
 
 
+def test_what_the_file_lacks_is_left_out_or_filled_by_the_rule_of_event_displays(tmp_path, write_tree):
+    names = ("pt", "eta", "phi", "charge", "dxy", "dz", "dxyErr", "ndof")
+    tracks = table(
+        [[(2.0, 0.0, 3.0, 1, 0.02, -0.5, 0.01, 12), (8.0, 0.1, -3.1, -1, 0.0, 30.0, 0.02, 3)], [], []], names
+    )
+    path = write_tree(tmp_path / "a.root", events(Trk=tracks))
+    left = read_nano_objects(path, track="Trk")
+    assert set(left.objects) == {"track"}
+    assert not {"dz_error", "n_pixel_hits", "n_hits"} & left.objects["track"].columns.keys()
+    jets = read_nano_objects(path, track="Trk", absent="fill")
+    track = jets.objects["track"]
+    np.testing.assert_allclose(track["d0_error"], [0.02, 0.01])  # as the file has them
+    np.testing.assert_allclose(track["dz_error"][1], 0.0030 + 0.0090 / 2)
+    # The first track begins 32 cm along the beam, beyond the barrel, and meets no disc.
+    np.testing.assert_array_equal(track["n_pixel_hits"], [0, 3])
+    np.testing.assert_array_equal(track["n_hits"], [8, 14])  # 3 + 5; 12 + 5, two of each of three hits
+    assert jets.objects["pixel"].counts.tolist() == [0, 0, 0]
+    assert set(jets.objects["pixel"].columns) == {"deta", "dphi", "layer"}
+    assert jets.attributes["settings"]["absent"] == "fill"
+    kept = read_nano_objects(write_tree(tmp_path / "b.root", events()), **KINDS, absent="fill").objects
+    assert kept["pixel"].counts.tolist() == [2, 0, 0]
+    np.testing.assert_array_equal(kept["track"]["n_hits"], [14, 9])
+    # Without impact parameters there is nothing to be uncertain of.
+    bare = table([[(2.0, 0.0, 3.0, 1)], [], []], names[:4])
+    found = read_nano_objects(write_tree(tmp_path / "c.root", events(Trk=bare)), track="Trk", absent="fill")
+    assert not {"d0_error", "dz_error"} & found.objects["track"].columns.keys()
+    with pytest.raises(InputError, match="absent must be 'leave' or 'fill', not 'guess'"):
+        read_nano_objects(path, track="Trk", absent="guess")
+
+
 def test_the_place_at_the_ecal_that_the_file_has_is_taken(tmp_path, write_tree):
     tracks = table(
         [[(2.0, 0.0, 3.0, 211, 0.3, -3.0)], [], []], ("pt", "eta", "phi", "pdgId", "etaAtECAL", "phiAtECAL")
