@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from e2e_tf.deploy.model_inputs import node_columns
 from e2e_tf.errors import InputError
 
 __all__ = ["block_core"]
@@ -19,11 +20,12 @@ def block_core(model: Any, interface: str) -> Any:
         interface: its name, for the message.
 
     Returns:
-        A function of ``x`` (B, N, F), ``a`` (B, N, N), ``mask`` (B, N), ``n_node`` (B,) and ``u`` (B, G) or None that
-        gives (B, C).
+        A function of ``x`` (B, N, F) with all columns of :func:`e2e_tf.deploy.model_inputs.node_columns`, ``a``
+        (B, N, N), ``mask`` (B, N), ``n_node`` (B,) and ``u`` (B, G) or None that gives (B, C).
 
     Raises:
-        InputError: the model has no such layer, several, or reads its disjoint inputs elsewhere too.
+        InputError: the model has no such layer, several, or reads its disjoint inputs elsewhere too, or further
+            inputs of nodes do not travel with ``x``.
     """
     import keras
 
@@ -39,6 +41,12 @@ def block_core(model: Any, interface: str) -> Any:
             f"(model.layout = 'blocks'); this one has {len(found)}"
         )
     x, a, mask = found[0].output
+    columns = node_columns(model)
+    if len(columns) > 1 and x.shape[-1] != max(part.stop for part in columns.values()):
+        raise InputError(
+            f"the {interface} interface needs {', '.join(columns)} side by side in front of the DisjointToBlocks layer "
+            "of the model, keras.layers.Concatenate()([x, points, p4]); use the edges interface for CMSSW_13_1 or later"
+        )
     others = {tensor.name: tensor for tensor in model.inputs}
     inputs = [x, a, mask, *(others[name] for name in ("n_node", "u") if name in others)]
     return _behind(inputs, model.output, interface)
@@ -58,11 +66,27 @@ def _joined_core(model: Any, members: list[Any], interface: str) -> Any:
                 f"the {interface} interface needs members that take the inputs of the model as they are; "
                 f"{member.name} takes others"
             )
-    cores = [block_core(member, interface) for member in members]
+    cores = [
+        _of_columns(block_core(member, interface), node_columns(model), node_columns(member))
+        for member in members
+    ]
     tail = _behind([t for member in members for t in outside(member, "output")], model.output, interface)
 
     def call(*inputs: Any) -> Any:
         return tail(*(part for core in cores for part in keras.tree.flatten(core(*inputs))))
+
+    return call
+
+
+def _of_columns(core: Any, columns: dict[str, slice], wanted: dict[str, slice]) -> Any:
+    """The core of a member, which may take some of the columns of nodes only."""
+    if columns.keys() == wanted.keys():
+        return core
+
+    def call(x: Any, *others: Any) -> Any:
+        from keras import ops
+
+        return core(ops.concatenate([x[..., columns[name]] for name in wanted], axis=-1), *others)
 
     return call
 

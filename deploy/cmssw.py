@@ -25,6 +25,7 @@ from typing import Any
 
 from e2e_tf.data.detector_features import DETECTOR_FEATURES
 from e2e_tf.data.features import CANDIDATES, PARTICLE_KINDS
+from e2e_tf.data.node_inputs import INPUT_COLUMNS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import open_bundle, read_bundle_preprocess
 from e2e_tf.deploy.cmssw_jets import jet_values
@@ -288,11 +289,9 @@ def _check(preprocess: Preprocess, relative: list[str]) -> None:
         known = [feature.raw for feature in DETECTOR_FEATURES]
     wanted = [*(f.raw for f in preprocess.node_features.features), *preprocess.coordinates]
     one = "an object" if objects else "a candidate"
-    missing = [f"{raw} of {one}" for raw in dict.fromkeys(wanted) if raw not in known]
-    if preprocess.jet_features is not None:
-        missing += [
-            f"{f.raw} of a jet" for f in preprocess.jet_features.features if f.raw not in JET_QUANTITIES
-        ]
+    missing = [f"{raw} of {one}" for raw in dict.fromkeys(wanted) if raw not in (*known, *INPUT_COLUMNS)]
+    of_jets = () if preprocess.jet_features is None else preprocess.jet_features.features
+    missing += [f"{feature.raw} of a jet" for feature in of_jets if feature.raw not in JET_QUANTITIES]
     missing += [f"{raw} of a jet" for raw in dict.fromkeys(relative) if raw and raw not in JET_QUANTITIES]
     if missing:
         source, of = ("RECO", "objects") if objects else ("MiniAOD", "candidates")

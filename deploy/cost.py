@@ -15,6 +15,7 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.interface import JetBatch
+from e2e_tf.deploy.model_inputs import with_node_columns
 from e2e_tf.errors import InputError
 from e2e_tf.training.run import Run
 from e2e_tf.training.targets import label_output
@@ -118,19 +119,21 @@ def auc_cost(
         raise InputError(f"none of the outputs is the label: {', '.join(run.config.outputs)}")
     test = prepare_run(run).test
     _, graphs = held_graphs(test.graphs)
-    scores = predict(run.model(), graphs)
+    model = run.model()
+    scores = predict(model, graphs)
     keras = (scores[label] if label else scores)[:, 0]
     points = points_of(test.jets, graphs, run.preprocess)
     # Jets of similar size share a batch, which saves padding.
     order = np.argsort(graphs.batch.n_node, kind="stable")
     starts = graphs.batch.node_offsets
+    together = with_node_columns(model, graphs.batch, graphs.node_inputs())
     costs = {}
     for name, score in scorers.items():
         small = np.zeros_like(keras)
         for start in range(0, len(order), batch):
             index = order[start : start + batch]
             rows = np.concatenate([np.arange(starts[jet], starts[jet + 1]) for jet in index])
-            found = score(JetBatch(graphs.batch.take(index), points[rows]))
+            found = score(JetBatch(together.take(index), points[rows]))
             small[index] = found.reshape(len(index), -1)[:, column]
 
         def change(label: np.ndarray, row: np.ndarray, weight: np.ndarray, small: Any = small) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e_tf.data.derived import computed_for_inputs
+from e2e_tf.data.node_inputs import with_node_inputs
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
 from e2e_tf.deploy.exportable import check_size, exportable, in_float32
@@ -24,6 +26,7 @@ from e2e_tf.deploy.keras_file import save_keras
 from e2e_tf.deploy.lowering import FUSED
 from e2e_tf.deploy.manifest import MANIFEST_FORMAT, MANIFEST_VERSION, check_manifest
 from e2e_tf.deploy.meaning import output_meaning
+from e2e_tf.deploy.model_inputs import all_layers
 from e2e_tf.deploy.outputs import functional, joined_outputs
 from e2e_tf.deploy.padded import padded_preprocess, padded_rules
 from e2e_tf.deploy.parity import write_parity
@@ -122,7 +125,9 @@ def export(
     target = release(cmssw)
     formats = _formats(formats)
     _check_computed(run)
-    interface = interface or default_interface(run)
+    with quiet_tensorflow():
+        model = run.model()
+    interface = interface or default_interface(run, model)
     _check_interface(run, interface, fixed)
     if one_jet and (interface != "edges" or "onnx" not in formats):
         raise InputError(
@@ -137,17 +142,20 @@ def export(
         raise InputError("float16 and int8 weights are forms of ONNX; add onnx to the formats")
     with new_folder(folder, force, not_a_bundle) as part, quiet_tensorflow():
         with status("Freezing the model"):
-            user, policy = in_float32(run.model())
+            user, policy = in_float32(model)
             functional(user)
             check_size(user)
             # Before models of its parts are made, which share its layers.
             save_keras(user, part / "model.keras")
             model, columns = joined_outputs(user)
+            preprocess = run.preprocess
+            if interface != "tensors":
+                preprocess = with_node_inputs(preprocess, [tensor.name for tensor in model.inputs])
             with exportable(model):
-                exported = exported_function(run, model, interface, target)
+                exported = exported_function(preprocess, model, interface, target)
                 graph, names = freeze(exported.function)
             check_tensorflow((node.op for node in graph.node), target)
-        job = Export(run, user, model, target, exported, graph, names, part, columns)
+        job = Export(run, preprocess, user, model, target, exported, graph, names, part, columns)
         entries = write_forms(job, formats, smaller)
         if fixed is not None:
             with status(f"Compiling for {fixed[0]} jets of {fixed[1]} nodes"):
@@ -157,14 +165,14 @@ def export(
         if fused_attention:
             entries |= write_fused(job, entries["onnx"])
         if interface == "padded":
-            write_json(part / "preprocess.json", padded_preprocess(run.preprocess))
+            write_json(part / "preprocess.json", padded_preprocess(preprocess))
         elif interface == "edges":
-            run.preprocess.write(part / "preprocess.json")
+            preprocess.write(part / "preprocess.json")
         if smaller and not isinstance(run, ModelFile):
             add_auc_cost(job, entries, columns)
         tolerance = measured_tolerance(write_parity(job), columns)
         if interface != "tensors":
-            write_raw_vectors(part, run.preprocess, interface, exported.feeds, user)
+            write_raw_vectors(part, preprocess, interface, exported.feeds, user)
         (part / "repeat.py").write_bytes((Path(__file__).parent / "repeat.py").read_bytes())
         manifest = _manifest(job, entries, columns, policy)
         manifest["outputs"][0]["tolerance"] = tolerance
@@ -179,13 +187,14 @@ def export(
     return Path(folder)
 
 
-def default_interface(run: Run) -> str:
+def default_interface(run: Run, model: Any) -> str:
     """``padded`` where the graph of the run can be built inside the exported one, else ``edges``.
 
     ``tensors`` for a model that takes no graphs.
 
     Args:
         run: a run, or a model in the place of one.
+        model: its Keras model; one that works on edge lists (``layout = "edges"``) has no blocks to build a graph in.
 
     Returns:
         The interface's name.
@@ -196,7 +205,9 @@ def default_interface(run: Run) -> str:
         padded_rules(run.preprocess)
     except InputError:
         return "edges"
-    return "padded"
+    from e2e_tf.layers import DisjointToBlocks
+
+    return "padded" if any(isinstance(layer, DisjointToBlocks) for layer in all_layers(model)) else "edges"
 
 
 def _takes_graphs(run: Run) -> bool:
@@ -244,14 +255,7 @@ def _column(part: Path, index: int) -> str:
 
 def _check_computed(run: Run) -> None:
     """Refuse inputs that the C++ builder would have to compute by an expression of the configuration."""
-    columns = run.preprocess.extra.get("columns", {})
-    named = [
-        f"{name} = {text!r}"
-        for group in ("jets", "candidates")
-        for name, text in columns.get(group, {}).items()
-    ]
-    if columns.get("candidate_selection"):
-        named.append(f"candidate_selection = {columns['candidate_selection']!r}")
+    named = computed_for_inputs(run.preprocess.extra)
     if named:
         raise InputError(
             f"the inputs of {run.folder} need {'; '.join(named)}, which the C++ builder does not compute; write the "

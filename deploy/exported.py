@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.compat import constant_graph, default_attributes
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.interface import (
     OUTPUT,
     TensorInfo,
@@ -52,6 +53,7 @@ class Export:
 
     Attributes:
         run: whose model it is.
+        preprocess: the inputs of the bundle, those of the run and further inputs of nodes.
         user: the model as its author made it, the reference of the validation.
         model: of one output, (B, C).
         release: the oldest series that must run it.
@@ -63,6 +65,7 @@ class Export:
     """
 
     run: Run
+    preprocess: Preprocess
     user: Any
     model: Any
     release: Release
@@ -87,7 +90,7 @@ class Export:
             rng = np.random.default_rng(seed)
             infos = [info.to_dict() for info in self.exported.inputs]
             return [tensor_batch(infos, len(n), rng) for n in sizes]
-        return [self.exported.feeds(batch) for batch in sized_batches(self.run.preprocess, sizes, seed)]
+        return [self.exported.feeds(batch) for batch in sized_batches(self.preprocess, sizes, seed)]
 
     def raw_names(self, suffix: str = ":0") -> dict[str, dict[str, str]]:
         """``inputs`` and ``outputs`` of an entry of the manifest: raw tensor names by name of the interface.
@@ -104,11 +107,13 @@ class Export:
         }
 
 
-def exported_function(run: Run, model: Any, interface: str, target: Release) -> ExportedFunction:
+def exported_function(
+    preprocess: Preprocess, model: Any, interface: str, target: Release
+) -> ExportedFunction:
     """A Keras model behind the tensors of an interface.
 
     Args:
-        run: says how graphs are built.
+        preprocess: says how graphs are built.
         model: of one output, (B, C).
         interface: ``edges``, ``padded`` or ``tensors``.
         target: the oldest release that must run it.
@@ -122,8 +127,8 @@ def exported_function(run: Run, model: Any, interface: str, target: Release) -> 
     if interface == "tensors":
         return ExportedFunction(interface, tensors_function(model), *tensors_infos(model), dict)
     if interface == "padded":
-        function = padded_function(model, run.preprocess)
-        return ExportedFunction(interface, function, *padded_tensors(model, run.preprocess), padded_feeds)
+        function = padded_function(model, preprocess)
+        return ExportedFunction(interface, function, *padded_tensors(model, preprocess), padded_feeds)
     # Below opset 16 ScatterND cannot add; graph builders list every edge once, so it need not.
     repeated = target.opset >= 16
     try:

@@ -177,14 +177,14 @@ def write_fixed(export: Export, shape: tuple[int, int]) -> Entries:
     """
     import tensorflow as tf
 
-    function = padded_function(export.model, export.run.preprocess, shape)
+    function = padded_function(export.model, export.preprocess, shape)
     with exportable(export.model):
         graph, names = freeze(function)
     imported = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
     pruned = imported.prune([f"{name}:0" for name in names], f"{OUTPUT}:0")
     compiled = tf.function(lambda *values: pruned(*values), jit_compile=True, autograph=False)
     n_node = [min(7 + 5 * i, shape[1]) for i in range(shape[0])]
-    (batch,) = sized_batches(export.run.preprocess, [n_node], 3)
+    (batch,) = sized_batches(export.preprocess, [n_node], 3)
     feeds = {name: tf.constant(value) for name, value in padded_feeds(batch, shape[1]).items()}
     values = [feeds[name] for name in names]
     try:

@@ -2,7 +2,8 @@
 
 ``edges``, the leading-one disjoint form for graphs that are built outside::
 
-    x           (1, N, F)   node features, normalised by preprocess.json
+    x           (1, N, F)   node features, normalised by preprocess.json; behind them those of further inputs of
+                            nodes (points, p4), as they are
     edge_index  (1, 2, E)   senders, receivers, counted over all nodes, as float32
     batch       (1, N)      the graph of each node, rising from 0, as float32
     u           (1, B, G)   graph-level features; B says how many graphs there are
@@ -12,7 +13,7 @@
 ``padded``, the form of CMSSW's ParticleNet producers, with the graph built inside::
 
     points      (B, D, N)   coordinates in which the graph is built, not normalised
-    features    (B, F, N)   node features, normalised by preprocess.json
+    features    (B, F, N)   node features, normalised by preprocess.json; behind them further inputs, as in ``edges``
     mask        (B, 1, N)   1 for a node, 0 for an empty slot
     u           (B, G, 1)   graph-level features, where the model has any
     score       (B, C)
@@ -31,7 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from e2e_tf.data.node_inputs import NODE_INPUTS
 from e2e_tf.deploy.block_core import block_core
+from e2e_tf.deploy.model_inputs import graph_inputs, node_columns
 from e2e_tf.errors import InputError
 from e2e_tf.graph import GraphBatch
 
@@ -95,14 +98,14 @@ class JetBatch:
 
 
 def widths(model: Any, interface: str) -> tuple[int, int]:
-    """Numbers of node and graph-level features of a Keras model on disjoint batches.
+    """Numbers of columns of nodes and of graph-level features of a Keras model on disjoint batches.
 
     Args:
         model: a Keras model.
         interface: its name, for the message.
 
     Returns:
-        ``(F, G)``, the widths of ``x`` and ``u``; G is 0 without ``u``.
+        ``(F, G)``: F of ``x`` and the further inputs of nodes together, G of ``u``, 0 without it.
 
     Raises:
         InputError: the model lacks an input of the interface, or has one of another dtype or kind.
@@ -115,13 +118,20 @@ def widths(model: Any, interface: str) -> tuple[int, int]:
             f"the {interface} interface needs a model with the inputs {', '.join(needed)}; this one has "
             f"{', '.join(shapes)} and lacks {', '.join(missing)}"
         )
-    extra = [name for name in shapes if name not in _DISJOINT]
+    extra = [name for name in shapes if name not in (*_DISJOINT, *NODE_INPUTS)]
     if extra:
         raise InputError(
-            f"the {interface} interface feeds {', '.join(_DISJOINT)}; this model also wants {', '.join(extra)}"
+            f"the {interface} interface feeds {', '.join((*_DISJOINT, *NODE_INPUTS))}; this model also wants "
+            f"{', '.join(extra)}"
         )
+    for name, of in NODE_INPUTS.items():
+        if name in shapes and shapes[name][1:] != (len(of),):
+            raise InputError(
+                f"the input {name} must have the {len(of)} columns {', '.join(f.raw for f in of)}; that of this model "
+                f"has the shape {shapes[name]}"
+            )
     check_tensors(model)
-    return shapes["x"][-1], shapes["u"][-1] if "u" in shapes else 0
+    return max(part.stop for part in node_columns(model).values()), shapes["u"][-1] if "u" in shapes else 0
 
 
 def check_tensors(model: Any) -> None:
@@ -262,8 +272,9 @@ def edges_function(model: Any, repeated: bool = True) -> Any:
         senders, receivers = ends[0], ends[1]
         if core is None:
             inputs = {"x": x[0], "senders": senders, "receivers": receivers, "n_node": n_node}
+            inputs = graph_inputs(model, inputs if u is None else inputs | {"u": u})
             with plain(model):
-                return model(inputs if u is None else inputs | {"u": u}, training=False)[None]
+                return model(inputs, training=False)[None]
         index, mask = block_index(n_node)
         owner = tf.gather(graph, receivers)
         start = tf.gather(tf.cumsum(n_node, exclusive=True), owner)

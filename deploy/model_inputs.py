@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-__all__ = ["all_layers", "call_model", "integer_limits", "joined", "tensor_names"]
+import numpy as np
+
+from e2e_tf.data.node_inputs import NODE_INPUTS
+from e2e_tf.graph import GraphBatch
+
+__all__ = [
+    "all_layers",
+    "call_model",
+    "graph_inputs",
+    "integer_limits",
+    "joined",
+    "node_columns",
+    "tensor_names",
+    "with_node_columns",
+]
 
 _TAKEN = ("score",)  # what the output is called
 _HELD = {"bool": 2, "int8": 128, "uint8": 256}
@@ -47,6 +62,57 @@ def tensor_names(model: Any) -> dict[str, Any]:
             name, count = f"{stem}_{count}", count + 1
         names[name] = tensor
     return names
+
+
+def node_columns(model: Any) -> dict[str, slice]:
+    """Where the inputs of nodes of a model on graphs lie among the columns that a bundle has of a node.
+
+    Args:
+        model: a Keras model on disjoint batches.
+
+    Returns:
+        Ranges of columns by input: ``x`` first, then those of :data:`e2e_tf.data.node_inputs.NODE_INPUTS` that the
+        model takes, one behind the other.
+    """
+    widths = {tensor.name: int(tensor.shape[-1]) for tensor in model.inputs if len(tensor.shape) > 1}
+    found, end = {}, 0
+    for name in ("x", *NODE_INPUTS):
+        if name in widths:
+            found[name] = slice(end, end + widths[name])
+            end += widths[name]
+    return found
+
+
+def graph_inputs(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model on graphs is fed of the columns that a bundle has.
+
+    Args:
+        model: a Keras model on disjoint batches.
+        tensors: arrays or tensors by name, among them ``x`` (n, F) with all columns of :func:`node_columns`.
+
+    Returns:
+        Those that the model takes, by the names of its inputs.
+    """
+    columns = node_columns(model)
+    wanted = {tensor.name for tensor in model.inputs}
+    x = tensors["x"]
+    given = {name: x[..., part] for name, part in columns.items()} if len(columns) > 1 else {"x": x}
+    return {name: value for name, value in (dict(tensors) | given).items() if name in wanted}
+
+
+def with_node_columns(model: Any, graphs: GraphBatch, nodes: Mapping[str, np.ndarray]) -> GraphBatch:
+    """Graphs whose ``x`` has all columns of :func:`node_columns`.
+
+    Args:
+        model: a Keras model on disjoint batches.
+        graphs: with the features of nodes alone.
+        nodes: further inputs of nodes, float32 (n, width) by name, at least those that the model takes.
+
+    Returns:
+        The graphs; the same ones for a model without further inputs.
+    """
+    more = [nodes[name] for name in node_columns(model) if name != "x"]
+    return replace(graphs, x=np.concatenate([graphs.x, *more], axis=1)) if more else graphs
 
 
 def call_model(model: Any, tensors: Mapping[str, Any]) -> Any:

@@ -28,7 +28,7 @@ def write_parity(export: Export) -> list[np.ndarray]:
         feeds = export.samples([range(n) for n in (1, 2, 5)], 4)
         scores = [np.asarray(keras_call(model, values)) for values in feeds]
     else:
-        preprocess = export.run.preprocess
+        preprocess = export.preprocess
         batches = [batch for _, batch in adversarial_batches(preprocess, np.random.default_rng(4))]
         feeds = [exported.feeds(batch) for batch in batches]
         leading_one = exported.interface == "edges"

@@ -24,6 +24,7 @@ import numpy as np
 
 from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.node_inputs import INPUT_COLUMNS
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import candidate_quantities
 from e2e_tf.deploy.cost import points_of
@@ -252,6 +253,7 @@ def _completed(jets: Jets, preprocess: Preprocess) -> Jets:
                 columns[feature.raw] = _like(rng, float(median), float(scale), len(jets))
     if candidates is not None:
         known = set(candidate_quantities(replace(jets, columns=columns))[0])
+        known |= {*INPUT_COLUMNS}  # which follow from them
         norm, of_rows = preprocess.node_features, dict(candidates.columns)
         rows = len(candidates.owner)
         for feature, median, scale in zip(norm.features, norm.median, norm.norm_factor, strict=True):

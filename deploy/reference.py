@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.deploy.interface import JetBatch
-from e2e_tf.deploy.model_inputs import call_model, joined, tensor_names
+from e2e_tf.deploy.model_inputs import call_model, graph_inputs, joined, tensor_names
 from e2e_tf.deploy.sources import read_model
 from e2e_tf.graph import GraphBatch
 from e2e_tf.graph.batch import concatenate
@@ -48,13 +48,12 @@ def keras_scores(model: Any, batches: Sequence[JetBatch]) -> list[np.ndarray]:
     """
     from e2e_tf.data.loader import model_inputs
 
-    wanted = {tensor.name for tensor in model.inputs}
     scores: list[np.ndarray] = []
     together: list[GraphBatch] = []
 
     def flush() -> None:
         inputs = model_inputs(concatenate(together) if len(together) > 1 else together[0])
-        found = np.asarray(joined(model({k: v for k, v in inputs.items() if k in wanted}, training=False)))
+        found = np.asarray(joined(model(graph_inputs(model, inputs), training=False)))
         scores.extend(np.split(found, np.cumsum([graphs.n_graph for graphs in together])[:-1]))
         together.clear()
 
@@ -85,7 +84,7 @@ def traced_scores(model: Any) -> Callable[[GraphBatch], np.ndarray]:
     call = tf.function(lambda inputs: joined(model(inputs, training=False)), input_signature=[signature])
 
     def score(graphs: GraphBatch) -> np.ndarray:
-        inputs = model_inputs(graphs)
+        inputs = graph_inputs(model, model_inputs(graphs))
         return np.asarray(call({name: tf.constant(inputs[name]) for name in signature}))
 
     return score

@@ -35,9 +35,11 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     """
     from e2e_tf.deploy.export import export
     from e2e_tf.deploy.interface import edges_feeds
+    from e2e_tf.deploy.model_inputs import with_node_columns
 
     order = np.argsort(data.validation.graphs.n_node, kind="stable")
-    jet = data.validation.batch(order[len(order) // 2 : len(order) // 2 + 1])
+    middle = order[len(order) // 2 : len(order) // 2 + 1]
+    jet = with_node_columns(model, *data.validation.loader(model, 1).graphs_and_nodes(middle))
     with tempfile.TemporaryDirectory(prefix="e2e-tf-latency-") as name:
         folder = Path(name) / "run"
         folder.mkdir()

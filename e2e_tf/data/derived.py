@@ -13,7 +13,7 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 
-__all__ = ["computed_inputs", "derived", "jet_columns", "jets_that_pass"]
+__all__ = ["computed_for_inputs", "computed_inputs", "derived", "jet_columns", "jets_that_pass"]
 
 _OF_JETS = ("jet_", "Jet_", "FatJet_", "Tau_", "fj_")
 _OF_CANDIDATES = ("PFCands_", "PFCand_", "part_", "candidates_", "candidate_")
@@ -124,6 +124,26 @@ def computed_inputs(columns: Mapping[str, Any], inputs: Mapping[str, list[str]])
     if columns.get("candidate_selection"):
         found["candidate_selection"] = columns["candidate_selection"]
     return found
+
+
+def computed_for_inputs(extra: Mapping[str, Any]) -> list[str]:
+    """The expressions that a model's inputs need, which only Python computes.
+
+    Args:
+        extra: of ``preprocess.json``, see :func:`computed_inputs`.
+
+    Returns:
+        ``name = 'expression'`` each; nothing where the reader's columns are all that is needed.
+    """
+    columns = extra.get("columns", {})
+    named = [
+        f"{name} = {text!r}"
+        for group in ("jets", "candidates")
+        for name, text in columns.get(group, {}).items()
+    ]
+    if columns.get("candidate_selection"):
+        named.append(f"candidate_selection = {columns['candidate_selection']!r}")
+    return named
 
 
 class _Resolved(dict[str, np.ndarray]):

@@ -23,6 +23,7 @@ from e2e_tf.data.features import (
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.node_inputs import MASSIVE, input_columns, places
 from e2e_tf.data.preprocess import GraphSettings, Normalisation, Preprocess, check_limits
 from e2e_tf.data.quantities import (
     candidate_momenta,
@@ -191,6 +192,7 @@ class GraphData:
             max_nodes=recipe.max_nodes,
             node_features=Normalisation.fit(self.node_features, self.batch.x),
             jet_features=None if u is None else Normalisation.fit(self.jet_features, u),
+            extra={MASSIVE: True} if self.p4 is not None and self.p4[:, 3].any() else {},
         )
 
     def normalised(self, preprocess: Preprocess) -> GraphData:
@@ -289,8 +291,10 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     )
     if not names:
         raise InputError(f"graphs need at least one quantity of the {recipe.nodes}; this sample has none")
-    features = select_features(known, names, quantities)
-    x = np.stack([transformed(f, quantities[f.raw]) for f in features], axis=1)
+    positions = places(quantities, int(n_node.sum()))
+    of_nodes = quantities | input_columns(names, positions, p4)
+    features = select_features(known, names, of_nodes)
+    x = np.stack([transformed(f, of_nodes[f.raw]) for f in features], axis=1)
     columns = {**jets.columns, **{f"{TRUTH}{name}": values for name, values in jets.truth.items()}}
     jet_features = select_features(JET_FEATURES, recipe.jet_features, columns)
     of_jets = {
@@ -299,12 +303,6 @@ def build_graphs(jets: Jets | Images, recipe: GraphRecipe) -> GraphData:
     u = np.stack([transformed(f, of_jets[f.raw]) for f in jet_features], axis=1) if jet_features else None
 
     senders, receivers = _linked(recipe, quantities, n_node, lattice)
-    if "deta" in quantities and "dphi" in quantities:
-        positions = NodeSpace.bounded(
-            np.stack([quantities["deta"], quantities["dphi"]], axis=1), ("deta", "dphi")
-        )
-    else:
-        positions = np.full((len(x), 2), np.nan, np.float32)
     batch = GraphBatch(
         x=x,
         senders=senders,

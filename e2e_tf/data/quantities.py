@@ -20,6 +20,7 @@ from e2e_tf.data.features import (
 from e2e_tf.data.grid import CRYSTALS, TOWER, TOWERS, cell_position, delta_phi, wrapped_angle
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
+from e2e_tf.data.node_inputs import bounded_momenta
 from e2e_tf.errors import InputError
 from e2e_tf.graph import WRAPPED, hit_nodes, image_nodes
 
@@ -163,14 +164,14 @@ def hit_momenta(jets: Jets, quantities: Mapping[str, np.ndarray], n_node: np.nda
         n_node: integers (B,), nodes of each jet.
 
     Returns:
-        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV], which is 0.
+        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV], which is 0, of :func:`bounded_momenta`.
     """
     owner = np.repeat(np.arange(len(n_node)), n_node)
     eta = quantities["deta"] + jets["eta"][owner]
     phi = delta_phi(quantities["dphi"].astype(np.float64), -jets["phi"][owner].astype(np.float64))
     track, ecal, hcal = (quantities[name] for name in HIT_ENERGIES)
     pt = track + (ecal + hcal) / np.cosh(eta)
-    return np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32)
+    return bounded_momenta(np.stack([pt, eta, phi, np.zeros_like(pt)], axis=1).astype(np.float32))
 
 
 def candidate_momenta(
@@ -184,7 +185,8 @@ def candidate_momenta(
         n_node: integers (B,), nodes of each jet.
 
     Returns:
-        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV]; None without ``pt``, ``deta`` and ``dphi``.
+        float32 (n, 4): pT [GeV], η, φ [rad], mass [GeV], of :func:`bounded_momenta`; None without ``pt``, ``deta``
+        and ``dphi``.
     """
     if not {"pt", "deta", "dphi"} <= set(quantities):
         return None
@@ -194,4 +196,4 @@ def candidate_momenta(
         eta = eta + jets["eta"][owner]
         phi = delta_phi(phi, -jets["phi"][owner].astype(np.float64))
     mass = quantities.get("mass", np.zeros(len(owner), np.float32))
-    return np.stack([quantities["pt"], eta, phi, mass], axis=1).astype(np.float32)
+    return bounded_momenta(np.stack([quantities["pt"], eta, phi, mass], axis=1).astype(np.float32))

@@ -33,7 +33,7 @@ class ParticleTransformer:
             input ``p4`` float32 (n, 4), pT [GeV], η, φ [rad] and mass [GeV]; four columns of ``x`` that hold
             these as they are; ``"features"``, the same of massless particles, from the normalised features ``pt``
             (its logarithm), ``deta`` and ``dphi`` among ``x``; or ``"graph"``, the number of edges between them.
-            ``"p4"`` is exact, ``"features"`` needs no further input, as bundles have none.
+            ``"p4"`` is exact, ``"features"`` needs no further input.
         pair_columns, pair_median, pair_norm: of these three features with ``"features"``;
             :func:`e2e_tf.models.fill_settings` knows them from a ``preprocess.json``, and trainings call it.
         relative: with ``"features"``, Δη and Δφ enter through the pairs only and are no features of a node, so that

@@ -57,18 +57,6 @@ class Examples:
             return self.graphs.with_nodes(np.arange(min(1, len(self))))
         return self.graphs, self.nodes
 
-    def batch(self, index: np.ndarray) -> GraphBatch:
-        """The graphs of some jets.
-
-        Args:
-            index: int (k,).
-
-        Returns:
-            The k graphs in memory.
-        """
-        streamed = isinstance(self.graphs, StreamedGraphs)
-        return self.graphs.with_nodes(index)[0] if streamed else self.graphs.take(index)
-
     def check(self, model: Any, what: str = "the data") -> None:
         """Refuse a model that these examples cannot be given to.
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.config import RunConfig, make_config, read_config
+from e2e_tf.data.derived import computed_for_inputs
+from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.source import JetSource
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.files import cleared, followed, read_json, write_json
@@ -124,21 +126,21 @@ def _same(held: Any, wanted: RunConfig) -> bool:
         return False
 
 
-def inputs_note(model: Any) -> str:
-    """What a later step cannot do with a model because of its inputs.
+def inputs_note(preprocess: Preprocess) -> str:
+    """What a later step cannot do with a run because of its inputs.
 
     Args:
-        model: a Keras model with named inputs.
+        preprocess: of the run.
 
     Returns:
         A sentence, or an empty text.
     """
-    own = [tensor.name for tensor in model.inputs if tensor.name in ("points", "p4")]
-    if not own:
+    needed = computed_for_inputs(preprocess.extra)
+    if not needed:
         return ""
     return (
-        f"{model.name} takes {' and '.join(own)}, which no interface of export has: it can be evaluated and predict, "
-        "not be exported; columns of x (coordinates = [3, 4], pairs = 'features') are exported"
+        f"e2e-tf export will refuse this run: its inputs need {'; '.join(needed)}, which the C++ builder does not "
+        "compute; write the column into the files to export it"
     )
 
 
@@ -168,7 +170,7 @@ def _train(
         train.check(model, config.data.title)
     else:
         model = new_model(config, train, prepared.preprocess, start=prepared.start)
-        if note := inputs_note(model):
+        if note := inputs_note(prepared.preprocess):
             console().print(note, style="yellow", highlight=False, markup=False)
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)

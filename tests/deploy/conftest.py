@@ -294,7 +294,28 @@ def build_package(toolchain: Toolchain, folder: Path) -> None:
     edges = export(run, folder / "edges", interface="edges", formats=formats, proof=0)
     shutil.copytree(cmssw_package(edges, folder / "other") / "data", base / "RecoTauTag" / "Edges" / "data")
 
+    exact = write_run(folder / "exact_run", model=exact_model(), jet_features=("pt", "mass", "rho"))
+    export(exact, folder / "exact", interface="edges", formats=formats, proof=0)
+
     compile_package(toolchain, base, package, folder)
+
+
+def exact_model() -> Any:
+    """A small model that takes ``points`` and ``p4`` of candidates beside ``x``."""
+    import keras
+
+    from e2e_tf.layers import DisjointToBlocks, GlobalAvgPool
+    from e2e_tf.models.inputs import disjoint_inputs
+
+    keras.utils.set_random_seed(4)
+    n_features = len(CANDIDATE_FEATURES)
+    inputs = disjoint_inputs(n_features, 3, {"points": 2, "p4": 4})
+    x = keras.layers.Concatenate()([inputs[name] for name in ("x", "points", "p4")])
+    x = keras.layers.Rescaling([1.0] * n_features + [1.0, 1.0, 0.1, 1.0, 1.0, 1.0])(x)
+    x, _, mask = DisjointToBlocks()([x, *(inputs[name] for name in ("senders", "receivers", "n_node"))])
+    x = GlobalAvgPool()([keras.layers.Dense(8, activation="tanh")(x), mask])
+    x = keras.layers.Concatenate()([x, inputs["u"]])
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x), name="exact")
 
 
 @pytest.fixture(scope="session")

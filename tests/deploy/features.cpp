@@ -10,6 +10,7 @@
 #include "e2e_tf/event.hpp"
 #include "e2e_tf/features.hpp"
 #include "e2e_tf/helix.hpp"
+#include "e2e_tf/node_inputs.hpp"
 #include "e2e_tf/transforms.hpp"
 
 namespace {
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
     list("uses_up", quantity.uses_up);
     std::printf("\tkeeps %d\n", quantity.keeps ? 1 : 0);
   }
+  for (const auto& input : e2e_tf::node_inputs()) std::printf("input\t%s\n", input.name.c_str());
   for (const auto& quantity : e2e_tf::detector_quantities()) {
     std::printf("detector\t%s", quantity.name.c_str());
     for (std::size_t k = 0; k < quantity.of.size(); ++k) {

@@ -314,9 +314,11 @@ def test_a_configuration_has_the_service_where_there_is_one(
 
 @pytest.fixture(scope="module")
 def both(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A package of the padded bundle and the one with edges, over the driver of the package of one model."""
-    base = tmp_path_factory.mktemp("both")
-    cmssw_package({"padded": built.bundle, "edges": built.bundle.parent / "edges"}, base / "src")
+    """A package of the padded bundle, the one with edges and the one with further inputs of nodes, over the driver of
+    the package of one model."""
+    base, folder = tmp_path_factory.mktemp("both"), built.bundle.parent
+    bundles = {"padded": built.bundle, "edges": folder / "edges", "exact": folder / "exact"}
+    cmssw_package(bundles, base / "src")
     return replace(built, base=base / "src", behind=built.base)  # the defaults of the driver's plugins
 
 
@@ -328,17 +330,23 @@ def test_each_model_has_a_module_that_scores_as_python_does(
     rng = np.random.default_rng(4)
     events = [("jet", random_event(rng, counts)) for counts in ([5, 0, 12], [], [30], [1, 3])]
     (tmp_path / "events").write_text(events_text(events))
-    run = open_run(both.trained)
     jets = python_jets([jet for _, found in events for jet in found])
-    expected = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0]
-    assert np.ptp(expected) > 0.01
+    expected = {}
+    for names, folder in (
+        (("Padded", "Edges"), both.trained),
+        (("Exact",), both.trained.parent / "exact_run"),
+    ):
+        run = open_run(folder)
+        scores = predict(run.model(), graphs_of(jets, run.preprocess))[:, 0]
+        assert np.ptp(scores) > 0.01
+        expected |= dict.fromkeys(names, scores)
     modules = configured(both, tmp_path, monkeypatch)
     import FWCore.ParameterSet.Config as cms
 
     # Each takes jets as its own bundle says; here both the same.
     levels = [modules[f"e2ETagger{name}"].parameters["jet_correction"].value for name in ("Padded", "Edges")]
     assert levels == ["L1FastJet", ""]
-    for name, kept in (("Padded", {"score", "workingPoints"}), ("Edges", {"score"})):
+    for name, kept in (("Padded", {"score", "workingPoints"}), ("Edges", {"score"}), ("Exact", {"score"})):
         module = own_candidates(modules[f"e2ETagger{name}"], jet_correction=cms.string("L1FastJet"))
         assert module.parameters["model_path"].value == f"RecoTauTag/E2ETagger/data/{name}/model.onnx"
         config = write_config(module, tmp_path / "config")
@@ -349,7 +357,7 @@ def test_each_model_has_a_module_that_scores_as_python_does(
         assert done.stdout.startswith("sessions 1 ")  # of all streams of a module
         found = products(tmp_path / "out")
         assert found.keys() == kept
-        np.testing.assert_allclose(np.concatenate(found["score"]), expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(np.concatenate(found["score"]), expected[name], rtol=0, atol=1e-5)
 
 
 def test_the_unit_test_covers_every_model(both: Built, toolchain: Any, tmp_path: Path) -> None:
@@ -376,7 +384,7 @@ def test_the_unit_test_covers_every_model(both: Built, toolchain: Any, tmp_path:
     done = both.run(tmp_path / "parity")
     assert done.returncode == 0, done.stderr
     names = re.findall(r"^(\w+ \w+): largest difference of a score \S+$", done.stdout, re.MULTILINE)
-    assert names == [f"e2ETagger{b} {m}" for m in ("Padded", "Edges") for b in ("ONNX", "TF")]
+    assert names == [f"e2ETagger{b} {m}" for m in ("Padded", "Edges", "Exact") for b in ("ONNX", "TF")]
     # A wrong model among the good ones fails it.
     base = tmp_path / "src"
     shutil.copytree(both.base, base)

@@ -27,6 +27,7 @@ from e2e_tf.data.features import (
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
 from e2e_tf.data.grid import CRYSTALS, TOWERS, delta_phi, window_corner
 from e2e_tf.data.jets import Jets, Ragged, read_jets
+from e2e_tf.data.node_inputs import INPUT_COLUMNS, with_node_inputs
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.quantities import candidate_quantities, hit_quantities
 from e2e_tf.data.samples import sample_path
@@ -55,6 +56,7 @@ def test_features_are_the_same_tables_in_python_and_c_plus_plus(tables: Callable
         for quantity in CANDIDATES
         if quantity.formula is not None
     ]
+    assert [name for (name,) in found["input"]] == [*INPUT_COLUMNS]
     assert found["channel"] == [list(pair) for pair in zip(CHANNELS, HIT_ENERGIES, strict=True)]
     derivatives = [f"{channel}_{name}" for (name,) in found["derivative"] for channel in CHANNELS]
     assert [feature.raw for feature in HIT_FEATURES] == [*HIT_ENERGIES, "deta", "dphi", *derivatives]
@@ -178,7 +180,7 @@ def test_random_jets_give_the_same_edges_and_features(
     count: int,
     limit: int,
 ) -> None:
-    preprocess = inputs_like(nodes=nodes, edges=edges, max_nodes=limit)
+    preprocess = with_node_inputs(inputs_like(nodes=nodes, edges=edges, max_nodes=limit), ("points", "p4"))
     assert compare(sanitized, preprocess, random_jets(count, 11), tmp_path, False) > 4 * count
 
 
@@ -228,7 +230,14 @@ def test_columns_that_the_sample_has_are_kept_or_replaced_as_in_python(
     assert jets.candidates is not None
     given = {"is_photon": jets.candidates["charge"] == 0, "delta_r": jets.candidates["pt"] + 1}
     columns = {k: np.asarray(v, np.float32) for k, v in given.items()} | dict(jets.candidates.columns)
+    columns["mass"] = jets.candidates["d0"] * 3
     jets = replace(jets, candidates=Ragged(columns, jets.candidates.offsets))
+    for massive in (True, False):  # of a training without masses, those of other samples are not taken
+        exact = with_node_inputs(replace(preprocess, extra={"massive": massive}), ("p4",))
+        compare(sanitized, exact, jets, tmp_path, False)
+        x, width = graphs_of(jets, exact).batch.x, len(preprocess.node_features.features)
+        np.testing.assert_array_equal(x[:, -1], massive * columns["mass"])
+        assert x.shape[1] == width + 4
     assert compare(sanitized, preprocess, jets, tmp_path, False) > 200
 
 
@@ -274,7 +283,11 @@ def test_angles_of_any_range_and_broken_coordinates_are_one_rule(
             for a, b in ((data.batch.take([i]), wrapped.batch.take([i])) for i in range(400))
         ]
         assert 150 < sum(same) < 400
-    compare(sanitized, data.fit_preprocess(recipe), jets, tmp_path, padded)
+    exact = with_node_inputs(data.fit_preprocess(recipe), ("p4", "points"))
+    compare(sanitized, exact, jets, tmp_path, padded)
+    found, inputs = graphs_of(jets, exact).batch.x[:, -6:], data.node_inputs()
+    np.testing.assert_array_equal(found[:, :2], inputs["points"])
+    np.testing.assert_array_equal(found[:, 2:5], inputs["p4"][:, :3])
 
 
 @pytest.mark.parametrize(

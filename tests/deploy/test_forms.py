@@ -109,7 +109,18 @@ def test_a_saved_model_that_finds_no_room_is_one_sentence(tmp_path: Path) -> Non
     model = keras.Model(inputs, keras.layers.Dense(100)(inputs))
     exported = exported_function(None, model, "tensors", release("13_1"))  # type: ignore[arg-type]
     graph, names = freeze(exported.function)
-    export = Export(None, model, model, release("13_1"), exported, graph, names, tmp_path, {"score": 1})  # type: ignore[arg-type]
+    export = Export(
+        None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
+        model,
+        model,
+        release("13_1"),
+        exported,
+        graph,
+        names,
+        tmp_path,
+        {"score": 1},
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # the weights alone take four times as much
     try:

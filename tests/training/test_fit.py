@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 from e2e_tf.config import read_config
+from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.preprocess import read_preprocess
+from e2e_tf.data.samples import sample_path
 from e2e_tf.errors import InputError, TrainingDiverged
 from e2e_tf.training.fit import fit, inputs_note
 from e2e_tf.training.loop import train_model
@@ -197,13 +200,16 @@ def test_a_training_that_diverges_later_keeps_the_best_epoch_before(tau_folder, 
     assert not (run.folder / "checkpoint").exists()
 
 
-def test_a_model_that_export_cannot_take_is_named_before_its_training():
-    def of(*names):
-        inputs = {name: keras.Input((2,), name=name) for name in names}
-        return keras.Model(inputs, keras.layers.Add()([*inputs.values()]), name="net")
+def test_inputs_that_export_cannot_take_are_named_before_the_training():
+    def note(**columns):
+        recipe = GraphRecipe("candidates", "knn:2", jet_features=())
+        jets = read_jets(sample_path("tau"), stop=20)
+        made = build_graphs(jets, recipe).fit_preprocess(recipe)
+        return inputs_note(replace(made, extra={"columns": columns} if columns else {}))
 
-    assert inputs_note(of("x", "u")) == ""
-    note = inputs_note(of("x", "points"))
-    assert note.startswith(
-        "net takes points, which no interface of export has: it can be evaluated and predict, not"
+    assert note() == ""
+    assert note(jets={"ht": "2 * pt"}) == (
+        "e2e-tf export will refuse this run: its inputs need ht = '2 * pt', which the C++ builder does not compute; "
+        "write the column into the files to export it"
     )
+    assert "need candidate_selection = 'pt > 1', which" in note(candidate_selection="pt > 1")

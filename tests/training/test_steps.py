@@ -34,9 +34,9 @@ from e2e_tf.training.predict import predict_file
 JETS = 90
 MODELS = {
     "gat_cheb": {"channels": [4], "heads": [1], "cheb_channels": [4], "dense": [4]},
-    "particle_net": {"k": 2, "channels": [[4]], "dense": [4]},
+    "particle_net": {"k": 2, "channels": [[4]], "dense": [4], "coordinates": "points"},
     "particle_attention": {
-        "pairs": "features", "width": 4, "heads": 1, "blocks": 1, "class_blocks": 0, "embed": [], "pair_embed": [4],
+        "pairs": "p4", "width": 4, "heads": 1, "blocks": 1, "class_blocks": 0, "embed": [], "pair_embed": [4],
         "feed_forward": 1,
     },
     "deep_sets": {"phi": [4], "dense": [4]},
@@ -93,11 +93,11 @@ OUTPUTS = {
 CASES = [
     ("deep_sets", "candidates without pT", "the label"),
     ("gat_cheb", "hits", "one output by name"),
-    ("gcn_belle", "candidates", "five classes"),
+    ("gcn_belle", "candidates in pieces", "five classes"),
     ("quark_gluon_cnn", "images", "several without the label"),
     ("fcn", "candidates", "a regression alone"),
     ("graph_net", "images without pT", "one output by name"),
-    ("particle_attention", "candidates in pieces", "the label"),
+    ("particle_attention", "candidates", "the label"),
     ("particle_net", "candidates", "the label and a ratio"),
     ("detector_net", "detector objects", "five classes"),
     ("level2_cnn", "detector objects", "the label"),

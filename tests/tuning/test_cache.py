@@ -97,7 +97,7 @@ def test_graphs_in_stores_stay_there(tau_folder, tmp_path):
                         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
         assert found.data == prepared.data
         assert found.data["memory"] == "stream"
-        jet = found.validation.batch(np.array([3]))
+        jet, _ = found.validation.graphs.with_nodes(np.array([3]))
         assert jet.n_node.tolist() == [found.validation.graphs.n_node[3]]
     (entry,) = (tmp_path / "cache").iterdir()
     assert not list(entry.glob("*/x.npy"))

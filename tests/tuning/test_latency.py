@@ -34,9 +34,15 @@ def test_the_exported_model_is_measured(tau_folder, tmp_path):
         {
             "data": {"sample": "tau.h5", "split": [0.6, 0.2, 0.2], "pt_bins": [10, 20, 50]},
             "graph": {"nodes": "candidates", "edges": "knn:2"},
-            "model": {"name": "deep_sets", "phi": [4], "dense": [4]},
+            "model": {
+                "name": "particle_net",
+                "k": 2,
+                "channels": [[4]],
+                "dense": [4],
+                "coordinates": "points",
+            },
         }
     )
     data = trial_data(config, tau_folder, tmp_path / "cache")
-    model = build_model("deep_sets", *data.train.widths, config.model_settings)
+    model = build_model("particle_net", *data.train.widths, config.model_settings)
     assert 0 < latency_ms(model, config, data) < 1000

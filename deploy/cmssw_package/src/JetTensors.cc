@@ -240,8 +240,18 @@ namespace @NAMESPACE@ {
       neededOfJet = {"pt", "eta"};  // for transverse energies and their share of the jet
     else
       wanted = {"pt"};  // tells the leading candidates
-    for (const auto& variable : preprocess.features.variables)
-      wanted.insert(variable.raw);
+    for (const auto& variable : preprocess.features.variables) {
+      const auto& inputs = e2e_tf::node_inputs();
+      const auto input = find(inputs, variable.raw);
+      if (input == inputs.end()) {
+        wanted.insert(variable.raw);
+        continue;
+      }
+      wanted.insert(input->sources.begin(), input->sources.end());
+      neededOfJet.insert(input->jet_sources.begin(), input->jet_sources.end());
+      if (input->name == "p4.mass" && variable.upper > 0 && !made->objects)
+        wanted.insert("mass");
+    }
     for (const auto& variable : preprocess.points.variables)
       wanted.insert(variable.raw);
     wanted.insert(preprocess.coordinates.begin(), preprocess.coordinates.end());

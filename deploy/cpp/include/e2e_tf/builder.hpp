@@ -12,6 +12,7 @@
 #include "e2e_tf/features.hpp"
 #include "e2e_tf/graph.hpp"
 #include "e2e_tf/jets.hpp"
+#include "e2e_tf/node_inputs.hpp"
 #include "e2e_tf/preprocess.hpp"
 
 namespace e2e_tf {
@@ -40,6 +41,7 @@ public:
                       : preprocess_.nodes == "detector" ? detector_nodes(jets, jet, preprocess_.of_kind)
                                                         : candidate_nodes(jets, jet));
       keep_leading(nodes.back(), preprocess_.max_nodes);
+      if (preprocess_.wants_node_inputs()) add_node_inputs(nodes.back(), jets, jet, preprocess_.nodes == "hits");
     }
     auto tensors = preprocess_.padded ? padded(nodes) : edges(nodes);
     if (preprocess_.has_globals) tensors.push_back(globals(jets, first, last));

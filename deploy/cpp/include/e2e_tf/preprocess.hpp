@@ -54,6 +54,12 @@ struct Preprocess {
   bool has_globals = false;
 
   bool on_lattice() const { return nodes == "hits" && coordinates.empty(); }
+
+  // Columns of node_inputs.hpp are among the features.
+  bool wants_node_inputs() const {
+    return std::any_of(features.variables.begin(), features.variables.end(),
+                       [](const Variable& variable) { return variable.raw.find('.') != std::string::npos; });
+  }
 };
 
 namespace detail {
