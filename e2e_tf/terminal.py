@@ -1,6 +1,7 @@
 """Everything that is printed: results on standard output, progress on standard error.
 
-On a terminal there are bars and spinners; elsewhere one closing line each, and tables of a fixed width.
+On a terminal there are bars and spinners; elsewhere one closing line each, and tables of a fixed width. No text is
+read as rich's markup: names of files, columns and units have square brackets.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ def output() -> Any:
     """
     from rich.console import Console
 
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=_WIDTH)
+    found = Console(highlight=False, markup=False)
+    return found if found.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
 
 
 def say(text: str) -> None:
     """Print one line on standard output.
 
     Args:
-        text: the line, in rich's markup; it is not wrapped.
+        text: the line; it is not wrapped.
     """
     output().print(text, soft_wrap=True)
 
@@ -85,7 +86,7 @@ def console() -> Any:
     if _console is None:
         from rich.console import Console
 
-        _console = Console(stderr=True, soft_wrap=True)
+        _console = Console(stderr=True, soft_wrap=True, markup=False)
     return _console
 
 
@@ -117,7 +118,12 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         with status(description):
             yield from items
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console()) as progress:
         yield from progress.track(items, total=total, description=description)
 
@@ -133,14 +139,18 @@ def status(description: str, out: Any = None) -> Iterator[None]:
     Yields:
         Nothing; the spinner turns while the block runs.
     """
+    from rich.text import Text
+
     out = out or console()
     start = time.perf_counter()
     if out.is_terminal:
-        with out.status(description):
+        with out.status(Text(description)):
             yield
     else:
         yield
-    out.print(f"{description}: {time.perf_counter() - start:.1f} s", style="dim", highlight=False)
+    out.print(
+        f"{description}: {time.perf_counter() - start:.1f} s", style="dim", highlight=False, markup=False
+    )
 
 
 @contextmanager

@@ -17,6 +17,34 @@ def test_results_go_to_standard_output_and_are_not_wrapped(capfd):
     assert terminal.output().width == 110
 
 
+def test_square_brackets_of_names_are_printed(capfd, monkeypatch):
+    """They are no markup: not on either stream, nor in a table or on a terminal."""
+    from rich.table import Table
+
+    monkeypatch.setattr(terminal, "_console", None)
+    name = "[ab] tau[red].h5 [/x] pt [GeV]"
+    terminal.say(name)
+    terminal.console().print(name)
+    table = Table(title=name)
+    table.add_column(name)
+    table.add_row(name)
+    terminal.output().print(table)
+    with terminal.status(name):
+        pass
+    out, err = capfd.readouterr()
+    assert out.count(name) == 4
+    assert err.count(name) == 2
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(terminal, "_console", None)
+    terminal.console().width = 120
+    with terminal.status(name):
+        pass
+    assert list(terminal.track(range(2), name)) == [0, 1]
+    assert terminal.console().is_terminal
+    assert capfd.readouterr().err.count(name) >= 3
+
+
 def test_progress_goes_to_standard_error_with_one_closing_line(capfd, monkeypatch):
     monkeypatch.setattr(terminal, "_console", None)
     assert list(terminal.track(iter("abc"), "Counting", total=3)) == ["a", "b", "c"]

@@ -68,7 +68,7 @@ class SweepTable:
         elif record.score is not None:
             line += f", {self.sweep.tune.objective} {record.score:.5g}"
         line += f", {record.seconds.get('total', 0):.1f} s"
-        console().print(line, style="dim", highlight=False, markup=False)
+        console().print(line, style="dim", highlight=False)
 
     def refresh(self, force: bool = False) -> None:
         """Draw again, at most twice a second.
@@ -88,6 +88,7 @@ class SweepTable:
             A ``rich.table.Table``.
         """
         from rich.table import Table
+        from rich.text import Text
 
         objective, records = self.sweep.objective, self.records.values()
         done = [r for r in records if r.status == COMPLETED and r.score is not None]
@@ -105,7 +106,7 @@ class SweepTable:
         for worker, trial in sorted(self.oracle.ongoing_trials.items()):
             epoch, value, seconds = self._progress(trial.trial_id)
             values = _short(trial.hyperparameters.values)
-            table.add_row(trial.trial_id, f"[cyan]running ({worker})", value, epoch, seconds, values)
+            table.add_row(trial.trial_id, Text(f"running ({worker})", "cyan"), value, epoch, seconds, values)
         others = [r for r in records if r.status != COMPLETED]
         for record in [*done, *others][: self.rows]:
             style = _STYLES.get(record.status, "")
@@ -114,7 +115,7 @@ class SweepTable:
             note = last_line(record.message) if record.status == FAILED else _short(record.values)
             table.add_row(
                 record.trial,
-                f"[{style}]{record.status.lower()}",
+                Text(record.status.lower(), style),
                 score,
                 str(record.epochs or ""),
                 seconds,

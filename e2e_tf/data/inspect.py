@@ -238,7 +238,6 @@ def print_summary(summary: Summary) -> None:
 
 def _print_distributions(title: str, rows: Mapping[str, tuple[np.ndarray, int | None]]) -> None:
     """A table with a line for each quantity: its values, and the number of empty entries if there is one."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
@@ -247,7 +246,7 @@ def _print_distributions(title: str, rows: Mapping[str, tuple[np.ndarray, int | 
         table.add_column(name, justify="right")
     table.add_column("histogram", no_wrap=True)
     for name, (values, empty) in rows.items():
-        text = escape(f"{name} [{UNITS[name]}]" if UNITS.get(name) else name)
+        text = f"{name} [{UNITS[name]}]" if UNITS.get(name) else name
         cells = [*distribution(values), "" if empty is None else f"{empty:,}"]
         table.add_row(text, *cells, histogram_text(values))
     output().print(table)

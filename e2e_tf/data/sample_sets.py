@@ -37,14 +37,30 @@ def of_section(
 
     Returns:
         The jets with label, truth and weights.
+
+    Raises:
+        InputError: float32 does not hold the weights.
     """
     label = sample.label
     if "label" in settings:
         given = settings["label"]
         label = None if given is None else np.full(len(sample), given, np.int8)
     truth = {**sample.truth, "sample": np.full(len(sample), number, np.int16)}
-    weight = sample.weight if scale == 1 else (sample.weight * np.float64(scale)).astype(np.float32)
+    weight = sample.weight if scale == 1 else _scaled(sample.weight, scale)
     return replace(sample, label=label, truth=truth, weight=weight)
+
+
+def _scaled(weight: np.ndarray, scale: float) -> np.ndarray:
+    """Weights times a factor, float32, which must be able to hold them."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = (weight * np.float64(scale)).astype(np.float32)
+    lost = np.isfinite(weight) & (~np.isfinite(scaled) | ((scaled == 0) & (weight != 0)))
+    if lost.any():
+        raise InputError(
+            f"the weights of {lost.sum()} of {len(weight)} jets are too large or too small for float32 after their "
+            f"factor of {scale:g}, from cross_section, sum_of_weights and factor; take another scale for all samples"
+        )
+    return scaled
 
 
 def sample_weight(name: str, settings: Mapping[str, Any], total: float | None) -> float:
@@ -158,9 +174,7 @@ def joined(samples: Sequence[Jets | Images], names: Sequence[str]) -> Jets | Ima
         samples = _with_shared_candidates(cast("list[Jets]", samples), names, dropped)
     if dropped:
         listed = ", ".join(f"{column} ({name} lacks it)" for column, name in dropped.items())
-        console().print(
-            f"columns that not every file has are left out: {listed}", style="yellow", markup=False
-        )
+        console().print(f"columns that not every file has are left out: {listed}", style="yellow")
     alike = [
         replace(one, columns=_only(one.columns, common["columns"]), truth=_only(one.truth, common["truth"]))
         for one in samples

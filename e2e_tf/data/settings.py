@@ -55,9 +55,9 @@ class SampleConfig(Section):
 
     files: str | tuple[str, ...]
     label: int | None = Field(None, ge=0, le=127)
-    cross_section: float | None = Field(None, gt=0)
-    sum_of_weights: float | None = Field(None, gt=0)
-    factor: float | None = Field(None, gt=0)
+    cross_section: float | None = Field(None, gt=0, allow_inf_nan=False)
+    sum_of_weights: float | None = Field(None, gt=0, allow_inf_nan=False)
+    factor: float | None = Field(None, gt=0, allow_inf_nan=False)
     reader: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
 

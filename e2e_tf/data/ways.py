@@ -68,21 +68,20 @@ def print_ways(path: str | os.PathLike[str], found: tuple[str, list[Way]]) -> No
     """
     what, each = found
     console = output()
-    console.print(f"{path}: {what}", soft_wrap=True, markup=False)
+    console.print(f"{path}: {what}", soft_wrap=True)
     if not each:
         names = ", ".join(READERS)
         console.print(
             f"no reader recognises it; with --reader one of these reads it all the same: {names}",
             soft_wrap=True,
-            markup=False,
         )
         return
     console.print("ways to read it:")
     for way in each:
-        console.print(f"  {way.command}", soft_wrap=True, markup=False)
+        console.print(f"  {way.command}", soft_wrap=True)
         listed = ", ".join(f"{name}={value}" for name, value in way.options.items())
         text = f"    {way.description}" + (f"; more options: {listed}" if listed else "")
-        console.print(text, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
 
 
 def _described(path: Path, content: Content) -> str:

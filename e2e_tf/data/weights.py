@@ -304,7 +304,7 @@ def _check_sums(what: str, weight: np.ndarray, label: np.ndarray) -> None:
     """Refuse a class without jets, or with weights that do not add up to more than 0."""
     for name, value in (("signal", 1), ("background", 0)):
         part = weight[label == value]
-        if not np.any(part):
+        if not len(part):
             raise InputError(f"{what} need signal and background, the sample holds no {name}")
         if not part.sum() > 0:
             raise InputError(

@@ -56,11 +56,11 @@ def list_models(name: str = "") -> None:
     console = output()
     if name:
         needs, entry = input_needs(name), MODELS[name]
-        console.print(f"{name}: {entry.summary}", markup=False)
-        console.print(f"inputs: {needs}", markup=False)
-        console.print(f"parameters: {_parameters(entry)}", markup=False)
+        console.print(f"{name}: {entry.summary}")
+        console.print(f"inputs: {needs}")
+        console.print(f"parameters: {_parameters(entry)}")
         for field in dataclasses.fields(entry.settings):
-            console.print(f"  {field.name} = {_toml(getattr(entry.settings(), field.name))}", markup=False)
+            console.print(f"  {field.name} = {_toml(getattr(entry.settings(), field.name))}")
         return
     table = Table(title="Models; 'e2e-tf models NAME' shows the settings", title_justify="left")
     for column in ("model", "what", "inputs", "parameters"):

@@ -171,7 +171,7 @@ def _train(
     else:
         model = new_model(config, train, prepared.preprocess, start=prepared.start)
         if note := inputs_note(prepared.preprocess):
-            console().print(note, style="yellow", highlight=False, markup=False)
+            console().print(note, style="yellow", highlight=False)
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)
     if not state["done"] and state["epoch"] + 1 < options.epochs:

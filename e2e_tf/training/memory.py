@@ -75,6 +75,5 @@ def in_pieces(config: RunConfig, source: JetSource, base: Path) -> bool:
         f"Graphs are read in pieces (data.memory = {memory!r}): held, they would need {size / 1e9:.2g} GB",
         style="dim",
         highlight=False,
-        markup=False,
     )
     return True

@@ -197,7 +197,7 @@ def _read(
     source = run.source or source_of(run.config.data)
     part, note = part_for_file(source, locate(sample, Path()), reader, options, run.base)
     if note:
-        console().print(note, style="yellow", markup=False)
+        console().print(note, style="yellow")
     read = replace(source, parts=(part,)).read(Path())
     keep = source.selected(read)
     if keep.all():
@@ -206,6 +206,5 @@ def _read(
     console().print(
         f"{np.count_nonzero(~keep)} of {len(keep)} jets are left out: the run was trained on {kept}",
         style="yellow",
-        markup=False,
     )
     return read.take(keep), part

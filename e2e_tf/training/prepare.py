@@ -237,6 +237,11 @@ def prepare(
     with status(f"Building {len(jets)} graphs ({recipe.nodes}, {recipe.edges})"):
         graphs = build_graphs(jets, recipe)
         seed = config.seed if data.split_seed is None else data.split_seed
+        if not graphs.batch.n_node.any() and MODELS[name].inputs != "image":
+            raise InputError(
+                f"no jet of {data.title} has a node; a model needs some: look at data.candidate_selection and at the "
+                f"{recipe.nodes} of the file"
+            )
         parts = split_sample(data, jets, split_groups(graphs), seed)
         split_jets = [jets.take(part) for part in parts]
         check_parts(data, split_jets, by_label)

@@ -29,6 +29,9 @@ def test_a_section_gives_class_weight_and_number():
     assert found.truth["sample"].tolist() == [2, 2, 2]
     assert found.weight.tolist() == [1, 1, 1]
     assert of_section(jets(1), {"label": None}, 0, 1).label is None
+    for scale in (1e-60, 1e60):  # zeros and infinities would be neither weights nor a balance
+        with pytest.raises(InputError, match=r"weights of 3 of 3 jets are too large or too small"):
+            of_section(jets(3), {}, 0, scale)
     assert of_section(jets(1), {}, 0, 1).label.tolist() == [1]
 
 

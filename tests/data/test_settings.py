@@ -43,6 +43,10 @@ def test_names_titles_and_what_weights_need():
             {"samples": {"x": {"files": "a", "cross_section": 3}, "y": {"files": "b"}}},
             "samples.x has a cross_section; samples.y needs one too, or a factor",
         ),
+        (
+            {"samples": {"x": {"files": "a", "factor": float("inf")}}},
+            "factor: input should be a finite number, not inf",
+        ),
         ({"pt_bins": [20, 10]}, "at least two rising numbers"),
         ({"selection": "pt >"}, "cannot be read: 'pt >'"),
         ({"columns": {"x": "open(pt)"}}, "there is no function 'open'"),

@@ -128,7 +128,7 @@ def test_damaged_factors_are_refused(change, message):
     [
         (PT, np.ones(10, int), None, "no background"),
         (PT, np.zeros(10, int), None, "no signal"),
-        (PT, LABEL, np.where(LABEL == 1, 0.0, 1.0), "no signal"),
+        (PT, LABEL, np.where(LABEL == 1, 0.0, 1.0), "more than 0, those of signal give 0"),
         (PT[:9], LABEL, None, "one entry per jet"),
         (PT, LABEL * 2, None, "label must be 0 or 1"),
         (np.where(PT == 40, np.nan, PT), LABEL, None, "finite"),

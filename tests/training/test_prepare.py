@@ -113,6 +113,11 @@ def test_samples_that_cannot_be_used(tau_folder, tmp_path):
         prepare(make_config({"data": {"sample": "data.h5"}}), tmp_path)
     with pytest.raises(InputError, match="no jet of .*tau.h5 passes data.jet_pt and data.selection"):
         prepare(make_config({"data": {"sample": str(tau_folder / "tau.h5"), "jet_pt": [10, 10]}}), tmp_path)
+    cut = {"sample": str(tau_folder / "tau.h5"), "candidate_selection": "pt > 1e9"}
+    with pytest.raises(
+        InputError, match="no jet of .*tau.h5 has a node; .*candidate_selection and at the candidates"
+    ):
+        prepare(make_config({"data": cut, "graph": {"nodes": "candidates", "edges": "full"}}), tmp_path)
     with pytest.raises(InputError, match="there is no sample .*nowhere.h5"):
         load_jets("nowhere.h5")
     with pytest.raises(InputError, match="there is no input 'nonsense'; this sample has"):
