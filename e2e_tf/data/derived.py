@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 
-__all__ = ["computed_for_inputs", "computed_inputs", "derived", "jet_columns", "jets_that_pass"]
+__all__ = ["computed_for_inputs", "computed_inputs", "derived", "jet_columns", "jets_that_pass", "to_score"]
 
 _OF_JETS = ("jet_", "Jet_", "FatJet_", "Tau_", "fj_")
 _OF_CANDIDATES = ("PFCands_", "PFCand_", "part_", "candidates_", "candidate_")
@@ -46,7 +46,7 @@ def derived(
     Args:
         sample: the jets.
         columns: ``jets`` and ``candidates``, expressions by the name of the new column, each of which may use those
-            before it; ``candidate_selection``, an expression of candidates.
+            before it; ``candidate_selection``, an expression of candidates; ``optional``, see :func:`to_score`.
         selection: an expression of jets; what is computed must be finite for the jets that pass. None is left out here.
         weight: an expression of jets, in which ``weight`` (``genWeight``) is the weight of the file.
 
@@ -57,11 +57,15 @@ def derived(
         InputError: an expression needs what is not there, gives a value that is not finite, or has the name of a
             column that is there.
     """
+    optional = columns.get("optional", ())
     for name, text in columns.get("jets", {}).items():
         key = f"data.columns.{name}"
         if name in sample.columns:
             raise InputError(f"{key}: the jets have a column of that name; choose another one")
-        values = _values(key, text, _resolved(jet_columns(sample), _OF_JETS), len(sample))
+        known = _resolved(jet_columns(sample), _OF_JETS)
+        if name in optional and any(one not in known for one in Expression.parse(text, key).names):
+            continue
+        values = _values(key, text, known, len(sample))
         sample = replace(sample, columns={**sample.columns, name: values})
     for name, text in columns.get("candidates", {}).items():
         key = f"data.candidate_columns.{name}"
@@ -81,6 +85,8 @@ def derived(
         sample = replace(sample, weight=_values("data.weight", weight, known, len(sample)))
     used = jets_that_pass(sample, selection) if selection else np.ones(len(sample), bool)
     for name, text in columns.get("jets", {}).items():
+        if name in optional:
+            continue
         _check_finite(f"data.columns.{name}", text, sample.columns[name][used])
     for name, text in columns.get("candidates", {}).items():
         _, rows = _with_candidates(sample, "")
@@ -124,6 +130,31 @@ def computed_inputs(columns: Mapping[str, Any], inputs: Mapping[str, list[str]])
     if columns.get("candidate_selection"):
         found["candidate_selection"] = columns["candidate_selection"]
     return found
+
+
+def to_score(columns: Mapping[str, Any], selection: str, needed: Collection[str]) -> dict[str, Any]:
+    """The entries of :func:`derived` for jets that are only scored, such as collisions, which have no truth.
+
+    Args:
+        columns: as :func:`derived` takes them.
+        selection: an expression of jets.
+        needed: raw names of the columns of jets that the model takes, or that its outputs are relative to.
+
+    Returns:
+        The same entries, and under ``optional`` the columns of jets that neither inputs nor cuts need: they are left
+        out where a file lacks what they are computed from, and may be NaN.
+    """
+    cuts = [selection, columns.get("candidate_selection", ""), *columns.get("candidates", {}).values()]
+    wanted = set(needed).union(*(Expression.parse(text).names for text in cuts if text))
+
+    def is_wanted(name: str) -> bool:
+        return any(f"{prefix}{name}" in wanted for prefix in ("", *_OF_JETS))
+
+    of_jets = columns.get("jets", {})
+    for name in reversed(of_jets):  # each may use those before it
+        if is_wanted(name):
+            wanted.update(Expression.parse(of_jets[name]).names)
+    return {**columns, "optional": [name for name in of_jets if not is_wanted(name)]}
 
 
 def computed_for_inputs(extra: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from e2e_tf.data.derived import to_score
 from e2e_tf.data.graphs import GraphData, GraphRecipe, graphs_of
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
@@ -198,7 +199,11 @@ def _read(
     part, note = part_for_file(source, locate(sample, Path()), reader, options, run.base)
     if note:
         console().print(note, style="yellow")
-    read = replace(source, parts=(part,)).read(Path())
+    of_jets = run.preprocess.jet_features
+    needed = [output.relative_to for output in run.config.outputs.values()]
+    needed += [] if of_jets is None else [feature.raw for feature in of_jets.features]
+    columns = to_score(source.columns, source.selection.get("selection") or "", needed)
+    read = replace(source, parts=(part,), columns=columns, weights={}).read(Path())
     keep = source.selected(read)
     if keep.all():
         return read, part

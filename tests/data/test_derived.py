@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from e2e_tf.data.derived import computed_inputs, derived, jet_columns, jets_that_pass
+from e2e_tf.data.derived import computed_inputs, derived, jet_columns, jets_that_pass, to_score
 from e2e_tf.data.jets import Jets, Ragged
 from e2e_tf.errors import InputError
 
@@ -23,6 +25,32 @@ def test_columns_of_jets_may_use_those_before_them_and_names_of_files():
     assert found["double"].tolist() == [20, 80, 0]
     assert found["more"].tolist() == [32, 81, 2]
     assert found["double"].dtype == np.float32
+
+
+def test_what_only_training_needs_may_be_absent_where_jets_are_scored():
+    """Targets and weights of simulated jets; inputs, cuts and what these are made of are computed or refused."""
+    columns = {
+        "jets": {
+            "base": "2 * pt",
+            "ratio": "log(mode) / base",
+            "input": "base + 1",
+            "cut": "eta",
+            "shown": "1 / pt",
+        },
+        "candidates": {"z": "pt / jet_cut"},
+    }
+    wanted = to_score(columns, "eta < 2", ["input"])
+    assert wanted["optional"] == ["ratio", "shown"]
+    assert to_score(columns, "Jet_shown > 0", [])["optional"] == ["base", "ratio", "input"]
+    data = replace(
+        JETS, truth={}, label=None, columns=dict(JETS.columns) | {"eta": np.array([1.0, 3.0, 2.0])}
+    )
+    found = derived(data, wanted, "eta < 9")
+    assert found["input"].tolist() == [21, 81, 1]
+    assert "ratio" not in found.columns
+    assert found["shown"].tolist()[:2] == pytest.approx([0.1, 0.025])
+    with pytest.raises(InputError, match=r"'log\(mode\) / base' needs mode"):
+        derived(data, to_score(columns, "", ["ratio"]))
 
 
 def test_columns_of_candidates_see_their_jet():

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
+from e2e_tf.config import make_config
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
-from e2e_tf.data.jets import read_jets
+from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.errors import InputError
 from e2e_tf.models import Head, build_model
 from e2e_tf.training.examples import Examples
 from e2e_tf.training.fit import fit
-from e2e_tf.training.predict import predict, predict_examples, predict_file
-from e2e_tf.training.prepare import prepare_run
-from e2e_tf.training.run import open_run
+from e2e_tf.training.predict import jets_of_file, predict, predict_examples, predict_file
+from e2e_tf.training.prepare import prepare, prepare_run
+from e2e_tf.training.run import Run, open_run
 
 SETS = {"phi": [4], "dense": [4]}
 
@@ -114,6 +116,29 @@ def project(tmp_path_factory):
 def read_scores(path):
     with h5py.File(path) as file:
         return file["score"][:, 0], file["jets/pt"][()], file["label"][()] if "label" in file else None
+
+
+def test_collisions_need_no_truth_that_only_the_training_did(tau_folder, tmp_path):
+    jets = read_jets(tau_folder / "tau.h5")
+    write_jets(
+        tmp_path / "collisions.h5", replace(jets, label=None, truth={}, weight=np.ones(len(jets), np.float32))
+    )
+    data = {
+        "weight": "where(label == 1, 2, 1)",
+        "columns": {"ratio": "truth_visible_pt / pt", "twice": "2 * pt"},
+    }
+    config = make_config(
+        {
+            "data": {"sample": "tau.h5", "split": [0.6, 0.2, 0.2], "selection": "twice > 30", **data},
+            "graph": {"nodes": "candidates", "edges": "full"},
+            "outputs": {"score": {}, "visible": {"kind": "regression", "column": "ratio", "jets": "signal"}},
+        }
+    )
+    prepared = prepare(config, tau_folder)
+    run = Run(tmp_path, config, tau_folder, prepared.preprocess, prepared.source)
+    found = jets_of_file(run, str(tmp_path / "collisions.h5"))
+    assert "ratio" not in found.columns
+    np.testing.assert_array_equal(found["pt"], jets["pt"][jets["pt"] > 15])
 
 
 def test_a_file_is_read_as_the_run_was_told(project, tmp_path, capsys):
