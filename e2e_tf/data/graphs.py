@@ -36,7 +36,6 @@ from e2e_tf.errors import InputError
 from e2e_tf.graph import (
     WRAPPED,
     GraphBatch,
-    NodeSpace,
     build_edges,
     edges_per_graph,
 )
