@@ -47,6 +47,8 @@ VERSION = "9.8.7"
 # Git itself, without the settings of whoever runs the tests.
 GIT = ("git", "-c", "user.name=tests", "-c", "user.email=tests@example.org", "-c", "commit.gpgsign=false")
 
+TEXTS = ("packaging/Containerfile", "packaging/conda/recipe.yaml")
+
 # Compiling the graph kernels takes longer than all else, and what is tested here is whether the parts find one another.
 DEMO = """
 import os
@@ -210,6 +212,23 @@ def test_the_workflows_lint_the_container_and_check_what_is_uploaded():
 
 def test_the_installed_version_is_the_package_s():
     assert version("e2e-tf") == e2e_tf.__version__
+
+
+def test_the_project_s_address_is_one_and_stands_in_two_files():
+    """The owner changes it there, as CONTRIBUTING.md says."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        urls = tomllib.load(file)["project"]["urls"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    (address,) = re.findall(r"^url: (\S+)$", citation, flags=re.MULTILINE)
+    assert urls["Source"] == address
+    assert {name for name, url in urls.items() if not url.startswith(address)} == set()
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert contributing.count(address) == 1 or "placeholder" not in contributing
+    texts = [ROOT / name for name in ("README.md", "CHANGELOG.md", "mkdocs.yml", *TEXTS)]
+    texts += [
+        path for folder in ("docs", ".github", "e2e_tf") for path in (ROOT / folder).rglob("*.[mpy][dym]*")
+    ]
+    assert [path for path in texts if path.is_file() and address in path.read_text(errors="ignore")] == []
 
 
 @pytest.fixture(scope="module")

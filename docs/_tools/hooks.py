@@ -12,6 +12,8 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 from nbconvert import MarkdownExporter
 
+from e2e_tf.version import __version__
+
 sys.path.insert(0, str(Path(__file__).parent))
 from reference import FOLDERS, LAYERS, MODELS, PACKAGES, pages
 
@@ -21,7 +23,7 @@ ELSEWHERE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md
 
 
 def on_config(config: Any) -> Any:
-    """Fill the lists of generated pages."""
+    """Fill the lists of generated pages, and say in the footer which version they describe."""
     lists = {
         "Layers": [f"layers/{name}.md" for name in LAYERS],
         "Models": [f"models/{name}.md" for name in MODELS],
@@ -29,6 +31,7 @@ def on_config(config: Any) -> Any:
         "Notebooks": [f"notebooks/{path.stem}.md" for path in _notebooks()],
     }
     config.nav = [{name: lists.get(name, entry)} for item in config.nav for name, entry in item.items()]
+    config.copyright = f"e2e-tf {__version__}"
     return config
 
 
