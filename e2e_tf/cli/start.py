@@ -26,7 +26,7 @@ def demo(
 
 @app.command(rich_help_panel=START)
 def new(folder: Annotated[Path, typer.Argument(help="New folder.")]) -> None:
-    """Write a commented project that runs as it is: configurations, a Keras model, a picture of a jet."""
+    """Write a commented project that runs as it is: configurations, a Keras model, a picture of a jet, batch jobs."""
     from e2e_tf.new_project import new_project
     from e2e_tf.terminal import say
 
