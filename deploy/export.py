@@ -76,6 +76,7 @@ def export(
         model.pb            frozen TensorFlow graph
         model_one_jet.onnx  for one jet at a time, on request
         model_fused.onnx    each attention one operation of ONNX Runtime, for GPUs, on request
+        model_fused_float16.onnx  the same with products in float16, on request
         saved_model/        SavedModel around the same frozen function
         fixed.pb            the frozen graph for one (B, N), on request, for compilation ahead of time
         model.keras         the Keras model, for the validation
@@ -98,7 +99,8 @@ def export(
         interface: ``edges`` or ``padded``; empty takes ``padded`` where the graph can be built inside. Models
             that take no graphs have ``tensors``.
         formats: of ``onnx``, ``pb``, ``savedmodel``.
-        float16_weights: also write ONNX with weights stored as float16.
+        float16_weights: also write ONNX with weights stored as float16; with ``fused_attention`` also one with products
+            in float16, which GPUs sum in float32.
         int8: also write ONNX with weights and products in int8. What either costs is measured and listed, in
             ROC-AUC on the test part of the run where its sample is still there.
         fixed: (B, N) of an additional frozen graph without free sizes, checked to compile with XLA; padded only.
@@ -163,7 +165,7 @@ def export(
         if one_jet:
             entries |= write_one_jet(job, entries["onnx"])
         if fused_attention:
-            entries |= write_fused(job, entries["onnx"])
+            entries |= write_fused(job, entries["onnx"], smaller)
         if interface == "padded":
             write_json(part / "preprocess.json", padded_preprocess(preprocess))
         elif interface == "edges":

@@ -33,6 +33,9 @@ __all__ = ["FORMATS", "add_auc_cost", "write_fixed", "write_forms", "write_fused
 Entries = dict[str, dict[str, Any]]
 Writer = Callable[[Export, Sequence[str]], Entries]
 _WRITERS: dict[str, Writer] = {}
+_COSTS = [
+    (60, 40, 20, 10, 5, 3, 1, 0)
+] * 8  # nodes of the jets on which the cost of smaller forms is measured
 _SMALLER: Mapping[str, Callable[[Any, bool], Any]] = {
     "float16": lambda model, lists: lowering.float16_weights(model),
     "int8": lowering.int8_weights,
@@ -150,7 +153,7 @@ def _onnx(export: Export, smaller: Sequence[str]) -> Entries:
             "file": f"model_{form}.onnx",
             "nodes": len(small.graph.node),
             "weights": form,
-            "cost": lowering.cost(model, small, export.samples([(60, 40, 20, 10, 5, 3, 1, 0)] * 8, 2)),
+            "cost": lowering.cost(model, small, export.samples(_COSTS, 2)),
         }
     return entries
 
@@ -230,18 +233,20 @@ def write_one_jet(export: Export, entry: Mapping[str, Any]) -> Entries:
 
 
 @status("Fusing attention")
-def write_fused(export: Export, entry: Mapping[str, Any]) -> Entries:
+def write_fused(export: Export, entry: Mapping[str, Any], smaller: Sequence[str]) -> Entries:
     """Write ``model.onnx`` with each attention as one operation, for which runtimes on GPUs have a fused kernel.
 
     Args:
         export: of a model with attention.
         entry: of ``model.onnx`` in the manifest.
+        smaller: with ``float16`` in it the same is also written with products in float16.
 
     Returns:
-        The entry ``onnx_fused`` of the manifest.
+        The entries of the manifest, ``onnx_fused`` and, where it is written, ``onnx_fused_float16``.
 
     Raises:
-        InputError: the model has no such attention, or the release does not run the operation.
+        InputError: the model has no such attention, the release does not run the operation, or float16 cannot hold
+            the model's numbers.
     """
     import onnx
 
@@ -254,8 +259,21 @@ def write_fused(export: Export, entry: Mapping[str, Any]) -> Entries:
         )
     check_onnx(fused, export.release)
     _write_onnx(export.folder / "model_fused.onnx", fused)
-    found = {"file": "model_fused.onnx", "nodes": len(fused.graph.node), "fused": {lowering.FUSED: count}}
-    return {"onnx_fused": {**entry, **found}}
+    made = {**entry, "nodes": len(fused.graph.node), "fused": {lowering.FUSED: count}}
+    entries = {"onnx_fused": {**made, "file": "model_fused.onnx"}}
+    if "float16" in smaller:
+        half = lowering.float16_products(fused)
+        check_onnx(half, export.release)
+        cost = lowering.cost(model, half, export.samples(_COSTS, 2))
+        if not np.isfinite(cost["largest_difference"]):
+            raise InputError(
+                "numbers inside of the model are too large for float16, which ends at 65504; export its fused "
+                "attention without float16 weights"
+            )
+        _write_onnx(export.folder / "model_fused_float16.onnx", half)
+        named = {"file": "model_fused_float16.onnx", "nodes": len(half.graph.node), "weights": "float16"}
+        entries["onnx_fused_float16"] = {**made, **named, "cost": cost}
+    return entries
 
 
 def add_auc_cost(export: Export, entries: Entries, columns: dict[str, int]) -> None:

@@ -175,6 +175,7 @@ class Formats(_Closed):
     onnx_int8: File = _MAY_BE_ABSENT
     onnx_one_jet: File = _MAY_BE_ABSENT
     onnx_fused: File = _MAY_BE_ABSENT
+    onnx_fused_float16: File = _MAY_BE_ABSENT
     fixed: File = _MAY_BE_ABSENT
 
 

@@ -23,6 +23,7 @@ NAMES = {
     "onnx_float16": "ONNX, float16 weights",
     "onnx_int8": "ONNX, int8",
     "onnx_fused": "ONNX, fused attention",
+    "onnx_fused_float16": "ONNX, fused attention, float16",
     "fixed": "frozen graph of fixed shape",
     "onnx_one_jet": "ONNX of one jet",
 }
@@ -131,7 +132,7 @@ def _fed(session: Any, info: dict[str, Any]) -> Runner:
     return lambda feeds: session.run(output, {info["inputs"][name]: value for name, value in feeds.items()})
 
 
-@opener(_onnx_version, "onnx", "onnx_float16", "onnx_int8", "onnx_fused")
+@opener(_onnx_version, "onnx", "onnx_float16", "onnx_int8", "onnx_fused", "onnx_fused_float16")
 def onnx_runner(folder: Path, info: dict[str, Any]) -> Runner:
     """From tensors to scores by ONNX Runtime with one thread, as ``cms::Ort`` runs it.
 

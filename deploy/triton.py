@@ -31,6 +31,7 @@ PLATFORMS = {
     "onnx_float16": ('backend: "onnxruntime"', "model.onnx"),
     "onnx_int8": ('backend: "onnxruntime"', "model.onnx"),
     "onnx_fused": ('backend: "onnxruntime"', "model.onnx"),
+    "onnx_fused_float16": ('backend: "onnxruntime"', "model.onnx"),
     "saved_model": ('platform: "tensorflow_savedmodel"', "model.savedmodel"),
     "frozen_graph": ('platform: "tensorflow_graphdef"', "model.graphdef"),
 }
@@ -61,7 +62,8 @@ def triton(
         bundle: a bundle.
         repository: new folder, or with ``force`` an existing one, whose other models stay.
         name: of the model.
-        form: ``onnx``, ``onnx_float16``, ``onnx_int8``, ``onnx_fused``, ``saved_model`` or ``frozen_graph``.
+        form: ``onnx``, ``onnx_float16``, ``onnx_int8``, ``onnx_fused``, ``onnx_fused_float16``, ``saved_model`` or
+            ``frozen_graph``.
         max_batch_size: most jets in a batch; not for edges.
         preferred: batch sizes that the server tries to make; None takes those of 16, 64 and 200 that fit.
         force: go into an existing folder, and replace an existing model of this name there.
@@ -160,7 +162,9 @@ def config_pbtxt(
         sizes = f"preferred_batch_size: [ {', '.join(map(str, preferred))} ] " if preferred else ""
         lines.append(f"dynamic_batching {{ {sizes}max_queue_delay_microseconds: 1000 }}")
     # One thread for each instance, as in CMSSW; the server scales by instances.
-    kind = "KIND_AUTO" if form == "onnx_fused" else "KIND_CPU"  # the former: a GPU where the server has one
+    kind = (
+        "KIND_AUTO" if form.startswith("onnx_fused") else "KIND_CPU"
+    )  # the former: a GPU where the server has one
     lines.append(f"instance_group [ {{ kind: {kind} count: 1 }} ]")
     if form.startswith("onnx"):
         lines.append('parameters { key: "intra_op_thread_count" value { string_value: "1" } }')

@@ -10,6 +10,15 @@ from e2e_tf.deploy.lowering import rules  # noqa: F401  # registers them
 from e2e_tf.deploy.lowering.attention import FUSED, fused_attention
 from e2e_tf.deploy.lowering.operations import convert
 from e2e_tf.deploy.lowering.optimiser import optimise
-from e2e_tf.deploy.lowering.precision import cost, float16_weights, int8_weights
+from e2e_tf.deploy.lowering.precision import cost, float16_products, float16_weights, int8_weights
 
-__all__ = ["FUSED", "convert", "cost", "float16_weights", "fused_attention", "int8_weights", "optimise"]
+__all__ = [
+    "FUSED",
+    "convert",
+    "cost",
+    "float16_products",
+    "float16_weights",
+    "fused_attention",
+    "int8_weights",
+    "optimise",
+]

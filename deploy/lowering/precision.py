@@ -10,7 +10,7 @@ import numpy as np
 from e2e_tf.deploy.lowering.session import Feeds, run_each
 from e2e_tf.errors import InputError
 
-__all__ = ["cost", "float16_weights", "int8_weights"]
+__all__ = ["cost", "float16_products", "float16_weights", "int8_weights"]
 
 _SMALL = 64  # elements up to which a constant is worth sharing
 
@@ -38,21 +38,100 @@ def float16_weights(model: Any) -> Any:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size <= _SMALL:
             continue
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            raise InputError(
-                f"the parameter {tensor.name} is too large for float16, which ends at 65504: "
-                f"{np.abs(values).max():.3g}"
-            )
         name = f"{tensor.name}_float16"
-        casts.append(
-            onnx.helper.make_node(
-                "Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT, name=f"{name}_cast"
-            )
-        )
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name))
+        small = _in_float16(values, tensor.name)
+        casts.append(_cast(name, tensor.name, onnx.TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(small, name))
     del out.graph.node[:]
     out.graph.node.extend([*casts, *nodes])
     onnx.checker.check_model(out, full_check=True)
+    return out
+
+
+def _cast(name: str, to: str, kind: int) -> Any:
+    import onnx
+
+    return onnx.helper.make_node("Cast", [name], [to], to=kind, name=f"{to}_cast")
+
+
+def _in_float16(values: np.ndarray, name: str) -> np.ndarray:
+    """Constants in float16; those that it cannot hold are refused by name."""
+    if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+        raise InputError(
+            f"the parameter {name} is too large for float16, which ends at 65504: {np.abs(values).max():.3g}"
+        )
+    return values.astype(np.float16)
+
+
+def float16_products(model: Any) -> Any:
+    """The model with its products with weights, and its fused attention, in float16; all else stays float32.
+
+    On GPUs such products are summed in float32. Where a runtime has no kernels of float16, as on a CPU, it computes
+    them in float32 from the rounded numbers, which is why scores there show what rounding costs.
+
+    Args:
+        model: ``onnx.ModelProto``, float32.
+
+    Returns:
+        Another ``onnx.ModelProto``, float32 in and out.
+
+    Raises:
+        InputError: a weight does not fit float16.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    out = onnx.ModelProto()
+    out.CopyFrom(model)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in out.graph.initializer}
+    nodes: list[Any] = []
+    halves: dict[str, str] = {}  # names of what is there in float16 too
+
+    def half(name: str) -> str:
+        if name not in halves:
+            halves[name] = f"{name}_float16"
+            if name in constants:
+                values = _in_float16(constants[name], name)
+                out.graph.initializer.append(numpy_helper.from_array(values, halves[name]))
+            else:
+                nodes.append(_cast(name, halves[name], onnx.TensorProto.FLOAT16))
+        return halves[name]
+
+    for node in out.graph.node:
+        weight = constants.get(node.input[1]) if node.op_type in ("MatMul", "Gemm") else None
+        of_weight = weight is not None and weight.dtype == np.float32 and weight.ndim == 2
+        if not of_weight and node.op_type != "MultiHeadAttention":
+            nodes.append(node)
+            continue
+        inputs, added = list(node.input), ""
+        if (
+            node.op_type == "MultiHeadAttention" and len(inputs) > 5
+        ):  # -1e30, which masks, is no number of float16
+            above = f"{node.output[0]}_bias"
+            nodes.append(
+                onnx.helper.make_node("Max", [inputs[5], "float16/low"], [above], name=f"{above}_node")
+            )
+            inputs[5] = above
+        elif node.op_type == "Gemm" and len(inputs) > 2:
+            added = inputs.pop()
+        made = [half(name) if name else "" for name in inputs]
+        product, single = f"{node.output[0]}_product", f"{node.output[0]}_sum" if added else node.output[0]
+        nodes.append(node)
+        del node.input[:]
+        node.input.extend(made)
+        result, node.output[0] = node.output[0], product
+        nodes.append(_cast(product, single, onnx.TensorProto.FLOAT))
+        if not added:
+            halves[result] = product
+        else:
+            nodes.append(onnx.helper.make_node("Add", [single, added], [result], name=f"{result}_added"))
+    out.graph.initializer.append(numpy_helper.from_array(np.array(-6e4, np.float32), "float16/low"))
+    del out.graph.node[:]
+    out.graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in out.graph.initializer if tensor.name in used]
+    del out.graph.initializer[:]
+    out.graph.initializer.extend(kept)
     return out
 
 

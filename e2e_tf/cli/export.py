@@ -155,7 +155,10 @@ def triton(
     output: Annotated[Path, typer.Option("-o", "--output", help="New model repository.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "e2e_tagger",
     form: Annotated[
-        str, typer.Option(help="onnx, onnx_float16, onnx_int8, onnx_fused, saved_model or frozen_graph.")
+        str,
+        typer.Option(
+            help="onnx, onnx_float16, onnx_int8, onnx_fused, onnx_fused_float16, saved_model or frozen_graph."
+        ),
     ] = "onnx",
     max_batch_size: Annotated[int, typer.Option(help="Most jets in a batch; not for edges.")] = 500,
     force: ForceOwn = False,

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from e2e_tf.deploy.lowering import cost, float16_weights, int8_weights
+from e2e_tf.deploy.lowering import cost, float16_products, float16_weights, int8_weights
 from e2e_tf.deploy.lowering.session import run_model
 from e2e_tf.errors import InputError
 
@@ -37,6 +37,46 @@ def test_float16_rounds_large_constants_only(
     assert np.abs(run_model(small, feeds) - run_model(model, feeds)).max() > 1e-5
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     np.testing.assert_array_equal(held["w"], weight)  # the given model is not changed
+
+
+def test_products_in_float16_take_rounded_numbers_and_give_single_precision(
+    make_model: Callable[..., Any], blocks: Callable[..., Any]
+) -> None:
+    """A product, one with a bias of single precision, and one with its transposed weight; the rest is not rounded."""
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(size=(4, 4)).astype(np.float32) for name in "vw"}
+    bias, rows = np.full(4, 1 / 3, np.float32), np.array([-1, 4])
+    nodes = [
+        helper.make_node("MatMul", ["x", "v"], ["p"], name="product"),
+        helper.make_node("Reshape", ["p", "rows"], ["flat"], name="flat"),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["q"], name="biased", transB=1),
+        helper.make_node("Reshape", ["q", "back"], ["y"], name="back"),
+    ]
+    constants = {**weights, "b": bias, "rows": rows, "back": np.array([2, 5, 4])}
+    model = make_model(nodes, constants, (4, 4))
+    small = float16_products(model)
+    onnx.checker.check_model(small, full_check=True)
+    (feeds,) = blocks((2, 5))
+
+    def half(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float16).astype(np.float32)
+
+    first = half(half(feeds["x"]) @ half(weights["v"]))
+    expected = half(first @ half(weights["w"]).T) + bias
+    # Sums may round once more to either side: one step of float16 at 8.
+    np.testing.assert_allclose(run_model(small, feeds), expected, rtol=0, atol=8e-3)
+    assert np.abs(run_model(small, feeds) - run_model(model, feeds)).max() > 1e-4
+    exact = run_model(small, {"x": np.zeros((2, 5, 4), np.float32)})
+    np.testing.assert_array_equal(exact, np.broadcast_to(bias, (2, 5, 4)))
+    assert {tensor.name for tensor in small.graph.initializer} == {
+        "v_float16",
+        "w_float16",
+        "b",
+        "rows",
+        "back",
+    }
+    with pytest.raises(InputError, match="the parameter w is too large for float16"):
+        float16_products(product(make_model, scale=1e5)[0])
 
 
 def test_what_float16_cannot_hold_is_named(make_model: Callable[..., Any]) -> None:
