@@ -29,10 +29,15 @@ def check_size(model: Any) -> None:
     """
     size = 4 * int(model.count_params())
     if size > LARGEST:
+        large = max(
+            (layer for layer in all_layers(model) if not hasattr(layer, "layers")),
+            key=lambda layer: int(layer.count_params()),
+        )
         raise InputError(
-            f"the parameters of {model.name} take {size / 2**30:.2f} GiB in float32; files of ONNX and frozen graphs "
-            f"hold {LARGEST / 2**30:.2f} GiB at most, and cms::Ort reads one file: make the model smaller, or split it "
-            "into several"
+            f"the parameters of {model.name} take {size / 2**30:.3g} GiB in float32, most of them, "
+            f"{4 * int(large.count_params()) / 2**30:.3g} GiB, in {large.name} ({type(large).__name__}); files of ONNX "
+            f"and frozen graphs hold {LARGEST / 2**30:.3g} GiB at most, and cms::Ort reads one file: make this layer "
+            "smaller, or split the model into several"
         )
 
 

@@ -7,8 +7,9 @@
 The bugs are those of ``tests/mutations.py`` and ``tests/mutations_deploy.py``. Each runs the tests that should catch
 it, and these only, in a process that ends after ``--seconds``; first the tests run without any bug, and must pass.
 Results are kept in ``build/mutations.json`` and hold as long as the bug, its file and its tests stay as they are: a run
-that was stopped goes on. A bug whose place is no longer found ends the run before it starts. The exit status is 1 if a
-bug was not caught.
+that was stopped goes on. Tests that were ended by their limit have neither caught a bug nor missed it: they are listed
+as such, and run again the next time. A bug whose place is no longer found ends the run before it starts. The exit
+status is 1 if a bug was not caught.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ MUTATIONS = (*MODELS, *DEPLOY)
 RESULTS = ROOT / "build" / "mutations.json"
 FOLDERS = ("e2e_tf", "tuning", "deploy", "tests")
 PASSED, FAILED, NO_TESTS, OUT_OF_TIME = 0, 1, 5, -1
+YES, NO, NO_TIME = "yes", "NO", "out of time"
+CAUGHT = {FAILED: YES, PASSED: NO, OUT_OF_TIME: NO_TIME}  # by pytest's exit status
 
 
 def misplaced() -> list[str]:
@@ -123,32 +126,34 @@ def write_results(results: dict[str, dict[str, object]]) -> None:
     part.replace(RESULTS)
 
 
-def valid(results: dict[str, dict[str, object]]) -> dict[str, bool]:
-    """Whether each bug was caught, of results that still hold."""
+def valid(results: dict[str, dict[str, object]]) -> dict[str, str]:
+    """Whether each bug was caught, a value of CAUGHT, of results that still hold."""
     return {
-        mutation.name: bool(results[mutation.name]["caught"])
+        mutation.name: CAUGHT[int(str(results[mutation.name]["status"]))]
         for mutation in MUTATIONS
         if results.get(mutation.name, {}).get("key") == key(mutation, ROOT)
     }
 
 
-def table(caught: dict[str, bool]) -> str:
+def table(caught: dict[str, str]) -> str:
     """In the order of tests/mutations.py, then of tests/mutations_deploy.py."""
     rows = ["| file | bug | caught |", "| --- | --- | --- |"]
     known = [mutation for mutation in MUTATIONS if mutation.name in caught]
-    rows += [f"| `{m.file}` | {m.name} | {'yes' if caught[m.name] else 'NO'} |" for m in known]
+    rows += [f"| `{m.file}` | {m.name} | {caught[m.name]} |" for m in known]
     return "\n".join(rows)
 
 
-def report(caught: dict[str, bool]) -> int:
-    """Print how many were caught; 1 if one was not."""
-    survived = [name for name, yes in caught.items() if not yes]
+def report(caught: dict[str, str]) -> int:
+    """Print how many were caught; 1 if one was not, or its tests did not end."""
+    words = list(caught.values())
+    late = f"{words.count(NO_TIME)} out of time, " if NO_TIME in words else ""
     print(
-        f"{len(caught) - len(survived)} of {len(caught)} caught, {len(MUTATIONS) - len(caught)} without a result"
+        f"{words.count(YES)} of {len(caught)} caught, {late}{len(MUTATIONS) - len(caught)} without a result"
     )
-    for name in survived:
-        print(f"survived: {name}")
-    return 1 if survived else 0
+    for name, word in caught.items():
+        if word != YES:
+            print(f"{'survived' if word == NO else word}: {name}")
+    return 0 if words.count(YES) == len(caught) else 1
 
 
 def run_all(chosen: list[Mutation], seconds: float) -> None:
@@ -178,11 +183,10 @@ def run_all(chosen: list[Mutation], seconds: float) -> None:
             if status not in (PASSED, FAILED, OUT_OF_TIME):  # no test ran: nothing is known
                 print(log.read_text(errors="replace")[-4000:])
                 sys.exit(f"{mutation.name}: pytest ended with status {status}")
-            caught = status != PASSED
-            found = {"key": key(mutation, tree), "caught": caught, "status": status}
+            found = {"key": key(mutation, tree), "status": status}
             write_results(read_results() | {mutation.name: found})  # read anew: other runs may have written
-            word = "caught  " if caught else "SURVIVED"
-            print(f"{word} {time.monotonic() - start:5.0f} s  {mutation.name}", flush=True)
+            word = {YES: "caught", NO: "SURVIVED"}.get(CAUGHT[status], CAUGHT[status])
+            print(f"{word:11} {time.monotonic() - start:5.0f} s  {mutation.name}", flush=True)
 
 
 def main() -> None:
@@ -201,11 +205,12 @@ def main() -> None:
     caught = valid(read_results())
     if options.table:
         wanted = {m.name for m in MUTATIONS if options.only in m.name or options.only in m.file}
-        caught = {name: yes for name, yes in caught.items() if name in wanted}
+        caught = {name: word for name, word in caught.items() if name in wanted}
         print(table(caught))
         sys.exit(report(caught))
     chosen = [m for m in MUTATIONS if options.only in m.name or options.only in m.file]
-    chosen = [m for m in chosen if options.again or m.name not in caught][: options.first]
+    done = {name for name, word in caught.items() if word != NO_TIME}
+    chosen = [m for m in chosen if options.again or m.name not in done][: options.first]
     if chosen:
         run_all(chosen, options.seconds)
     sys.exit(report(valid(read_results())))

@@ -34,6 +34,8 @@ SETS = "models/test_deep_sets.py::test_is_that_of_the_paper"
 DETECTOR = "models/test_detector_net.py::test_is_that_of_the_paper[edges-mean]"
 INTERACTION = "layers/test_interaction_conv.py::test_hand_computed"
 FACE = "layers/test_face_relations.py::test_hand_computed"
+AUXILIARY = "layers/test_auxiliary_loss.py"
+LEARNT = "models/test_auxiliary.py"
 GRAPH_NET = "models/test_graph_net.py::test_is_that_of_the_paper[{}]"
 CNN = "models/test_quark_gluon_cnn.py::test_is_that_of_the_docstring"
 
@@ -279,6 +281,27 @@ MUTATIONS = (
         "ops.take(ends, graph)",
         "models/test_init.py::test_graphs_alone_in_a_batch_and_permuted[deep_sets]",
     ),
+    bug(
+        "auxiliary loss: its factor is lost",
+        "models/auxiliary",
+        "AuxiliaryLoss(factor, name=_LOSS)",
+        "AuxiliaryLoss(name=_LOSS)",
+        LEARNT,
+    ),
+    bug(
+        "auxiliary loss: the task stays in the model",
+        "models/auxiliary",
+        "    score, given = loss.input[0], loss.output\n",
+        "    score, given = loss.output, loss.output\n",
+        LEARNT,
+    ),
+    bug(
+        "auxiliary loss: the prediction of the task becomes the score",
+        "models/auxiliary",
+        "    score, given = loss.input[0], loss.output\n",
+        "    score, given = loss.input[1], loss.output\n",
+        LEARNT,
+    ),
     # --- layers
     bug(
         "GATConv: slope of LeakyReLU 0.3",
@@ -426,6 +449,20 @@ MUTATIONS = (
         "_MOMENTUM, _EPSILON = 0.99, 1e-3",
         "_MOMENTUM, _EPSILON = 0.9, 1e-3",
         NET,
+    ),
+    bug(
+        "AuxiliaryLoss: without an end to its square",
+        "layers/auxiliary_loss",
+        "near * (distance - 0.5 * near)",
+        "0.5 * distance * distance",
+        AUXILIARY,
+    ),
+    bug(
+        "AuxiliaryLoss: adds to the loss of the validation",
+        "layers/auxiliary_loss",
+        "        if training:\n",
+        "        if training is not None:\n",
+        AUXILIARY,
     ),
     bug(
         "ParticleAttention: logits are not scaled",

@@ -14,6 +14,11 @@ GRAPH = "test_padded.py::test_the_graph_inside_is_the_graph_outside"
 VALIDATE = "test_validate.py::test_all_runtimes_agree_with_keras[{}]"
 BUILDER = "test_cpp.py::test_random_jets_give_the_same_edges_and_features[candidates-knn:3+radius:0.2+delaunay-3000-15]"
 OBJECTS = "test_cpp_detector.py::test_ties_and_the_seam_are_one_rule[]"
+ORDER = "test_signing.py::test_an_order_is_covered"
+MANIFEST = "test_signing.py::test_every_value_of_a_manifest_is_covered"
+RAW = "test_raw_vectors.py::test_of_every_sort_one[padded]"
+FUSED = "lowering/test_attention.py::test_fused_is_plain"
+POINT = "test_cpp.py::test_working_points_in_bins_are_those_of_python"
 EVENT = "test_cpp.py::test_cones_and_densities_of_events_are_those_of_the_simulation"
 
 DEPLOY = (
@@ -125,6 +130,62 @@ DEPLOY = (
         "test_bundle.py::test_a_file_without_a_checksum_is_refused",
     ),
     bug(
+        "the manifest's checksum is the one that it lists",
+        "signing.py",
+        "    return hashlib.sha256(content).hexdigest()",
+        "    return listed",
+        MANIFEST,
+    ),
+    bug(
+        "the manifest's checksum leaves out the working points",
+        "signing.py",
+        "    digest = hashlib.sha256(text(_ZEROS).encode()).hexdigest()",
+        "    digest = hashlib.sha256(text(_ZEROS).split('\"working_points\"')[0].encode()).hexdigest()",
+        MANIFEST,
+    ),
+    bug(
+        "the manifest lists columns of the score by name",
+        "signing.py",
+        "indent=1, ensure_ascii=False)",
+        "indent=1, ensure_ascii=False, sort_keys=True)",
+        ORDER,
+    ),
+    bug(
+        "repeat.py: a manifest without its own checksum passes",
+        "repeat.py",
+        'found = [] if "manifest.json" in checksums else ["manifest.json"]',
+        "found: list = []",
+        "test_repeat.py::test_a_manifest_without_checksums_is_refused",
+    ),
+    bug(
+        "an output has the name of the one before it",
+        "outputs.py",
+        "dict(zip(_output_names(model), model.outputs, strict=True))",
+        "dict(zip(_output_names(model), [model.outputs[-1], *model.outputs[:-1]], strict=True))",
+        OUTPUTS,
+    ),
+    bug(
+        "raw jets: no jet has broken numbers",
+        "raw_vectors.py",
+        '    "no numbers": (5,),\n',
+        "",
+        RAW,
+    ),
+    bug(
+        "raw jets: their tensors are not compared",
+        "validate.py",
+        "for row in (made, again) if row.failed",
+        "for row in (again,) if row.failed",
+        "test_raw_vectors.py::test_the_validation_sees_another_preprocessing",
+    ),
+    bug(
+        "raw jets: their scores are those of now",
+        "validate.py",
+        "now, cases.expected[-1] = cases.expected[-1], vectors.score",
+        "now = cases.expected[-1]",
+        "test_raw_vectors.py::test_the_validation_sees_another_preprocessing",
+    ),
+    bug(
         "jets of a CMSSW package keep all corrections",
         "cmssw_jets.py",
         '"area": "L1FastJet"',
@@ -138,6 +199,34 @@ DEPLOY = (
         "        if node.op_type not in _COMPARING:\n            continue\n",
         "        continue\n",
         "lowering/test_sizes.py::test_sizes_lie_on_all_sides_of_what_they_are_compared_with",
+    ),
+    bug(
+        "lowering: sizes are the same if they are so at one size",
+        "lowering/rewrites.py",
+        "key = tuple(graph.values[name])",
+        "key = graph.values[name][0]",
+        "test_neighbours.py::test_every_k_agrees_with_keras_below_and_beyond_it[grav_net-64]",
+    ),
+    bug(
+        "lowering: fused attention loses a factor of the queries",
+        "lowering/attention.py",
+        "            factor *= by\n",
+        "",
+        FUSED,
+    ),
+    bug(
+        "lowering: fused attention attends masked scores",
+        "lowering/attention.py",
+        "        scores.biases.append(shift.output[0])\n",
+        "",
+        FUSED,
+    ),
+    bug(
+        "lowering: fused attention takes heads for depths",
+        "lowering/attention.py",
+        "_same(_moved(graph, chain, shapes), wanted)",
+        "True",
+        "lowering/test_attention.py::test_what_is_no_such_attention_stays",
     ),
     bug(
         "lowering: a reshape keeps what is so at one size",
@@ -238,6 +327,41 @@ DEPLOY = (
         "std::hypot(eta - axis_eta, delta_phi(phi, axis_phi))",
         "std::hypot(eta - axis_eta, phi - axis_phi)",
         EVENT,
+    ),
+    bug(
+        "C++: a bin of pT holds its upper edge",
+        "cpp/include/e2e_tf/working_point.hpp",
+        "stored >= low[i] && stored < high[i]",
+        "stored > low[i] && stored <= high[i]",
+        POINT,
+    ),
+    bug(
+        "C++: pT is compared in double precision",
+        "cpp/include/e2e_tf/working_point.hpp",
+        "const double stored = static_cast<float>(pt);",
+        "const double stored = pt;",
+        POINT,
+    ),
+    bug(
+        "C++: a jet in no bin of pT passes at the last threshold",
+        "cpp/include/e2e_tf/working_point.hpp",
+        "    return false;\n  }\n};",
+        "    return score >= static_cast<float>(thresholds.back());\n  }\n};",
+        POINT,
+    ),
+    bug(
+        "C++: bins of pT may overlap",
+        "cpp/include/e2e_tf/working_point.hpp",
+        " || (i > 0 && !(high[i - 1] <= low[i]))",
+        "",
+        POINT,
+    ),
+    bug(
+        "C++: a score at the threshold does not pass",
+        "cpp/include/e2e_tf/working_point.hpp",
+        "return score >= static_cast<float>(thresholds[i]);",
+        "return score > static_cast<float>(thresholds[i]);",
+        POINT,
     ),
     bug(
         "C++: the density is that of the upper of two cells",

@@ -37,7 +37,9 @@ def test_the_page_lists_every_bug(mutate: ModuleType) -> None:
     found = []
     for page in ("mutations.md", "reliability.md"):
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        found += re.findall(r"^\| `([\w/.]+)` \| (.+) \| (?:yes|NO|not run) \|$", text, flags=re.MULTILINE)
+        found += re.findall(
+            r"^\| `([\w/.]+)` \| (.+) \| (?:yes|NO|out of time) \|$", text, flags=re.MULTILINE
+        )
     assert found == [(mutation.file, mutation.name) for mutation in mutate.MUTATIONS]
 
 
@@ -104,6 +106,24 @@ def test_results_are_kept_as_long_as_they_hold(
     assert len(ran) == 4
     (small.ROOT / "tests" / "test_area.py").write_text("def test_area():\n    pass\n")
     assert small.valid(small.read_results()) == {}
+
+
+def test_tests_that_do_not_end_catch_nothing(
+    small: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run_tests(tree: Path, tests: tuple[str, ...], seconds: float, log: Path) -> int:
+        ran.append((tree / "e2e_tf" / "area.py").read_text())
+        return int(small.OUT_OF_TIME if "a + b" in ran[-1] else small.PASSED)
+
+    monkeypatch.setattr(small, "run_tests", run_tests)
+    code, text = run(small, capsys, "--only", "a sum")
+    assert code == 1
+    assert "0 of 1 caught, 1 out of time, 1 without a result\nout of time: a sum\n" in text
+    assert "| `e2e_tf/area.py` | a sum | out of time |" in run(small, capsys, "--table")[1]
+    run(small, capsys, "--only", "a sum")
+    assert ["a + b" in one for one in ran] == [False, True, False, True]  # run again
 
 
 def test_a_bug_without_its_place_and_a_test_that_fails_anyway_end_the_run(

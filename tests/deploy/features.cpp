@@ -1,7 +1,8 @@
 // The tables of features.hpp and values of delta_phi and the transforms, for comparison with Python.
 // Arguments: pairs of hexadecimal doubles a b, whose delta_phi is printed; then "--" and floats to transform; or "event",
 // eta, phi and radius of a cone and pt, eta, phi of every candidate, whose density and rows in the cone are printed; or
-// "helix" and charge, momentum and start of particles, whose place at the front of the ECAL is printed.
+// "helix" and charge, momentum and start of particles, whose place at the front of the ECAL is printed; or "point", how
+// many bins, their lower and upper edges and thresholds, and pairs of score and pT, which pass or not.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -12,6 +13,7 @@
 #include "e2e_tf/helix.hpp"
 #include "e2e_tf/node_inputs.hpp"
 #include "e2e_tf/transforms.hpp"
+#include "e2e_tf/working_point.hpp"
 
 namespace {
 
@@ -29,6 +31,23 @@ int main(int argc, char** argv) {
     for (int k = 5; k + 2 < argc; k += 3) of.add(number(k), number(k + 1), number(k + 2));
     std::printf("density\t%a\nrows\t", e2e_tf::median_density(of));
     for (const auto row : e2e_tf::in_cone(of, number(2), number(3), number(4))) std::printf(" %zu", row);
+    std::printf("\n");
+    return 0;
+  }
+  if (argc > 2 && std::string(argv[1]) == "point") {
+    int k = 3;
+    const auto number = [&] { return std::strtod(argv[k++], nullptr); };
+    e2e_tf::WorkingPoint point;
+    for (int bin = std::atoi(argv[2]); bin > 0; --bin) {
+      point.low.push_back(number());
+      point.high.push_back(number());
+      point.thresholds.push_back(number());
+    }
+    std::printf("valid\t%d\npasses\t", point.valid() ? 1 : 0);
+    while (k + 1 < argc) {
+      const auto score = static_cast<float>(number());
+      std::printf(" %d", point.passes(score, number()) ? 1 : 0);
+    }
     std::printf("\n");
     return 0;
   }

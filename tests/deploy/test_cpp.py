@@ -35,6 +35,7 @@ from e2e_tf.deploy.candidates import write_candidates
 from e2e_tf.deploy.padded import padded_preprocess
 from e2e_tf.deploy.signing import write_manifest
 from e2e_tf.errors import InputError
+from e2e_tf.training.pt_points import PtPoint
 from e2e_tf.training.run import open_run
 
 
@@ -107,6 +108,37 @@ def test_cones_and_densities_of_events_are_those_of_the_simulation(tables: Calla
         near = np.flatnonzero(np.hypot(eta - axis[0], delta_phi(phi, axis[1])) < radius)
         order = near[np.argsort(-pt[near], kind="stable")]
         assert np.array(found["rows"][0][0].split(), int).tolist() == order.tolist()
+
+
+def test_working_points_in_bins_are_those_of_python(tables: Callable[..., Any]) -> None:
+    """At both edges of bins, between and outside of them, beside edges in double precision, at thresholds; NaN."""
+    point = PtPoint(0.7, (10.0, 20.5, 40.0), (20.5, 30.0, 1e3), (0.3, 0.7, 0.1), (0.7, 0.7, 0.7))
+    edges = [10.0, 20.5, 30.0, 40.0, 1e3]
+    pt = [*edges, *(edge * (1 + e) for edge in edges for e in (-1e-9, 1e-9, -0.01, 0.01)), 0, np.nan, np.inf]
+    scores = [
+        *(x for t in point.threshold for x in (np.float32(t), np.nextafter(np.float32(t), 0))),
+        0.9,
+        np.nan,
+    ]
+    pairs = np.array([(score, value) for value in pt for score in scores], np.float64)
+
+    def found(bins: list[tuple[float, float, float]], values: np.ndarray) -> Any:
+        words = [*np.ravel(bins), *values.ravel()]
+        return tables("point", str(len(bins)), *(float(word).hex() for word in words))
+
+    bins = list(zip(point.low, point.high, point.threshold, strict=True))
+    told = found(bins, pairs)
+    expected = point.passes(pairs[:, 0], pairs[:, 1])
+    assert told["valid"] == [["1"]]
+    np.testing.assert_array_equal(np.array(told["passes"][0][0].split(), int), expected)
+    assert 0.2 < expected.mean() < 0.7
+    for wrong in (
+        [(10, 20, 0.5), (19, 30, 0.5)],
+        [(10, 10, 0.5)],
+        [(20, 30, 0.5), (10, 20, 0.5)],
+        [(np.nan, 5, 1)],
+    ):
+        assert found(wrong, pairs[:1])["valid"] == [["0"]], wrong
 
 
 def random_jets(n: int, seed: int, most: int = 24) -> Jets:

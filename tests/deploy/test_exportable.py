@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import e2e_tf.deploy.exportable
 from e2e_tf.deploy.export import export
-from e2e_tf.deploy.exportable import check_size, exportable, in_float32
+from e2e_tf.deploy.exportable import LARGEST, check_size, exportable, in_float32
 from e2e_tf.deploy.exported import freeze
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
@@ -95,18 +96,20 @@ def test_half_precision_is_exported_in_float32(tmp_path: Path, policy: str) -> N
     assert 0 < np.abs(found - rounded).max() < 0.1  # the parameters are the same, the arithmetic is finer
 
 
-def test_a_model_that_no_file_can_hold_is_refused_before_it_is_frozen() -> None:
+def test_a_model_that_no_file_can_hold_is_refused_before_it_is_frozen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import keras
 
-    class Large:
-        name = "large"
-
-        def count_params(self) -> int:
-            return 600_000_000
-
-    with pytest.raises(
-        InputError, match=r"^the parameters of large take 2\.24 GiB in float32; .* 1\.98 GiB at most"
-    ):
-        check_size(Large())
+    assert 1.9 * 2**30 < LARGEST < 2**31
     x = keras.Input((3,))
-    check_size(keras.Model(x, keras.layers.Dense(2)(x)))
+    inner = keras.Model(x, keras.layers.Dense(2000, name="wide")(x), name="whole")
+    model = keras.Model(x, keras.layers.Dense(2)(inner(x)), name="large")
+    check_size(model)
+    monkeypatch.setattr(e2e_tf.deploy.exportable, "LARGEST", 32_000)
+    with pytest.raises(
+        InputError,
+        match=r"^the parameters of large take 4\.47e-05 GiB in float32, most of them, 2\.98e-05 GiB, in wide "
+        r"\(Dense\); .* 2\.98e-05 GiB at most, .* make this layer smaller",
+    ):
+        check_size(model)

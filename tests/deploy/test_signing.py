@@ -70,9 +70,10 @@ def test_every_value_of_a_manifest_is_covered(bundle: Path) -> None:
 def test_an_order_is_covered(bundle: Path) -> None:
     """Columns of the score are in the order of the manifest, features in that of preprocess.json."""
     manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
-    manifest["outputs"][0]["columns"] = {"a": 1, "b": 1}
+    manifest["outputs"][0]["columns"] = {"b": 1, "a": 1}
     write_manifest(bundle, manifest)
     text = (bundle / "manifest.json").read_text("utf-8")
+    assert list(json.loads(text)["outputs"][0]["columns"]) == ["b", "a"]
     turned = text.replace('"a": 1', '"c": 1').replace('"b": 1', '"a": 1').replace('"c": 1', '"b": 1')
     assert turned != text
     (bundle / "manifest.json").write_text(turned, "utf-8")
