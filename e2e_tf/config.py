@@ -360,13 +360,16 @@ def make_config(document: dict[str, Any], where: str = "the configuration") -> R
 
 
 def _check_outputs(config: RunConfig) -> None:
-    taken = {"label", "event", "jets"}
+    from e2e_tf.models.heads import check_columns
+
+    taken = {"label", "event", "jets", "run", "luminosityBlock", "index", "jet_index"}  # in files of scores
     for name in config.outputs:
         if not name.isidentifier() or name in taken:
             raise InputError(
                 f"outputs must have names of letters, digits and _ that are none of {', '.join(sorted(taken))}, "
                 f"not {name!r}"
             )
+    check_columns({n: o.classes if o.kind == "multiclass" else () for n, o in config.outputs.items()})
     if config.training.mirror and config.outputs:
         from e2e_tf.data.mirror import odd_targets
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from e2e_tf.errors import InputError
 
-__all__ = ["Head", "Outputs", "add_heads", "as_heads", "head_losses"]
+__all__ = ["Head", "Outputs", "add_heads", "as_heads", "check_columns", "column_names", "head_losses"]
 
 _KINDS = {
     "binary": ("sigmoid", "binary_crossentropy"),
@@ -154,3 +154,36 @@ def _flat(blocks: Any, x: Any, n_node: Any) -> Any:
     slot = row - ops.take(ends - n_node, graph)
     size = ops.maximum(ops.max(n_node), 1)
     return ops.take(ops.reshape(blocks, (-1, blocks.shape[-1])), graph * size + slot, axis=0)
+
+
+def column_names(name: str, classes: Sequence[int]) -> list[str]:
+    """Columns of an output in files of scores.
+
+    Args:
+        name: of the output.
+        classes: values that its numbers stand for; none for an output of one number.
+
+    Returns:
+        The name itself, or one for each class: ``mode_10``, of a negative class ``mode_m1``.
+    """
+    return [f"{name}_{str(one).replace('-', 'm')}" for one in classes] or [name]
+
+
+def check_columns(outputs: Mapping[str, Sequence[int]]) -> None:
+    """That no two outputs have a column of one name in files of scores.
+
+    Args:
+        outputs: names with the classes of each, as of :func:`column_names`.
+
+    Raises:
+        InputError: two have.
+    """
+    owner: dict[str, str] = {}
+    for name, classes in outputs.items():
+        for column in column_names(name, classes):
+            if column in owner:
+                raise InputError(
+                    f"outputs.{owner[column]} and outputs.{name} would have the same column {column} in files of "
+                    "scores; give one of them another name"
+                )
+            owner[column] = name

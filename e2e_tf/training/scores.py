@@ -18,6 +18,7 @@ from e2e_tf.data.readers.tables import branch, flat, open_tree
 from e2e_tf.data.source import SourcePart
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json
+from e2e_tf.models.heads import column_names
 from e2e_tf.training.pt_points import pt_points
 from e2e_tf.training.run import Run
 from e2e_tf.training.targets import label_output
@@ -73,8 +74,8 @@ def score_columns(run: Run, found: Any, pt: np.ndarray | None = None) -> dict[st
         if values.shape[1] == 1:
             columns[name] = values[:, 0]
         else:
-            ends = [str(c).replace("-", "m") for c in classes] or [str(i) for i in range(values.shape[1])]
-            columns |= {f"{name}_{end}": values[:, i] for i, end in enumerate(ends)}
+            names = column_names(name, classes or range(values.shape[1]))
+            columns |= {column: values[:, i] for i, column in enumerate(names)}
     label = label_output(run.config)
     if label is not None and (run.folder / "metrics.json").is_file():
         name = label or "score"
@@ -137,7 +138,10 @@ def _table(jets: Jets | Images, columns: Mapping[str, np.ndarray]) -> dict[str, 
     found = _numbers(jets)
     if jets.label is not None:
         found["label"] = jets.label
-    return {**found, **{f"jet_{name}": values for name, values in jets.columns.items()}, **columns}
+    found |= {f"jet_{name}": values for name, values in jets.columns.items()}
+    if both := sorted(found.keys() & columns.keys()):
+        raise InputError(f"the output {both[0]} has the name of a column of the jets; write .h5 or .root")
+    return found | dict(columns)
 
 
 def _write_table(path: Path, ending: str, table: Mapping[str, np.ndarray]) -> None:

@@ -7,6 +7,15 @@ from small_models import F, G
 
 from e2e_tf.errors import InputError
 from e2e_tf.models import Head, build_model
+from e2e_tf.models.heads import check_columns, column_names
+
+
+def test_columns_of_outputs_have_names_of_their_own() -> None:
+    assert column_names("mode", (-1, 10)) == ["mode_m1", "mode_10"]
+    assert column_names("pt", ()) == ["pt"]
+    check_columns({"mode": (0, 1), "mode_2": ()})
+    with pytest.raises(InputError, match="outputs.mode and outputs.mode_1 would have the same column mode_1 in files"):
+        check_columns({"mode": (0, 1), "mode_1": ()})
 
 
 def test_bad_outputs() -> None:

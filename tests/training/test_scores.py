@@ -11,6 +11,7 @@ from e2e_tf.config import make_config
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.readers import open_reader
+from e2e_tf.data.samples import sample_path
 from e2e_tf.data.source import SourceFile, SourcePart
 from e2e_tf.errors import InputError
 from e2e_tf.files import read_json, write_json
@@ -55,6 +56,20 @@ def events(tmp_path):
         jets = ak.zip(jet)
         file.mktree("Events", types | {"Jet": jets.type.content}).extend(branches | {"Jet": jets})
     return path
+
+
+def test_an_output_with_the_name_of_a_column_of_the_jets_needs_a_file_that_keeps_both(tmp_path):
+    jets = read_jets(sample_path("tau"), stop=4)
+    run, found = fake_run(tmp_path, {"jet_pt": OUTPUTS["pt"]}), {"jet_pt": np.ones((4, 1), np.float32)}
+    part = SourcePart((SourceFile("a.h5"),), "e2e_tf")
+    with pytest.raises(
+        InputError, match=r"the output jet_pt has the name of a column of the jets; write \.h5"
+    ):
+        write_scores(tmp_path / "x.csv", ".csv", run, part, jets, found)
+    write_scores(tmp_path / "x.h5", ".h5", run, part, jets, found)
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file["outputs/jet_pt"][0] == 1
+        assert file["jets/pt"][0] == jets["pt"][0]
 
 
 def test_columns_of_scores_and_working_points(tmp_path):
