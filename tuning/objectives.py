@@ -20,6 +20,8 @@ _SMALLER = (
 _LARGER = "auc acc accuracy precision recall f1 score efficiency rejection significance r2"
 # What a quantity is, the end of its name says: val_auc, val_decay_mode_accuracy, root_mean_squared_error.
 _SMALLER_IS_BETTER = re.compile(rf"(^|_)({'|'.join(_SMALLER.split())})$")
+# An efficiency or a score of what should not pass: smaller would be better, or the name does not say.
+_UNWANTED = re.compile(r"(^|_)(background|bkg|qcd|false|fake|mistag|pileup)(_|$)")
 _LARGER_IS_BETTER = re.compile(rf"(^|_)({'|'.join(_LARGER.split())})$")
 
 
@@ -121,7 +123,8 @@ def make_objective(name: str, direction: str = "", known: Sequence[str] | None =
             f"not {name!r}"
         )
     if not direction:
-        smaller, larger = _SMALLER_IS_BETTER.search(name), _LARGER_IS_BETTER.search(name)
+        smaller = _SMALLER_IS_BETTER.search(name)
+        larger = None if _UNWANTED.search(name) else _LARGER_IS_BETTER.search(name)
         if not smaller and not larger:
             raise InputError(
                 f"tune.direction must be 'max' or 'min' for the objective {name!r}: its name does not say which way "

@@ -65,7 +65,7 @@ def test_not_logged():
         make_objective("val_f1", known=LOGGED)
 
 
-@pytest.mark.parametrize("name", ["width", "val_resolution", "closs", "y"])
+@pytest.mark.parametrize("name", ["width", "val_resolution", "closs", "y", "val_background_efficiency"])
 def test_a_direction_is_never_guessed(name):
     with pytest.raises(
         InputError, match=rf"tune\.direction must be 'max' or 'min' for the objective '{name}'"
