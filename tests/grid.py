@@ -3,10 +3,11 @@
     .venv/bin/python tests/grid.py FOLDER              # every cell, in FOLDER/<release>/<model>_<outputs>_<interface>
     .venv/bin/python tests/grid.py FOLDER --only edges # those whose name has this in it
 
-A cell is a registered model with one output, several of each kind, or a regression alone, in one interface. It is
-written in every form that the interface has (ONNX, frozen graph, SavedModel, float16 and int8, a fixed shape or one
-jet), for CMSSW_12_1 or 13_3, of which every model gets both, and validated against the Keras model column by column.
-What is there already stays. The exit status is 1 if a cell was refused or differs.
+A cell is a registered model, or one with further inputs of nodes, with one output, several of each kind, or a
+regression alone, in one interface. It is written in every form that the interface has (ONNX, frozen graph, SavedModel,
+float16 and int8, a fixed shape or one jet), for CMSSW_12_1 or 13_3, of which every model gets both, and validated
+against the Keras model column by column. What is there already stays. The exit status is 1 if a cell was refused or
+differs.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ OUTPUTS: dict[str, Any] = {
 }
 COLUMNS = {"one": {"score": 1}, "several": {"tau": 1, "kind": 3, "pt": 1}, "regression": {"pt": 1}}
 OLD, NEW = "12_1", "13_3"
+# Models with further inputs of nodes: the registered one and its settings.
+WITH_INPUTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "particle_net_with_points": ("particle_net", {"coordinates": "points"}),
+    "particle_attention_with_p4": ("particle_attention", {"pairs": "p4"}),
+}
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,15 @@ class Cell:
 def cells() -> list[Cell]:
     """Every model with every kind of outputs in every interface, releases by turns."""
     found = []
-    for model in sorted(MODELS):
-        interfaces = ("padded", "edges") if MODELS[model].inputs == "graph" else ("tensors",)
+    for model in [*sorted(MODELS), *WITH_INPUTS]:
+        registered, more = WITH_INPUTS.get(model, (model, {}))
+        interfaces = ("padded", "edges") if MODELS[registered].inputs == "graph" else ("tensors",)
         for number, interface in enumerate(interfaces):
             for turn, outputs in enumerate(OUTPUTS):
                 release = (OLD, NEW)[(number + turn) % 2]
                 # On edge lists it needs a scatter that adds, which CMSSW_12_1 lacks.
                 lists = interface == "edges" and release == NEW
-                settings = {"layout": "edges" if lists else "blocks"} if model == "detector_net" else {}
+                settings = {"layout": "edges" if lists else "blocks"} if model == "detector_net" else more
                 found.append(Cell(model, outputs, interface, release, settings))
     return found
 
@@ -81,7 +88,8 @@ def write(cell: Cell, folder: Path) -> dict[str, Any]:
     if cell.interface == "edges":
         options["one_jet"] = True
     with tempfile.TemporaryDirectory() as scratch:
-        file = write_model(Path(scratch), cell.model, OUTPUTS[cell.outputs], **cell.settings)
+        registered = WITH_INPUTS.get(cell.model, (cell.model,))[0]
+        file = write_model(Path(scratch), registered, OUTPUTS[cell.outputs], **cell.settings)
         interface = "" if cell.interface == "tensors" else cell.interface
         manifest: dict[str, Any] = read_json(
             export(file, folder, interface=interface, **options) / "manifest.json"

@@ -14,6 +14,8 @@ _BINS = 10  # at most so many of equal width, before those with many jets are sp
 _SHARE = 0.25  # of the signal; a bin with more is split
 _DEPTH = 4  # a bin is split in halves at most so often
 _JETS = 10  # of each class, at least, in a bin
+_BULK = (0.005, 0.995)  # quantiles between which the bulk of the jets lies
+_FAR = 50  # times the width of the bulk: jets beyond do not set the width of the bins
 
 
 def checked_edges(edges: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -42,7 +44,8 @@ def pt_edges(
 ) -> np.ndarray:
     """Edges of bins that cover the given jets.
 
-    Bins are at most ten of a width of 1, 2 or 5 times a power of ten. A bin with more than a quarter of the signal is
+    Bins are at most ten of a width of 1, 2 or 5 times a power of ten; few jets of a pT far beyond all others stretch
+    the outer bin, not the width of all. A bin with more than a quarter of the signal is
     split in halves, and one with fewer than 10 jets of a class, or where the weights of a class do not add up to
     more than 0, joins its neighbour.
 
@@ -69,11 +72,16 @@ def pt_edges(
     low, high = float(pt.min()), float(pt.max())
     if reach is not None:
         low, high = min(low, reach[0]), max(high, reach[1])
+    ends = low, high
+    bulk = np.quantile(pt, _BULK)
+    if high - low > _FAR * (bulk[1] - bulk[0]) > 0:
+        low, high = bulk.tolist()
     step = _round_step((high - low) / _BINS)
     first, last = int(np.floor(low / step)), int(np.floor(high / step)) + 1
     if high == last * step - step and last - first > 1:
         last -= 1  # the last bin holds its upper edge
     edges = [round(i * step, 9) for i in range(first, last + 1)]
+    edges = [min(edges[0], ends[0]), *edges[1:-1], max(edges[-1], ends[1])]
     for _ in range(_DEPTH):
         counts = np.diff(np.searchsorted(signal, edges, "left"))
         crowded = np.flatnonzero(counts > _SHARE * len(signal))

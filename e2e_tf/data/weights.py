@@ -25,6 +25,7 @@ __all__ = [
     "class_weights",
     "of_sign",
     "pt_weights",
+    "spectra_apart",
 ]
 
 NEGATIVE_WEIGHTS = ("keep", "absolute", "refuse")
@@ -258,6 +259,27 @@ class PtReweighting:
         except (TypeError, ValueError) as error:
             raise InputError(f"pT weights must hold numbers ({error})") from error
         return cls(edges, background, signal)
+
+
+def spectra_apart(pt: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:
+    """How far the weighted pT spectra of both classes are apart, beyond what few jets make likely.
+
+    Args:
+        pt: float (n,) [GeV].
+        label: int (n,), 1 for signal and 0 for background.
+        weight: float (n,), with sums of more than 0 in both classes.
+
+    Returns:
+        The largest difference of the two cumulative distributions, from 0 to 1, as in a Kolmogorov-Smirnov test; 0
+        where that of so many jets, not weighted, exceeds it in more than 1 % of the cases.
+    """
+    order = np.argsort(pt, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(pt[order])), len(pt) - 1)  # of jets of equal pT
+    signal = label[order] == 1
+    summed = [np.cumsum(np.where(part, weight[order], 0.0))[last] for part in (signal, ~signal)]
+    largest = float(np.abs(summed[0] / summed[0][-1] - summed[1] / summed[1][-1]).max())
+    likely = 1.63 * np.sqrt(1 / np.count_nonzero(signal) + 1 / np.count_nonzero(~signal))
+    return largest if largest > likely else 0.0
 
 
 def pt_weights(

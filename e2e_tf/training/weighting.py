@@ -9,10 +9,12 @@ import numpy as np
 from e2e_tf.config import RunConfig
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.pt_bins import coarser, covering_edges, pt_edges
-from e2e_tf.data.weights import LabelWeights, PtReweighting, of_sign
+from e2e_tf.data.weights import LabelWeights, PtReweighting, of_sign, spectra_apart
 from e2e_tf.terminal import console
 
 __all__ = ["bins_of_pt", "evaluation_bins", "label_weights", "trained_weights"]
+
+_APART = 0.2  # largest difference of cumulative spectra that bins may leave
 
 
 def bins_of_pt(config: RunConfig, train: Jets, jets: Jets) -> tuple[float, ...]:
@@ -87,6 +89,8 @@ def label_weights(
 ) -> tuple[list[np.ndarray], PtReweighting | None]:
     """What the jets of each part count for the label.
 
+    A sentence on standard error says where the background cannot get the signal's pT spectrum.
+
     Args:
         parts: training, validation and test jets.
         weights: of the jets, in training and validation as training takes them.
@@ -113,6 +117,18 @@ def label_weights(
     for part, weight, one in zip(parts, weights, rules, strict=True):
         assert part.label is not None
         made.append(one.weights(part.label, weight, None if edges is None else part["pt"]))
+    if edges is not None:
+        train = parts[0]
+        assert train.label is not None
+        apart = spectra_apart(train["pt"], train.label, made[0])
+        if apart > _APART:
+            console().print(
+                f"the pT of signal and background overlap too little for data.reweight_pt: after it their spectra "
+                f"still differ by up to {apart:.0%} of the jets; take a range of pT with both (data.jet_pt), or set "
+                "reweight_pt to false",
+                style="yellow",
+                highlight=False,
+            )
     return made, trained.reweighting
 
 

@@ -100,3 +100,8 @@ def test_coarser_bins_keep_the_outer_edges():
 def test_edges_that_do_not_rise_are_refused(edges):
     with pytest.raises(InputError, match="at least two rising numbers"):
         checked_edges(edges)
+
+
+def test_a_jet_far_beyond_all_others_does_not_set_the_width_of_the_bins():
+    pt = np.append(np.random.default_rng(0).uniform(10, 50, 999), 1e6)
+    assert pt_edges(pt, np.arange(1000) % 2).tolist() == [10, 15, 20, 25, 30, 35, 40, 45, 1e6]

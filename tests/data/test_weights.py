@@ -12,6 +12,7 @@ from e2e_tf.data.weights import (
     class_weights,
     of_sign,
     pt_weights,
+    spectra_apart,
 )
 from e2e_tf.errors import InputError
 
@@ -182,3 +183,14 @@ def test_negative_weights_enter_the_factors_of_pt_bins():
         LabelWeights.fit(label, np.array([9.0, 2.0, -3.0, 1.0, 1.0]), pt, (10, 20, 30))
     with pytest.raises(InputError, match="those of background give -1"):
         LabelWeights.fit(label, np.array([1.0, -1.0, -1.0, 1.0, 1.0]))
+
+
+def test_spectra_that_are_apart_are_told_from_few_jets():
+    pt, label = np.array([1.0, 2, 2, 3, 3, 4]), np.array([0, 0, 1, 0, 1, 1])
+    many = np.tile(pt, 50), np.tile(label, 50)
+    # Cumulative: background 1/3, 2/3, 1, 1 at pT of 1 to 4, signal 0, 1/3, 2/3, 1.
+    assert spectra_apart(*many, np.ones(300)) == pytest.approx(1 / 3)
+    assert spectra_apart(*many, np.where(many[0] == 1, 0.0, 1.0)) == pytest.approx(
+        1 / 3
+    )  # 1/2, 1 and 1/3, 2/3
+    assert spectra_apart(pt, label, np.ones(6)) == 0

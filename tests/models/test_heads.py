@@ -14,7 +14,9 @@ def test_columns_of_outputs_have_names_of_their_own() -> None:
     assert column_names("mode", (-1, 10)) == ["mode_m1", "mode_10"]
     assert column_names("pt", ()) == ["pt"]
     check_columns({"mode": (0, 1), "mode_2": ()})
-    with pytest.raises(InputError, match="outputs.mode and outputs.mode_1 would have the same column mode_1 in files"):
+    with pytest.raises(
+        InputError, match="outputs.mode and outputs.mode_1 would have the same column mode_1 in files"
+    ):
         check_columns({"mode": (0, 1), "mode_1": ()})
 
 

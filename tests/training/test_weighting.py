@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from e2e_tf.config import make_config
-from e2e_tf.data.jets import Jets, Ragged, write_jets
+from e2e_tf.data.jets import Jets, Ragged, read_jets, write_jets
 from e2e_tf.errors import InputError
 from e2e_tf.training.prepare import prepare
 from e2e_tf.training.weighting import bins_of_pt, evaluation_bins
@@ -55,6 +57,21 @@ def spectrum_distance(part, weight=None):
         np.histogram(part.jets["pt"], edges, weights=weight * (part.label == value))[0] for value in (0, 1)
     ]
     return np.abs(shares[0] / shares[0].sum() - shares[1] / shares[1].sum()).max()
+
+
+def test_spectra_that_no_bin_can_make_alike_are_named(boosted, tmp_path, capsys):
+    jets = read_jets(boosted / "jets.h5")
+    shifted = np.where(jets.label == 1, jets["pt"] + 900, jets["pt"])
+    write_jets(tmp_path / "jets.h5", replace(jets, columns={**jets.columns, "pt": shifted}))
+    prepared(boosted)
+    assert "overlap too little" not in " ".join(capsys.readouterr().err.split())
+    prepared(tmp_path)
+    assert (
+        "overlap too little for data.reweight_pt: after it their spectra still differ by up to"
+        in " ".join(capsys.readouterr().err.split())
+    )
+    prepared(tmp_path, reweight_pt=False)
+    assert "overlap too little" not in " ".join(capsys.readouterr().err.split())
 
 
 def test_bins_follow_the_jets_and_the_background_gets_the_signals_spectrum(boosted, capsys):
