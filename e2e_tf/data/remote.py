@@ -91,14 +91,14 @@ def local(path: str | os.PathLike[str]) -> Path:
 
 
 def _system(address: str) -> tuple[Any, str]:
-    protocol = address.partition("://")[0]
+    protocol = address.partition("://")[0].lower()
     needs, how = _NEEDS.get(protocol, ("", "pip install e2e-tf[remote]"))
     try:
         import fsspec
 
         if needs:
             __import__(needs)
-        return fsspec.core.url_to_fs(address)
+        return fsspec.core.url_to_fs(protocol + address[len(protocol) :])
     except ImportError as error:
         missing = needs or "fsspec and what it needs for this protocol"
         raise InputError(

@@ -75,7 +75,7 @@ def test_what_is_missing_is_one_sentence(monkeypatch):
     with pytest.raises(
         InputError, match=r"https:// needs aiohttp, which is not installed: run 'pip install e2e-tf"
     ):
-        local("https://host/b.root")
+        local("HTTPS://host/b.root")
 
 
 def test_addresses_and_their_names(tmp_path):
