@@ -310,7 +310,8 @@ def _importance(records: Sequence[Record]) -> list[Plot]:
         "yaxis": {"type": "category"},
         "margin": {"l": 160, "r": 40, "t": 34, "b": 52},
     }
-    return [Plot([data], layout, height=124 + 24 * len(names))]
+    # High enough for the column of buttons beside the frame.
+    return [Plot([data], layout, height=max(280, 124 + 24 * len(names)))]
 
 
 def _curves(records: Sequence[Record], name: str) -> list[Plot]:

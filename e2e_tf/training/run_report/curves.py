@@ -260,4 +260,5 @@ def importances(drops: Mapping[str, tuple[float, float]], metric: str) -> Plot:
         "yaxis": {"type": "category", "automargin": True},
         "margin": {"l": 160, "r": 40, "t": 34, "b": 52},
     }
-    return Plot(data, layout, height=114 + 22 * len(names))
+    # High enough for the column of buttons beside the frame.
+    return Plot(data, layout, height=max(280, 114 + 22 * len(names)))
