@@ -9,7 +9,16 @@ import numpy as np
 
 from e2e_tf.errors import InputError
 
-__all__ = ["Period", "as_counts", "as_offsets", "as_period", "as_points", "edges_per_graph"]
+__all__ = [
+    "Period",
+    "as_counts",
+    "as_offsets",
+    "as_period",
+    "as_points",
+    "edges_per_graph",
+    "larger",
+    "order_by_graph",
+]
 
 Period = float | Sequence[float | None] | None
 
@@ -121,3 +130,35 @@ def edges_per_graph(receivers: np.ndarray, n_node: np.ndarray) -> np.ndarray:
     """
     offsets = as_offsets(as_counts(n_node))
     return np.diff(np.searchsorted(receivers, offsets)).astype(np.int32)
+
+
+def larger(ends: np.ndarray, used: int, needed: int) -> np.ndarray:
+    """An array with more room for what a kernel has not found yet.
+
+    Args:
+        ends: (n, ...), of which the first ``used`` are filled.
+        used: number of entries to keep.
+        needed: number of entries for which there must be room.
+
+    Returns:
+        (m, ...), at least twice as long.
+    """
+    more = np.empty((max(2 * len(ends), needed), *ends.shape[1:]), ends.dtype)
+    more[:used] = ends[:used]
+    return more
+
+
+def order_by_graph(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The order that sorts the values of each graph.
+
+    Args:
+        values: numbers (n,), graph after graph.
+        sizes: integers (B,), how many belong to each graph.
+
+    Returns:
+        int64 (n,), of equal values in any order.
+    """
+    # Sorted, then stably by graph: with integers of 16 bits that is several times quicker than a sort by both.
+    order = np.argsort(values)
+    graph = np.repeat(np.arange(len(sizes), dtype=np.min_scalar_type(len(sizes))), sizes)
+    return order[np.argsort(graph[order], kind="stable")]

@@ -16,6 +16,7 @@ from e2e_tf.graph.union import as_edges, sort_edges
 __all__ = ["GraphBatch", "concatenate"]
 
 _ALIGNMENT = 64  # bytes, of Eigen with AVX-512
+_NOTHING = np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,25 +204,31 @@ class GraphBatch:
         nodes = as_offsets(n_node)
         edges = as_offsets(n_edge)
 
-        def rows(values: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-            out = _aligned((new[-1], values.shape[1]), values.dtype)
-            kernel.take_rows(values, old, new, index, out)
-            return out
-
-        senders, receivers = (_aligned((edges[-1],), np.int32) for _ in range(2))
-        kernel.take_edges(
-            *(self.senders, self.receivers, self.node_offsets, nodes, self.edge_offsets, edges, index),
-            *(senders, receivers),
+        x, new_x = _rows(self.x, nodes[-1])
+        features, new_features = (
+            (_NOTHING, None) if self.edge_features is None else _rows(self.edge_features, edges[-1])
+        )
+        senders, receivers = (np.ascontiguousarray(ends, np.int32) for ends in (self.senders, self.receivers))
+        new_senders, new_receivers = (_aligned((edges[-1],), np.int32) for _ in range(2))
+        kernel.take(
+            *(
+                x,
+                x.shape[1] * x.itemsize,
+                senders,
+                receivers,
+                features,
+                features.shape[1] * features.itemsize,
+            ),
+            *(self.node_offsets, nodes, self.edge_offsets, edges, index, len(index)),
+            *(new_x, new_senders, new_receivers, features if new_features is None else new_features),
         )
         return GraphBatch(
-            x=rows(self.x, self.node_offsets, nodes),
-            senders=senders,
-            receivers=receivers,
+            x=new_x,
+            senders=new_senders,
+            receivers=new_receivers,
             n_node=n_node,
             n_edge=n_edge,
-            edge_features=None
-            if self.edge_features is None
-            else rows(self.edge_features, self.edge_offsets, edges),
+            edge_features=new_features,
             u=None if self.u is None else self.u[index],
         )
 
@@ -368,6 +375,11 @@ def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
         edge_features=joined("edge_features"),
         u=joined("u"),
     )
+
+
+def _rows(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in C order, and room for some of them."""
+    return np.ascontiguousarray(values), _aligned((count, values.shape[1]), values.dtype)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_points
+from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_points, larger, order_by_graph
 
 __all__ = ["DELAUNAY_RESOLUTION", "delaunay", "to_lattice"]
 
@@ -79,8 +79,6 @@ def delaunay(
         InputError: an argument has the wrong shape or type, a point is not finite, or a graph of integer points spans
             more than 2^15 = 32,768 of them in a dimension.
     """
-    from e2e_tf.graph._kernels import delaunay as kernel
-
     array = np.asarray(points)
     if array.dtype.kind in "iu":
         array = _plane(array)
@@ -96,16 +94,67 @@ def delaunay(
         places = array.astype(np.float64)
         for dimension, length in enumerate(as_period(period, 2)):
             if length > 0:
-                places[:, dimension] = kernel.unwrap(array[:, dimension].copy(), offsets, length)
+                places[:, dimension] = _unwrapped(places[:, dimension], offsets, length)
         lattice = _fitted(places, offsets, resolution)
-    senders, receivers, wide = kernel.delaunay(np.ascontiguousarray(lattice), offsets)
-    if wide >= 0:
-        graph = lattice[offsets[wide] : offsets[wide + 1]]
-        raise InputError(
-            f"points must span at most {kernel.MAX_SPAN} lattice points in each dimension of a graph; graph "
-            f"{wide} spans {np.ptp(graph, axis=0).tolist()}"
+    return _linked(np.ascontiguousarray(lattice), offsets)
+
+
+def _linked(lattice: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The edges of points on a lattice."""
+    from e2e_tf.graph._kernels import delaunay as kernel
+
+    size = int(np.diff(offsets).max(initial=0)) + 1
+    work = np.empty((18, 6 * size), np.int64)
+    pairs, lists = 8 * size, 16 * size
+    senders, receivers = np.empty((2, max(16, 8 * len(lattice))), np.int32)
+    state = np.zeros(5, np.int64)
+    while True:
+        found = kernel.delaunay(
+            *(lattice, offsets, len(offsets) - 1, *work, *np.empty((2, pairs), np.int64), pairs),
+            *(
+                np.empty(2 * pairs, np.int64),
+                np.empty(lists, np.int64),
+                lists,
+                senders,
+                receivers,
+                len(senders),
+                state,
+            ),
         )
-    return senders, receivers
+        graph, used, *needed = state.tolist()
+        if found == kernel.DONE:
+            return senders[:used].copy(), receivers[:used].copy()
+        if found == kernel.TOO_WIDE:
+            span = np.ptp(lattice[offsets[graph] : offsets[graph + 1]], axis=0).tolist()
+            raise InputError(
+                f"points must span at most {kernel.MAX_SPAN} lattice points in each dimension of a graph; graph "
+                f"{graph} spans {span}"
+            )
+        pairs, lists = (
+            room if more <= room else max(2 * room, more)
+            for room, more in ((pairs, needed[0]), (lists, needed[1]))
+        )
+        if needed[2] > len(senders):
+            senders, receivers = (larger(ends, used, needed[2]) for ends in (senders, receivers))
+
+
+def _unwrapped(values: np.ndarray, offsets: np.ndarray, period: float) -> np.ndarray:
+    """Coordinates on a circle laid out on a line: the circle is cut at the widest gap between the points of a graph."""
+    out = values.copy()
+    outside = (out < -0.5 * period) | (out >= 0.5 * period)
+    out[outside] -= period * np.floor(out[outside] / period + 0.5)
+    if not len(out):
+        return out
+    sizes = np.diff(offsets)
+    starts, counts = offsets[:-1][sizes > 0], sizes[sizes > 0]
+    ordered = out[order_by_graph(out, sizes)]
+    gaps = np.empty(len(out))  # before each point
+    gaps[1:] = ordered[1:] - ordered[:-1]
+    gaps[starts] = ordered[starts] + period - ordered[starts + counts - 1]
+    widest = np.flatnonzero(gaps == np.repeat(np.maximum.reduceat(gaps, starts), counts))
+    cuts = ordered[widest[np.searchsorted(widest, starts)]]
+    out[out < np.repeat(cuts, counts)] += period
+    return out
 
 
 def _fitted(places: np.ndarray, offsets: np.ndarray, resolution: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.graph._check import as_counts, as_offsets
+from e2e_tf.graph._check import as_counts, as_offsets, larger, order_by_graph
 
 __all__ = ["grid", "grid8"]
 
@@ -67,4 +67,16 @@ def grid8(cells: Any, n_node: Any) -> tuple[np.ndarray, np.ndarray]:
     if array.size and np.abs(array.astype(np.int64)).max() >= 2**30:
         raise InputError(f"cells must be within 2^30 of zero, got {np.abs(array.astype(np.int64)).max()}")
     offsets = as_offsets(as_counts(n_node, len(array), "cells"))
-    return kernel.grid8(np.ascontiguousarray(array, np.int32), offsets)
+    sizes = np.diff(offsets)
+    keys = array[:, 0].astype(np.int64) * kernel.ROW + array[:, 1]
+    order = order_by_graph(keys, sizes)
+    senders, receivers = np.empty((2, max(16, 8 * len(array))), np.int32)
+    state = np.zeros(3, np.int64)
+    while True:
+        kernel.grid8(
+            *(keys, order, keys[order], offsets, len(sizes), state, len(senders), senders, receivers),
+        )
+        used, done = state[:2].tolist()
+        if done == len(sizes):
+            return senders[:used].copy(), receivers[:used].copy()
+        senders, receivers = (larger(ends, used, used + int(sizes.max())) for ends in (senders, receivers))

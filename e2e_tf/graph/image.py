@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
+from e2e_tf.graph._check import larger
 
 __all__ = ["HIT_CHANNELS", "PixelNodes", "hit_nodes", "image_nodes"]
 
@@ -68,12 +69,12 @@ def image_nodes(images: Any, threshold: float = 0.0, mode: str = "pixel") -> Pix
         raise InputError(f"threshold must be a number of at least 0, got {threshold!r}")
     if mode not in ("pixel", "channel"):
         raise InputError(f"mode must be 'pixel' or 'channel', got {mode!r}")
-    array = array.astype(np.float32, copy=False)
+    array = np.ascontiguousarray(array, np.float32)
     by_channel = mode == "channel"
-    found, n_node, finite = kernel.occupied(array, float(threshold), by_channel)
-    if not finite:
-        raise InputError("images must be finite, got NaN or infinity")
-    values, laplacian, hessian = kernel.fill(array, found, by_channel)
+    found, n_node = _occupied(array, float(threshold), by_channel)
+    n, width = len(found), 1 if by_channel else array.shape[3]
+    values, laplacian, hessian = (np.empty((n, width, *more), np.float32) for more in ((), (), (3,)))
+    kernel.fill(array, *array.shape[1:], found, n, width, values, laplacian, hessian)
     return PixelNodes(
         cells=found[:, 1:3].copy(),
         n_node=n_node,
@@ -82,6 +83,24 @@ def image_nodes(images: Any, threshold: float = 0.0, mode: str = "pixel") -> Pix
         hessian=hessian,
         channel=found[:, 3].copy() if by_channel else None,
     )
+
+
+def _occupied(images: np.ndarray, threshold: float, by_channel: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels above threshold as int32 (n, 4): image, row, column, channel; and their number in each image."""
+    from e2e_tf.graph._kernels import image as kernel
+
+    found = np.empty((max(16, len(images) * 64, images.shape[3]), 4), np.int32)
+    counts = np.zeros(len(images), np.int32)
+    state = np.zeros(2, np.int64)
+    while True:
+        if not kernel.occupied(
+            images, *images.shape, threshold, by_channel, state, len(found), found, counts
+        ):
+            raise InputError("images must be finite, got NaN or infinity")
+        used, pixel = state.tolist()
+        if pixel == np.prod(images.shape[:3]):
+            return found[:used].copy(), counts
+        found = larger(found, used, used + images.shape[3])
 
 
 def hit_nodes(hits: Mapping[str, Any], *, crystals: int = 125, tower: int = 5) -> PixelNodes:
@@ -106,8 +125,6 @@ def hit_nodes(hits: Mapping[str, Any], *, crystals: int = 125, tower: int = 5) -
         InputError: there is no channel or an unknown one, channels disagree about the number of jets, a cell
             is outside the window, or a value is negative, NaN or infinite.
     """
-    from e2e_tf.graph._kernels import image as kernel
-
     unknown = sorted(set(hits) - set(HIT_CHANNELS))
     if unknown or not hits:
         raise InputError(f"hits must have channels out of {', '.join(HIT_CHANNELS)}, got {unknown or 'none'}")
@@ -118,11 +135,12 @@ def hit_nodes(hits: Mapping[str, Any], *, crystals: int = 125, tower: int = 5) -
     n_jets = {name: len(channel.offsets) - 1 for name, channel in hits.items()}
     if len(set(n_jets.values())) > 1:
         raise InputError(f"hits must have the same number of jets in every channel, got {n_jets}")
-    columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for name in HIT_CHANNELS:
+    jets = next(iter(n_jets.values()))
+    cells, values = [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+    offsets = np.zeros((len(HIT_CHANNELS), jets + 1), np.int64)  # in all channels together
+    for channel, name in enumerate(HIT_CHANNELS):
+        offsets[channel] = sum(map(len, cells))
         if name not in hits:
-            offsets = np.zeros(next(iter(n_jets.values())) + 1, np.int64)
-            columns.append((np.empty(0, np.int32), np.empty(0, np.float32), offsets))
             continue
         cell = np.asarray(hits[name]["cell"])
         value = np.asarray(hits[name]["value"])
@@ -134,9 +152,36 @@ def hit_nodes(hits: Mapping[str, Any], *, crystals: int = 125, tower: int = 5) -
         if value.size and not (value.min() >= 0 and value.max() < np.inf):
             came = f"{value.min()} to {value.max()}"
             raise InputError(f"hits of {name} must be finite and not negative [GeV], got {came}")
-        columns.append(
-            (np.ascontiguousarray(cell, np.int32), value, np.asarray(hits[name].offsets, np.int64))
-        )
-    track, ecal, hcal = columns
-    cells, n_node, energy, laplacian, hessian = kernel.hits(track, ecal, hcal, int(crystals), int(tower))
-    return PixelNodes(cells, n_node, energy, laplacian, hessian)
+        offsets[channel] += hits[name].offsets
+        cells.append(cell.astype(np.int32, copy=False))
+        values.append(value)
+    return _nodes_of_hits(np.concatenate(cells), np.concatenate(values), offsets, int(crystals), int(tower))
+
+
+def _nodes_of_hits(
+    cells: np.ndarray, values: np.ndarray, offsets: np.ndarray, crystals: int, tower: int
+) -> PixelNodes:
+    from e2e_tf.graph._kernels import image as kernel
+
+    jets = offsets.shape[1] - 1
+    size, total = crystals * crystals, len(cells)
+    n_node = np.empty(jets, np.int32)
+    found = np.empty((total, 2), np.int32)
+    energy, laplacian, hessian = (np.zeros((total, 3, *more), np.float32) for more in ((), (), (3,)))
+    used = kernel.hits(
+        *(
+            cells,
+            values,
+            offsets,
+            jets,
+            crystals,
+            tower,
+            np.zeros(2 * size, np.float32),
+            np.zeros(size, np.float32),
+        ),
+        *(np.zeros(size), np.zeros(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int64)),
+        *(found, n_node, energy, laplacian, hessian),
+    )
+    return PixelNodes(
+        found[:used].copy(), n_node, energy[:used].copy(), laplacian[:used].copy(), hessian[:used].copy()
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.errors import InputError
-from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_points
+from e2e_tf.graph._check import Period, as_counts, as_offsets, as_period, as_points, larger
 
 __all__ = ["radius"]
 
@@ -39,4 +39,18 @@ def radius(
     offsets = as_offsets(as_counts(n_node, len(points)))
     if isinstance(r, bool) or not isinstance(r, int | float | np.number) or not 0 < r < np.inf:
         raise InputError(f"r must be a positive number, got {r!r}")
-    return neighbours.radius(points, offsets, float(r), as_period(period, points.shape[1]), bool(loops))
+    wrap = as_period(period, points.shape[1])
+    largest = int(np.diff(offsets).max(initial=0))
+    columns = np.empty((points.shape[1], largest))
+    widths, distances = np.empty(points.shape[1]), np.empty(largest)
+    senders, receivers = np.empty((2, max(16, 8 * len(points))), np.int32)
+    state = np.zeros(3, np.int64)
+    while True:
+        neighbours.radius(
+            *(points, points.shape[1], offsets, len(offsets) - 1, float(r) * float(r), bool(loops), wrap),
+            *(largest, columns, widths, distances, state, len(senders), senders, receivers),
+        )
+        used, graph = state[:2]
+        if graph == len(offsets) - 1:
+            return senders[:used].copy(), receivers[:used].copy()
+        senders, receivers = (larger(ends, used, used + largest) for ends in (senders, receivers))

@@ -74,10 +74,24 @@ def union(edges: Iterable[tuple[Any, Any]], n_node: Any) -> tuple[np.ndarray, np
     result: tuple[np.ndarray, np.ndarray] | None = None
     for pair in edges:
         senders, receivers = as_edges(*pair, n_nodes)
-        if not kernel.is_sorted(senders, receivers):
+        senders, receivers = np.ascontiguousarray(senders), np.ascontiguousarray(receivers)
+        if not kernel.is_sorted(senders, receivers, len(senders)):
             key = np.unique(receivers.astype(np.int64) * n_nodes + senders)
             senders, receivers = (key % n_nodes).astype(np.int32), (key // n_nodes).astype(np.int32)
-        result = (senders, receivers) if result is None else kernel.merge(*result, senders, receivers)
+        result = (senders, receivers) if result is None else _merged(*result, senders, receivers)
     if result is None:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     return result
+
+
+def _merged(
+    senders_a: np.ndarray, receivers_a: np.ndarray, senders_b: np.ndarray, receivers_b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The union of two sorted sets of edges."""
+    from e2e_tf.graph._kernels import edges as kernel
+
+    senders, receivers = np.empty((2, len(senders_a) + len(senders_b)), np.int32)
+    used = kernel.merge(
+        *(senders_a, receivers_a, len(senders_a), senders_b, receivers_b, len(senders_b), senders, receivers)
+    )
+    return senders[:used].copy(), receivers[:used].copy()

@@ -1,36 +1,132 @@
-"""How the kernels are compiled: kept on disk where a folder for that can be written, in memory otherwise."""
+"""How the kernels are compiled: kept on disk where a folder for that can be written, in memory otherwise.
+
+Numba takes its time for each statement, and several times as long where arrays are made, sliced or sorted as where a
+number is read from a place in memory. So kernels are written as in C: they get numbers and flat arrays that the caller
+has made, and index them with numbers that count from the first element. What NumPy does as quickly stays outside.
+"""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from threading import Lock
+from typing import Any, TypeAlias
 
-from numba import njit
+import numpy as np
+from numba import cfunc, njit, types
 
-__all__ = ["kernel"]
+__all__ = ["Bytes", "Float32s", "Float64s", "Int32s", "Int64s", "Kernel", "inner", "kernel"]
+
+# What an argument of a kernel is by its annotation; besides these, int and float are of 64 bits.
+Bytes: TypeAlias = Any
+Float32s: TypeAlias = Any
+Float64s: TypeAlias = Any
+Int32s: TypeAlias = Any
+Int64s: TypeAlias = Any
+_NUMBERS: dict[str, tuple[Any, Any]] = {
+    "int": (types.int64, ctypes.c_int64),
+    "float": (types.float64, ctypes.c_double),
+    "None": (types.void, None),
+}
+_ARRAYS: dict[str, tuple[Any, Any]] = {
+    "Bytes": (types.CPointer(types.uint8), None),  # the memory of an array of any type
+    "Float32s": (types.CPointer(types.float32), np.dtype(np.float32)),
+    "Float64s": (types.CPointer(types.float64), np.dtype(np.float64)),
+    "Int32s": (types.CPointer(types.int32), np.dtype(np.int32)),
+    "Int64s": (types.CPointer(types.int64), np.dtype(np.int64)),
+}
+_from_buffer = (ctypes.c_char * 0).from_buffer
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function with numba when it is first called, without Python's global lock.
+class Kernel:
+    """A function of numbers and arrays, compiled with numba when it is first called, that runs without Python's lock.
+
+    Attributes:
+        py_func: the function itself, which does the same to flat arrays.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        # Of the arguments, then of the result.
+        self._types = list(function.__annotations__.values())
+        # Of each argument, whether it is an array, and the type that its elements must have.
+        self._arrays = [(name in _ARRAYS, _ARRAYS.get(name, (None, None))[1]) for name in self._types[:-1]]
+        self._entry: Any = None
+        self._lock = Lock()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the kernel.
+
+        Args:
+            arguments: numbers, and arrays in C order of the types that the function names; only arrays that are
+                written to need be writable.
+
+        Returns:
+            What the function returns: a number or None.
+
+        Raises:
+            TypeError: an array has another type, or is not in C order.
+        """
+        entry = self._entry or self._compiled()
+        return entry(
+            *(
+                _memory(value, elements) if array else value
+                for (array, elements), value in zip(self._arrays, arguments, strict=True)
+            )
+        )
+
+    def _compiled(self) -> Any:
+        with self._lock:
+            if self._entry is None:
+                *arguments, result = (_ARRAYS.get(name) or _NUMBERS[name] for name in self._types)
+                signature = result[0](*(held for held, _ in arguments))
+                # Nothing in a kernel divides by zero; with Python's rules each division would hold an error of its own.
+                self._made = cfunc(signature, cache=_has_cache(), error_model="numpy")(self.py_func)
+                passed = (
+                    ctypes.c_void_p if name in _ARRAYS else _NUMBERS[name][1] for name in self._types[:-1]
+                )
+                self._entry = ctypes.CFUNCTYPE(result[1], *passed)(self._made.address)
+            return self._entry
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a kernel that Python calls.
 
     What was compiled is kept on disk for the next process. Where neither the installation nor the user's cache folder
     (or ``NUMBA_CACHE_DIR``) can be written, as in containers and batch jobs, every process compiles for itself.
 
-    Kernels assign to elements and not to slices: a slice would take numba seconds more to compile, most of them for
-    the message of shapes that differ.
+    Args:
+        function: in a module of this folder, with annotations out of ``int``, ``float`` and the arrays of this module.
 
-    A function whose name begins with ``_`` is for other kernels and gets nothing by which Python could call it, which
-    would take as long to compile as the function.
+    Returns:
+        The kernel.
+    """
+    return Kernel(function)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Make a function that kernels call, and are kept on disk with; Python calls its ``py_func``.
 
     Args:
-        function: of arrays and numbers, in a module of this folder.
+        function: of the same kinds of arguments as a kernel.
 
     Returns:
         The dispatcher of numba.
     """
-    inner = {"no_cpython_wrapper": True} if function.__name__.startswith("_") else {}
-    return njit(cache=_has_cache(), nogil=True, no_cfunc_wrapper=True, **inner)(function)
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def _memory(array: Any, elements: np.dtype[Any] | None) -> Any:
+    """Where an array begins."""
+    if elements is not None and array.dtype != elements:
+        raise TypeError(f"a kernel needs an array of {elements}, got {array.dtype}")
+    try:
+        return _from_buffer(array)  # a fraction of the microseconds of array.ctypes
+    except TypeError:  # cannot be written to, or is not in C order
+        if not array.flags.c_contiguous:
+            raise TypeError(f"a kernel needs an array in C order, got strides {array.strides}") from None
+        return array.ctypes.data
 
 
 @cache

@@ -10,29 +10,32 @@ In a box of side S a doubled triangle area is at most S^2 and a squared distance
 in-circle determinant is at most 6 S^4, which fits int64 for S up to 2^15.
 """
 
-# mypy: allow-untyped-defs
 from __future__ import annotations
 
-import numpy as np
-
-from e2e_tf.graph._kernels.compiled import kernel
+from e2e_tf.graph._kernels.compiled import Int32s, Int64s, inner, kernel
 from e2e_tf.graph._kernels.sorting import _sort
 
 MAX_SPAN = 1 << 15
 
+# What the kernel returns: nothing more to do, more room needed for a graph, a graph that spans more than MAX_SPAN.
+DONE, MORE_ROOM, TOO_WIDE = 0, 1, 2
 
-@kernel
-def _turn(x, y, a, b, c):
+
+@inner
+def _turn(x: Int64s, y: Int64s, a: int, b: int, c: int) -> int:
     """Positive where a, b, c turn left."""
     return (x[b] - x[a]) * (y[c] - y[a]) - (y[b] - y[a]) * (x[c] - x[a])
 
 
-@kernel
-def _in_circle(x, y, a, b, c, d):
+@inner
+def _in_circle(x: Int64s, y: Int64s, a: int, b: int, c: int, d: int) -> int:
     """Positive where d is inside the circle through the counter-clockwise a, b, c; zero on it."""
-    ax, ay = x[a] - x[d], y[a] - y[d]
-    bx, by = x[b] - x[d], y[b] - y[d]
-    cx, cy = x[c] - x[d], y[c] - y[d]
+    ax = x[a] - x[d]
+    ay = y[a] - y[d]
+    bx = x[b] - x[d]
+    by = y[b] - y[d]
+    cx = x[c] - x[d]
+    cy = y[c] - y[d]
     return (
         (ax * by - bx * ay) * (cx * cx + cy * cy)
         + (bx * cy - cx * by) * (ax * ax + ay * ay)
@@ -40,20 +43,45 @@ def _in_circle(x, y, a, b, c, d):
     )
 
 
-@kernel
-def _next(e):
+@inner
+def _next(e: int) -> int:
     return e - 2 if e % 3 == 2 else e + 1
 
 
-@kernel
-def _link(twin, a, b):
+@inner
+def _link(twin: Int64s, a: int, b: int) -> None:
     twin[a] = b
     if b >= 0:
         twin[b] = a
 
 
-@kernel
-def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
+@inner
+def _triangle(values: Int64s, at: int, a: int, b: int, c: int) -> None:
+    values[at] = a
+    values[at + 1] = b
+    values[at + 2] = c
+
+
+@inner
+def _on_hull(after: Int64s, before: Int64s, rim: Int64s, a: int, b: int, edge: int) -> None:
+    """The hull runs from a to b along a half-edge."""
+    after[a] = b
+    before[b] = a
+    rim[a] = edge
+
+
+@inner
+def _triangulate(
+    x: Int64s,
+    y: Int64s,
+    n: int,
+    corner: Int64s,
+    twin: Int64s,
+    after: Int64s,
+    before: Int64s,
+    rim: Int64s,
+    stack: Int64s,
+) -> int:
     """Triangulate n distinct points in lexicographic order; the number of half-edges, 0 if all are collinear.
 
     The hull is a ring: ``after`` and ``before`` a point, ``rim`` the half-edge that leaves it along the hull.
@@ -67,25 +95,17 @@ def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
     left = _turn(x, y, 0, 1, m) > 0
     edges = 0
     for i in range(m - 1):
-        corner[edges] = i if left else i + 1
-        corner[edges + 1] = i + 1 if left else i
-        corner[edges + 2] = m
-        twin[edges] = -1
-        twin[edges + 1] = -1
-        twin[edges + 2] = -1
+        a = i if left else i + 1
+        b = i + 1 if left else i
+        _triangle(corner, edges, a, b, m)
+        _triangle(twin, edges, -1, -1, -1)
         if i > 0:
             _link(twin, edges + 2 if left else edges + 1, edges - 2 if left else edges - 1)
+        _on_hull(after, before, rim, a, b, edges)
         edges += 3
-    if left:
-        for i in range(m - 1):
-            after[i], before[i + 1], rim[i] = i + 1, i, 3 * i
-        after[m - 1], before[m], rim[m - 1] = m, m - 1, edges - 2
-        after[m], before[0], rim[m] = 0, m, 2
-    else:
-        for i in range(m - 1):
-            after[i + 1], before[i], rim[i + 1] = i, i + 1, 3 * i
-        after[0], before[m], rim[0] = m, 0, 1
-        after[m], before[m - 1], rim[m] = m - 1, m, edges - 1
+    last = m - 1 if left else 0
+    _on_hull(after, before, rim, last, m, edges - 2 if left else 1)
+    _on_hull(after, before, rim, m, m - 1 - last, 2 if left else edges - 1)
 
     for p in range(m + 1, n):
         # The point before p is the rightmost corner of the hull, so p sees at least one of its two edges.
@@ -100,7 +120,7 @@ def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
         depth = 0
         while v != stop:
             w = after[v]
-            corner[edges], corner[edges + 1], corner[edges + 2] = w, v, p
+            _triangle(corner, edges, w, v, p)
             _link(twin, edges, rim[v])
             if last < 0:
                 twin[edges + 1] = -1
@@ -113,8 +133,9 @@ def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
             edges += 3
             v = w
         twin[last] = -1
-        rim[p] = last
-        after[start], before[p], after[p], before[stop] = p, start, stop, p
+        after[start] = p
+        before[p] = start
+        _on_hull(after, before, rim, p, stop, last)
 
         # Every half-edge on the stack has p as the corner opposite to it.
         while depth > 0:
@@ -147,97 +168,124 @@ def _triangulate(x, y, n, corner, twin, after, before, rim, stack):
     return edges
 
 
-@kernel
-def _root(parent, t):
+@inner
+def _root(parent: Int64s, t: int) -> int:
     while parent[t] != t:
         parent[t] = parent[parent[t]]
         t = parent[t]
     return t
 
 
-@kernel
-def _grow(array, used, needed):
-    larger = np.empty(max(2 * len(array), needed), array.dtype)
-    for i in range(used):
-        larger[i] = array[i]
-    return larger
-
-
-@kernel
-def _sort_unique(values, count):
-    """Sort the first count values in place and drop repetitions; the number left."""
-    if count > 32:
-        _sort(values[:count])
-    else:
-        for a in range(1, count):
-            value = values[a]
-            b = a
-            while b > 0 and values[b - 1] > value:
-                values[b] = values[b - 1]
-                b -= 1
-            values[b] = value
-    kept = 0
-    for a in range(count):
-        if a == 0 or values[a] != values[kept - 1]:
+@inner
+def _sort_unique(values: Int64s, begin: int, count: int) -> int:
+    """Sort count values from begin on and drop repetitions; the number left."""
+    _sort(values, begin, count)
+    kept = begin
+    for a in range(begin, begin + count):
+        if a == begin or values[a] != values[kept - 1]:
             values[kept] = values[a]
             kept += 1
-    return kept
+    return kept - begin
+
+
+@inner
+def _cocircular(
+    x: Int64s,
+    y: Int64s,
+    edges: int,
+    corner: Int64s,
+    twin: Int64s,
+    parent: Int64s,
+    pair_a: Int64s,
+    pair_b: Int64s,
+) -> int:
+    """The pairs that are joined by an edge: their number, negative if there are triangles on one circle.
+
+    Triangles on one circle get one root.
+    """
+    pairs = 0
+    merged = 1
+    for t in range(edges // 3):
+        parent[t] = t
+    for e in range(edges):
+        other = twin[e]
+        if other > e or other < 0:
+            pair_a[pairs] = corner[e]
+            pair_b[pairs] = corner[_next(e)]
+            pairs += 1
+        if other > e:
+            f = _next(e)
+            far = corner[_next(_next(other))]
+            if _in_circle(x, y, corner[e], corner[f], corner[_next(f)], far) == 0:
+                parent[_root(parent, e // 3)] = _root(parent, other // 3)
+                merged = -1
+    return merged * pairs
 
 
 @kernel
-def delaunay(lattice, offsets):
-    """Edges of every graph and -1, or no edges and the first graph that spans more than MAX_SPAN."""
-    n_graph = len(offsets) - 1
-    largest = 0
-    for g in range(n_graph):
-        largest = max(largest, offsets[g + 1] - offsets[g])
-    size = largest + 1
-    key = np.empty(size, np.int64)
-    place = np.empty(size, np.int64)  # of a node, its place among the distinct points
-    member = np.empty(size, np.int64)  # nodes in the order of their places
-    first = np.empty(size + 1, np.int64)  # members first[u]:first[u + 1] are at place u
-    x = np.empty(size, np.int64)
-    y = np.empty(size, np.int64)
-    corner = np.empty(6 * size, np.int64)
-    twin = np.empty(6 * size, np.int64)
-    stack = np.empty(6 * size, np.int64)
-    after = np.empty(size, np.int64)
-    before = np.empty(size, np.int64)
-    rim = np.empty(size, np.int64)
-    parent = np.empty(2 * size, np.int64)
-    chain = np.empty(2 * size, np.int64)
-    head = np.empty(2 * size, np.int64)
-    polygon = np.empty(6 * size, np.int64)
-    start_of = np.empty(size + 1, np.int64)
-    end_of = np.empty(size + 1, np.int64)
-    pair_a = np.empty(8 * size, np.int64)
-    pair_b = np.empty(8 * size, np.int64)
-    adjacent = np.empty(16 * size, np.int64)
-    lists = np.empty(16 * size, np.int64)
-    list_start = np.empty(size + 1, np.int64)
-    senders = np.empty(max(16, 8 * len(lattice)), np.int32)
-    receivers = np.empty(len(senders), np.int32)
-    used = np.int64(0)
+def delaunay(
+    lattice: Int64s,
+    offsets: Int64s,
+    n_graph: int,
+    x: Int64s,
+    y: Int64s,
+    key: Int64s,
+    place: Int64s,
+    member: Int64s,
+    first: Int64s,
+    corner: Int64s,
+    twin: Int64s,
+    stack: Int64s,
+    after: Int64s,
+    before: Int64s,
+    rim: Int64s,
+    parent: Int64s,
+    chain: Int64s,
+    head: Int64s,
+    polygon: Int64s,
+    starts: Int64s,
+    ends: Int64s,
+    pair_a: Int64s,
+    pair_b: Int64s,
+    room_pairs: int,
+    adjacent: Int64s,
+    lists: Int64s,
+    room_lists: int,
+    senders: Int32s,
+    receivers: Int32s,
+    room: int,
+    state: Int64s,
+) -> int:
+    """Link the nodes of every graph, from graph ``state[0]`` with ``state[1]`` edges on; one of the returns above.
 
-    for g in range(n_graph):
+    ``key`` to ``ends`` are workspace: room for six numbers per node of the largest graph is enough for each. Of a graph
+    that needs more room nothing is written, and ``state[2:5]`` is the room for pairs, lists and edges that it needs.
+    """
+    for g in range(state[0], n_graph):
+        state[0] = g
         base = offsets[g]
         n = offsets[g + 1] - base
         if n < 2:
             continue
-        low_x = high_x = lattice[base, 0]
-        low_y = high_y = lattice[base, 1]
-        for i in range(1, n):
-            low_x, high_x = min(low_x, lattice[base + i, 0]), max(high_x, lattice[base + i, 0])
-            low_y, high_y = min(low_y, lattice[base + i, 1]), max(high_y, lattice[base + i, 1])
+        low_x = high_x = lattice[2 * base]
+        low_y = high_y = lattice[2 * base + 1]
+        for i in range(base + 1, base + n):
+            low_x = min(low_x, lattice[2 * i])
+            high_x = max(high_x, lattice[2 * i])
+            low_y = min(low_y, lattice[2 * i + 1])
+            high_y = max(high_y, lattice[2 * i + 1])
         if high_x - low_x > MAX_SPAN or high_y - low_y > MAX_SPAN:
-            return senders[:0].copy(), receivers[:0].copy(), g
+            return TOO_WIDE
 
-        # Lexicographic order: 16 bits of x, 16 bits of y, 31 bits of index.
+        # Lexicographic order: 16 bits of x, 16 bits of y, 31 bits of index. A place may have several nodes: member
+        # holds the nodes by place, those of place u from first[u] on.
         for i in range(n):
-            key[i] = ((lattice[base + i, 0] - low_x) << 47) | ((lattice[base + i, 1] - low_y) << 31) | i
-        _sort(key[:n])
-        distinct = np.int64(0)
-        previous = np.int64(-1)
+            key[i] = (
+                ((lattice[2 * (base + i)] - low_x) << 47) | ((lattice[2 * (base + i) + 1] - low_y) << 31) | i
+            )
+        _sort(key, 0, n)
+        distinct = 0
+        previous = -1
         for s in range(n):
             position = key[s] >> 31
             if position != previous:
@@ -246,135 +294,102 @@ def delaunay(lattice, offsets):
                 first[distinct] = s
                 distinct += 1
                 previous = position
-            member[s] = key[s] & 0x7FFFFFFF
-            place[member[s]] = distinct - 1
+            i = key[s] & 0x7FFFFFFF
+            member[s] = i
+            place[i] = distinct - 1
         first[distinct] = n
 
         # Pairs of places that are linked, each pair at least once.
-        pairs = np.int64(0)
         edges = _triangulate(x, y, distinct, corner, twin, after, before, rim, stack)
+        pairs = 0
         if edges == 0:
             for u in range(distinct - 1):
-                pair_a[pairs], pair_b[pairs] = u, u + 1
-                pairs += 1
+                pair_a[u] = u
+                pair_b[u] = u + 1
+            pairs = max(distinct - 1, 0)
         else:
+            pairs = _cocircular(x, y, edges, corner, twin, parent, pair_a, pair_b)
+        if pairs < 0:
+            # Triangles on one circle are one polygon: an empty circle passes through any two of its corners.
+            pairs = -pairs
             triangles = edges // 3
             for t in range(triangles):
-                parent[t] = t
-            merged = False
-            for e in range(edges):
-                if twin[e] > e or twin[e] < 0:
-                    pair_a[pairs], pair_b[pairs] = corner[e], corner[_next(e)]
-                    pairs += 1
-                if twin[e] > e:
-                    f = _next(e)
-                    far = corner[_next(_next(twin[e]))]
-                    if _in_circle(x, y, corner[e], corner[f], corner[_next(f)], far) == 0:
-                        parent[_root(parent, e // 3)] = _root(parent, twin[e] // 3)
-                        merged = True
-            if merged:
-                # Triangles on one circle are one polygon: an empty circle passes through any two of its
-                # corners.
-                for t in range(triangles):
-                    head[t] = -1
-                for t in range(triangles):
-                    root = _root(parent, t)
-                    chain[t] = head[root]
-                    head[root] = t
-                for root in range(triangles):
-                    t = head[root]
-                    if t < 0 or chain[t] < 0:
-                        continue
-                    count = np.int64(0)
-                    while t >= 0:
-                        for c in range(3):
-                            polygon[count] = corner[3 * t + c]
-                            count += 1
-                        t = chain[t]
-                    count = _sort_unique(polygon, count)
-                    if pairs + count * count > len(pair_a):
-                        pair_a = _grow(pair_a, pairs, pairs + count * count)
-                        pair_b = _grow(pair_b, pairs, pairs + count * count)
-                    for a in range(count):
-                        for b in range(a):
-                            pair_a[pairs], pair_b[pairs] = polygon[a], polygon[b]
-                            pairs += 1
+                head[t] = -1
+            for t in range(triangles):
+                root = _root(parent, t)
+                chain[t] = head[root]
+                head[root] = t
+            for root in range(triangles):
+                t = head[root]
+                if t < 0 or chain[t] < 0:
+                    continue
+                count = 0
+                while t >= 0:
+                    _triangle(polygon, count, corner[3 * t], corner[3 * t + 1], corner[3 * t + 2])
+                    count += 3
+                    t = chain[t]
+                count = _sort_unique(polygon, 0, count)
+                if pairs + count * count > room_pairs:
+                    state[2] = pairs + count * count
+                    return MORE_ROOM
+                for a in range(count):
+                    for b in range(a):
+                        pair_a[pairs] = polygon[a]
+                        pair_b[pairs] = polygon[b]
+                        pairs += 1
 
         # Places linked to each place, both directions.
         for u in range(distinct + 1):
-            start_of[u] = 0
+            starts[u] = 0
         for e in range(pairs):
-            start_of[pair_a[e] + 1] += 1
-            start_of[pair_b[e] + 1] += 1
+            starts[pair_a[e] + 1] += 1
+            starts[pair_b[e] + 1] += 1
         for u in range(distinct):
-            start_of[u + 1] += start_of[u]
-            end_of[u] = start_of[u]
-        if 2 * pairs > len(adjacent):
-            adjacent = _grow(adjacent, np.int64(0), 2 * pairs)
+            starts[u + 1] += starts[u]
+            ends[u] = starts[u]
         for e in range(pairs):
-            a, b = pair_a[e], pair_b[e]
-            adjacent[end_of[a]] = b
-            end_of[a] += 1
-            adjacent[end_of[b]] = a
-            end_of[b] += 1
+            a = pair_a[e]
+            b = pair_b[e]
+            adjacent[ends[a]] = b
+            ends[a] += 1
+            adjacent[ends[b]] = a
+            ends[b] += 1
 
-        # Nodes at each place and at the places linked to it, sorted.
-        filled = np.int64(0)
+        # Nodes at each place and at the places linked to it, sorted. The list of a place is lists[starts[u] : ends[u]].
+        filled = 0
+        needed = state[1]
         for u in range(distinct):
-            list_start[u] = filled
-            degree = _sort_unique(adjacent[start_of[u] : end_of[u]], end_of[u] - start_of[u])
-            count = first[u + 1] - first[u]
-            for e in range(start_of[u], start_of[u] + degree):
+            begin = starts[u]
+            stop = begin + _sort_unique(adjacent, begin, starts[u + 1] - begin)
+            here = first[u + 1] - first[u]
+            count = here
+            for e in range(begin, stop):
                 count += first[adjacent[e] + 1] - first[adjacent[e]]
-            if filled + count > len(lists):
-                lists = _grow(lists, filled, filled + count)
-            c = filled  # type: ignore[assignment]
+            if filled + count > room_lists:
+                state[3] = filled + count
+                return MORE_ROOM
+            starts[u] = filled
             for s in range(first[u], first[u + 1]):
-                lists[c] = member[s]
-                c += 1
-            for e in range(start_of[u], start_of[u] + degree):
+                lists[filled] = member[s]
+                filled += 1
+            for e in range(begin, stop):
                 for s in range(first[adjacent[e]], first[adjacent[e] + 1]):
-                    lists[c] = member[s]
-                    c += 1
-            filled += _sort_unique(lists[filled:c], c - filled)
-        list_start[distinct] = filled
+                    lists[filled] = member[s]
+                    filled += 1
+            filled = starts[u] + _sort_unique(lists, starts[u], count)
+            ends[u] = filled
+            needed += here * (filled - starts[u] - 1)
+        if needed > room:
+            state[4] = needed
+            return MORE_ROOM
 
+        used = state[1]
         for i in range(n):
             u = place[i]
-            count = list_start[u + 1] - list_start[u]
-            if used + count > len(senders):
-                senders = _grow(senders, used, used + count)
-                receivers = _grow(receivers, used, used + count)
-            for c in range(list_start[u], list_start[u + 1]):
+            for c in range(starts[u], ends[u]):
                 if lists[c] != i:
                     senders[used] = base + lists[c]
                     receivers[used] = base + i
                     used += 1
-    return senders[:used].copy(), receivers[:used].copy(), -1
-
-
-@kernel
-def unwrap(values, offsets, period):
-    """Coordinates on a circle laid out on a line: the circle is cut at the widest gap between the points."""
-    out = np.empty(len(values), np.float64)
-    for g in range(len(offsets) - 1):
-        start, stop = offsets[g], offsets[g + 1]
-        n = stop - start
-        if n == 0:
-            continue
-        for i in range(start, stop):
-            value = np.float64(values[i])
-            if value < -0.5 * period or value >= 0.5 * period:
-                value -= period * np.floor(value / period + 0.5)
-            out[i] = value
-        ordered = np.sort(out[start:stop])
-        widest = ordered[0] + period - ordered[n - 1]
-        cut = ordered[0]
-        for i in range(1, n):
-            if ordered[i] - ordered[i - 1] > widest:
-                widest = ordered[i] - ordered[i - 1]
-                cut = ordered[i]
-        for i in range(start, stop):
-            if out[i] < cut:
-                out[i] += period
-    return out
+        state[1] = used
+    return DONE

@@ -1,57 +1,63 @@
 """Neighbouring pixels of sparse images."""
 
-# mypy: allow-untyped-defs
 from __future__ import annotations
 
-import numpy as np
+from e2e_tf.graph._kernels.compiled import Int32s, Int64s, kernel
 
-from e2e_tf.graph._kernels.compiled import kernel
+ROW = 1 << 32  # of the number of a pixel, what a row adds to it
 
 
 @kernel
-def grid8(cells, offsets):
-    n = len(cells)
-    largest = 0
-    for g in range(len(offsets) - 1):
-        largest = max(largest, offsets[g + 1] - offsets[g])
-    key = np.empty(largest, np.int64)
-    senders = np.empty(max(16, 8 * n), np.int32)
-    receivers = np.empty(len(senders), np.int32)
-    used = 0
-    for g in range(len(offsets) - 1):
+def grid8(
+    keys: Int64s,
+    order: Int64s,
+    ordered: Int64s,
+    offsets: Int64s,
+    n_graph: int,
+    state: Int64s,
+    room: int,
+    senders: Int32s,
+    receivers: Int32s,
+) -> None:
+    """Link pixels to those around them.
+
+    ``keys`` are row * ROW + column; ``order`` sorts them by graph, ``ordered`` are the sorted ones. ``state`` holds the
+    number of edges, the graph, and the node in it with which to go on: the kernel stops where there may be too little
+    room for the edges of a node.
+    """
+    used = state[0]
+    node = state[2]
+    for g in range(state[1], n_graph):
         start = offsets[g]
-        n = offsets[g + 1] - start
-        for i in range(n):
-            key[i] = (np.int64(cells[start + i, 0]) << 32) + cells[start + i, 1]
-        order = np.argsort(key[:n])
-        ordered = key[:n][order]
-        for i in range(n):
-            first = used
+        stop = offsets[g + 1]
+        for i in range(max(start, node), stop):
+            if used + stop - start > room:
+                state[0] = used
+                state[1] = g
+                state[2] = i
+                return
+            begin = used
             for row in range(-1, 2):
-                low = key[i] + (np.int64(row) << 32) - 1
-                at = np.searchsorted(ordered, low)
-                while at < n and ordered[at] <= low + 2:
-                    if used == len(senders):
-                        senders = _grow(senders, used)
-                        receivers = _grow(receivers, used)
-                    if order[at] != i:
-                        senders[used] = start + order[at]
-                        receivers[used] = start + i
-                        used += 1
+                least = keys[i] + row * ROW - 1
+                at = start
+                above = stop
+                while at < above:
+                    middle = (at + above) >> 1
+                    if ordered[middle] < least:
+                        at = middle + 1
+                    else:
+                        above = middle
+                while at < stop and ordered[at] <= least + 2:
+                    sender = order[at]
                     at += 1
-            for a in range(first + 1, used):
-                sender = senders[a]
-                b = a
-                while b > first and senders[b - 1] > sender:
-                    senders[b] = senders[b - 1]
-                    b -= 1
-                senders[b] = sender
-    return senders[:used].copy(), receivers[:used].copy()
-
-
-@kernel
-def _grow(array, used):
-    larger = np.empty(2 * len(array), array.dtype)
-    for i in range(used):
-        larger[i] = array[i]
-    return larger
+                    if sender == i:
+                        continue
+                    b = used
+                    while b > begin and senders[b - 1] > sender:
+                        senders[b] = senders[b - 1]
+                        b -= 1
+                    senders[b] = sender
+                    receivers[used] = i
+                    used += 1
+    state[0] = used
+    state[1] = n_graph

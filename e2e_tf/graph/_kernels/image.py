@@ -1,165 +1,196 @@
-"""Nodes out of images, dense and sparse."""
+"""Nodes out of images, dense and sparse. Images are (n, rows, columns, channels)."""
 
-# mypy: allow-untyped-defs
 from __future__ import annotations
 
 import numpy as np
 
-from e2e_tf.graph._kernels.compiled import kernel
+from e2e_tf.graph._kernels.compiled import Float32s, Float64s, Int32s, Int64s, inner, kernel
+from e2e_tf.graph._kernels.sorting import _sort
 
 
 @kernel
-def occupied(images, threshold, by_channel):
-    """Pixels above threshold as (image, row, column, channel), their counts, and whether all are finite."""
-    n_images, rows, columns, channels = images.shape
-    found = np.empty((max(16, n_images * 64), 4), np.int32)
-    counts = np.zeros(n_images, np.int32)
-    used = 0
-    finite = True
-    for image in range(n_images):
-        before = used
-        for row in range(rows):
-            for column in range(columns):
-                total = 0.0
-                for channel in range(channels):
-                    total += abs(np.float64(images[image, row, column, channel]))
-                if total <= threshold:
-                    continue
-                if not total < np.inf:
-                    finite = False
-                if used + channels > len(found):
-                    larger = np.empty((2 * len(found) + channels, 4), np.int32)
-                    for i in range(used):
-                        for j in range(4):
-                            larger[i, j] = found[i, j]
-                    found = larger
-                for channel in range(channels if by_channel else 1):
-                    if by_channel and not abs(np.float64(images[image, row, column, channel])) > threshold:
-                        continue
-                    found[used, 0] = image
-                    found[used, 1] = row
-                    found[used, 2] = column
-                    found[used, 3] = channel
-                    used += 1
-        counts[image] = used - before
-    return found[:used].copy(), counts, finite
+def occupied(
+    images: Float32s,
+    n_image: int,
+    rows: int,
+    columns: int,
+    channels: int,
+    threshold: float,
+    by_channel: int,
+    state: Int64s,
+    room: int,
+    found: Int32s,
+    counts: Int32s,
+) -> int:
+    """Pixels above threshold as (image, row, column, channel), their counts, and whether all are finite.
+
+    ``state`` holds the number of those that are found and the pixel, of all images, with which to go on: the kernel
+    stops where there may be too little room.
+    """
+    used = state[0]
+    finite = 1
+    for pixel in range(state[1], n_image * rows * columns):
+        total = 0.0
+        for channel in range(channels):
+            total += abs(images[pixel * channels + channel])
+        if total <= threshold:
+            continue
+        if not total < np.inf:
+            finite = 0
+        if used + channels > room:
+            state[0] = used
+            state[1] = pixel
+            return finite
+        image = pixel // (rows * columns)
+        for channel in range(channels if by_channel else 1):
+            if by_channel and not abs(images[pixel * channels + channel]) > threshold:
+                continue
+            found[4 * used] = image
+            found[4 * used + 1] = pixel // columns % rows
+            found[4 * used + 2] = pixel % columns
+            found[4 * used + 3] = channel
+            used += 1
+            counts[image] += 1
+    state[0] = used
+    state[1] = n_image * rows * columns
+    return finite
 
 
-@kernel
-def _pixel(images, image, row, column, channel):
-    if row < 0 or column < 0 or row >= images.shape[1] or column >= images.shape[2]:
+@inner
+def _pixel(
+    images: Float32s, first: int, rows: int, columns: int, channels: int, row: int, column: int
+) -> float:
+    """A pixel of the image that begins at ``first``, 0 outside."""
+    if row < 0 or column < 0 or row >= rows or column >= columns:
         return 0.0
-    return np.float64(images[image, row, column, channel])
+    return np.float64(images[first + (row * columns + column) * channels])
 
 
-@kernel
-def _derivatives(images, image, row, column, channel, laplacian, hessian):
+@inner
+def _derivatives(
+    images: Float32s,
+    first: int,
+    rows: int,
+    columns: int,
+    channels: int,
+    row: int,
+    column: int,
+    laplacian: Float32s,
+    hessian: Float32s,
+    at: int,
+) -> None:
     """float64 arithmetic on float32 pixels, rounded to float32 at the end."""
-    centre = _pixel(images, image, row, column, channel)
-    up = _pixel(images, image, row - 1, column, channel)
-    down = _pixel(images, image, row + 1, column, channel)
-    left = _pixel(images, image, row, column - 1, channel)
-    right = _pixel(images, image, row, column + 1, channel)
-    corners = (
-        _pixel(images, image, row + 1, column + 1, channel)
-        + _pixel(images, image, row - 1, column - 1, channel)
-        - _pixel(images, image, row + 1, column - 1, channel)
-        - _pixel(images, image, row - 1, column + 1, channel)
-    )
-    laplacian[0] = up + down + left + right - 4.0 * centre
-    hessian[0] = up + down - 2.0 * centre
-    hessian[1] = left + right - 2.0 * centre
-    hessian[2] = 0.25 * corners
+    centre = _pixel(images, first, rows, columns, channels, row, column)
+    up = _pixel(images, first, rows, columns, channels, row - 1, column)
+    down = _pixel(images, first, rows, columns, channels, row + 1, column)
+    left = _pixel(images, first, rows, columns, channels, row, column - 1)
+    right = _pixel(images, first, rows, columns, channels, row, column + 1)
+    corners = _pixel(images, first, rows, columns, channels, row + 1, column + 1)
+    corners += _pixel(images, first, rows, columns, channels, row - 1, column - 1)
+    corners -= _pixel(images, first, rows, columns, channels, row + 1, column - 1)
+    corners -= _pixel(images, first, rows, columns, channels, row - 1, column + 1)
+    laplacian[at] = up + down + left + right - 4.0 * centre
+    hessian[3 * at] = up + down - 2.0 * centre
+    hessian[3 * at + 1] = left + right - 2.0 * centre
+    hessian[3 * at + 2] = 0.25 * corners
 
 
 @kernel
-def fill(images, found, by_channel):
-    n = len(found)
-    width = 1 if by_channel else images.shape[3]
-    values = np.empty((n, width), np.float32)
-    laplacian = np.empty((n, width), np.float32)
-    hessian = np.empty((n, width, 3), np.float32)
+def fill(
+    images: Float32s,
+    rows: int,
+    columns: int,
+    channels: int,
+    found: Int32s,
+    n: int,
+    width: int,
+    values: Float32s,
+    laplacian: Float32s,
+    hessian: Float32s,
+) -> None:
+    """Values and derivatives of ``width`` channels from that of each node on."""
     for node in range(n):
-        image, row, column = found[node, 0], found[node, 1], found[node, 2]
+        row = found[4 * node + 1]
+        column = found[4 * node + 2]
         for w in range(width):
-            channel = found[node, 3] if by_channel else w
-            values[node, w] = images[image, row, column, channel]
-            _derivatives(images, image, row, column, channel, laplacian[node, w : w + 1], hessian[node, w])
-    return values, laplacian, hessian
+            first = found[4 * node] * rows * columns * channels + found[4 * node + 3] + w
+            at = node * width + w
+            values[at] = images[first + (row * columns + column) * channels]
+            _derivatives(images, first, rows, columns, channels, row, column, laplacian, hessian, at)
 
 
 @kernel
-def _sum_cells(cells, values, start, stop, sums, touched):
-    """Add entries of one cell in float64, in their order; the number of cells above zero, put in touched."""
-    count = 0
-    for entry in range(start, stop):
-        cell = cells[entry]
-        if sums[cell] == 0.0 and values[entry] > 0.0:
-            touched[count] = cell
-            count += 1
-        sums[cell] += values[entry]
-    return count
+def hits(
+    hit_cells: Int32s,
+    hit_values: Float32s,
+    offsets: Int64s,
+    n_jet: int,
+    crystals: int,
+    tower: int,
+    window: Float32s,
+    coarse: Float32s,
+    sums: Float64s,
+    seen: Int32s,
+    nodes: Int64s,
+    touched: Int64s,
+    cells: Int32s,
+    n_node: Int32s,
+    energy: Float32s,
+    laplacian: Float32s,
+    hessian: Float32s,
+) -> int:
+    """Nodes of sparse hits, and their number; ``offsets`` (3, n_jet + 1) are those of the channels in the hits.
 
-
-@kernel
-def hits(track, ecal, hcal, crystals, tower):
-    """Nodes of sparse hits; each channel is (cell int32, value float32, offsets int64)."""
-    n_jets = len(track[2]) - 1
+    ``window`` (crystals, crystals, 2), ``coarse`` (towers, towers), ``sums`` and ``seen`` are zero before and after.
+    """
     towers = crystals // tower
     middle = tower // 2
-    window = np.zeros((1, crystals, crystals, 2), np.float32)
-    coarse = np.zeros((1, towers, towers, 1), np.float32)
-    sums = np.zeros(crystals * crystals, np.float64)
-    seen = np.zeros(crystals * crystals, np.bool_)
-    total = len(track[0]) + len(ecal[0]) + len(hcal[0])
-    touched = np.empty(crystals * crystals, np.int64)
-    nodes = np.empty(crystals * crystals, np.int64)
-    cells = np.empty((total, 2), np.int32)
-    energy = np.zeros((total, 3), np.float32)
-    laplacian = np.zeros((total, 3), np.float32)
-    hessian = np.zeros((total, 3, 3), np.float32)
-    n_node = np.zeros(n_jets, np.int32)
     used = 0
-    for jet in range(n_jets):
+    for jet in range(n_jet):
         count = 0
         for channel in range(3):
-            if channel == 0:
-                found = _sum_cells(track[0], track[1], track[2][jet], track[2][jet + 1], sums, touched)
-            elif channel == 1:
-                found = _sum_cells(ecal[0], ecal[1], ecal[2][jet], ecal[2][jet + 1], sums, touched)
-            else:
-                found = _sum_cells(hcal[0], hcal[1], hcal[2][jet], hcal[2][jet + 1], sums, touched)
+            # Entries of one cell are added in float64, in their order.
+            at = channel * (n_jet + 1) + jet
+            found = 0
+            for entry in range(offsets[at], offsets[at + 1]):
+                cell = hit_cells[entry]
+                if sums[cell] == 0.0 and hit_values[entry] > 0.0:
+                    touched[found] = cell
+                    found += 1
+                sums[cell] += hit_values[entry]
             for i in range(found):
                 cell = touched[i]
+                node = cell
                 if channel < 2:
-                    window[0, cell // crystals, cell % crystals, channel] = sums[cell]
-                    node = cell
+                    window[2 * cell + channel] = sums[cell]
                 else:
-                    row, column = cell // towers, cell % towers
-                    coarse[0, row, column, 0] = sums[cell]
-                    node = (row * tower + middle) * crystals + column * tower + middle
+                    coarse[cell] = sums[cell]
+                    node = (cell // towers * tower + middle) * crystals + cell % towers * tower + middle
                 sums[cell] = 0.0
-                if not seen[node]:
-                    seen[node] = True
+                if seen[node] == 0:
+                    seen[node] = 1
                     nodes[count] = node
                     count += 1
-        nodes[:count].sort()
+        _sort(nodes, 0, count)
         for i in range(count):
-            row, column = nodes[i] // crystals, nodes[i] % crystals
-            cells[used, 0], cells[used, 1] = row, column
+            row = nodes[i] // crystals
+            column = nodes[i] % crystals
+            cells[2 * used] = row
+            cells[2 * used + 1] = column
             for c in range(2):
-                energy[used, c] = window[0, row, column, c]
-                _derivatives(window, 0, row, column, c, laplacian[used, c : c + 1], hessian[used, c])
+                energy[3 * used + c] = window[2 * nodes[i] + c]
+                _derivatives(window, c, crystals, crystals, 2, row, column, laplacian, hessian, 3 * used + c)
             if row % tower == middle and column % tower == middle:
-                row, column = row // tower, column // tower
-                energy[used, 2] = coarse[0, row, column, 0]
-                _derivatives(coarse, 0, row, column, 0, laplacian[used, 2:3], hessian[used, 2])
+                row //= tower
+                column //= tower
+                energy[3 * used + 2] = coarse[row * towers + column]
+                _derivatives(coarse, 0, towers, towers, 1, row, column, laplacian, hessian, 3 * used + 2)
             used += 1
         for i in range(count):
-            row, column = nodes[i] // crystals, nodes[i] % crystals
-            seen[nodes[i]] = False
-            window[0, row, column, 0] = 0.0
-            window[0, row, column, 1] = 0.0
-            coarse[0, row // tower, column // tower, 0] = 0.0
+            node = nodes[i]
+            seen[node] = 0
+            window[2 * node] = 0.0
+            window[2 * node + 1] = 0.0
+            coarse[node // crystals // tower * towers + node % crystals // tower] = 0.0
         n_node[jet] = count
-    return cells[:used].copy(), n_node, energy[:used].copy(), laplacian[:used].copy(), hessian[:used].copy()
+    return used

@@ -2,317 +2,303 @@
 
 Squared distances are float64, summed in the order of the dimensions and never fused (numba contracts
 multiply and add only with fastmath), so that C++ compiled with -ffp-contract=off finds the same bits.
+
+``columns`` holds the coordinates of one graph, dimension by dimension, ``stride`` numbers each.
 """
 
-# mypy: allow-untyped-defs
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
-from e2e_tf.graph._kernels.compiled import kernel
-from e2e_tf.graph._kernels.sorting import _argsort
+from e2e_tf.graph._kernels.compiled import Float32s, Float64s, Int32s, Int64s, inner, kernel
 
-# Below these sizes all k-th distances of a graph are found at once, above them node by node.
-_MATRIX_NODES = 512
-_MATRIX_K = 32
+# Up to these sizes all k-th distances of a graph are found at once, above them node by node.
+MATRIX_NODES = 512
+MATRIX_K = 32
 
 
-@kernel
-def _difference(a, b, period):
+@inner
+def _difference(a: float, b: float, period: float) -> float:
     d = abs(a - b)
-    if period > 0 and d > 0.5 * period:
+    if d > 0.5 * period:
         d = np.fmod(d, period)
         if d > 0.5 * period:
             d = period - d
     return d
 
 
-@kernel
-def _load(points, start, stop, columns):
-    for j in range(start, stop):
-        for d in range(points.shape[1]):
-            columns[d, j - start] = points[j, d]
+@inner
+def _load(
+    points: Float32s, dimensions: int, start: int, n: int, columns: Float64s, stride: int, widths: Float64s
+) -> None:
+    """The columns of a graph, and how far its nodes are apart in each."""
+    for d in range(dimensions):
+        low = math.inf
+        high = -math.inf
+        for i in range(n):
+            value = np.float64(points[(start + i) * dimensions + d])
+            columns[d * stride + i] = value
+            low = min(low, value)
+            high = max(high, value)
+        widths[d] = high - low
 
 
-@kernel
-def _squared_distances(columns, n, i, period, out):
-    for d in range(columns.shape[0]):
-        column = columns[d]
-        centre = column[i]
-        if period[d] > 0:
+@inner
+def _squared_distances(
+    columns: Float64s,
+    stride: int,
+    dimensions: int,
+    n: int,
+    i: int,
+    widths: Float64s,
+    period: Float64s,
+    out: Float64s,
+    to: int,
+) -> None:
+    """Of all nodes of a graph from node i, into ``out[to : to + n]``."""
+    for j in range(n):
+        out[to + j] = 0.0
+    for d in range(dimensions):
+        first = d * stride
+        centre = columns[first + i]
+        length = period[d]
+        # For nodes less than a turn apart the remainder of a division is not needed: the loop runs on vector registers.
+        turn = length if widths[d] < length else math.inf
+        if length > 0 and widths[d] >= length:
             for j in range(n):
-                difference = _difference(column[j], centre, period[d])
-                out[j] = difference * difference if d == 0 else out[j] + difference * difference
-        elif d == 0:
-            for j in range(n):
-                difference = column[j] - centre
-                out[j] = difference * difference
+                difference = _difference(columns[first + j], centre, length)
+                out[to + j] += difference * difference
         else:
             for j in range(n):
-                difference = column[j] - centre
-                out[j] += difference * difference
+                difference = abs(columns[first + j] - centre)
+                difference = turn - difference if difference > 0.5 * turn else difference
+                out[to + j] += difference * difference
 
 
-@kernel
-def _insert(best, best_index, filled, k, distance, j):
-    """Put (distance, j) in its place among the k best, ordered by distance, then index."""
-    if filled < k:
-        at = filled
-        filled += 1
-    elif distance < best[k - 1] or (distance == best[k - 1] and j < best_index[k - 1]):
-        at = k - 1
-    else:
-        return filled
-    while at > 0 and (best[at - 1] > distance or (best[at - 1] == distance and best_index[at - 1] > j)):
-        best[at] = best[at - 1]
-        best_index[at] = best_index[at - 1]
-        at -= 1
-    best[at] = distance
-    best_index[at] = j
-    return filled
-
-
-@kernel
-def _take_in(best, first, values, n):
-    """Per receiver, put the value into the sorted row of best[first:first + 4]; values holds what falls out.
+@inner
+def _take_in(best: Float64s, first: int, side: int, values: Float64s, n: int) -> None:
+    """Per receiver, put the value into the sorted places first to first + 3 of best; values holds what falls out.
 
     Four places at a time, written out: values stay in registers, and one call is worth its cost.
     """
-    b0, b1, b2, b3 = best[first], best[first + 1], best[first + 2], best[first + 3]
+    at0 = first * side
+    at1 = at0 + side
+    at2 = at1 + side
+    at3 = at2 + side
     for i in range(n):
         v = values[i]
-        a = b0[i]
-        b0[i] = a if a < v else v
-        v = v if a < v else a
-        a = b1[i]
-        b1[i] = a if a < v else v
-        v = v if a < v else a
-        a = b2[i]
-        b2[i] = a if a < v else v
-        v = v if a < v else a
-        a = b3[i]
-        b3[i] = a if a < v else v
-        v = v if a < v else a
-        values[i] = v
+        a = best[at0 + i]
+        best[at0 + i] = min(a, v)
+        v = max(a, v)
+        a = best[at1 + i]
+        best[at1 + i] = min(a, v)
+        v = max(a, v)
+        a = best[at2 + i]
+        best[at2 + i] = min(a, v)
+        v = max(a, v)
+        a = best[at3 + i]
+        best[at3 + i] = min(a, v)
+        values[i] = max(a, v)
 
 
 @kernel
-def _knn_matrix(columns, n, k, period, loops, matrix, best, values, chosen, start, senders, receivers, edge):
-    """Link the k nearest of all nodes of one graph; the number of edges so far.
+def knn_small(
+    points: Float32s,
+    dimensions: int,
+    offsets: Int64s,
+    n_graph: int,
+    others: int,
+    loops: int,
+    period: Float64s,
+    side: int,
+    columns: Float64s,
+    widths: Float64s,
+    matrix: Float64s,
+    best: Float64s,
+    values: Float64s,
+    chosen: Int64s,
+    senders: Int32s,
+    receivers: Int32s,
+) -> None:
+    """Link the k nearest of all nodes of each graph that is small enough; room is left for the edges of the others.
 
     Node by node every receiver's sorted list of the k distances takes the next one in; the loop over
     receivers is the inner one and runs on vector registers. The k-th distance then picks the senders.
+
+    ``matrix`` has room for side x side distances, ``best`` for side distances in each of MATRIX_K places.
     """
-    for i in range(n):
-        _squared_distances(columns, n, i, period, matrix[i])
-        matrix[i, i] = -1.0 if loops else np.inf
-    places = (k + 3) // 4 * 4
-    for t in range(places):
+    edge = 0
+    for g in range(n_graph):
+        start = offsets[g]
+        n = offsets[g + 1] - start
+        k = min(others, n - 1) + loops
+        if k <= 0 or n == 0:
+            continue
+        if k > MATRIX_K or n > MATRIX_NODES:
+            edge += n * k
+            continue
+        _load(points, dimensions, start, n, columns, side, widths)
+        places = (k + 3) // 4 * 4
         for i in range(n):
-            best[t, i] = np.inf
-    for j in range(n):
-        for i in range(n):
-            values[i] = matrix[j, i]
-        for t in range(0, places, 4):
-            _take_in(best, t, values, n)
-    for i in range(n):
-        farthest = best[k - 1, i]
-        row = matrix[i]
-        found = 0
+            _squared_distances(columns, side, dimensions, n, i, widths, period, matrix, i * side)
+            matrix[i * side + i] = -1.0 if loops else math.inf
+        for t in range(places):
+            for i in range(n):
+                best[t * side + i] = math.inf
         for j in range(n):
-            chosen[found] = j
-            found += row[j] <= farthest
-        if found > k:  # of equally distant nodes, those of lower index are taken
-            ties = 0
-            for t in range(k):
-                ties += best[t, i] == farthest
+            for i in range(n):
+                values[i] = matrix[j * side + i]
+            for t in range(0, places, 4):
+                _take_in(best, t, side, values, n)
+        for i in range(n):
+            row = i * side
+            farthest = best[(k - 1) * side + i]
             found = 0
             for j in range(n):
-                if row[j] < farthest or (row[j] == farthest and ties > 0):
-                    ties -= row[j] == farthest
-                    chosen[found] = j
-                    found += 1
-        for t in range(k):
-            senders[edge + t] = start + chosen[t]
-            receivers[edge + t] = start + i
-        edge += k
-    return edge
+                chosen[found] = j
+                found += matrix[row + j] <= farthest
+            if found > k:  # of equally distant nodes, those of lower index are taken
+                ties = 0
+                for t in range(k):
+                    ties += best[t * side + i] == farthest
+                found = 0
+                for j in range(n):
+                    equal = matrix[row + j] == farthest
+                    if matrix[row + j] < farthest or (equal and ties > 0):
+                        ties -= equal
+                        chosen[found] = j
+                        found += 1
+            for t in range(k):
+                senders[edge] = start + chosen[t]
+                receivers[edge] = start + i
+                edge += 1
 
 
 @kernel
-def _put(best_index, filled, loops, start, i, senders, receivers, edge):
-    """Write the edges to node i from those in best_index (and itself), senders in ascending order."""
-    if loops:
-        best_index[filled] = i
-        filled += 1
-    for a in range(1, filled):
-        j = best_index[a]
-        b = a
-        while b > 0 and best_index[b - 1] > j:
-            best_index[b] = best_index[b - 1]
-            b -= 1
-        best_index[b] = j
-    for a in range(filled):
-        senders[edge + a] = start + best_index[a]
-        receivers[edge + a] = start + i
-
-
-@kernel
-def _knn_sweep(columns, n, k, axis, period, loops, best, best_index, start, senders, receivers, edge):
-    """Link the k nearest of the other nodes of one large graph.
+def knn_large(
+    laid: Float64s,
+    order: Int64s,
+    dimensions: int,
+    n: int,
+    k: int,
+    axis: int,
+    period: Float64s,
+    loops: int,
+    best: Float64s,
+    best_index: Int64s,
+    start: int,
+    senders: Int32s,
+    receivers: Int32s,
+) -> None:
+    """Link the k nearest of the other nodes of one graph.
 
     Nodes are laid out in the order of one coordinate, and from each the search goes both ways until that
     coordinate alone is farther away than the k-th neighbour: a sum of squares is never less than one of them,
-    rounding included. The layout makes the search run through memory in order.
+    rounding included. The layout makes the search run through memory in order. With an axis of -1 there is no such
+    coordinate, as all of them wrap, and all nodes are seen.
     """
-    order = _argsort(columns[axis, :n])
-    dimensions = columns.shape[0]
-    laid = np.empty((n, dimensions), np.float64)
-    for p in range(n):
-        for d in range(dimensions):
-            laid[p, d] = columns[d, order[p]]
-    taken = k + (1 if loops else 0)
+    taken = k + loops
     for p in range(n):
         i = order[p]
-        filled = np.int64(0)
-        worst = np.inf
+        filled = 0
+        worst = math.inf
         low = p - 1
         high = p + 1
+        side = 0
         while low >= 0 or high < n:
-            for side in range(2):
-                q = low if side == 0 else high
-                if q < 0 or q >= n:
-                    continue
-                along = laid[q, axis] - laid[p, axis]
+            side = 1 - side
+            q = high if side == 0 else low
+            if q < 0 or q >= n:
+                continue
+            if axis >= 0:
+                along = laid[q * dimensions + axis] - laid[p * dimensions + axis]
                 if along * along > worst:
-                    if side == 0:
-                        low = -1
-                    else:
-                        high = n
+                    low = -1 if side == 1 else low
+                    high = n if side == 0 else high
                     continue
-                if side == 0:
-                    low -= 1
-                else:
-                    high += 1
-                distance = 0.0
-                for d in range(dimensions):
-                    if period[d] > 0:
-                        difference = _difference(laid[q, d], laid[p, d], period[d])
-                    else:
-                        difference = laid[q, d] - laid[p, d]
-                    distance += difference * difference
-                if distance <= worst:
-                    filled = _insert(best, best_index, filled, k, distance, order[q])
-                    if filled == k:
-                        worst = best[k - 1]
-        _put(best_index, filled, loops, start, i, senders, receivers, edge + i * taken)
+            low -= side
+            high += 1 - side
+            distance = 0.0
+            for d in range(dimensions):
+                difference = laid[q * dimensions + d] - laid[p * dimensions + d]
+                if period[d] > 0:
+                    difference = _difference(laid[q * dimensions + d], laid[p * dimensions + d], period[d])
+                distance += difference * difference
+            # The k best, ordered by distance, then index.
+            j = order[q]
+            at = filled
+            if filled == k:
+                at = k - 1
+                if distance > worst or (distance == worst and j > best_index[at]):
+                    continue
+            else:
+                filled += 1
+            while at > 0 and (
+                best[at - 1] > distance or (best[at - 1] == distance and best_index[at - 1] > j)
+            ):
+                best[at] = best[at - 1]
+                best_index[at] = best_index[at - 1]
+                at -= 1
+            best[at] = distance
+            best_index[at] = j
+            if filled == k:
+                worst = best[k - 1]
+        if loops:
+            best_index[k] = i
+        edge = i * taken
+        for a in range(taken):
+            j = best_index[a]
+            b = edge + a
+            while b > edge and senders[b - 1] > start + j:
+                senders[b] = senders[b - 1]
+                b -= 1
+            senders[b] = start + j
+            receivers[edge + a] = start + i
 
 
 @kernel
-def knn(points, offsets, k, period, loops):
-    n_graph = len(offsets) - 1
-    dimensions = points.shape[1]
-    others = k - 1 if loops else k
-    total = 0
-    largest = 0
-    for g in range(n_graph):
-        n = offsets[g + 1] - offsets[g]
-        largest = max(largest, n)
-        if n > 0:
-            total += n * (min(others, n - 1) + (1 if loops else 0))
-    senders = np.empty(total, np.int32)
-    receivers = np.empty(total, np.int32)
-    columns = np.empty((dimensions, largest), np.float64)
-    distances = np.empty(largest, np.float64)
-    best = np.empty(min(k, largest) + 1, np.float64)
-    best_index = np.empty(min(k, largest) + 1, np.int64)
-    side = min(largest, _MATRIX_NODES)
-    matrix = np.empty((side, side), np.float64)
-    smallest = np.empty((_MATRIX_K, side), np.float64)
-    values = np.empty(side, np.float64)
-    chosen = np.empty(side, np.int64)
-    axis = np.int64(-1)  # the first coordinate that does not wrap can be sorted
-    for d in range(dimensions):
-        if axis < 0 and period[d] == 0:
-            axis = d  # type: ignore[assignment]
-    edge = np.int64(0)
-    for g in range(n_graph):
+def radius(
+    points: Float32s,
+    dimensions: int,
+    offsets: Int64s,
+    n_graph: int,
+    squared: float,
+    loops: int,
+    period: Float64s,
+    stride: int,
+    columns: Float64s,
+    widths: Float64s,
+    distances: Float64s,
+    state: Int64s,
+    room: int,
+    senders: Int32s,
+    receivers: Int32s,
+) -> None:
+    """Link the nodes of a graph whose squared distance is at most ``squared``.
+
+    ``state`` holds the number of edges, the graph, and the node in it with which to go on: the kernel stops where there
+    may be too little room for the edges of a node.
+    """
+    edge = state[0]
+    node = state[2]
+    for g in range(state[1], n_graph):
         start = offsets[g]
         n = offsets[g + 1] - start
-        _load(points, start, offsets[g + 1], columns)
-        kept = min(others, n - 1)
-        taken = kept + (1 if loops else 0)
-        if 0 < taken <= _MATRIX_K and n <= _MATRIX_NODES:
-            edge = _knn_matrix(
-                columns,
-                n,
-                taken,
-                period,
-                loops,
-                matrix,
-                smallest,
-                values,
-                chosen,
-                start,
-                senders,
-                receivers,
-                edge,
-            )
-            continue
-        if axis >= 0 and kept < n - 1:
-            _knn_sweep(
-                columns, n, kept, axis, period, loops, best, best_index, start, senders, receivers, edge
-            )
-            edge += n * taken
-            continue
-        for i in range(n):
-            filled = np.int64(0)
-            if kept > 0:
-                _squared_distances(columns, n, i, period, distances)
-                distances[i] = np.inf
-                worst = np.inf
-                for j in range(n):
-                    if distances[j] < worst:
-                        filled = _insert(best, best_index, filled, kept, distances[j], j)
-                        if filled == kept:
-                            worst = best[kept - 1]
-            _put(best_index, filled, loops, start, i, senders, receivers, edge)
-            edge += taken
-    return senders, receivers
-
-
-@kernel
-def radius(points, offsets, r, period, loops):
-    n_graph = len(offsets) - 1
-    largest = 0
-    for g in range(n_graph):
-        largest = max(largest, offsets[g + 1] - offsets[g])
-    columns = np.empty((points.shape[1], largest), np.float64)
-    distances = np.empty(largest, np.float64)
-    senders = np.empty(max(16, 8 * len(points)), np.int32)
-    receivers = np.empty(len(senders), np.int32)
-    squared = r * r
-    edge = np.int64(0)
-    for g in range(n_graph):
-        start = offsets[g]
-        n = offsets[g + 1] - start
-        _load(points, start, offsets[g + 1], columns)
-        for i in range(n):
-            if edge + n > len(senders):
-                senders = _grow(senders, edge, edge + n)
-                receivers = _grow(receivers, edge, edge + n)
-            _squared_distances(columns, n, i, period, distances)
+        _load(points, dimensions, start, n, columns, stride, widths)
+        for i in range(node, n):
+            if edge + n > room:
+                state[0] = edge
+                state[1] = g
+                state[2] = i
+                return
+            _squared_distances(columns, stride, dimensions, n, i, widths, period, distances, 0)
             for j in range(n):
                 if distances[j] <= squared and (loops or j != i):
                     senders[edge] = start + j
                     receivers[edge] = start + i
                     edge += 1
-    return senders[:edge].copy(), receivers[:edge].copy()
-
-
-@kernel
-def _grow(array, used, needed):
-    larger = np.empty(max(2 * len(array), needed), array.dtype)
-    for i in range(used):
-        larger[i] = array[i]
-    return larger
+        node = 0
+    state[0] = edge
+    state[1] = n_graph

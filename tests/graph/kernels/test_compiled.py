@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
-# Edges of two graphs, as text; the process says beforehand where numba may write. Of all kernels that of the grid takes
-# least to compile.
+import numpy as np
+import pytest
+
+from e2e_tf.graph._kernels.edges import is_sorted
+
+# Edges of two graphs, as text. Of all kernels that of the grid takes least to compile.
 EDGES = """
 import numpy as np
 from e2e_tf.graph import GraphSpec, build_edges
-from e2e_tf.graph._kernels import grid
 cells = np.stack(np.divmod(np.arange(40), 5), axis=1)
-found = build_edges(GraphSpec.parse("grid8"), [25, 15], lattice=cells)
-print(grid.grid8.stats.cache_path, [part.tolist() for part in found])
+print([part.tolist() for part in build_edges(GraphSpec.parse("grid8"), [25, 15], lattice=cells)])
 """
 READ_ONLY = """
 import numba.core.caching
@@ -23,18 +26,32 @@ numba.core.caching._CacheLocator.ensure_cache_path = refused
 """
 
 
-def run(*parts: str) -> tuple[str, str]:
-    """Where the cache is, and what else the process prints."""
-    code = "".join(parts)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    place, edges = done.stdout.strip().split(" ", 1)
-    return place, edges
+def test_graphs_are_the_same_where_no_folder_for_the_cache_can_be_written(tmp_path):
+    def edges(code: str) -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-
-def test_graphs_are_the_same_where_no_folder_for_the_cache_can_be_written():
-    place, edges = run(EDGES)
-    assert place != "None"
+    found = edges(READ_ONLY + EDGES)
     # Five by five pixels: 40 pairs across sides, 32 across corners; three by five: 22 and 16. Each both ways.
-    assert edges.count(",") == 2 * 2 * (72 + 38) - 1
-    assert run(READ_ONLY, EDGES) == ("None", edges)
+    assert found.count(",") == 2 * 2 * (72 + 38) - 1
+    assert not list(tmp_path.rglob("*.nbc"))
+    assert edges(EDGES) == found
+    assert list(tmp_path.rglob("*.nbc"))
+
+
+def test_a_kernel_refuses_arrays_whose_memory_it_would_misread():
+    senders, receivers = np.array([0, 1, 0], np.int32), np.array([0, 0, 1], np.int32)
+    for ends in (senders, receivers):
+        ends.flags.writeable = False
+    assert is_sorted(senders, receivers, 3) == is_sorted.py_func(senders, receivers, 3) == 1
+    assert is_sorted(receivers, senders, 3) == is_sorted.py_func(receivers, senders, 3) == 0
+    with pytest.raises(TypeError, match="a kernel needs an array of int32, got int64"):
+        is_sorted(senders.astype(np.int64), receivers, 3)
+    with pytest.raises(TypeError, match=r"a kernel needs an array in C order, got strides \(8,\)"):
+        is_sorted(np.arange(6, dtype=np.int32)[::2], receivers, 3)
+    with pytest.raises(ValueError, match="shorter"):
+        is_sorted(senders, receivers)
