@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.given import as_batch
+from e2e_tf.data.given import as_batch, as_columns
 from e2e_tf.data.keras_datasets import py_dataset, tf_dataset
 from e2e_tf.data.levels import Levels
 from e2e_tf.data.mirror import UNCHANGED, Mirror
@@ -58,7 +58,8 @@ class DisjointLoader:
         graphs: all graphs: a batch in memory, an open store, the graphs of a sample that stay in stores, or a list of
             ``(x, a)``, ``(x, a, e)`` or Spektral graphs, also a Spektral data set, see :mod:`e2e_tf.data.given`.
         label: (B,) or (B, outputs), such arrays by name of the output, or None to predict (of a store: its own
-            labels). Labels of nodes (n,) and of edges, in the order of ``x`` and ``senders``, are accepted likewise.
+            labels). Labels of nodes (n,) and of edges, in the order of ``x`` and ``senders`` (with a list of graphs of
+            the entries of each ``a``, row by row), are accepted likewise.
         weight: float32 (B,) sample weights, with labels by name also such arrays by the same names, or None for 1.
         batch_size: graphs in a batch; the last one may be smaller.
         shuffle: shuffle in every epoch.
@@ -127,7 +128,7 @@ class DisjointLoader:
             raise InputError(f"shard must be (i, n) with 0 <= i < n, it is {shard}")
         if drop_remainder and node_budget:
             raise InputError("drop_remainder needs batches of a fixed number of graphs, not a node_budget")
-        graphs, label = as_batch(graphs, label, level)
+        graphs, label, weight = as_batch(graphs, label, level, weight)
         count = graphs.n_graph
         if label is None and isinstance(graphs, GraphStore):
             label = graphs.label
@@ -143,7 +144,7 @@ class DisjointLoader:
         self.label: Any = None
         self.weight: Any = None
         if label is not None:
-            self.label = _each(label, lambda part: np.asarray(part, np.float32).reshape(len(part), -1))
+            self.label = _each(label, lambda part: as_columns(np.asarray(part, np.float32)))
         if isinstance(label, Mapping):
             if class_weight is not None:
                 raise InputError("class_weight needs labels of one integer per graph, not labels by name")

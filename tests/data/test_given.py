@@ -28,32 +28,75 @@ def graphs(labels, entries):
 
 def test_pairs_are_one_batch():
     entries = pairs()
-    batch, label = as_batch(entries, np.arange(4))
+    batch, label, _ = as_batch(entries, np.arange(4))
     assert batch.n_node.tolist() == [3, 1, 6, 2]
     assert batch.n_edge.tolist() == [2, 0, 5, 1]
     np.testing.assert_array_equal(batch.x, np.concatenate([x for x, _ in entries]))
     assert label.tolist() == [0, 1, 2, 3]
     e = [np.arange(a.nnz)[:, None] for _, a in entries]
-    with_e, none = as_batch([(x, a, part) for (x, a), part in zip(entries, e, strict=True)], None)
+    with_e, none, _ = as_batch([(x, a, part) for (x, a), part in zip(entries, e, strict=True)], None)
     assert none is None
     np.testing.assert_array_equal(with_e.edge_features, np.concatenate(e))
-    assert as_batch(batch, "labels") == (batch, "labels")
+    assert as_batch(batch, "labels") == (batch, "labels", None)
 
 
 def test_labels_of_graphs_nodes_and_edges():
     entries = pairs()
-    batch, label = as_batch(graphs([1, 0, 0, 1], entries), None)
+    batch, label, _ = as_batch(graphs([1, 0, 0, 1], entries), None)
     assert label.tolist() == [[1], [0], [0], [1]]
-    _, label = as_batch(graphs(np.eye(4), entries), None)
+    _, label, _ = as_batch(graphs(np.eye(4), entries), None)
     np.testing.assert_array_equal(label, np.eye(4))
     nodes = [np.arange(len(x)) + 10 * i for i, (x, _) in enumerate(entries)]
-    _, label = as_batch(graphs(nodes, entries), None)
+    _, label, _ = as_batch(graphs(nodes, entries), None)
     np.testing.assert_array_equal(label[:, 0], np.concatenate(nodes))
     # Labels of edges as those of their features: what a sender and a receiver are.
     entries = [(x, scipy.sparse.csr_array(np.tril(np.ones((len(x), len(x)))))) for x, _ in entries]
     edges = [x[a.tocoo().row, :1] - x[a.tocoo().col, :1] for x, a in entries]
-    batch, label = as_batch(graphs(edges, entries), None)
+    batch, label, _ = as_batch(graphs(edges, entries), None)
     np.testing.assert_allclose(label, batch.x[batch.senders, :1] - batch.x[batch.receivers, :1])
+
+
+@pytest.mark.parametrize(
+    "form", [np.asarray, scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.coo_array]
+)
+def test_labels_of_edges_are_in_the_order_of_the_entries_of_a(form):
+    """Row by row of each graph, though a batch sorts edges by receiver; graphs without edges among them."""
+    rng = np.random.default_rng(5)
+    entries, labels = [], []
+    for k, n in enumerate((4, 1, 5, 3)):
+        a = (rng.random((n, n)) < 0.6).astype(float) - np.eye(n) > 0
+        entries.append((np.stack([np.full(n, k), np.arange(n)], axis=1), form(a.astype(float))))
+        row, column = np.nonzero(a)
+        labels.append(100 * k + 10 * row + column)
+    label = np.concatenate(labels)
+    named = {"edge": label, "node": np.concatenate([x[:, 1] for x, _ in entries])}
+    spektral = [SimpleNamespace(x=x, a=a, e=None, y=y) for (x, a), y in zip(entries, labels, strict=True)]
+    loaders = [
+        DisjointLoader(entries, label, label + 1, batch_size=2, shuffle=True, level="edge"),
+        DisjointLoader(
+            entries,
+            named,
+            {"edge": label + 1, "node": None},
+            batch_size=2,
+            level={"edge": "edge", "node": "node"},
+        ),
+        DisjointLoader(spektral, None, label + 1, batch_size=2, level="edge"),
+    ]
+    for loader in loaders:
+        for inputs, found, weight in loader.batches():
+            if isinstance(found, dict):
+                np.testing.assert_array_equal(found["node"][:, 0], inputs["x"][:, 1])
+                found, weight = found["edge"], weight["edge"]
+            x, senders = inputs["x"], inputs["senders"]
+            expected = 100 * x[senders, 0] + 10 * x[senders, 1] + x[inputs["receivers"], 1]
+            np.testing.assert_array_equal(found[:, 0], expected)
+            np.testing.assert_array_equal(weight, expected + 1)
+
+
+def test_labels_of_edges_of_unsorted_coo_are_refused():
+    a = scipy.sparse.coo_array((np.ones(3), ([1, 0, 2], [0, 1, 0])), (3, 3))
+    with pytest.raises(InputError, match="a of graph 0 is not in row-major order"):
+        DisjointLoader([(np.ones((3, 1)), a)], np.arange(3), level="edge")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +119,7 @@ def test_labels_that_fit_nothing_or_too_much():
         InputError, match=r"shapes \(2,\), \(2,\) fit one per graph and one per node and one per edge"
     ):
         as_batch(graphs([np.zeros(2)] * 2, entries), None)
-    _, label = as_batch(graphs([np.array([1, 2])] * 2, entries), None, "node")
+    _, label, _ = as_batch(graphs([np.array([1, 2])] * 2, entries), None, "node")
     assert label[:, 0].tolist() == [1, 2, 1, 2]
     with pytest.raises(InputError, match="fit neither graphs nor nodes nor edges"):
         as_batch(graphs([np.zeros(3), np.zeros(1)], entries), None)
