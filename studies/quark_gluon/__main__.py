@@ -10,8 +10,8 @@ it was. At the end stands what each reaches alone and, per seed, with the mean o
 
 - ``fullsim``: jets of CMS full simulation, read by `e2e_tf.data.readers.cms_uds_g`, which says where such jets come
   from. Trained at every pT with gluon jets weighted to the quarks' pT spectrum, evaluated between 50 and 200 GeV with
-  such weights. The trees see the jet's own quantities and hand-made sums over the same candidates. The truth is
-  never an input.
+  such weights. The trees see the jet's own quantities, hand-made sums over the same candidates and the columns of the
+  tracks. The truth is never an input.
 - ``energyflow``: 12,500 jets of Pythia 8 at 500 to 550 GeV with their ten leading constituents, evaluated without
   weights. The trees see the same ten constituents and sums over them.
 
@@ -143,7 +143,11 @@ def arguments() -> argparse.Namespace:
     graph_models = [name for name, entry in MODELS.items() if entry.inputs == "graph"]
     parser.add_argument("--data", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument(
-        "--models", nargs="+", choices=[*graph_models, *VARIANTS], default=["deep_sets", "particle_attention"]
+        "--models",
+        nargs="*",
+        choices=[*graph_models, *VARIANTS],
+        default=["deep_sets", "particle_attention"],
+        help="none for the trees alone",
     )
     parser.add_argument("--settings", type=json.loads, default={}, help="settings for all of them, as JSON")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

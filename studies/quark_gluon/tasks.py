@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -126,16 +126,75 @@ def table(jets: Jets) -> np.ndarray:
         columns += [total(share * distance**2, kind) / pt]
         columns += [total(ones, kind & (share > cut)) for cut in (0.01, 0.02, 0.05, 0.1, 0.2)]
         columns += [total(share, kind & (distance < cut)) / pt for cut in (0.05, 0.1, 0.2, 0.3)]
-        rows = np.flatnonzero(kind)
-        rows = rows[np.lexsort((-share[rows], owner[rows]))]
-        place = np.arange(len(rows)) - np.searchsorted(owner[rows], owner[rows])
-        for rank in range(8):
-            leading = rows[place == rank]
-            for values in (share, distance):
-                column = np.zeros(n)
-                column[owner[leading]] = values[leading]
-                columns.append(column)
-    return np.stack(columns, axis=1).astype(np.float32)
+        columns += leading(candidates, np.flatnonzero(kind), share, 8, (share, distance), 0.0)
+    return np.stack([*columns, *track_columns(jets)], axis=1).astype(np.float32)
+
+
+def track_columns(jets: Jets) -> list[np.ndarray]:
+    """What networks see of a jet's charged candidates, one by one, for the trees.
+
+    Args:
+        jets: of CMS full simulation.
+
+    Returns:
+        (n,) each. Of every column of the candidates the mean, the mean weighted with pT, the largest and the smallest
+        value, then the values of the five candidates of most pT and of the three whose impact parameters are most
+        significant; NaN where a jet has fewer, which boosted trees take as such.
+    """
+    candidates = jets.candidates
+    assert candidates is not None  # this format has them
+    n, owner = len(jets), candidates.owner
+    rows = np.flatnonzero(candidates["is_charged"] > 0)
+    of, share = owner[rows], candidates["ptrel"][rows].astype(np.float64)
+    number, weight = np.maximum(np.bincount(of, minlength=n), 1), np.bincount(of, share, n) + 1e-9
+    known = ("is_charged", "is_photon", "rank", "cumulative")  # the same of all, or of the place in the order
+    values = [column for name, column in candidates.columns.items() if name not in known]
+    columns = []
+    for value in values:
+        one = value[rows].astype(np.float64)
+        largest, smallest = np.full(n, -np.inf), np.full(n, np.inf)
+        np.maximum.at(largest, of, one)
+        np.minimum.at(smallest, of, one)
+        ends = (np.where(np.isfinite(end), end, np.nan) for end in (largest, smallest))
+        columns += [np.bincount(of, one, n) / number, np.bincount(of, one * share, n) / weight, *ends]
+    significance = np.abs(candidates["trackSip3dSig"])
+    for key, count in ((candidates["ptrel"], 5), (significance, 3)):
+        columns += leading(candidates, rows, key, count, values, np.nan)
+    return columns
+
+
+def leading(
+    candidates: Ragged,
+    rows: np.ndarray,
+    key: np.ndarray,
+    count: int,
+    values: Sequence[np.ndarray],
+    missing: float,
+) -> list[np.ndarray]:
+    """Columns of the first candidates of each jet in an order.
+
+    Args:
+        candidates: of all jets.
+        rows: those that take part.
+        key: (candidates,) the largest is first.
+        count: how many of a jet.
+        values: (candidates,) each, what is told of them.
+        missing: what stands where a jet has fewer.
+
+    Returns:
+        (jets,) for each of ``values`` of the first, then of the second, and so on.
+    """
+    owner = candidates.owner
+    rows = rows[np.lexsort((-key[rows], owner[rows]))]
+    place = np.arange(len(rows)) - np.searchsorted(owner[rows], owner[rows])
+    columns = []
+    for rank in range(count):
+        here = rows[place == rank]
+        for value in values:
+            column = np.full(len(candidates.counts), missing)
+            column[owner[here]] = value[here]
+            columns.append(column)
+    return columns
 
 
 def energyflow_table(jets: Jets) -> np.ndarray:
@@ -143,8 +202,6 @@ def energyflow_table(jets: Jets) -> np.ndarray:
     candidates = with_candidate_quantities(jets).candidates
     assert candidates is not None  # this format has them
     n, owner, counts = len(jets), candidates.owner, candidates.counts
-    order = np.lexsort((-candidates["pt"], owner))
-    place = np.arange(len(owner)) - np.repeat(candidates.offsets[:-1], counts)
     names = ["pt_fraction", "deta", "dphi", "delta_r", "charge", "energy"]
     names += [name for name in candidates.columns if name.startswith("is_")]
     columns = [column.astype(np.float64) for column in jets.columns.values()] + [counts.astype(float)]
@@ -154,11 +211,7 @@ def energyflow_table(jets: Jets) -> np.ndarray:
     for name in names:
         values = candidates[name].astype(np.float64)
         columns.append(np.bincount(owner, share * values, n))
-        for rank in range(10):
-            rows = order[place == rank]
-            column = np.zeros(n)
-            column[owner[rows]] = values[rows]
-            columns.append(column)
+        columns += leading(candidates, np.arange(len(owner)), candidates["pt"], 10, [values], 0.0)
     return np.stack(columns, axis=1).astype(np.float32)
 
 
