@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_tf.data.readers import READERS, open_reader
+from e2e_tf.data.readers.checks import existing_file
 from e2e_tf.data.readers.content import content_of
 from e2e_tf.data.samples import SAMPLES
 from e2e_tf.data.source import OWN, JetSource, SourceFile, SourcePart, is_own, locate, own_name
@@ -212,8 +213,7 @@ def _moved_part(part: SourcePart, base: Path, old: str, new: str) -> SourcePart:
 
 def _chosen_reader(path: Path, readers: Sequence[str], parts: Sequence[SourcePart]) -> str:
     """The reader of a source that reads a file too; of a source of own files also the only one that fits."""
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
+    path = existing_file(path)
     if OWN in readers and is_own(path):
         return OWN
     content = content_of(path)

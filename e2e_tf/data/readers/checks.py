@@ -25,9 +25,11 @@ def existing_file(path: PathLike) -> Path:
         The path as a ``Path``.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it is a folder.
     """
     path = local(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     return path

@@ -18,6 +18,8 @@ def test_a_failure_of_a_library_is_one_sentence(tmp_path):
         raise InputError("mine")
     with pytest.raises(InputError, match="there is no file .*x"):
         existing_file(tmp_path / "x")
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        existing_file(tmp_path)
 
 
 def test_what_is_missing_and_what_is_there_is_listed(tmp_path):
