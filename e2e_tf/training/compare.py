@@ -132,11 +132,11 @@ def _shared(tests: Sequence[Split]) -> list[np.ndarray]:
     keys = []
     for test in tests:
         names = sorted(set.intersection(*(set(one.jets.columns) for one in tests)))
-        columns = [
-            test.jets.event.astype(np.int64),
-            *(np.asarray(test.jets[name], np.float64) for name in names),
-        ]
-        keys.append([tuple(row) for row in zip(*(column.tolist() for column in columns), strict=True)])
+        rows = np.empty((len(test.jets), len(names)))
+        for i, name in enumerate(names):
+            rows[:, i] = test.jets[name]
+        rows[np.isnan(rows)] = np.nan  # the same bytes: as a number, it is equal to no other
+        keys.append([(int(e), row.tobytes()) for e, row in zip(test.jets.event, rows, strict=True)])
     common = set.intersection(*(set(key) for key in keys))
     found = []
     for key in keys:

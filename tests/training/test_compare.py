@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from e2e_tf.data.jets import Jets
 from e2e_tf.errors import InputError
-from e2e_tf.training.compare import compare, comparison_table
+from e2e_tf.training.compare import _shared, compare, comparison_table
 from e2e_tf.training.metrics import background_rejection, roc_auc
 from e2e_tf.training.predict import predict_examples
-from e2e_tf.training.prepare import prepare_run
+from e2e_tf.training.prepare import Split, prepare_run
 from e2e_tf.training.run import open_run
 
 pytestmark = pytest.mark.usefixtures("untraced")  # each model scores one batch
@@ -65,6 +66,16 @@ def test_runs_with_the_same_test_part(trained, other, tmp_path, capsys):
     assert "<td>training.epochs</td>" in text  # what differs
     assert "<td>training.batch_size</td>" not in text
     assert len(text) < 5e6
+
+
+def test_jets_are_the_same_by_event_and_columns_also_where_one_is_not_a_number():
+    def part(event, pt):
+        columns = {"pt": np.array(pt, np.float32), "other": np.array([np.nan, 1, 2], np.float32)}
+        return Split(Jets(columns, np.array(event), np.ones(3, np.float32)), None, np.ones(3), {})
+
+    first, second = part([4, 4, 5], [1, 2, 3]), part([4, 4, 6], [1, 9, 3])
+    assert [rows.tolist() for rows in _shared([first, first])] == [[0, 1, 2], [0, 1, 2]]
+    assert [rows.tolist() for rows in _shared([first, second])] == [[0], [0]]
 
 
 def test_only_shared_jets_count(trained, tmp_path):
