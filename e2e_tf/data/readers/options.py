@@ -100,12 +100,11 @@ def _checked(what: str, key: str, kind: Any, value: Any) -> Any:
         if not texts and any(typing.get_origin(member) is Sequence for member in members):
             value = [value]
     try:
-        TypeAdapter(kind).validate_python(value)
+        return TypeAdapter(kind).validate_python(value)  # a number that is written as text is one
     except PydanticSchemaGenerationError:  # a type that only the reader knows
         return value
     except ValidationError as error:
         raise InputError(f"{what}: {key} must be {_words(kind)}, not {value!r}") from error
-    return value
 
 
 def _words(kind: Any) -> str:

@@ -57,6 +57,11 @@ def read(
 def test_values_come_as_the_reader_takes_them():
     found = checked_options("x", read, {"signal": "HToBB", "label": "none", "keys": {"pt": "p"}, "start": 3})
     assert found == {"signal": ["HToBB"], "label": None, "keys": {"pt": "p"}, "start": 3}
+    text = checked_options(
+        "x", read, {"signal": [], "label": "3"}
+    )  # as a configuration may have it in quotes
+    assert text["label"] == 3
+    assert isinstance(text["label"], int)
     assert checked_options("x", read, {"signal": ("a", "b"), "label": 1}) == {
         "signal": ("a", "b"),
         "label": 1,
