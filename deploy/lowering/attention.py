@@ -25,7 +25,7 @@ _DOMAIN, _OPERATION = "com.microsoft", "MultiHeadAttention"
 FUSED = f"{_DOMAIN}::{_OPERATION}"
 """The operation, which is none of ONNX itself."""
 _IN_ORDER = ("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")  # elements keep their order
-_LOW = -1e4  # what replaces a masked score, or less
+_LOW = -1e8  # what replaces a masked score, or less: beside it a score is lost, if it is added too
 
 Shapes = list[tuple[int, ...]]
 
@@ -155,7 +155,7 @@ def _scores(graph: OnnxGraph, made: dict[str, Any], name: str) -> _Scores | None
         scores = _scores(graph, made, node.input[1])
         if low is None or not (low <= _LOW).all() or scores is None or node.input[0] not in graph.shapes:
             return None
-        # What is masked is shifted: beside so low a number a score is nothing.
+        # What is masked is shifted instead.
         zero = graph.constant(np.zeros((), low.dtype), "zero")
         shift = graph.node("Where", [node.input[0], zero, node.input[2]], [graph.new_name("shift")])
         graph.nodes.insert(graph.nodes.index(node), shift)

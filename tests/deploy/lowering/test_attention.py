@@ -187,6 +187,15 @@ def test_what_is_no_such_attention_stays(change: Change) -> None:
     np.testing.assert_array_equal(run_model(found, given), run_model(model, given))
 
 
+def test_a_mask_that_does_not_drown_scores_stays() -> None:
+    """Of a jet without nodes, scores replaced by -1e4 are all the same, those lowered by it are not."""
+
+    def shallow(nodes: list[Any], constants: dict[str, np.ndarray]) -> None:
+        constants["low"] = np.array(-1e4, np.float32)
+
+    assert fused_attention(attention("where", shallow), INPUTS)[1] == 0
+
+
 def test_names_of_an_earlier_rewriting_stay_apart() -> None:
     model = attention("mask")
     for node in model.graph.node:
