@@ -54,11 +54,15 @@ def test_what_is_left_has_the_inputs_outputs_and_numbers_of_the_model(outputs):
 
 
 def test_the_task_learns_from_what_the_score_is_made_of():
-    whole = with_auxiliary(build_model("deep_sets", 5, 2, SETTINGS, auxiliary_heads(1)), 1, 1.0)
-    whole(inputs_of(whole, np.ones((3, len(CONTENT)), np.float32)), training=True)
-    assert len(whole.losses) == 1
+    whole = with_auxiliary(build_model("deep_sets", 5, 2, SETTINGS, auxiliary_heads(1)), 1, 0.25)
+    inputs = inputs_of(whole, np.ones((3, len(CONTENT)), np.float32))
+    whole(inputs, training=True)
+    (loss,) = whole.losses
     head = whole.get_layer("learnt_content")
     assert head.input is whole.get_layer("score").input
+    distance = np.abs(np.asarray(keras.Model(whole.inputs, head.output)(inputs)) - 1)
+    near = np.minimum(distance, 1)
+    assert float(loss) == pytest.approx(0.25 * np.mean(near * (distance - near / 2)), rel=1e-5)
 
 
 def test_a_model_without_a_task_stays_what_it_is():
