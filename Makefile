@@ -11,7 +11,9 @@ TESTS ?= tests
 # uv installs in half the time; pip is the way out where uv cannot be had or does not know the package index.
 UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-INSTALL = cd "$(ROOT)" && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
+# An environment without pip was stopped half-way: it is made anew.
+NEW_VENV = $(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "e2e-tf needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")' && $(PYTHON) -m venv --clear "$(VENV)"
+INSTALL = cd "$(ROOT)" && { $(BIN)/python -m pip --version > /dev/null 2>&1 || { $(NEW_VENV); }; } && { $(PIP) uv && $(UV) -c constraints.txt -e $(1) 2>/dev/null || $(PIP) -c constraints.txt -e $(1); }
 
 # Two processes test on two cores: threads beside them would spend their time waiting for one another. They take whole files in
 # the order of tests/conftest.py, longest first.
@@ -51,8 +53,7 @@ pictures: $(VENV)/.installed-docs
 	cd "$(ROOT)" && $(BIN)/python -m studies.tau report .
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 10) <= sys.version_info < (3, 14) else "e2e-tf needs Python 3.10 to 3.13, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11")'
-	@$(PYTHON) -m venv "$(VENV)"
+	@$(NEW_VENV)
 
 # A stamp is older than what it was made from only when the dependencies have changed.
 $(VENV)/.installed: $(ROOT)/pyproject.toml $(ROOT)/constraints.txt | $(VENV)/bin/python
