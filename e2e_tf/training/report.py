@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e_tf.terminal import output, with_error, with_interval
 
-__all__ = ["metrics_table"]
+__all__ = ["absent_class", "metrics_table", "reweighted_where"]
 
 
 def metrics_table(metrics: dict[str, Any]) -> None:
@@ -21,9 +21,9 @@ def metrics_table(metrics: dict[str, Any]) -> None:
         _outputs_table(metrics)
     if not metrics["classifiers"]:
         return
-    weighting = (
-        "background weighted to the signal's pT spectrum" if metrics["pt_reweighted"] else "classes balanced"
-    )
+    weighting = "classes balanced"
+    if metrics["pt_reweighted"]:
+        weighting = f"background weighted to the signal's pT spectrum{reweighted_where(metrics)}"
     table = Table(title=f"Test part, {metrics['jets']['test']} jets, {weighting}", title_justify="left")
     table.add_column("classifier")
     table.add_column("jet pT [GeV]")
@@ -35,12 +35,38 @@ def metrics_table(metrics: dict[str, Any]) -> None:
         rows = [("all", found["overall"])]
         rows += [(f"{part['low']:g}-{part['high']:g}", part) for part in found["pt_bins"]]
         for i, (where, part) in enumerate(rows):
-            cells = ["-"] * (1 + len(first["overall"]["rejection"]))
+            cells = [absent_class(part)] + ["-"] * len(first["overall"]["rejection"])
             if part["auc"] is not None:
                 cells = [with_error(part["auc"]["value"], part["auc"]["error"])]
                 cells += [with_interval(entry) for entry in part["rejection"]]
             table.add_row(name if i == 0 else "", where, *cells, end_section=i == len(rows) - 1)
     output().print(table)
+
+
+def absent_class(part: dict[str, Any]) -> str:
+    """Why a bin of pT has no ROC-AUC.
+
+    Args:
+        part: an entry of ``pt_bins`` in the metrics of a classifier.
+
+    Returns:
+        ``no background``, ``no signal``, ``no jets``, or ``-`` for another reason.
+    """
+    absent = tuple(name for name in ("signal", "background") if part[name] == 0)
+    return {("signal",): "no signal", ("background",): "no background", (): "-"}.get(absent, "no jets")
+
+
+def reweighted_where(metrics: dict[str, Any]) -> str:
+    """What to add to the words that the background has the signal's pT spectrum: no weight makes up for absent jets.
+
+    Args:
+        metrics: what :func:`e2e_tf.training.evaluate.evaluate` returns.
+
+    Returns:
+        Nothing, or ``, where it has jets`` if a bin of pT has signal and no background.
+    """
+    bins = next(iter(metrics["classifiers"].values()))["pt_bins"]
+    return ", where it has jets" if any(part["signal"] and not part["background"] for part in bins) else ""
 
 
 def _outputs_table(metrics: dict[str, Any]) -> None:

@@ -17,7 +17,14 @@ METRICS = {
     "classifiers": {
         "gat_cheb": {
             "overall": PART,
-            "pt_bins": [{"low": 10, "high": 20, "auc": None, "rejection": None}],
+            "pt_bins": [
+                {"low": low, "high": 2 * low, "auc": None, "rejection": None, **jets}
+                for low, jets in (
+                    (10, {"signal": 0, "background": 9}),
+                    (20, {"signal": 0, "background": 0}),
+                    (40, {"signal": 3, "background": 5}),
+                )
+            ],
         }
     },
     "outputs": {
@@ -43,9 +50,19 @@ def test_tables(capsys):
     assert "Test part, 30 jets, background weighted to the signal's pT spectrum" in text
     assert {"1/ε_B at 70%", "1/ε_B at 90%"} <= set(cells(text, "classifier"))
     assert {"all", "0.9512 ± 0.0046", "84 ± 11", "> 120"} <= set(cells(text, "gat_cheb"))
-    assert cells(text, "10-20").count("-") == 3  # no signal or no background there
+    assert cells(text, "10-20")[3:6] == ["no signal", "-", "-"]
+    assert cells(text, "20-40")[3:6] == ["no jets", "-", "-"]
+    assert cells(text, "40-80")[3:6] == ["-", "-", "-"]
     assert {"mode", "12", "ROC-AUC of 0", "0.80 ± 0.10"} <= set(cells(text, "ROC-AUC of"))
     assert "-" in cells(text, "empty")
+
+
+def test_no_weight_makes_up_for_absent_background(capsys):
+    bare = {"low": 20, "high": 40, "signal": 3, "background": 0, "auc": None, "rejection": None}
+    metrics_table(METRICS | {"classifiers": {"gat_cheb": {"overall": PART, "pt_bins": [bare]}}})
+    text = capsys.readouterr().out
+    assert "background weighted to the signal's pT spectrum, where it has jets" in " ".join(text.split())
+    assert cells(text, "20-40")[3] == "no background"
 
 
 def test_outputs_alone(capsys):

@@ -14,6 +14,7 @@ from e2e_tf.files import read_json
 from e2e_tf.page import Cell, Plot, Section, details, facts, plots, table
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.prepare import Prepared, Split
+from e2e_tf.training.report import absent_class, reweighted_where
 from e2e_tf.training.roc_plot import WORKING_POINTS
 from e2e_tf.training.run import Run
 from e2e_tf.training.run_report.curves import calibration, confusion, histories, importances, rejection
@@ -189,13 +190,13 @@ def numbers(metrics: Mapping[str, Any]) -> Section:
         for where, part in parts:
             row: list[Any] = [name, where, part["signal"], part["background"]]
             if part["auc"] is None:
-                row += [Cell("-")] * (1 + len(levels))
+                row += [Cell(absent_class(part))] + [Cell("-")] * len(levels)
             else:
                 row.append(Cell(with_error(part["auc"]["value"], part["auc"]["error"]), part["auc"]["value"]))
                 row += [Cell(with_interval(entry), entry["value"]) for entry in part["rejection"]]
             rows.append(row)
     weighting = (
-        "the background is weighted to the signal's pT spectrum"
+        f"the background is weighted to the signal's pT spectrum{reweighted_where(metrics)}"
         if metrics["pt_reweighted"]
         else "classes are balanced"
     )
