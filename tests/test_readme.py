@@ -85,9 +85,11 @@ def test_what_is_linked_exists(name):
     assert (ROOT / name).exists()
 
 
-@pytest.mark.parametrize("left", ["an interpreter without pip", "a link to an interpreter that is gone", "nothing"])
+@pytest.mark.parametrize(
+    "left", ["an interpreter without pip", "a link to an interpreter that is gone", "nothing"]
+)
 def test_a_half_made_environment_is_made_anew(tmp_path, left):
-    """With stand-ins for Python that write down what they are asked; that of the environment has pip once it is made."""
+    """With stand-ins for Python that write down what they are asked; that of the environment has pip once made."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
     says = f'#!/bin/sh\necho "$0 $*" >> {tmp_path}/asked\n'
@@ -104,8 +106,11 @@ def test_a_half_made_environment_is_made_anew(tmp_path, left):
         path.write_text(says + more)
         path.chmod(0o755)
     goal = str(tmp_path / ".venv" / ".installed")
-    subprocess.run(["make", "-s", "-C", str(tmp_path), goal, f"PYTHON={outer}"], check=True, capture_output=True)
+    subprocess.run(
+        ["make", "-s", "-C", str(tmp_path), goal, f"PYTHON={outer}"], check=True, capture_output=True
+    )
     asked = (tmp_path / "asked").read_text().splitlines()
     assert sum(f"{outer} -m venv --clear {tmp_path / '.venv'}" in line for line in asked) == 1
-    assert asked[-1].startswith(f"{inner} -m uv pip install") and asked[-1].endswith("-c constraints.txt -e .")
+    assert asked[-1].startswith(f"{inner} -m uv pip install")
+    assert asked[-1].endswith("-c constraints.txt -e .")
     assert Path(goal).exists()
