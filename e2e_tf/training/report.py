@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from e2e_tf.terminal import output, with_error, with_interval
@@ -43,7 +44,7 @@ def metrics_table(metrics: dict[str, Any]) -> None:
     output().print(table)
 
 
-def absent_class(part: dict[str, Any]) -> str:
+def absent_class(part: Mapping[str, Any]) -> str:
     """Why a bin of pT has no ROC-AUC.
 
     Args:
@@ -56,7 +57,7 @@ def absent_class(part: dict[str, Any]) -> str:
     return {("signal",): "no signal", ("background",): "no background", (): "-"}.get(absent, "no jets")
 
 
-def reweighted_where(metrics: dict[str, Any]) -> str:
+def reweighted_where(metrics: Mapping[str, Any]) -> str:
     """What to add to the words that the background has the signal's pT spectrum: no weight makes up for absent jets.
 
     Args:
