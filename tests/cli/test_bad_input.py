@@ -146,7 +146,7 @@ predict run tau.h5 -o s.h5 --option signal | an option of a reader must be name=
 predict run tau.h5 -o s.h5 --option nope=1 | the reader e2e_tf cannot be called like that: it has no
 predict run words.npz -o s.h5 | words.npz is of no known format: it is npz with X; the
 inspect absent.h5 | there is no file absent.h5
-inspect full | there is no file full
+inspect full | full is a folder; name a file in it
 inspect text.root | text.root must be HDF5, ROOT, parquet, npz, npy or
 inspect text.parquet | text.parquet must be HDF5, ROOT, parquet, npz, npy or
 inspect empty.h5 | empty.h5 must be HDF5, ROOT, parquet, npz, npy or
