@@ -4,15 +4,18 @@
     python -m studies.detector simulate FOLDER --larger         # and 49,000 further jets for the training
     python -m studies.detector simulate FOLDER --fresh          # jets that nothing was chosen on
     python -m studies.detector train FOLDER [--rows NAME ...]   # every row without scores
+                                            [--seeds 2 3]       # of other trainings, to see how they differ
     python -m studies.detector fresh FOLDER                     # scores of the fresh jets
     python -m studies.detector report FOLDER                    # numbers, tables and figure of docs/studies/detector.md
 
-``report`` writes ``results.json`` and ``fresh.json`` beside this file; without scores it makes the page of them again.
+``report`` writes ``results.json``, ``fresh.json``, ``seeds.json`` and ``backgrounds.json`` beside this file;
+without scores it makes the page of them again.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from e2e_tf.files import read_json, write_json
@@ -20,6 +23,8 @@ from studies.detector.rows import ALL_JETS, EVERYTHING, LARGER, ROWS, SAMPLE
 
 RESULTS = Path(__file__).with_name("results.json")
 FRESH_RESULTS = Path(__file__).with_name("fresh.json")
+SEED_RESULTS = Path(__file__).with_name("seeds.json")
+BACKGROUND_RESULTS = Path(__file__).with_name("backgrounds.json")
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "detector.md"
 SEED = 301
 
@@ -44,6 +49,9 @@ def main(arguments: list[str] | None = None) -> None:
             command.add_argument("--workers", type=int, default=2)
         if name == "train":
             command.add_argument("--rows", nargs="+", default=list(ROWS), help="all of them if not given")
+            command.add_argument(
+                "--seeds", type=int, nargs="+", default=[1], help="of the trainings, 1 if not given"
+            )
     options = parser.parse_args(arguments)
     folder: Path = options.folder
     if options.command == "simulate" and options.fresh:
@@ -74,21 +82,27 @@ def main(arguments: list[str] | None = None) -> None:
         write_smaller(folder)
         if any(ROWS[name].jets == LARGER for name in options.rows):
             write_larger(folder)
-        for name in options.rows:
-            if not score_path(folder, name, 1).exists():
-                train(name, ROWS[name], 1, folder)
+        for seed, name in product(options.seeds, options.rows):
+            if not score_path(folder, name, seed).exists():
+                train(name, ROWS[name], seed, folder)
     elif options.command == "fresh":
         from studies.detector.fresh import score_fresh
 
         score_fresh(folder)
     else:
-        from studies.detector.fresh import judged_fresh
+        from studies.detector.fresh import judged_backgrounds, judged_fresh, judged_seeds
         from studies.detector.report import judged, write_page
 
+        makers = {
+            RESULTS: judged,
+            FRESH_RESULTS: judged_fresh,
+            SEED_RESULTS: judged_seeds,
+            BACKGROUND_RESULTS: judged_backgrounds,
+        }
         if (folder / "scores").is_dir():
-            write_json(RESULTS, judged(folder), force=True)
-            write_json(FRESH_RESULTS, judged_fresh(folder), force=True)
-        write_page(read_json(RESULTS), read_json(FRESH_RESULTS), PAGE)
+            for path, maker in makers.items():
+                write_json(path, maker(folder), force=True)
+        write_page(*(read_json(path) for path in makers), PAGE)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.files import new_file
+from e2e_tf.sim.pythia import BACKGROUNDS
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import evaluate_score
@@ -19,12 +21,26 @@ from e2e_tf.training.predict import predict
 from e2e_tf.training.prepare import prepare
 from e2e_tf.training.run import open_run
 from studies.detector.rows import LARGER_OF_JETS, LARGER_REFERENCE, ROWS, SHIPPED
-from studies.detector.training import run_path, trees_of
+from studies.detector.training import TREES, run_path, trees_of
 
 FRESH: Mapping[int, tuple[int, int]] = {20: (302, 20_000), 0: (303, 8_000), 40: (304, 8_000)}
 """By the mean number of other collisions: seed and number of jets."""
+KINDS = "backgrounds"
+"""The sample with other backgrounds than jets of QCD, and from 5 GeV on."""
+KINDS_SEED, KINDS_JETS, KINDS_PILEUP = 305, 24_000, 20
+BACKGROUND_RANGES: Mapping[str, tuple[str, tuple[tuple[int, int], ...]]] = {
+    "qcd": ("jets of QCD", ((5, 10), (10, 50))),
+    "electron": ("electrons", ((12, 50),)),
+    "muon": ("muons", ((12, 50),)),
+    "pileup": ("jets of pileup", ((5, 10), (10, 20))),
+    "z_jet": ("jets beside Z → μμ", ((5, 10), (10, 50))),
+}
+"""By the name of a background: what it is called, and ranges in pT [GeV] where there are such jets."""
 PT = (10, 20, 50)  # GeV
 _NAMES = (LARGER_REFERENCE, LARGER_OF_JETS, SHIPPED)
+SEEDS = (1, 2, 3)
+"""Of trainings of the network that ships; the first one ships, the others show the spread."""
+_RATIOS = ("trees", "of_jets")
 _BINS = 10  # of pT, that background is weighted in
 BOOTSTRAPS = 200
 
@@ -42,36 +58,59 @@ def simulate_fresh(folder: Path, workers: int) -> None:
         path = _sample(folder, pileup)
         if not path.exists():
             simulate("wtau", jets, seed, path, pileup=pileup, objects=True, workers=workers, resume=True)
+    path = _sample(folder, KINDS)
+    if not path.exists():
+        simulate(
+            "wtau_all",
+            KINDS_JETS,
+            KINDS_SEED,
+            path,
+            pileup=KINDS_PILEUP,
+            objects=True,
+            workers=workers,
+            resume=True,
+        )
 
 
 def score_fresh(folder: Path) -> None:
-    """Scores of the samples that are there and have none: the trained network's, and those of the same forests again.
+    """Scores of the samples that are there and have none: of each training of the network, and of forests beside it.
+
+    The forests of the first seed are those of the tables, trained again.
 
     Args:
-        folder: of the study, with the larger sample and the run of the network.
+        folder: of the study, with the larger sample and the runs of the network.
     """
+    for seed in SEEDS:
+        if seed == 1 or (run_path(folder, SHIPPED, seed) / "model.keras").is_file():
+            _score_seed(folder, seed)
+
+
+def _score_seed(folder: Path, seed: int) -> None:
     samples = {
-        pileup: read_jets(_sample(folder, pileup)) for pileup in FRESH if _sample(folder, pileup).exists()
+        name: read_jets(_sample(folder, name))
+        for name in (*FRESH, KINDS)
+        if _sample(folder, name).exists() and not _scores(folder, name, seed).exists()
     }
-    samples = {pileup: jets for pileup, jets in samples.items() if not _scores(folder, pileup).exists()}
     if not samples:
         return
-    found: dict[int, dict[str, np.ndarray]] = {pileup: {} for pileup in samples}
-    run = open_run(run_path(folder, SHIPPED, 1))
+    found: dict[int | str, dict[str, np.ndarray]] = {name: {} for name in samples}
+    run = open_run(run_path(folder, SHIPPED, seed))
     model = run.model()
-    for pileup, jets in samples.items():
-        found[pileup][SHIPPED] = np.asarray(predict(model, graphs_of(jets, run.preprocess)))[:, 0]
+    for name, jets in samples.items():
+        found[name][SHIPPED] = np.asarray(predict(model, graphs_of(jets, run.preprocess)))[:, 0]
+        if name == KINDS:
+            found[name]["background"] = jets.truth["background"]
     part = prepare(ROWS[LARGER_REFERENCE].config(1), folder).train
-    for name in (LARGER_REFERENCE, LARGER_OF_JETS):
-        score = trees_of(ROWS[name], part, 1)
-        for pileup, jets in samples.items():
-            found[pileup][name] = score(jets)
-    for pileup, jets in samples.items():
-        path = _scores(folder, pileup)
+    for row in (LARGER_REFERENCE, LARGER_OF_JETS):
+        score = trees_of(ROWS[row], part, 1 + TREES * (seed - 1))
+        for name, jets in samples.items():
+            found[name][row] = score(jets)
+    for name, jets in samples.items():
+        path = _scores(folder, name, seed)
         path.parent.mkdir(exist_ok=True)
         assert jets.label is not None
         with new_file(path) as part_file, open(part_file, "wb") as file:
-            np.savez(file, label=jets.label, event=jets.event, pt=jets["pt"], **found[pileup])
+            np.savez(file, label=jets.label, event=jets.event, pt=jets["pt"], **found[name])
 
 
 def numbers_of(
@@ -121,26 +160,112 @@ def judged_fresh(folder: Path) -> dict[str, Any]:
     """
     result = {}
     for pileup in sorted(FRESH):
-        path = _scores(folder, pileup)
-        if not path.exists():
+        if not _scores(folder, pileup).exists():
             continue
-        with np.load(path, allow_pickle=False) as file:
-            held = {key: file[key] for key in file.files}
-        label, event, pt = held["label"], held["event"], held["pt"]
-        weight = PtReweighting.fit(pt, label, _BINS).weights(pt, label).astype(np.float64)
-        scores = {name: held[name].astype(np.float64) for name in _NAMES}
-        ratios: dict[str, dict[str, Any]] = {name: {} for name in _NAMES}
-        for key, reference in (("trees", LARGER_REFERENCE), ("of_jets", LARGER_OF_JETS)):
-            ordered = {reference: scores[reference], **scores}
-            for name, one in differences(ordered, label, weight, event, BOOTSTRAPS).items():
-                ratio = next(entry for entry in one["rejection_ratio"] if entry["efficiency"] == 0.7)
-                ratios[name][key] = {"value": ratio["value"], "error": ratio["error"]}
+        held = _read(_scores(folder, pileup))
+        label, event, pt, weight = held.label, held.event, held.pt, held.weight
         rows = {}
-        for name, score in scores.items():
+        for name, score in held.scores.items():
             numbers = numbers_of(score, label, weight, event, pt, PT, (0.7,))
-            rows[name] = {"jets": len(label), "ratio": ratios[name], **numbers}
+            rows[name] = {"jets": len(label), "ratio": held.ratios[name], **numbers}
         result[str(pileup)] = rows
     return result
+
+
+def judged_seeds(folder: Path) -> dict[str, Any]:
+    """How the network and the trees differ between trainings with other seeds, on the same fresh jets.
+
+    Args:
+        folder: of the study.
+
+    Returns:
+        By pileup as text, by seed as text: ``rejection`` at 70 % of the signal and ``auc`` by row, and the paired
+        ``ratio`` of the network's rejection to those of the trees of the same seed, as in :func:`judged_fresh`.
+        Pileups with one seed alone are left out.
+    """
+    result: dict[str, Any] = {}
+    for pileup in sorted(FRESH):
+        seeds = [seed for seed in SEEDS if _scores(folder, pileup, seed).exists()]
+        for seed in seeds if len(seeds) > 1 else []:
+            held = _read(_scores(folder, pileup, seed))
+            one: dict[str, Any] = {"rejection": {}, "auc": {}, "ratio": held.ratios[SHIPPED]}
+            for name, score in held.scores.items():
+                overall = numbers_of(score, held.label, held.weight, held.event, held.pt, PT, (0.7,))[
+                    "overall"
+                ]
+                one["rejection"][name], one["auc"][name] = overall["rejection"][0], overall["auc"]
+            result.setdefault(str(pileup), {})[str(seed)] = one
+    return result
+
+
+@dataclass(frozen=True)
+class _Judged:
+    label: np.ndarray
+    event: np.ndarray
+    pt: np.ndarray
+    weight: np.ndarray
+    scores: dict[str, np.ndarray]
+    ratios: dict[str, dict[str, Any]]
+
+
+def judged_backgrounds(folder: Path) -> dict[str, Any]:
+    """Numbers of each background of :data:`BACKGROUND_RANGES` in each range of pT, against the signal there.
+
+    Args:
+        folder: of the study.
+
+    Returns:
+        By background, by range as text (``10-50``): ``jets`` of the background, ``rejection`` at 70 % of the signal of
+        that range by row, and the paired ``ratio`` of the network's as in :func:`judged_fresh`. Empty without scores.
+    """
+    path, result = _scores(folder, KINDS), {}
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        label, kind, pt = file["label"], file["background"], file["pt"]
+    for name, (_, ranges) in BACKGROUND_RANGES.items():
+        result[name] = {}
+        for low, high in ranges:
+            of_kind = (label == 1) | (kind == BACKGROUNDS.index(name))
+            held = _read(path, of_kind & (pt >= low) & (pt < high))
+            one: dict[str, Any] = {"jets": int(np.sum(held.label == 0)), "rejection": {}}
+            for row, score in held.scores.items():
+                numbers = numbers_of(score, held.label, held.weight, held.event, held.pt, (low, high), (0.7,))
+                one["rejection"][row] = numbers["overall"]["rejection"][0]
+            result[name][f"{low}-{high}"] = one | {"ratio": held.ratios[SHIPPED]}
+    return result
+
+
+def backgrounds_table(found: Mapping[str, Any]) -> list[str]:
+    """Lines of a table of what :func:`judged_backgrounds` gave."""
+    lines = [
+        "| background | pT [GeV] | jets | trees' 1/ε_B at 70 % | the network's | over the trees' | "
+        "over those without the event's vertex |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, ranges in found.items():
+        for place, one in ranges.items():
+            cells = [BACKGROUND_RANGES[name][0], place.replace("-", " to "), f"{one['jets']:,}"]
+            cells += [with_interval(one["rejection"][row]) for row in (LARGER_REFERENCE, SHIPPED)]
+            cells += [with_error(one["ratio"][key]["value"], one["ratio"][key]["error"]) for key in _RATIOS]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _read(path: Path, kept: np.ndarray | None = None) -> _Judged:
+    """Scores of one sample and one seed, with the weights of its jets and the ratios of rejections."""
+    with np.load(path, allow_pickle=False) as file:
+        held = {key: file[key] if kept is None else file[key][kept] for key in file.files}
+    label, event, pt = held["label"], held["event"], held["pt"]
+    weight = PtReweighting.fit(pt, label, _BINS).weights(pt, label).astype(np.float64)
+    scores = {name: held[name].astype(np.float64) for name in _NAMES}
+    ratios: dict[str, dict[str, Any]] = {name: {} for name in _NAMES}
+    for key, reference in (("trees", LARGER_REFERENCE), ("of_jets", LARGER_OF_JETS)):
+        ordered = {reference: scores[reference], **scores}
+        for name, one in differences(ordered, label, weight, event, BOOTSTRAPS).items():
+            ratio = next(entry for entry in one["rejection_ratio"] if entry["efficiency"] == 0.7)
+            ratios[name][key] = {"value": ratio["value"], "error": ratio["error"]}
+    return _Judged(label, event, pt, weight, scores, ratios)
 
 
 def fresh_table(found: Mapping[str, Any]) -> list[str]:
@@ -169,9 +294,53 @@ def fresh_table(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _sample(folder: Path, pileup: int) -> Path:
-    return folder / f"fresh-{pileup}.h5"
+def seeds_table(found: Mapping[str, Any]) -> list[str]:
+    """Lines of a table of what :func:`judged_seeds` gave, with the means of the trainings.
+
+    The error of a mean ratio is that of the jets, which all trainings share, and that of the mean over the seeds,
+    in quadrature.
+    """
+    lines = [
+        "| other collisions | seed | trees' 1/ε_B at 70 % | the network's | over the trees' | "
+        "over those without the event's vertex |",
+        "|---|---|---|---|---|---|",
+    ]
+    for pileup, seeds in found.items():
+        for seed, one in seeds.items():
+            cells = [
+                pileup,
+                seed,
+                *(with_interval(one["rejection"][name]) for name in (LARGER_REFERENCE, SHIPPED)),
+            ]
+            cells += [with_error(one["ratio"][key]["value"], one["ratio"][key]["error"]) for key in _RATIOS]
+            lines.append(f"| {' | '.join(cells)} |")
+        mean = [
+            f"{np.mean([one['rejection'][name]['value'] for one in seeds.values()]):.1f}"
+            for name in (LARGER_REFERENCE, SHIPPED)
+        ]
+        ratios = [with_error(*mean_ratio([one["ratio"][key] for one in seeds.values()])) for key in _RATIOS]
+        lines.append(f"| {' | '.join([pileup, 'mean', *mean, *ratios])} |")
+    return lines
 
 
-def _scores(folder: Path, pileup: int) -> Path:
-    return folder / "scores" / f"fresh-{pileup}.npz"
+def mean_ratio(ratios: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """The mean of ratios of several trainings on the same jets, and its error.
+
+    Args:
+        ratios: at least two, each with ``value`` and the ``error`` of the jets.
+
+    Returns:
+        Mean, and the root of the mean squared error of the jets (common to all trainings, so that it does not shrink)
+        plus the variance of the n values over n.
+    """
+    values = np.array([one["value"] for one in ratios])
+    jets = np.mean([one["error"] ** 2 for one in ratios])
+    return float(values.mean()), float(np.sqrt(jets + values.var(ddof=1) / len(values)))
+
+
+def _sample(folder: Path, name: int | str) -> Path:
+    return folder / f"fresh-{name}.h5"
+
+
+def _scores(folder: Path, name: int | str, seed: int = 1) -> Path:
+    return folder / "scores" / (f"fresh-{name}.npz" if seed == 1 else f"fresh-{name}-seed-{seed}.npz")

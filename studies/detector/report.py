@@ -13,7 +13,7 @@ from e2e_tf.files import new_file
 from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import background_efficiency
-from studies.detector.fresh import BOOTSTRAPS, fresh_table, numbers_of
+from studies.detector.fresh import BOOTSTRAPS, backgrounds_table, fresh_table, numbers_of, seeds_table
 from studies.detector.rows import (
     GROUPS,
     LARGER,
@@ -183,12 +183,20 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     draw_rejections(curves, _LEGEND.get(reference, reference), path, errors)
 
 
-def write_page(found: Mapping[str, Any], fresh: Mapping[str, Any], page: Path) -> None:
+def write_page(
+    found: Mapping[str, Any],
+    fresh: Mapping[str, Any],
+    seeds: Mapping[str, Any],
+    backgrounds: Mapping[str, Any],
+    page: Path,
+) -> None:
     """Fill the tables between the marks of ``page`` and draw its figure in the folder of its name.
 
     Args:
         found: what :func:`judged` gave.
         fresh: what :func:`studies.detector.fresh.judged_fresh` gave.
+        seeds: what :func:`studies.detector.fresh.judged_seeds` gave.
+        backgrounds: what :func:`studies.detector.fresh.judged_backgrounds` gave.
         page: the page in Markdown.
     """
     text = page.read_text(encoding="utf-8")
@@ -198,6 +206,8 @@ def write_page(found: Mapping[str, Any], fresh: Mapping[str, Any], page: Path) -
         "bins": bins_table(found),
         "learning": learning_table(found),
         "fresh": fresh_table(fresh),
+        "seeds": seeds_table(seeds),
+        "backgrounds": backgrounds_table(backgrounds),
     }
     for name, lines in tables.items():
         text = between(text, name, lines)
