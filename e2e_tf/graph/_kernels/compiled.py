@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba import cfunc, njit, types
+from numba import cfunc, config, njit, types
 
 __all__ = ["Bytes", "Float32s", "Float64s", "Int32s", "Int64s", "Kernel", "inner", "kernel"]
 
@@ -90,6 +90,19 @@ class Kernel:
             return self._entry
 
 
+class Interpreted(Kernel):
+    """A kernel that Python runs, as ``NUMBA_DISABLE_JIT`` asks: numba heeds it for functions, but not for cfuncs."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the function; arguments, result and errors are those of :class:`Kernel`."""
+        return self.py_func(
+            *(
+                _flat(value, elements) if array else value
+                for (array, elements), value in zip(self._arrays, arguments, strict=True)
+            )
+        )
+
+
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Make a kernel that Python calls.
 
@@ -100,9 +113,9 @@ def kernel(function: Callable[..., Any]) -> Kernel:
         function: in a module of this folder, with annotations out of ``int``, ``float`` and the arrays of this module.
 
     Returns:
-        The kernel.
+        The kernel; with ``NUMBA_DISABLE_JIT`` one that Python runs.
     """
-    return Kernel(function)
+    return Interpreted(function) if config.DISABLE_JIT else Kernel(function)
 
 
 def inner(function: Callable[..., Any]) -> Any:
@@ -119,14 +132,29 @@ def inner(function: Callable[..., Any]) -> Any:
 
 def _memory(array: Any, elements: np.dtype[Any] | None) -> Any:
     """Where an array begins."""
-    if elements is not None and array.dtype != elements:
-        raise TypeError(f"a kernel needs an array of {elements}, got {array.dtype}")
+    _check_type(array, elements)
     try:
         return _from_buffer(array)  # a fraction of the microseconds of array.ctypes
     except TypeError:  # cannot be written to, or is not in C order
-        if not array.flags.c_contiguous:
-            raise TypeError(f"a kernel needs an array in C order, got strides {array.strides}") from None
+        _check_order(array)
         return array.ctypes.data
+
+
+def _flat(array: np.ndarray, elements: np.dtype[Any] | None) -> np.ndarray:
+    """The elements of an array in one row, its bytes if they may be of any type."""
+    _check_type(array, elements)
+    _check_order(array)
+    return array.reshape(-1).view(np.uint8 if elements is None else elements)
+
+
+def _check_type(array: np.ndarray, elements: np.dtype[Any] | None) -> None:
+    if elements is not None and array.dtype != elements:
+        raise TypeError(f"a kernel needs an array of {elements}, got {array.dtype}")
+
+
+def _check_order(array: np.ndarray) -> None:
+    if not array.flags.c_contiguous:
+        raise TypeError(f"a kernel needs an array in C order, got strides {array.strides}")
 
 
 @cache

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from e2e_tf.graph._kernels.compiled import Bytes, Float64s, Interpreted, Kernel
 from e2e_tf.graph._kernels.edges import is_sorted
 
 # Edges of two graphs, as text. Of all kernels that of the grid takes least to compile.
@@ -27,8 +28,8 @@ numba.core.caching._CacheLocator.ensure_cache_path = refused
 
 
 def test_graphs_are_the_same_where_no_folder_for_the_cache_can_be_written(tmp_path):
-    def edges(code: str) -> str:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    def edges(code: str, **more: str) -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **more}
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
         )
@@ -43,15 +44,27 @@ def test_graphs_are_the_same_where_no_folder_for_the_cache_can_be_written(tmp_pa
     assert list(tmp_path.rglob("*.nbc"))
 
 
-def test_a_kernel_refuses_arrays_whose_memory_it_would_misread():
+@pytest.mark.parametrize("made", [Kernel, Interpreted])
+def test_a_kernel_refuses_arrays_whose_memory_it_would_misread(made):
+    sorted_ = made(is_sorted.py_func)
     senders, receivers = np.array([0, 1, 0], np.int32), np.array([0, 0, 1], np.int32)
     for ends in (senders, receivers):
         ends.flags.writeable = False
-    assert is_sorted(senders, receivers, 3) == is_sorted.py_func(senders, receivers, 3) == 1
-    assert is_sorted(receivers, senders, 3) == is_sorted.py_func(receivers, senders, 3) == 0
+    assert sorted_(senders, receivers, 3) == is_sorted.py_func(senders, receivers, 3) == 1
+    assert sorted_(receivers, senders, 3) == is_sorted.py_func(receivers, senders, 3) == 0
     with pytest.raises(TypeError, match="a kernel needs an array of int32, got int64"):
-        is_sorted(senders.astype(np.int64), receivers, 3)
+        sorted_(senders.astype(np.int64), receivers, 3)
     with pytest.raises(TypeError, match=r"a kernel needs an array in C order, got strides \(8,\)"):
-        is_sorted(np.arange(6, dtype=np.int32)[::2], receivers, 3)
+        sorted_(np.arange(6, dtype=np.int32)[::2], receivers, 3)
     with pytest.raises(ValueError, match="shorter"):
-        is_sorted(senders, receivers)
+        sorted_(senders, receivers)
+
+
+def test_python_runs_kernels_on_arrays_in_one_row():
+    def fill(out: Bytes, numbers: Float64s, n: int) -> None:
+        for i in range(n):
+            out[i] = numbers[i] > 0
+
+    found = np.zeros((2, 2), bool)
+    Interpreted(fill)(found, np.array([[1.0, -1.0], [-2.0, 2.0]]), 4)
+    np.testing.assert_array_equal(found, [[True, False], [False, True]])
