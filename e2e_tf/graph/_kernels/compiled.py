@@ -8,7 +8,9 @@ has made, and index them with numbers that count from the first element. What Nu
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any, TypeAlias
@@ -82,7 +84,8 @@ class Kernel:
                 *arguments, result = (_ARRAYS.get(name) or _NUMBERS[name] for name in self._types)
                 signature = result[0](*(held for held, _ in arguments))
                 # Nothing in a kernel divides by zero; with Python's rules each division would hold an error of its own.
-                self._made = cfunc(signature, cache=_has_cache(), error_model="numpy")(self.py_func)
+                with _garbage_kept():
+                    self._made = cfunc(signature, cache=_has_cache(), error_model="numpy")(self.py_func)
                 passed = (
                     ctypes.c_void_p if name in _ARRAYS else _NUMBERS[name][1] for name in self._types[:-1]
                 )
@@ -155,6 +158,18 @@ def _check_type(array: np.ndarray, elements: np.dtype[Any] | None) -> None:
 def _check_order(array: np.ndarray) -> None:
     if not array.flags.c_contiguous:
         raise TypeError(f"a kernel needs an array in C order, got strides {array.strides}")
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Within, no garbage is looked for: numba makes so many objects that this takes a tenth of a compilation."""
+    looked_for = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked_for:
+            gc.enable()
 
 
 @cache
