@@ -147,6 +147,20 @@ def numbers_of(
     return {key: numbers[key] for key in ("overall", "pt_bins")}
 
 
+@dataclass(frozen=True)
+class _Judged:
+    label: np.ndarray
+    event: np.ndarray
+    pt: np.ndarray
+    weight: np.ndarray
+    scores: dict[str, np.ndarray]
+    ratios: dict[str, dict[str, Any]]
+
+    def numbers(self, name: str, bins: tuple[int, ...] = PT) -> dict[str, Any]:
+        """Those of a row at 70 % of the signal."""
+        return numbers_of(self.scores[name], self.label, self.weight, self.event, self.pt, bins, (0.7,))
+
+
 def judged_fresh(folder: Path) -> dict[str, Any]:
     """Numbers of each sample with scores; background is weighted to the signal's pT spectrum in each.
 
@@ -163,12 +177,10 @@ def judged_fresh(folder: Path) -> dict[str, Any]:
         if not _scores(folder, pileup).exists():
             continue
         held = _read(_scores(folder, pileup))
-        label, event, pt, weight = held.label, held.event, held.pt, held.weight
-        rows = {}
-        for name, score in held.scores.items():
-            numbers = numbers_of(score, label, weight, event, pt, PT, (0.7,))
-            rows[name] = {"jets": len(label), "ratio": held.ratios[name], **numbers}
-        result[str(pileup)] = rows
+        result[str(pileup)] = {
+            name: {"jets": len(held.label), "ratio": held.ratios[name], **held.numbers(name)}
+            for name in held.scores
+        }
     return result
 
 
@@ -189,23 +201,11 @@ def judged_seeds(folder: Path) -> dict[str, Any]:
         for seed in seeds if len(seeds) > 1 else []:
             held = _read(_scores(folder, pileup, seed))
             one: dict[str, Any] = {"rejection": {}, "auc": {}, "ratio": held.ratios[SHIPPED]}
-            for name, score in held.scores.items():
-                overall = numbers_of(score, held.label, held.weight, held.event, held.pt, PT, (0.7,))[
-                    "overall"
-                ]
+            for name in held.scores:
+                overall = held.numbers(name)["overall"]
                 one["rejection"][name], one["auc"][name] = overall["rejection"][0], overall["auc"]
             result.setdefault(str(pileup), {})[str(seed)] = one
     return result
-
-
-@dataclass(frozen=True)
-class _Judged:
-    label: np.ndarray
-    event: np.ndarray
-    pt: np.ndarray
-    weight: np.ndarray
-    scores: dict[str, np.ndarray]
-    ratios: dict[str, dict[str, Any]]
 
 
 def judged_backgrounds(folder: Path) -> dict[str, Any]:
@@ -228,11 +228,13 @@ def judged_backgrounds(folder: Path) -> dict[str, Any]:
         for low, high in ranges:
             of_kind = (label == 1) | (kind == BACKGROUNDS.index(name))
             held = _read(path, of_kind & (pt >= low) & (pt < high))
-            one: dict[str, Any] = {"jets": int(np.sum(held.label == 0)), "rejection": {}}
-            for row, score in held.scores.items():
-                numbers = numbers_of(score, held.label, held.weight, held.event, held.pt, (low, high), (0.7,))
-                one["rejection"][row] = numbers["overall"]["rejection"][0]
-            result[name][f"{low}-{high}"] = one | {"ratio": held.ratios[SHIPPED]}
+            result[name][f"{low}-{high}"] = {
+                "jets": int(np.sum(held.label == 0)),
+                "rejection": {
+                    row: held.numbers(row, (low, high))["overall"]["rejection"][0] for row in held.scores
+                },
+                "ratio": held.ratios[SHIPPED],
+            }
     return result
 
 
@@ -246,10 +248,16 @@ def backgrounds_table(found: Mapping[str, Any]) -> list[str]:
     for name, ranges in found.items():
         for place, one in ranges.items():
             cells = [BACKGROUND_RANGES[name][0], place.replace("-", " to "), f"{one['jets']:,}"]
-            cells += [with_interval(one["rejection"][row]) for row in (LARGER_REFERENCE, SHIPPED)]
-            cells += [with_error(one["ratio"][key]["value"], one["ratio"][key]["error"]) for key in _RATIOS]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join([*cells, *_compared(one)])} |")
     return lines
+
+
+def _compared(one: Mapping[str, Any]) -> list[str]:
+    """Cells of the rejections of trees and network, and of their ratios."""
+    return [
+        *(with_interval(one["rejection"][row]) for row in (LARGER_REFERENCE, SHIPPED)),
+        *(with_error(one["ratio"][key]["value"], one["ratio"][key]["error"]) for key in _RATIOS),
+    ]
 
 
 def _read(path: Path, kept: np.ndarray | None = None) -> _Judged:
@@ -307,13 +315,7 @@ def seeds_table(found: Mapping[str, Any]) -> list[str]:
     ]
     for pileup, seeds in found.items():
         for seed, one in seeds.items():
-            cells = [
-                pileup,
-                seed,
-                *(with_interval(one["rejection"][name]) for name in (LARGER_REFERENCE, SHIPPED)),
-            ]
-            cells += [with_error(one["ratio"][key]["value"], one["ratio"][key]["error"]) for key in _RATIOS]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join([pileup, seed, *_compared(one)])} |")
         mean = [
             f"{np.mean([one['rejection'][name]['value'] for one in seeds.values()]):.1f}"
             for name in (LARGER_REFERENCE, SHIPPED)
