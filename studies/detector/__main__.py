@@ -2,14 +2,15 @@
 
     python -m studies.detector simulate FOLDER [--jets 58500]   # 50 minutes on one core, resumable
     python -m studies.detector simulate FOLDER --larger         # and 49,000 further jets for the training
+    python -m studies.detector simulate FOLDER --mixed          # and 72,000 of other backgrounds and pileups
     python -m studies.detector simulate FOLDER --fresh          # jets that nothing was chosen on
     python -m studies.detector train FOLDER [--rows NAME ...]   # every row without scores
                                             [--seeds 2 3]       # of other trainings, to see how they differ
     python -m studies.detector fresh FOLDER                     # scores of the fresh jets
     python -m studies.detector report FOLDER                    # numbers, tables and figure of docs/studies/detector.md
 
-``report`` writes ``results.json``, ``fresh.json``, ``seeds.json`` and ``backgrounds.json`` beside this file;
-without scores it makes the page of them again.
+``report`` writes ``results.json``, ``fresh.json``, ``seeds.json``, ``backgrounds.json`` and ``mixed.json`` beside this
+file; without scores it makes the page of them again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ RESULTS = Path(__file__).with_name("results.json")
 FRESH_RESULTS = Path(__file__).with_name("fresh.json")
 SEED_RESULTS = Path(__file__).with_name("seeds.json")
 BACKGROUND_RESULTS = Path(__file__).with_name("backgrounds.json")
+MIXED_RESULTS = Path(__file__).with_name("mixed.json")
 PAGE = Path(__file__).parents[2] / "docs" / "studies" / "detector.md"
 SEED = 301
 
@@ -44,8 +46,12 @@ def main(arguments: list[str] | None = None) -> None:
         command.add_argument("folder", type=Path)
         if name == "simulate":
             command.add_argument("--jets", type=int, default=58_500)
-            command.add_argument("--larger", action="store_true", help=f"the sample of {ALL_JETS:,} jets")
-            command.add_argument("--fresh", action="store_true", help="samples to judge on, with other seeds")
+            which = command.add_mutually_exclusive_group()
+            which.add_argument("--larger", action="store_true", help=f"the sample of {ALL_JETS:,} jets")
+            which.add_argument(
+                "--mixed", action="store_true", help="samples with other backgrounds and pileups"
+            )
+            which.add_argument("--fresh", action="store_true", help="samples to judge on, with other seeds")
             command.add_argument("--workers", type=int, default=2)
         if name == "train":
             command.add_argument("--rows", nargs="+", default=list(ROWS), help="all of them if not given")
@@ -54,11 +60,12 @@ def main(arguments: list[str] | None = None) -> None:
             )
     options = parser.parse_args(arguments)
     folder: Path = options.folder
-    if options.command == "simulate" and options.fresh:
+    if options.command == "simulate" and (options.fresh or options.mixed):
         from studies.detector.fresh import simulate_fresh
+        from studies.detector.mixed import simulate_mixed
 
         folder.mkdir(parents=True, exist_ok=True)
-        simulate_fresh(folder, options.workers)
+        (simulate_fresh if options.fresh else simulate_mixed)(folder, options.workers)
     elif options.command == "simulate":
         from e2e_tf.sim import simulate
 
@@ -74,23 +81,29 @@ def main(arguments: list[str] | None = None) -> None:
             resume=True,
         )
     elif options.command == "train":
+        from studies.detector.mixed import write_mixed
         from studies.detector.training import score_path, train, write_larger, write_smaller
 
         unknown = [name for name in options.rows if name not in ROWS]
         if unknown:
             parser.error(f"there is no row {unknown[0]!r}; there are {'; '.join(ROWS)}")
         write_smaller(folder)
-        if any(ROWS[name].jets == LARGER for name in options.rows):
+        if any(ROWS[name].jets == LARGER or ROWS[name].mixed for name in options.rows):
             write_larger(folder)
+        if any(ROWS[name].mixed for name in options.rows):
+            write_mixed(folder)
         for seed, name in product(options.seeds, options.rows):
             if not score_path(folder, name, seed).exists():
                 train(name, ROWS[name], seed, folder)
     elif options.command == "fresh":
         from studies.detector.fresh import score_fresh
+        from studies.detector.mixed import score_mixed
 
         score_fresh(folder)
+        score_mixed(folder)
     else:
         from studies.detector.fresh import judged_backgrounds, judged_fresh, judged_seeds
+        from studies.detector.mixed import judged_mixed
         from studies.detector.report import judged, write_page
 
         makers = {
@@ -98,6 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
             FRESH_RESULTS: judged_fresh,
             SEED_RESULTS: judged_seeds,
             BACKGROUND_RESULTS: judged_backgrounds,
+            MIXED_RESULTS: judged_mixed,
         }
         if (folder / "scores").is_dir():
             for path, maker in makers.items():

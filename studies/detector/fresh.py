@@ -55,10 +55,10 @@ def simulate_fresh(folder: Path, workers: int) -> None:
     from e2e_tf.sim import simulate
 
     for pileup, (seed, jets) in FRESH.items():
-        path = _sample(folder, pileup)
+        path = fresh_sample(folder, pileup)
         if not path.exists():
             simulate("wtau", jets, seed, path, pileup=pileup, objects=True, workers=workers, resume=True)
-    path = _sample(folder, KINDS)
+    path = fresh_sample(folder, KINDS)
     if not path.exists():
         simulate(
             "wtau_all",
@@ -87,9 +87,9 @@ def score_fresh(folder: Path) -> None:
 
 def _score_seed(folder: Path, seed: int) -> None:
     samples = {
-        name: read_jets(_sample(folder, name))
+        name: read_jets(fresh_sample(folder, name))
         for name in (*FRESH, KINDS)
-        if _sample(folder, name).exists() and not _scores(folder, name, seed).exists()
+        if fresh_sample(folder, name).exists() and not fresh_scores(folder, name, seed).exists()
     }
     if not samples:
         return
@@ -106,7 +106,7 @@ def _score_seed(folder: Path, seed: int) -> None:
         for name, jets in samples.items():
             found[name][row] = score(jets)
     for name, jets in samples.items():
-        path = _scores(folder, name, seed)
+        path = fresh_scores(folder, name, seed)
         path.parent.mkdir(exist_ok=True)
         assert jets.label is not None
         with new_file(path) as part_file, open(part_file, "wb") as file:
@@ -148,7 +148,15 @@ def numbers_of(
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
+    """Scores of several rows on the same jets.
+
+    Attributes:
+        label, event, pt, weight: (n,) of the jets, pT in GeV; background has the signal's spectrum.
+        scores: (n,) by row.
+        ratios: by row, by what it is compared with, the paired ratio of rejections at 70 % of the signal.
+    """
+
     label: np.ndarray
     event: np.ndarray
     pt: np.ndarray
@@ -157,7 +165,15 @@ class _Judged:
     ratios: dict[str, dict[str, Any]]
 
     def numbers(self, name: str, bins: tuple[int, ...] = PT) -> dict[str, Any]:
-        """Those of a row at 70 % of the signal."""
+        """What :func:`numbers_of` says of a row at 70 % of the signal.
+
+        Args:
+            name: of the row.
+            bins: edges in pT [GeV].
+
+        Returns:
+            ``overall`` and ``pt_bins``.
+        """
         return numbers_of(self.scores[name], self.label, self.weight, self.event, self.pt, bins, (0.7,))
 
 
@@ -174,9 +190,9 @@ def judged_fresh(folder: Path) -> dict[str, Any]:
     """
     result = {}
     for pileup in sorted(FRESH):
-        if not _scores(folder, pileup).exists():
+        if not fresh_scores(folder, pileup).exists():
             continue
-        held = _read(_scores(folder, pileup))
+        held = _read(fresh_scores(folder, pileup))
         result[str(pileup)] = {
             name: {"jets": len(held.label), "ratio": held.ratios[name], **held.numbers(name)}
             for name in held.scores
@@ -197,9 +213,9 @@ def judged_seeds(folder: Path) -> dict[str, Any]:
     """
     result: dict[str, Any] = {}
     for pileup in sorted(FRESH):
-        seeds = [seed for seed in SEEDS if _scores(folder, pileup, seed).exists()]
+        seeds = [seed for seed in SEEDS if fresh_scores(folder, pileup, seed).exists()]
         for seed in seeds if len(seeds) > 1 else []:
-            held = _read(_scores(folder, pileup, seed))
+            held = _read(fresh_scores(folder, pileup, seed))
             one: dict[str, Any] = {"rejection": {}, "auc": {}, "ratio": held.ratios[SHIPPED]}
             for name in held.scores:
                 overall = held.numbers(name)["overall"]
@@ -218,7 +234,7 @@ def judged_backgrounds(folder: Path) -> dict[str, Any]:
         By background, by range as text (``10-50``): ``jets`` of the background, ``rejection`` at 70 % of the signal of
         that range by row, and the paired ``ratio`` of the network's as in :func:`judged_fresh`. Empty without scores.
     """
-    path, result = _scores(folder, KINDS), {}
+    path, result = fresh_scores(folder, KINDS), {}
     if not path.exists():
         return {}
     with np.load(path, allow_pickle=False) as file:
@@ -260,20 +276,34 @@ def _compared(one: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _read(path: Path, kept: np.ndarray | None = None) -> _Judged:
+def _read(path: Path, kept: np.ndarray | None = None) -> Judged:
     """Scores of one sample and one seed, with the weights of its jets and the ratios of rejections."""
     with np.load(path, allow_pickle=False) as file:
         held = {key: file[key] if kept is None else file[key][kept] for key in file.files}
+    return compared(held, _NAMES, {"trees": LARGER_REFERENCE, "of_jets": LARGER_OF_JETS})
+
+
+def compared(held: Mapping[str, np.ndarray], rows: Sequence[str], references: Mapping[str, str]) -> Judged:
+    """Scores with the weights of their jets and the ratios of rejections.
+
+    Args:
+        held: (n,) ``label``, ``event``, ``pt`` [GeV], and the scores by row.
+        rows: names of those that are looked at.
+        references: by the name of a comparison the row that all others are compared with.
+
+    Returns:
+        The jets, of which background is weighted to the signal's spectrum in pT.
+    """
     label, event, pt = held["label"], held["event"], held["pt"]
     weight = PtReweighting.fit(pt, label, _BINS).weights(pt, label).astype(np.float64)
-    scores = {name: held[name].astype(np.float64) for name in _NAMES}
-    ratios: dict[str, dict[str, Any]] = {name: {} for name in _NAMES}
-    for key, reference in (("trees", LARGER_REFERENCE), ("of_jets", LARGER_OF_JETS)):
+    scores = {name: held[name].astype(np.float64) for name in rows}
+    ratios: dict[str, dict[str, Any]] = {name: {} for name in rows}
+    for key, reference in references.items():
         ordered = {reference: scores[reference], **scores}
         for name, one in differences(ordered, label, weight, event, BOOTSTRAPS).items():
             ratio = next(entry for entry in one["rejection_ratio"] if entry["efficiency"] == 0.7)
             ratios[name][key] = {"value": ratio["value"], "error": ratio["error"]}
-    return _Judged(label, event, pt, weight, scores, ratios)
+    return Judged(label, event, pt, weight, scores, ratios)
 
 
 def fresh_table(found: Mapping[str, Any]) -> list[str]:
@@ -340,9 +370,11 @@ def mean_ratio(ratios: Sequence[Mapping[str, float]]) -> tuple[float, float]:
     return float(values.mean()), float(np.sqrt(jets + values.var(ddof=1) / len(values)))
 
 
-def _sample(folder: Path, name: int | str) -> Path:
+def fresh_sample(folder: Path, name: int | str) -> Path:
+    """Where the sample of a mean number of other collisions is, or the one with all backgrounds (:data:`KINDS`)."""
     return folder / f"fresh-{name}.h5"
 
 
-def _scores(folder: Path, name: int | str, seed: int = 1) -> Path:
+def fresh_scores(folder: Path, name: int | str, seed: int = 1) -> Path:
+    """Where the scores of that sample by one training of the network and the forests beside it are."""
     return folder / "scores" / (f"fresh-{name}.npz" if seed == 1 else f"fresh-{name}-seed-{seed}.npz")

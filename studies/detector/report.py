@@ -14,6 +14,7 @@ from e2e_tf.terminal import with_error, with_interval
 from e2e_tf.training.compare import differences
 from e2e_tf.training.metrics import background_efficiency
 from studies.detector.fresh import BOOTSTRAPS, backgrounds_table, fresh_table, numbers_of, seeds_table
+from studies.detector.mixed import mixed_table
 from studies.detector.rows import (
     GROUPS,
     LARGER,
@@ -47,7 +48,8 @@ _LEGEND = {
 def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[str, Any]:
     """Numbers of all rows with scores; differences are paired, to the trees that had as many jets to train on.
 
-    Rows of the learning curves are compared with the trees on the whole sample.
+    Rows of the learning curves are compared with the trees on the whole sample. Rows that were trained on all
+    conditions are left to :func:`studies.detector.mixed.judged_mixed`.
 
     Args:
         folder: of the scores.
@@ -64,9 +66,9 @@ def judged(folder: Path, rows: Mapping[str, Row] = ROWS, seed: int = 1) -> dict[
         InputError: the reference has no scores, or a row has those of other jets.
     """
     found = {}
-    for name in rows:
+    for name, row in rows.items():
         path = score_path(folder, name, seed)
-        if path.exists():
+        if path.exists() and not row.mixed:
             with np.load(path, allow_pickle=False) as file:
                 found[name] = {key: file[key] for key in file.files}
     if REFERENCE not in found:
@@ -188,6 +190,7 @@ def write_page(
     fresh: Mapping[str, Any],
     seeds: Mapping[str, Any],
     backgrounds: Mapping[str, Any],
+    mixed: Mapping[str, Any],
     page: Path,
 ) -> None:
     """Fill the tables between the marks of ``page`` and draw its figure in the folder of its name.
@@ -197,6 +200,7 @@ def write_page(
         fresh: what :func:`studies.detector.fresh.judged_fresh` gave.
         seeds: what :func:`studies.detector.fresh.judged_seeds` gave.
         backgrounds: what :func:`studies.detector.fresh.judged_backgrounds` gave.
+        mixed: what :func:`studies.detector.mixed.judged_mixed` gave.
         page: the page in Markdown.
     """
     text = page.read_text(encoding="utf-8")
@@ -208,6 +212,7 @@ def write_page(
         "fresh": fresh_table(fresh),
         "seeds": seeds_table(seeds),
         "backgrounds": backgrounds_table(backgrounds),
+        "mixed": mixed_table(mixed),
     }
     for name, lines in tables.items():
         text = between(text, name, lines)

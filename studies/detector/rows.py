@@ -11,6 +11,7 @@ from typing import Any
 from e2e_tf.config import RunConfig, make_config, read_toml
 from e2e_tf.models import RUNS
 from e2e_tf.models.level2_cnn import LEVEL2_COLUMNS
+from studies.tau.rows import slug
 
 SAMPLE, EVERYTHING = "wtau.h5", "wtau-all.h5"
 SETTINGS = Path(__file__).parents[2] / "benchmarks" / "pretrained.toml"
@@ -29,6 +30,7 @@ class Row:
         trees: what boosted trees see: ``detector``, ``jet`` (detector objects without quantities of the event's chosen
             vertex) or ``particle_flow``; empty for a network.
         jets: of the training part, 0 for all of the sample, :data:`LARGER` for more than those.
+        mixed: trained on :data:`MIXED_SAMPLE`, with the weights of its column :data:`SHARE`.
     """
 
     graph: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Row:
     training: Mapping[str, Any] = field(default_factory=dict)
     trees: str = ""
     jets: int = 0
+    mixed: bool = False
 
     def config(self, seed: int) -> RunConfig:
         """The configuration that ``e2e-tf fit`` takes, for trees one whose parts of the sample are the same."""
@@ -51,6 +54,10 @@ class Row:
             else {"split": list(SPLIT), "split_seed": SPLIT_SEED}
         )
         document["data"] = {"sample": sample_name(self.jets), **split}
+        if self.mixed:
+            # The weights hold the spectra of pT already.
+            weights = {"weight": SHARE, "reweight_pt": False}
+            document["data"] = {"sample": MIXED_SAMPLE, "split_column": PART, **weights}
         document["seed"] = seed
         if self.trees:
             document["graph"]["edges"] = "knn:1"
@@ -76,6 +83,10 @@ LARGER = 92_702
 """Jets of the training part with the others of the larger simulation; validation and test stay."""
 PART = "part"
 """The column of the larger sample that says to which part a jet belongs."""
+MIXED_SAMPLE = "wtau-mixed.h5"
+"""The larger sample with jets of 5 to 50 GeV at three pileups against all backgrounds."""
+SHARE = "share"
+"""The column of that sample with what a jet counts, see :func:`studies.detector.mixed.shares`."""
 GROUPS = "detector_net with masses of groups"
 TOLD = "detector_net with masses and auxiliary loss"
 SHIPPED = f"{TOLD}, {LARGER:,} jets"
@@ -83,6 +94,9 @@ REFERENCE = "boosted trees, detector objects"
 LARGER_REFERENCE = f"{REFERENCE}, {LARGER:,} jets"
 OF_JETS = "boosted trees, without the event's vertex"
 LARGER_OF_JETS = f"{OF_JETS}, {LARGER:,} jets"
+MIXED_NETWORK = f"{TOLD}, all conditions"
+MIXED_REFERENCE = f"{REFERENCE}, all conditions"
+MIXED_OF_JETS = f"{OF_JETS}, all conditions"
 WIDE = {
     "width": 96,
     "blocks": 3,
@@ -100,6 +114,8 @@ _SHORTER: Mapping[str, Any] = {
     "ema_momentum": 0.0,
     "auxiliary_loss": 0.0,
 }
+_ON: Mapping[str, Any] = {"learning_rate": 1.5e-3, "warmup_epochs": 0.3}
+"""Of trainings that start from another."""
 _TUNED = RUNS["tau_tuned"]
 _ATTENTION: Mapping[str, Any] = {
     "name": "particle_attention",
@@ -151,13 +167,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "detector_net": Row(model=_PLAIN, training=_SHORTER),
         "detector_net, trained on": Row(
             model=_PLAIN,
-            training=_SHORTER
-            | {
-                "start": "runs/detector-net-1",
-                "epochs": 11,
-                "learning_rate": 1.5e-3,
-                "warmup_epochs": 0.3,
-            },
+            training=_SHORTER | _ON | {"start": "runs/detector-net-1", "epochs": 11},
         ),
         "detector_net, wide": Row(model=_PLAIN | WIDE, training=_SHORTER | {"weight_decay": 0.02}),
         GROUPS: Row(training={"epochs": 14, "auxiliary_loss": 0.0}),
@@ -170,6 +180,9 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         LARGER_REFERENCE: Row(trees="detector", jets=LARGER),
         LARGER_OF_JETS: Row(trees="jet", jets=LARGER),
         SHIPPED: Row(jets=LARGER),
+        MIXED_REFERENCE: Row(trees="detector", mixed=True),
+        MIXED_OF_JETS: Row(trees="jet", mixed=True),
+        MIXED_NETWORK: Row(training=_ON | {"start": f"runs/{slug(SHIPPED)}-1", "epochs": 5}, mixed=True),
     }
 )
-"""Rows by name; the last ones make the learning curves."""
+"""Rows by name: of the sample, of the learning curves, and trained on all conditions."""

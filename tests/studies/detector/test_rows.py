@@ -1,17 +1,30 @@
 from __future__ import annotations
 
-from studies.detector.rows import CURVE, GROUPS, LARGER, ROWS, SHIPPED, TOLD
+from studies.detector.rows import (
+    CURVE,
+    GROUPS,
+    LARGER,
+    MIXED_NETWORK,
+    MIXED_OF_JETS,
+    MIXED_REFERENCE,
+    ROWS,
+    SHIPPED,
+    TOLD,
+)
 from studies.tau.rows import slug
 
 
 def test_every_row_has_a_configuration_of_its_own():
     configs = {name: row.config(3) for name, row in ROWS.items()}
-    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 14
+    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 15
     for name, config in configs.items():
         assert config.seed == 3
-        larger = ROWS[name].jets == LARGER
+        mixed = ROWS[name].mixed
+        larger = ROWS[name].jets == LARGER or mixed
         assert (config.data.split_column, config.data.split_seed) == (("part", None) if larger else ("", 1))
-        assert config.data.sample == (f"wtau-{ROWS[name].jets}.h5" if ROWS[name].jets else "wtau.h5")
+        of_size = f"wtau-{ROWS[name].jets}.h5" if ROWS[name].jets else "wtau.h5"
+        assert config.data.sample == ("wtau-mixed.h5" if mixed else of_size)
+        assert (config.data.weight, config.data.reweight_pt) == (("share", False) if mixed else ("", True))
     wide = configs["detector_net, wide"]
     assert wide.model["context"] == 32
     assert wide.training.mirror
@@ -27,6 +40,13 @@ def test_every_row_has_a_configuration_of_its_own():
     assert sorted({row.jets for row in ROWS.values()}) == [0, *CURVE, LARGER]
     assert {configs[name].training.epochs for name in (GROUPS, TOLD)} == {14}
     assert configs[SHIPPED].training.epochs == 10
+    assert [name for name, row in ROWS.items() if row.mixed] == [
+        MIXED_REFERENCE,
+        MIXED_OF_JETS,
+        MIXED_NETWORK,
+    ]
+    assert configs[MIXED_NETWORK].training.start == f"runs/{slug(SHIPPED)}-1"
+    assert configs[MIXED_NETWORK].model == configs[SHIPPED].model
 
 
 def test_other_networks_see_the_same_jets_and_keep_their_own_training():
@@ -50,4 +70,6 @@ def test_other_networks_see_the_same_jets_and_keep_their_own_training():
     for name, found in configs.items():
         assert found.graph.nodes == "detector"
         assert found.graph.max_nodes == (everything if found is cells else shipped.graph.max_nodes)
-        assert found.data.split == ((0.7, 0.1, 0.2) if name == SHIPPED else (0.75, 0.1, 0.15))
+        assert found.data.split == (
+            (0.7, 0.1, 0.2) if name in (SHIPPED, MIXED_NETWORK) else (0.75, 0.1, 0.15)
+        )
