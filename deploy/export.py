@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from e2e_tf.data.derived import computed_for_inputs
 from e2e_tf.data.node_inputs import with_node_inputs
 from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.deploy.bundle import not_a_bundle
@@ -41,6 +40,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.files import new_folder, read_json, sha256, write_json
 from e2e_tf.models import MODELS
 from e2e_tf.terminal import status
+from e2e_tf.training.fit import only_python
 from e2e_tf.training.pt_points import pt_points
 from e2e_tf.training.run import Run, package_versions
 from e2e_tf.training.targets import label_output
@@ -256,12 +256,11 @@ def _column(part: Path, index: int) -> str:
 
 
 def _check_computed(run: Run) -> None:
-    """Refuse inputs that the C++ builder would have to compute by an expression of the configuration."""
-    named = computed_for_inputs(run.preprocess.extra)
-    if named:
+    """Refuse what the C++ builder would have to compute by an expression of the configuration."""
+    if named := only_python(run.config, run.preprocess):
         raise InputError(
-            f"the inputs of {run.folder} need {'; '.join(named)}, which the C++ builder does not compute; write the "
-            "column into the files, or train without it"
+            f"{run.folder} cannot be exported: {named}, which the C++ builder does not compute; write the column into "
+            "the files, or train without it"
         )
 
 

@@ -29,14 +29,20 @@ def inspect(
     from e2e_tf.data.inspect import plot_summary, print_summary
     from e2e_tf.data.readers.options import reader_options
     from e2e_tf.data.ways import print_ways, ways
-    from e2e_tf.terminal import print_json
+    from e2e_tf.errors import InputError
+    from e2e_tf.terminal import print_json, say
 
     found = ways(file)
     chosen = reader or option or (len(found[1]) == 1 and found[1][0].complete)
     if not chosen and plot is None and not as_json:
         print_ways(file, found)
         return
-    summary = look(file, reader, reader_options(option))
+    try:
+        summary = look(file, reader, reader_options(option))
+    except InputError:
+        if not as_json:
+            say(f"{file}: {found[0]}")
+        raise
     if as_json:
         print_json(summary.to_dict())
     else:

@@ -57,7 +57,10 @@ def _files(name: str, base: Path) -> list[str]:
             raise InputError(f"the folder {path} holds no data file (HDF5, ROOT, parquet, npz, npy or ig)")
         return [_relative(p, base) for p in inside]
     if glob.has_magic(name):
-        fits = sorted(p for p in glob.glob(str(path), recursive=True) if os.path.isfile(p))
+        pattern = os.path.join(
+            glob.escape(str(base)), name
+        )  # a folder with brackets in its name is no pattern
+        fits = sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p))
         if not fits:
             raise InputError(f"no file fits {path}")
         return [_relative(Path(p), base) for p in fits]
@@ -67,7 +70,7 @@ def _files(name: str, base: Path) -> list[str]:
 def _listed(name: str, base: Path) -> list[str]:
     path = base / name
     try:
-        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
         raise InputError(f"{path} must be a text file with a path in every line") from error
     entries = [line for line in lines if line and not line.startswith("#")]

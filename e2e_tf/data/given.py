@@ -23,7 +23,7 @@ def as_batch(graphs: Any, label: Any, level: Any = None, weight: Any = None) -> 
             (:func:`e2e_tf.graph.from_spektral_graphs` says what ``a`` and ``e`` may be); or anything that has graphs in
             one piece, which stays as it is.
         label: labels, or labels by name; None takes those of the graphs, ``y``, if all of them have it. Those of edges
-            are in the order of ``e``, graph by graph.
+            are in the order of ``e``, graph by graph, one for each entry of ``a`` that is not zero.
         level: ``graph``, ``node`` or ``edge``, what labels belong to, or by name; None tells it from their length.
         weight: of the labels, in their order.
 
@@ -44,11 +44,21 @@ def as_batch(graphs: Any, label: Any, level: Any = None, weight: Any = None) -> 
     entries = [_entry(position, one) for position, one in enumerate(graphs)]
     shared = getattr(graphs, "a", None)
     batch = from_spektral_graphs(entries, shared)
-    if label is None:
-        label, level = _own_labels(batch, entries, level)
+    try:
         if label is None:
-            return batch, None, weight
-    levels = Levels(batch.n_node, batch.n_edge).level_by_name(label, weight, level)
+            label, level = _own_labels(batch, entries, level)
+            if label is None:
+                return batch, None, weight
+        levels = Levels(batch.n_node, batch.n_edge).level_by_name(label, weight, level)
+    except InputError as error:
+        stored = sum(_stored(one.a if shared is None else shared) for one in entries)
+        zeros = stored - int(batch.n_edge.sum())
+        if not zeros or stored not in _rows(label, entries):
+            raise
+        raise InputError(
+            f"{error}; a stores {zeros} zeros, which are no edges and have no labels: call its eliminate_zeros() "
+            "before labels are made"
+        ) from error
     if "edge" not in levels.values():
         return batch, label, weight
     order = _order_of_edges(batch, entries, shared)
@@ -88,6 +98,20 @@ def _order_of_edges(batch: Any, entries: Sequence[Any], shared: Any) -> np.ndarr
     place = from_spektral_graphs(numbered, shared).edge_features
     assert place is not None
     return place[:, 0].astype(np.int64) + np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _stored(a: Any) -> int:
+    """Entries of an adjacency, of a sparse one with the zeros that it stores."""
+    if hasattr(a, "dense_shape"):  # a tf.SparseTensor
+        return len(a.values)
+    return int(a.nnz if hasattr(a, "nnz") else np.count_nonzero(a)) if a is not None else 0
+
+
+def _rows(label: Any, entries: Sequence[Any]) -> set[int]:
+    """How many rows labels have, given together or with the graphs."""
+    if label is None:
+        return {sum(np.size(y) and len(np.atleast_1d(y)) for y in (getattr(one, "y", ()) for one in entries))}
+    return {len(values) for values in (label.values() if isinstance(label, Mapping) else [label])}
 
 
 def as_columns(values: np.ndarray) -> np.ndarray:

@@ -110,11 +110,11 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 def _cache() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "e2e-tf" / "remote"
     try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "e2e-tf" / "remote"
         home.mkdir(parents=True, exist_ok=True)
         if os.access(home, os.W_OK):
             return home
-    except OSError:
+    except (OSError, RuntimeError):  # cannot be written, or is not known, as of a user without a name
         pass
     return Path(tempfile.gettempdir()) / f"e2e-tf-remote-{os.getuid()}"

@@ -12,6 +12,7 @@ from e2e_tf.data.features import JET_FEATURES, Feature, select_features, transfo
 from e2e_tf.data.graphs import TRUTH, GraphData, GraphRecipe
 from e2e_tf.data.grid import wrapped_angle
 from e2e_tf.data.jets import Jets, concatenate_jets
+from e2e_tf.data.node_inputs import NODE_INPUTS
 from e2e_tf.data.store import GraphStore
 from e2e_tf.errors import InputError
 from e2e_tf.graph import WRAPPED, GraphBatch, build_edges, concatenate, edges_per_graph
@@ -103,7 +104,12 @@ class StoredJets(Jets):
         if recipe.max_nodes != own.max_nodes and (own.max_nodes or self._too_large(recipe)):
             raise InputError(f"[graph] wants max_nodes = {recipe.max_nodes!r}; {has}")
         names = recipe.node_features or tuple(f"{f.raw}:{f.transform}" for f in self.graphs.node_features)
-        there = {f.raw: f for f in self.graphs.node_features}
+        there, x = self._inputs()
+        if lost := [name for name in names if name.startswith("p4.") and name.partition(":")[0] not in there]:
+            raise InputError(
+                f"[graph] wants the node feature {lost[0]}; graph stores do not hold the momenta of nodes: train from "
+                "the files that the store was made of"
+            )
         features = select_features(self.graphs.node_features, names, there)
         for feature in features:
             if feature.transform != there[feature.raw].transform:
@@ -111,7 +117,6 @@ class StoredJets(Jets):
                     f"[graph] wants the node feature {feature.raw}:{feature.transform}; the store has it as "
                     f"{feature.raw}:{there[feature.raw].transform}"
                 )
-        place = [f.raw for f in self.graphs.node_features]
         columns = {**self.columns, **{f"{TRUTH}{name}": values for name, values in self.truth.items()}}
         of_jets = select_features(JET_FEATURES, recipe.jet_features, columns)
         u = None
@@ -120,7 +125,8 @@ class StoredJets(Jets):
             u = np.stack([transformed(f, one) for f, one in zip(of_jets, raw, strict=True)], axis=1)
         batch = replace(self._with_edges(recipe, has), u=u)
         if features != self.graphs.node_features:
-            batch = replace(batch, x=batch.x[:, [place.index(f.raw) for f in features]])
+            place = list(there)
+            batch = replace(batch, x=x[:, [place.index(f.raw) for f in features]])
         return replace(
             self.graphs,
             batch=batch,
@@ -131,6 +137,17 @@ class StoredJets(Jets):
             node_features=features,
             jet_features=of_jets,
         )
+
+    def _inputs(self) -> tuple[dict[str, Feature], np.ndarray]:
+        """The features of nodes that can be had, by raw name, and their columns: those of ``x``, and the places."""
+        graphs = self.graphs
+        there = {f.raw: f for f in graphs.node_features}
+        if np.isnan(graphs.positions).any():
+            return there, graphs.batch.x
+        places = {f.raw: f for f in NODE_INPUTS["points"]}
+        if places.keys() & there.keys():
+            return there, graphs.batch.x
+        return there | places, np.concatenate([graphs.batch.x, graphs.positions], axis=1)
 
     def _too_large(self, recipe: GraphRecipe) -> bool:
         return isinstance(recipe.max_nodes, dict) or bool((self.graphs.batch.n_node > recipe.limit).any())

@@ -6,17 +6,19 @@ import inspect
 import os
 import shlex
 import typing
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from e2e_tf.data.hdf5 import DAMAGE, format_of
 from e2e_tf.data.jets import JETS_FORMAT
-from e2e_tf.data.readers import READERS, Reader
+from e2e_tf.data.readers import READERS, OpenFile, Reader
 from e2e_tf.data.readers.checks import existing_file
 from e2e_tf.data.readers.content import Content, content_of
 from e2e_tf.data.readers.options import COMMON
 from e2e_tf.errors import InputError
-from e2e_tf.terminal import output
+from e2e_tf.terminal import say
 
 __all__ = ["Way", "print_ways", "ways"]
 
@@ -31,6 +33,8 @@ class Way:
         command: that shows the file in this way; values that only the user knows are in capitals.
         complete: whether the command can be given as it is.
         options: further options, by name with their defaults.
+        problem: why the command fails; empty where it was tried and works, or is the only one, or not complete.
+        recognised: whether the reader knows its format by what is in the file.
     """
 
     reader: str
@@ -38,6 +42,8 @@ class Way:
     command: str
     complete: bool
     options: dict[str, str]
+    problem: str = ""
+    recognised: bool = True
 
 
 def ways(path: str | os.PathLike[str]) -> tuple[str, list[Way]]:
@@ -47,16 +53,26 @@ def ways(path: str | os.PathLike[str]) -> tuple[str, list[Way]]:
         path: the file, or its address.
 
     Returns:
-        A description of its content, and the ways; none if no reader takes it.
+        A description of its content, and the ways. Where several readers recognise it, each was tried on the first
+        entry; where none does, all were, and the ways are of those that read it and of those that need to be told more.
 
     Raises:
         InputError: there is no such file, or it is of no container that is known; the sentence says what it is.
     """
     place = existing_file(path)
     content = content_of(place)
+    what = _described(place, content)
     fits = [reader for reader in READERS.values() if reader.accepts(content)]
-    alone = len(fits) == 1
-    return _described(place, content), [_way(str(path), reader, alone) for reader in fits]
+    if len(fits) == 1:
+        return what, [_way(str(path), fits[0], alone=True)]
+    if fits:
+        return what, [_tried(place, reader, _way(str(path), reader), {}) for reader in fits]
+    of_arrays = _of_arrays(content)
+    made = []
+    for reader in READERS.values():
+        given = of_arrays if reader.name == "padded" else {}
+        made.append(_tried(place, reader, _way(str(path), reader, given=given), given))
+    return what, [replace(way, recognised=False) for way in made if not way.problem]
 
 
 def print_ways(path: str | os.PathLike[str], found: tuple[str, list[Way]]) -> None:
@@ -67,21 +83,28 @@ def print_ways(path: str | os.PathLike[str], found: tuple[str, list[Way]]) -> No
         found: what :func:`ways` gave.
     """
     what, each = found
-    console = output()
-    console.print(f"{path}: {what}", soft_wrap=True)
-    if not each:
-        names = ", ".join(READERS)
-        console.print(
-            f"no reader recognises it; with --reader one of these reads it all the same: {names}",
-            soft_wrap=True,
-        )
-        return
-    console.print("ways to read it:")
+    say(f"{path}: {what}")
+    if not any(way.recognised for way in each):
+        say(f"no reader recognises it; the formats are {', '.join(READERS)}")
+    known = [way for way in each if not way.problem]
+    _print("ways to read it:", [way for way in known if way.recognised or way.complete])
+    _print(
+        "ways that may read it, with values of yours in place of the capitals:",
+        [way for way in known if not (way.recognised or way.complete)],
+    )
+    _print("commands that fail as they stand, and why:", [way for way in each if way.problem])
+
+
+def _print(head: str, each: Sequence[Way]) -> None:
+    """Ways below a line."""
+    if each:
+        say(head)
     for way in each:
-        console.print(f"  {way.command}", soft_wrap=True)
         listed = ", ".join(f"{name}={value}" for name, value in way.options.items())
-        text = f"    {way.description}" + (f"; more options: {listed}" if listed else "")
-        console.print(text, soft_wrap=True)
+        say(f"  {way.command}")
+        say(f"    {way.description}" + (f"; more options: {listed}" if listed else ""))
+        if way.problem:
+            say(f"    {way.problem}")
 
 
 def _described(path: Path, content: Content) -> str:
@@ -98,11 +121,43 @@ def _described(path: Path, content: Content) -> str:
     return str(content)
 
 
-def _way(path: str, reader: Reader, alone: bool) -> Way:
+def _of_arrays(content: Content) -> dict[str, Any]:
+    """Options of the reader ``padded`` for an archive whose arrays have other names than it looks for."""
+    boxes = [name for name, shape in content.names.items() if len(shape or ()) == 3]
+    key = {} if content.has("X") or not boxes else {"key": boxes[0]}
+    return key if content.has("y") else key | {"label_key": None}
+
+
+def _tried(path: Path, reader: Reader, way: Way, given: Mapping[str, Any]) -> Way:
+    """The way with what its reader says to the first entry of the file, without the class of jets.
+
+    A reader that needs to be told more is only asked for the number of entries.
+    """
+    file = OpenFile(path, reader)
+    try:
+        if _needed(reader) - set(reader.class_options):
+            file.count(**given)
+        else:
+            file.read(start=0, stop=1, **given, **dict.fromkeys(reader.class_options))
+    except InputError as error:
+        return replace(way, problem=str(error))
+    return way
+
+
+def _needed(reader: Reader) -> set[str]:
+    """Options that a reader cannot do without."""
+    parameters = [*inspect.signature(reader.read).parameters.values()][1:]
+    return {one.name for one in parameters if one.default is inspect.Parameter.empty}
+
+
+def _way(path: str, reader: Reader, alone: bool = False, given: Mapping[str, Any] | None = None) -> Way:
     types = typing.get_type_hints(reader.read)
     needed, more = [], {}
+    known = {
+        name: "none" if value is None else shlex.quote(str(value)) for name, value in (given or {}).items()
+    }
     for parameter in [*inspect.signature(reader.read).parameters.values()][1:]:
-        if parameter.name in COMMON:
+        if parameter.name in (*COMMON, *known):
             continue
         if parameter.default is inspect.Parameter.empty:
             needed.append(f"--option {parameter.name}={_value(types[parameter.name], parameter.name)}")
@@ -110,7 +165,8 @@ def _way(path: str, reader: Reader, alone: bool) -> Way:
             more[parameter.name] = "none" if parameter.default is None else str(parameter.default) or '""'
     words = ["e2e-tf", "inspect", shlex.quote(path)]
     words += [] if alone else ["--reader", reader.name]
-    return Way(reader.name, reader.description, " ".join([*words, *needed]), not needed, more)
+    chosen = [f"--option {name}={value}" for name, value in known.items()]
+    return Way(reader.name, reader.description, " ".join([*words, *needed, *chosen]), not needed, more)
 
 
 def _value(kind: object, name: str) -> str:

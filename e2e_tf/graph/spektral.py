@@ -18,8 +18,8 @@ def from_spektral_graphs(graphs: Sequence[Any], adjacency: Any = None) -> GraphB
 
     Entries of ``a`` that are not zero become edges from row to column; ``a`` may be dense, sparse (of SciPy or
     TensorFlow) or missing (no edges). ``e`` may be (n, n, E) or (n_edges, E) in row-major order of ``a``, as Spektral
-    reads it. In mixed mode the graphs have no ``a`` and the data set has one for all. A graph's attribute ``u`` becomes
-    graph features. Labels are left to the caller.
+    reads it, with or without rows for zeros that a sparse ``a`` stores. In mixed mode the graphs have no ``a`` and the
+    data set has one for all. A graph's attribute ``u`` becomes graph features. Labels are left to the caller.
 
     Args:
         graphs: at least one graph with ``x``.
@@ -66,9 +66,11 @@ def from_spektral_graphs(graphs: Sequence[Any], adjacency: Any = None) -> GraphB
                 features.append(e[rows, columns])
             elif e.ndim == 2 and len(e) == len(kept):
                 features.append(e[kept])
+            elif e.ndim == 2 and len(e) == len(rows):
+                features.append(e)
             else:
                 raise InputError(
-                    f"e must have shape ({n}, {n}, E) or ({len(kept)}, E), graph {position} has {e.shape}"
+                    f"e must have shape ({n}, {n}, E) or ({len(rows)}, E), graph {position} has {e.shape}"
                 )
         shift += n
     u = [getattr(graph, "u", None) for graph in graphs]

@@ -26,7 +26,7 @@ from e2e_tf.training.run import (
     open_run,
 )
 
-__all__ = ["fit", "inputs_note"]
+__all__ = ["fit", "only_python", "python_note"]
 
 
 def fit(
@@ -126,21 +126,42 @@ def _same(held: Any, wanted: RunConfig) -> bool:
         return False
 
 
-def inputs_note(preprocess: Preprocess) -> str:
-    """What a later step cannot do with a run because of its inputs.
+def only_python(config: RunConfig, preprocess: Preprocess) -> str:
+    """What of a run is computed by expressions, which C++ has no builder for.
 
     Args:
+        config: of the run.
+        preprocess: of the run.
+
+    Returns:
+        The expressions of its inputs, and of the quantities that its outputs are relative to, as a part of a sentence;
+        empty where there are none.
+    """
+    inputs = computed_for_inputs(preprocess.extra)
+    columns = config.data.columns
+    quantities = dict.fromkeys(output.relative_to for output in config.outputs.values())
+    relative = [f"{name} = {columns[name]!r}" for name in quantities if name in columns]
+    found = [f"its inputs need {'; '.join(inputs)}"] if inputs else []
+    found += [f"its outputs are relative to {'; '.join(relative)}"] if relative else []
+    return " and ".join(found)
+
+
+def python_note(config: RunConfig, preprocess: Preprocess) -> str:
+    """What a later step cannot do with a run because of what only Python computes.
+
+    Args:
+        config: of the run.
         preprocess: of the run.
 
     Returns:
         A sentence, or an empty text.
     """
-    needed = computed_for_inputs(preprocess.extra)
+    needed = only_python(config, preprocess)
     if not needed:
         return ""
     return (
-        f"e2e-tf export will refuse this run: its inputs need {'; '.join(needed)}, which the C++ builder does not "
-        "compute; write the column into the files to export it"
+        f"e2e-tf export will refuse this run: {needed}, which the C++ builder does not compute; write the column into "
+        "the files to export it"
     )
 
 
@@ -170,7 +191,7 @@ def _train(
         train.check(model, config.data.title)
     else:
         model = new_model(config, train, prepared.preprocess, start=prepared.start)
-        if note := inputs_note(prepared.preprocess):
+        if note := python_note(config, prepared.preprocess):
             console().print(note, style="yellow", highlight=False)
         compile_model(model, options, steps, config.outputs)
     checkpoint = Checkpoint(checkpoints, monitor(config), options.patience, state)

@@ -21,10 +21,11 @@ from e2e_tf.data.preprocess import Preprocess
 from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import unchanged
 from e2e_tf.data.sources import source_of
-from e2e_tf.data.streamed import StreamedGraphs
+from e2e_tf.data.stored import StoredJets
+from e2e_tf.data.streamed import StreamedGraphs, StreamedJets
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.errors import InputError
-from e2e_tf.models import MODELS
+from e2e_tf.models import MODELS, model_settings
 from e2e_tf.terminal import status
 from e2e_tf.training.compared import other_scores
 from e2e_tf.training.examples import Examples, padded_rows
@@ -331,6 +332,12 @@ def _recipe(config: RunConfig, sample: Jets | Images) -> GraphRecipe:
         InputError: the model cannot be given this sample.
     """
     recipe, kind = config.graph.recipe, MODELS[config.model_name].inputs
+    pairs = getattr(model_settings(config.model_name, config.model_settings), "pairs", "")
+    if pairs == "p4" and isinstance(sample, StoredJets | StreamedJets):
+        raise InputError(
+            f"model.pairs is 'p4', momenta of nodes, which graph stores do not hold: train from the files that "
+            f"{config.data.title} was made of, or take pairs = 'features' or 'graph'"
+        )
     if kind == "dense":
         if not recipe.limit:
             raise InputError(

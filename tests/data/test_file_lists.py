@@ -33,6 +33,15 @@ def test_a_text_file_lists_paths_relative_to_itself(folder):
         expanded(["empty.lst"], folder)
 
 
+def test_marks_and_line_ends_of_windows_and_brackets_in_a_folder_are_no_part_of_a_path(folder):
+    (folder / "x" / "windows.txt").write_bytes("\ufeffa.root\r\nb.root\r\n".encode())
+    assert expanded(["x/windows.txt"], folder) == ("x/a.root", "x/b.root")
+    (folder / "[v2] é").mkdir()
+    (folder / "[v2] é" / "e f.root").write_bytes(b"root....")
+    for base, names in ((folder / "[v2] é", ["*.root"]), (folder, ["[[]v2] é/*.root"])):
+        assert [path.rpartition("/")[2] for path in expanded(names, base)] == ["e f.root"]
+
+
 def test_what_lies_outside_of_the_base_has_a_whole_path(folder):
     assert expanded(["../d.root"], folder / "x") == ("../d.root",)
     assert expanded(["../*.root"], folder / "x") == (str(folder / "d.root"),)

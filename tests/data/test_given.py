@@ -93,6 +93,31 @@ def test_labels_of_edges_are_in_the_order_of_the_entries_of_a(form):
             np.testing.assert_array_equal(weight, expected + 1)
 
 
+def test_zeros_that_a_sparse_a_stores_are_no_edges():
+    """Labels of edges and rows of e may leave them out; e may also have rows for them, as Spektral reads it."""
+    row, column = np.array([0, 0, 1, 2]), np.array([1, 2, 2, 0])
+    a = scipy.sparse.csr_array((np.array([1.0, 0.0, 1.0, 1.0]), (row, column)), (3, 3))
+    x = np.arange(3.0)[:, None]
+    wanted = {(0, 1): 1, (1, 2): 12, (2, 0): 20}
+    label = np.array([1, 12, 20])
+
+    def by_edge(batch, values):
+        ends = zip(batch.senders.tolist(), batch.receivers.tolist(), strict=True)
+        return dict(zip(ends, np.ravel(values).tolist(), strict=True))
+
+    for e in (None, label[:, None], np.array([1, 2, 12, 20])[:, None]):
+        batch, found, _ = as_batch([(x, a, e)], label, "edge")
+        assert by_edge(batch, found) == wanted
+        if e is not None:
+            assert by_edge(batch, batch.edge_features) == wanted
+    longer = np.array([1, 2, 12, 20])
+    for given, labels in (([(x, a)], longer), (graphs([longer], [(x, a)]), None)):
+        with pytest.raises(
+            InputError, match="a stores 1 zeros, which are no edges and have no labels: call its elim"
+        ):
+            as_batch(given, labels, "edge")
+
+
 def test_labels_of_edges_of_unsorted_coo_are_refused():
     a = scipy.sparse.coo_array((np.ones(3), ([1, 0, 2], [0, 1, 0])), (3, 3))
     with pytest.raises(InputError, match="a of graph 0 is not in row-major order"):

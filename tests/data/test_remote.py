@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import builtins
+import os
+import tempfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from e2e_tf.data import remote
 from e2e_tf.data.jets import read_jets
 from e2e_tf.data.readers import open_reader
 from e2e_tf.data.remote import is_remote, local, remote_name
@@ -76,6 +80,13 @@ def test_what_is_missing_is_one_sentence(monkeypatch):
         InputError, match=r"https:// needs aiohttp, which is not installed: run 'pip install e2e-tf"
     ):
         local("HTTPS://host/b.root")
+
+
+def test_a_user_without_a_name_and_a_home_has_a_cache(monkeypatch):
+    """As in a container that is run with a number as its user."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home directory")))
+    assert remote._cache() == Path(tempfile.gettempdir()) / f"e2e-tf-remote-{os.getuid()}"
 
 
 def test_addresses_and_their_names(tmp_path):

@@ -50,6 +50,7 @@ def test_jets_of_a_store_are_those_that_were_converted(pair):
         replace(RECIPE, edges="knn:7+delaunay"),
         replace(RECIPE, edges="radius:0.1"),
         replace(RECIPE, node_features=("dphi", "pt"), jet_features=("eta", "truth_decay_mode")),
+        replace(RECIPE, node_features=("points.dphi", "pt", "points.deta")),
     ],
 )
 def test_other_edges_and_features_are_what_they_would_have_been(pair, recipe):
@@ -76,6 +77,7 @@ def test_stores_are_joined(pair):
         (replace(RECIPE, max_nodes=3), "wants max_nodes = 3"),
         (replace(RECIPE, coordinates=("pt",)), "in pt, for which the store does not hold the places"),
         (replace(RECIPE, node_features=("nope",)), "there is no input 'nope'"),
+        (replace(RECIPE, node_features=("pt", "p4.eta")), "node feature p4.eta; graph stores do not hold"),
         (replace(RECIPE, node_features=("pt:sqrt",)), "transform|wants the node feature"),
     ],
 )

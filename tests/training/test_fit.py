@@ -13,13 +13,14 @@ import keras
 import numpy as np
 import pytest
 
-from e2e_tf.config import read_config
+from e2e_tf.config import RunConfig, make_config, read_config
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.jets import read_jets, write_jets
 from e2e_tf.data.preprocess import read_preprocess
 from e2e_tf.data.samples import sample_path
+from e2e_tf.deploy.export import export
 from e2e_tf.errors import InputError, TrainingDiverged
-from e2e_tf.training.fit import fit, inputs_note
+from e2e_tf.training.fit import fit, only_python, python_note
 from e2e_tf.training.loop import train_model
 from e2e_tf.training.run import open_run, package_versions
 
@@ -205,7 +206,7 @@ def test_inputs_that_export_cannot_take_are_named_before_the_training():
         recipe = GraphRecipe("candidates", "knn:2", jet_features=())
         jets = read_jets(sample_path("tau"), stop=20)
         made = build_graphs(jets, recipe).fit_preprocess(recipe)
-        return inputs_note(replace(made, extra={"columns": columns} if columns else {}))
+        return python_note(RunConfig(), replace(made, extra={"columns": columns} if columns else {}))
 
     assert note() == ""
     assert note(jets={"ht": "2 * pt"}) == (
@@ -213,3 +214,19 @@ def test_inputs_that_export_cannot_take_are_named_before_the_training():
         "write the column into the files to export it"
     )
     assert "need candidate_selection = 'pt > 1', which" in note(candidate_selection="pt > 1")
+
+
+def test_a_computed_quantity_that_an_output_is_relative_to_is_named_and_not_exported(trained, tmp_path):
+    outputs = {"mass": {"kind": "regression", "column": "mass", "relative_to": "half"}}
+    config = make_config({"data": {"columns": {"half": "pt / 2", "other": "pt"}}, "outputs": outputs})
+    run = replace(open_run(trained), config=config)
+    needed = "its outputs are relative to half = 'pt / 2'"
+    assert only_python(config, run.preprocess) == needed
+    assert python_note(config, run.preprocess).startswith(
+        f"e2e-tf export will refuse this run: {needed}, which"
+    )
+    with pytest.raises(
+        InputError, match=f"cannot be exported: {needed}, which the C[+][+] builder does not compute"
+    ):
+        export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()

@@ -206,6 +206,16 @@ def test_a_store_in_pieces_gives_the_parts_of_one_in_memory(by_class, tau_folder
         assert mine.examples.widths == theirs.examples.widths
 
 
+@pytest.mark.parametrize("memory", ["hold", "stream"])
+def test_momenta_that_a_store_does_not_hold_are_refused(by_class, memory):
+    data = {"sample": "store.h5", "memory": memory, **SPLIT}
+    model = {"name": "particle_attention", "pairs": "p4"}
+    with pytest.raises(
+        InputError, match="model.pairs is 'p4', momenta of nodes, which graph stores do not hold"
+    ):
+        prepare(make_config({"data": data, "model": model}), by_class)
+
+
 def test_a_sample_of_one_class_says_how_to_give_the_other(by_class):
     data = {"samples": {"tau": {"files": "tau.h5", "label": 1}}}
     with pytest.raises(
