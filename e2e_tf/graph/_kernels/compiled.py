@@ -2,7 +2,8 @@
 
 Numba takes its time for each statement, and several times as long where arrays are made, sliced or sorted as where a
 number is read from a place in memory. So kernels are written as in C: they get numbers and flat arrays that the caller
-has made, and index them with numbers that count from the first element. What NumPy does as quickly stays outside.
+has made, and index them with numbers that count from the first element. What NumPy does as quickly stays outside. Such
+functions need half of numba's compiler only, and the types of all that they call are known: :class:`_Pipeline`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba import cfunc, config, njit, types
+from numba import cfunc, config, njit, types, version_info
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import PassManager
+from numba.core.dispatcher import Dispatcher
 
 __all__ = ["Bytes", "Float32s", "Float64s", "Int32s", "Int64s", "Kernel", "inner", "kernel"]
 
@@ -38,7 +42,50 @@ _ARRAYS: dict[str, tuple[Any, Any]] = {
     "Int32s": (types.CPointer(types.int32), np.dtype(np.int32)),
     "Int64s": (types.CPointer(types.int64), np.dtype(np.int64)),
 }
+
+# The releases of numba that the kernels were tried with; others compile them with all passes, in twice the time.
+_KNOWN = ((0, 61), (0, 68))
+# What kernels do not have: closures, array expressions, branches on constants, variables that change their type.
+_LEFT_OUT = {
+    "DeadBranchPrune",
+    "GenericRewrites",
+    "IRLegalization",
+    "InlineClosureLikes",
+    "InlineOverloads",
+    "NopythonRewrites",
+    "PreLowerStripPhis",
+    "ReconstructSSA",
+}
 _from_buffer = (ctypes.c_char * 0).from_buffer
+
+
+class _Pipeline(CompilerBase):
+    """Numba's compiler without the passes that kernels do not need.
+
+    It compiles what a function calls beforehand, by the annotations: numba would do so while it looks for the types of
+    the caller, once for each number that stands as a constant in the call.
+    """
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        """Compile a function."""
+        for name in func.__code__.co_names:
+            called = func.__globals__.get(name)
+            if isinstance(called, Dispatcher) and not called.signatures:
+                called.compile(_signature(called.py_func))
+                called.disable_compile()
+        return super().compile_extra(func)
+
+    def define_pipelines(self) -> list[PassManager]:
+        """What numba does with a function, in order."""
+        manager = PassManager("kernel")
+        for made, description in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
+            if made.__name__ not in _LEFT_OUT:
+                manager.add_pass(made, description)
+        manager.finalize()
+        return [manager]
+
+
+_PIPELINE = _Pipeline if _KNOWN[0] <= version_info.short <= _KNOWN[1] else None
 
 
 class Kernel:
@@ -81,15 +128,18 @@ class Kernel:
     def _compiled(self) -> Any:
         with self._lock:
             if self._entry is None:
-                *arguments, result = (_ARRAYS.get(name) or _NUMBERS[name] for name in self._types)
-                signature = result[0](*(held for held, _ in arguments))
                 # Nothing in a kernel divides by zero; with Python's rules each division would hold an error of its own.
                 with _garbage_kept():
-                    self._made = cfunc(signature, cache=_has_cache(), error_model="numpy")(self.py_func)
+                    self._made = cfunc(
+                        _signature(self.py_func),
+                        cache=_has_cache(),
+                        error_model="numpy",
+                        pipeline_class=_PIPELINE,
+                    )(self.py_func)
                 passed = (
                     ctypes.c_void_p if name in _ARRAYS else _NUMBERS[name][1] for name in self._types[:-1]
                 )
-                self._entry = ctypes.CFUNCTYPE(result[1], *passed)(self._made.address)
+                self._entry = ctypes.CFUNCTYPE(_NUMBERS[self._types[-1]][1], *passed)(self._made.address)
             return self._entry
 
 
@@ -130,7 +180,17 @@ def inner(function: Callable[..., Any]) -> Any:
     Returns:
         The dispatcher of numba.
     """
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(
+        error_model="numpy", pipeline_class=_PIPELINE, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+
+
+def _signature(function: Callable[..., Any]) -> Any:
+    """Of which types of numba the arguments and the result of a function are."""
+    *arguments, result = (
+        (_ARRAYS.get(name) or _NUMBERS[name])[0] for name in function.__annotations__.values()
+    )
+    return result(*arguments)
 
 
 def _memory(array: Any, elements: np.dtype[Any] | None) -> Any:

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from e2e_tf.graph._kernels.compiled import Bytes, Float64s, Interpreted, Kernel
+from e2e_tf.graph._kernels import compiled
+from e2e_tf.graph._kernels.compiled import Bytes, Float64s, Int64s, Interpreted, Kernel
 from e2e_tf.graph._kernels.edges import is_sorted
 
 # Edges of two graphs, as text. Of all kernels that of the grid takes least to compile.
@@ -68,3 +69,34 @@ def test_python_runs_kernels_on_arrays_in_one_row():
     found = np.zeros((2, 2), bool)
     Interpreted(fill)(found, np.array([[1.0, -1.0], [-2.0, 2.0]]), 4)
     np.testing.assert_array_equal(found, [[True, False], [False, True]])
+
+
+def add(values: Int64s, at: int, more: int) -> int:
+    values[at] += more
+    return values[at]
+
+
+def add_thrice(values: Int64s, at: int, more: int) -> int:
+    least = min(add(values, 0, 1), 5)
+    if more > least:
+        least = more
+    return add(values, at, least) - add(values, at, -1)
+
+
+@pytest.mark.parametrize("pipeline", [compiled._Pipeline, None])
+def test_kernels_are_compiled_with_and_without_all_passes(pipeline, monkeypatch):
+    monkeypatch.setattr(compiled, "_PIPELINE", pipeline)
+    monkeypatch.setattr(compiled, "_has_cache", lambda: False)
+    monkeypatch.setitem(globals(), "add", compiled.inner(add))
+    values = np.array([9, 20, 30])
+    assert Kernel(add_thrice)(values, 2, 3) == 1
+    np.testing.assert_array_equal(values, [10, 20, 34])
+    assert Kernel(add_thrice)(values, 1, 7) == 1
+    np.testing.assert_array_equal(values, [11, 20 + 7 - 1, 34])
+    # Numba by itself compiles what is called for each number that stands in the text of a call.
+    assert (len(globals()["add"].signatures) == 1) == (pipeline is not None)
+
+
+def test_kernels_were_tried_with_the_numba_that_is_installed():
+    """If not, kernels take twice as long to compile: try the graphs with it, then raise ``_KNOWN``."""
+    assert compiled._PIPELINE is compiled._Pipeline
