@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+
+from e2e_tf.runtime import load_tensorflow
+from e2e_tf.terminal import held_stderr
 
 __all__ = ["quiet_tensorflow"]
 
@@ -18,6 +22,7 @@ def quiet_tensorflow() -> Iterator[None]:
     Yields:
         Nothing; the log is quiet while the block runs.
     """
+    _transposed()
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -27,3 +32,17 @@ def quiet_tensorflow() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@cache
+def _transposed() -> None:
+    """Transpose a bool, unseen.
+
+    When a bool is first transposed, TensorFlow prints that oneDNN has no kernel for it, which says nothing of a model.
+    It says so once in a process: here, so that standard error need not be held back where errors may occur.
+    """
+    load_tensorflow()
+    import tensorflow as tf
+
+    with held_stderr():
+        tf.transpose(tf.constant([[True]]))

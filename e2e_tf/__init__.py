@@ -13,6 +13,7 @@ if (_backend := _os.environ.get("KERAS_BACKEND", "").strip() or "tensorflow") !=
         f"e2e-tf needs Keras on TensorFlow, but KERAS_BACKEND asks for {_backend!r}; run 'unset KERAS_BACKEND' first"
     )
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # which warns where there is no home folder to write to
 
 import importlib as _importlib
 from typing import Any

@@ -150,11 +150,11 @@ class JetSource:
             InputError: a file is missing, or its format cannot be told.
         """
         source = replace(self, parts=tuple(_expanded(part, base) for part in self.parts))
-        missing = source.missing(base)
-        if missing:
-            raise InputError(
-                f"there is no sample {missing[0]}; data.sample takes a path or one of {', '.join(SAMPLES)}"
-            )
+        if missing := source.missing(base):
+            how = f"data.sample takes a path or one of {', '.join(SAMPLES)}"
+            if self.parts[0].every_file[0].sha256:
+                how = "if it was moved, --relocate OLD=NEW of evaluate, export and tune says where to"
+            raise InputError(f"there is no sample {missing[0]}; {how}")
         return replace(source, parts=tuple(_located(part, base) for part in source.parts))
 
     def read(self, base: Path, stream: bool = False) -> Jets | Images:

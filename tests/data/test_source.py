@@ -78,7 +78,9 @@ def test_files_that_an_option_names_lie_beside_the_configuration(pair, monkeypat
     assert source.located(pair) == source
     (pair / "y.npy").unlink()
     assert source.missing(pair) == [pair / "y.npy"]
-    with pytest.raises(InputError, match=r"there is no sample .*y\.npy"):
+    with pytest.raises(
+        InputError, match=r"there is no sample .*y\.npy; if it was moved, --relocate OLD=NEW of"
+    ):
         source.located(pair)
 
 
