@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +15,11 @@ from e2e_tf.data.duplicates import mixed
 from e2e_tf.data.hdf5 import DAMAGE, attributes_of
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets, Ragged
-from e2e_tf.data.readers import READERS
+from e2e_tf.data.readers import READERS, open_reader
 from e2e_tf.errors import InputError
 from e2e_tf.terminal import console
 
-__all__ = ["joined", "numbering", "of_section", "renumbered", "sample_weight"]
+__all__ = ["joined", "numbering", "of_section", "one_format", "renumbered", "sample_weight"]
 
 CMS = "CMS events of "
 OWN = "e2e_tf"
@@ -61,6 +62,36 @@ def _scaled(weight: np.ndarray, scale: float) -> np.ndarray:
             f"factor of {scale:g}, from cross_section, sum_of_weights and factor; take another scale for all samples"
         )
     return scaled
+
+
+@contextmanager
+def one_format(path: Path, first: str, reader: str) -> Iterator[None]:
+    """Say of a file that cannot be read if it is of another format than the first one of its section.
+
+    Args:
+        path: of the file.
+        first: name of the first file, which the reader was found by.
+        reader: its name in :data:`e2e_tf.data.readers.READERS`.
+
+    Yields:
+        Nothing; the file is read in the block.
+
+    Raises:
+        InputError: as the block, with the reason.
+    """
+    try:
+        yield
+    except InputError as error:
+        try:
+            found = open_reader(path).reader.name
+        except InputError:
+            found = reader
+        if path.name == Path(first).name or found == reader:
+            raise
+        raise InputError(
+            f"{first} is of the reader {reader!r} and {path} of {found!r}; files of several formats have a section "
+            f"[data.samples.NAME] each ({error})"
+        ) from error
 
 
 def sample_weight(name: str, settings: Mapping[str, Any], total: float | None) -> float:

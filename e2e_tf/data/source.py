@@ -35,7 +35,7 @@ from e2e_tf.data.readers import READERS, open_reader
 from e2e_tf.data.readers.nano_events import generated_weights
 from e2e_tf.data.readers.stored import STORED, store_is_made_with
 from e2e_tf.data.remote import is_remote, local, remote_name
-from e2e_tf.data.sample_sets import joined, numbering, of_section, renumbered, sample_weight
+from e2e_tf.data.sample_sets import joined, numbering, of_section, one_format, renumbered, sample_weight
 from e2e_tf.data.samples import SAMPLES, sample_path
 from e2e_tf.data.store_writer import GRAPHS_FORMAT
 from e2e_tf.errors import InputError
@@ -180,7 +180,8 @@ class JetSource:
             scale = self._scale(part, base)
             for file in part.files:
                 path = locate(file.path, base)
-                one = _streamed(path, options) if stream else read_file(path, part.reader, options)
+                with one_format(path, part.files[0].path, part.reader):
+                    one = _streamed(path, options) if stream else read_file(path, part.reader, options)
                 if part.name or part.settings:
                     one = of_section(one, part.settings, number, scale)
                 if len(set(keys)) > 1:

@@ -206,6 +206,16 @@ def test_a_store_in_pieces_gives_the_parts_of_one_in_memory(by_class, tau_folder
         assert mine.examples.widths == theirs.examples.widths
 
 
+@pytest.mark.parametrize("first", ["store.h5", "tau.h5"])
+def test_a_file_of_another_format_than_the_first_is_named(by_class, first):
+    np.savez(by_class / "arrays.npz", X=np.ones((4, 2, 3)), y=np.arange(4) % 2)
+    reader = {"store.h5": "graphs", "tau.h5": "e2e_tf"}[first]
+    with pytest.raises(
+        InputError, match=f"{first} is of the reader '{reader}' and .*arrays.npz of 'padded'; files of s"
+    ):
+        prepare(make_config({"data": {"sample": [first, "arrays.npz"]}}), by_class)
+
+
 @pytest.mark.parametrize("memory", ["hold", "stream"])
 def test_momenta_that_a_store_does_not_hold_are_refused(by_class, memory):
     data = {"sample": "store.h5", "memory": memory, **SPLIT}

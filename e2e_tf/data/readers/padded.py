@@ -113,6 +113,13 @@ def read_padded(
         else:
             entries.finite(source, arrays[source])
     if label_key is not None:
+        several = np.unique(arrays[label_key])
+        if on_error == "stop" and several.max(initial=0) > 1 and np.array_equal(several, np.round(several)):
+            raise InputError(
+                f"{path}: {label_key} must be 0 or 1, it holds {', '.join(f'{value:g}' for value in several[:5])}; "
+                f"for more classes give label_key = none and jet_keys.kind = {label_key}, and an output of the "
+                "column kind"
+            )
         entries.one_of(label_key, arrays[label_key], (0, 1))
     keep = entries.passed
     raw = raw.take(keep)

@@ -69,3 +69,13 @@ def test_errors(tmp_path):
     with pytest.raises(InputError, match="X pt must be finite and not negative"):
         read_padded(path, columns=("pt", "deta", "dphi"))
     assert len(read_padded(path, columns=("pt", "deta", "dphi"), on_error="skip")) == 1
+
+
+def test_labels_of_several_classes_are_a_column_of_the_jets(tmp_path):
+    path = write(tmp_path / "c.npz", X=np.ones((3, 2, 3)), y=[0, 4, 2])
+    with pytest.raises(
+        InputError, match="y must be 0 or 1, it holds 0, 2, 4; for more classes give label_key = none and"
+    ):
+        read_padded(path, columns=("pt", "deta", "dphi"))
+    jets = read_padded(path, columns=("pt", "deta", "dphi"), label_key=None, jet_keys={"kind": "y"})
+    assert (jets.label, jets["kind"].tolist()) == (None, [0, 4, 2])
