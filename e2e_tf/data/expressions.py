@@ -131,7 +131,7 @@ class Expression:
                 f"{self.text!r} needs {', '.join(missing)}; there are: {', '.join(sorted(columns)) or 'none'}"
             )
         with np.errstate(all="ignore"):  # whoever asks looks at what is not finite
-            return np.asarray(_value(self._tree, columns))
+            return _real(_value(self._tree, columns))
 
 
 def _with_words(text: str) -> str:
@@ -195,11 +195,14 @@ def _check(node: ast.AST, what: str, names: dict[str, None], depth: int) -> None
 def _value(node: Any, columns: Mapping[str, np.ndarray]) -> Any:
     if isinstance(node, ast.Constant):
         number: Any = node.value
-        return np.bool_(number) if isinstance(number, bool) else np.float64(number)
+        if isinstance(number, bool):
+            return np.bool_(number)
+        return np.int64(number) if isinstance(number, int) and abs(number) < 1 << 63 else np.float64(number)
     if isinstance(node, ast.Name):
         if node.id in columns:
             values = np.asarray(columns[node.id])
-            return values if values.dtype == bool else values.astype(np.float64)
+            whole = values.dtype != bool and np.can_cast(values.dtype, np.int64)
+            return values.astype(np.int64) if whole else _real(values)
         return np.float64(_CONSTANTS[node.id])
     if isinstance(node, ast.BoolOp):
         parts = [np.asarray(_value(one, columns)).astype(bool) for one in node.values]
@@ -212,7 +215,12 @@ def _value(node: Any, columns: Mapping[str, np.ndarray]) -> Any:
         value = np.asarray(value, np.float64)
         return -value if isinstance(node.op, ast.USub) else value
     if isinstance(node, ast.BinOp):
-        pair = [np.asarray(_value(one, columns), np.float64) for one in (node.left, node.right)]
+        pair = [np.asarray(_value(one, columns)) for one in (node.left, node.right)]
+        # The remainder of an event number, which float64 need not hold, tells even from odd ones.
+        if not (
+            isinstance(node.op, ast.Mod) and all(one.dtype == np.int64 for one in pair) and pair[1].all()
+        ):
+            pair = [one.astype(np.float64) for one in pair]
         return _BINARY[type(node.op)](*pair)
     if isinstance(node, ast.Compare):
         sides = [_value(one, columns) for one in (node.left, *node.comparators)]
@@ -220,4 +228,10 @@ def _value(node: Any, columns: Mapping[str, np.ndarray]) -> Any:
         return np.logical_and.reduce(
             np.broadcast_arrays(*(_COMPARE[type(op)](left, right) for op, left, right in pairs))
         )
-    return FUNCTIONS[node.func.id][1](*(_value(one, columns) for one in node.args))
+    return FUNCTIONS[node.func.id][1](*(_real(_value(one, columns)) for one in node.args))
+
+
+def _real(values: Any) -> np.ndarray:
+    """Numbers as float64; truth values stay."""
+    found = np.asarray(values)
+    return found if found.dtype == bool else found.astype(np.float64)

@@ -7,7 +7,6 @@ from pathlib import Path
 from e2e_tf.config import RunConfig
 from e2e_tf.data.held import held_bytes
 from e2e_tf.data.readers.stored import STORED
-from e2e_tf.data.sample_sets import one_format
 from e2e_tf.data.source import JetSource, locate
 from e2e_tf.errors import InputError
 from e2e_tf.models import MODELS
@@ -69,11 +68,7 @@ def in_pieces(config: RunConfig, source: JetSource, base: Path) -> bool:
             )
     if others or not on_graphs:
         return False
-    size = 0
-    for part in source.parts:
-        for path in (locate(file.path, base) for file in part.files):
-            with one_format(path, part.files[0].path, part.reader):
-                size += held_bytes(path)
+    size = sum(held_bytes(locate(file.path, base)) for file in source.files)
     if memory == "auto" and size <= HELD:
         return False
     console().print(

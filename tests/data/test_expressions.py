@@ -45,6 +45,22 @@ def test_names_are_those_of_the_columns():
         value("mass + run")
 
 
+def test_remainders_and_comparisons_of_large_whole_numbers_are_exact():
+    """Event numbers with their run, or as a hash, are larger than what float64 tells apart."""
+    event = np.array([(370_000 << 40) + 7, (370_000 << 40) + 8, -(1 << 62) + 1])
+    columns = {"event": event, "zero": event * 0, "small": np.array([7, 8, 9], np.uint8)}
+
+    def found(text):
+        return Expression.parse(text).evaluate(columns).tolist()
+
+    assert found("event % 2") == [1, 0, 1]
+    assert found("event % 5 == 2") == (event % 5 == 2).tolist()
+    assert found(f"event == {event[0]}") == [True, False, False]
+    assert found("small % 2 - 3") == [-2, -3, -2]
+    assert np.isnan(found("event % zero")).all()
+    assert Expression.parse("event").evaluate(columns).dtype == np.float64
+
+
 def test_every_function_takes_what_it_says():
     for name, (count, function) in FUNCTIONS.items():
         arguments = [0.5, 0.25, 2.0][:count]
