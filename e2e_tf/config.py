@@ -201,22 +201,22 @@ class LoggingConfig(Section):
 
 
 class PlotsConfig(Section):
-    """Labels and files of the plots of a run; see :class:`e2e_tf.figure.PlotStyle`."""
+    """Labels and files of the plots of a run; see :class:`e2e_tf.figure.PlotStyle`. Energy None is the sample's."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     experiment: str = PlotStyle.experiment
     data: bool = PlotStyle.data
     status: str = PlotStyle.status
-    energy: float = Field(PlotStyle.energy, ge=0)
+    energy: float | None = Field(None, ge=0)
     luminosity: float = Field(PlotStyle.luminosity, ge=0)
     formats: tuple[Literal["png", "pdf", "svg"], ...] = ("png", "pdf")
     dpi: int = Field(PlotStyle.dpi, ge=20, le=1200)
 
     @property
     def style(self) -> PlotStyle:
-        """What the functions that draw take."""
-        return PlotStyle(**self.model_dump())
+        """What the functions that draw take, without the energy of a sample."""
+        return PlotStyle.of(self.model_dump())
 
 
 class RunConfig(Section):
@@ -269,12 +269,13 @@ def read_config(path: str | os.PathLike[str], changes: Sequence[str] = ()) -> Ru
     return make_config(with_changes(read_toml(path), changes), str(path))
 
 
-def plot_style(changes: Sequence[str], plots: PlotsConfig | None = None) -> PlotStyle:
+def plot_style(changes: Sequence[str], plots: PlotsConfig | None = None, energy: float = 0.0) -> PlotStyle:
     """Labels and files of plots, as changed on the command line.
 
     Args:
         changes: texts ``plots.KEY=VALUE``.
         plots: what they change; None for the defaults.
+        energy: of the sample's collisions [TeV], 0 where it is not known.
 
     Returns:
         The style.
@@ -289,7 +290,7 @@ def plot_style(changes: Sequence[str], plots: PlotsConfig | None = None) -> Plot
             f"only keys of the section plots can be set here, such as plots.status, not {others[0]!r}"
         )
     try:
-        return RunConfig.model_validate(document).plots.style
+        return PlotStyle.of(RunConfig.model_validate(document).plots.model_dump(), energy)
     except ValidationError as error:
         raise InputError(f"--set: {_one_sentence(error)}") from error
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +77,23 @@ class PlotStyle:
     experiment: str = "e2e-tf"
     data: bool = False
     status: str = ""
-    energy: float = 13.0
+    energy: float = 0.0
     luminosity: float = 0.0
     formats: tuple[str, ...] = ("png", "pdf")
     dpi: int = 200
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], energy: float = 0.0) -> PlotStyle:
+        """The style of a configuration.
+
+        Args:
+            settings: the fields by name; ``energy`` may be None.
+            energy: of the sample's collisions [TeV], 0 where it is not known; it counts where ``settings`` say None.
+
+        Returns:
+            The style.
+        """
+        return cls(**{**settings, **({"energy": energy} if settings["energy"] is None else {})})
 
     @property
     def left(self) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ def test_png_and_pdf_come_together(tmp_path, drawn):
 @pytest.mark.parametrize(
     ("style", "texts"),
     [
-        (PlotStyle(), ["e2e-tf", "Simulation", "13 TeV"]),
+        (PlotStyle(), ["e2e-tf", "Simulation"]),
+        (PlotStyle.of({"energy": None}, 14.0), ["e2e-tf", "Simulation", "14 TeV"]),
+        (PlotStyle.of({"energy": 8.0}, 14.0), ["e2e-tf", "Simulation", "8 TeV"]),
         (
             PlotStyle("CMS", True, "Preliminary", 13.6, 34.7),
             ["CMS", "Preliminary", "34.7 fb$^{-1}$ (13.6 TeV)"],
@@ -69,7 +72,7 @@ def test_labels(style, texts, tmp_path, drawn):
 
 
 def test_labels_stand_above_the_outer_frames(tmp_path, drawn):
-    with picture(tmp_path / "a.png", ONE, rows=2, columns=3) as axes:
+    with picture(tmp_path / "a.png", replace(ONE, energy=13.0), rows=2, columns=3) as axes:
         assert axes.shape == (2, 3)
     found = [[text.get_text() for text in frame.texts] for frame in drawn[0].axes]
     assert found == [["e2e-tf", "Simulation"], [], ["13 TeV"], [], [], []]

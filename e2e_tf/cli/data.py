@@ -50,8 +50,12 @@ def inspect(
         print_ways(file, found)
     if plot is not None:
         from e2e_tf.config import plot_style
+        from e2e_tf.data.definition import collision_energy
 
-        plot_summary(summary, plot, force=force, style=plot_style(["plots.formats=[]", *changes]))
+        # Jets without truth may be recorded ones.
+        given = ["plots.formats=[]", *(["plots.data=true"] if summary.label is None else []), *changes]
+        style = plot_style(given, energy=collision_energy(summary.attributes))
+        plot_summary(summary, plot, force=force, style=style)
 
 
 @app.command(rich_help_panel=DATA)

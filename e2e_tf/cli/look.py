@@ -50,8 +50,10 @@ def display(
 
     style = None
     if changes:
-        of_run = open_run(what).config.plots if Path(what).is_dir() else None
-        style = plot_style(changes, of_run)
+        of_run = open_run(what) if Path(what).is_dir() else None
+        style = (
+            plot_style(changes) if of_run is None else plot_style(changes, of_run.config.plots, of_run.energy)
+        )
     count = run(
         what,
         output,

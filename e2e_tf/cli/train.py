@@ -71,7 +71,8 @@ def evaluate(
     from e2e_tf.training.report import metrics_table
     from e2e_tf.training.run import open_run
 
-    style = plot_style(changes, open_run(run, moves(relocate)).config.plots) if changes else None
+    opened = open_run(run, moves(relocate)) if changes else None
+    style = None if opened is None else plot_style(changes, opened.config.plots, opened.energy)
     metrics = run_evaluation(run, force=force, relocate=moves(relocate), style=style)
     if as_json:
         print_json(metrics)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["jet_definition"]
+__all__ = ["collision_energy", "jet_definition"]
 
+_ENERGY = 13.0  # TeV, of simulated processes that do not say another one
 _NANO = {"candidates": "constituents", "rho": "fixedGridRhoFastjetAll"}
 _READERS: dict[str, dict[str, Any]] = {
     "pfnano": {**_NANO, "momentum": "stored"},
@@ -44,3 +45,19 @@ def jet_definition(attributes: Mapping[str, Any]) -> dict[str, Any] | None:
             "rho": "candidates",
         }
     return _READERS.get(attributes.get("reader", ""))
+
+
+def collision_energy(attributes: Mapping[str, Any]) -> float:
+    """The energy of the collisions that a sample says it is of.
+
+    Args:
+        attributes: of the sample.
+
+    Returns:
+        In the centre of mass [TeV], of this library's simulation; 0 for other samples, which do not say it.
+    """
+    process = attributes.get("settings", {}).get("process")
+    sources = process.get("sources", ()) if isinstance(process, Mapping) else ()
+    cards = [card for source in sources for card in source.get("cards", ())]
+    given = [float(card.partition("=")[2]) / 1000 for card in cards if card.startswith("Beams:eCM")]
+    return given[0] if given else _ENERGY * bool(cards)

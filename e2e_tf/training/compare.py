@@ -255,7 +255,7 @@ def _page(
                 table(["key", *names], changes) if changes else "<p>Nothing but the training.</p>",
             ),
         ],
-        style=runs[0].config.plots.style,
+        style=runs[0].style,
     )
 
 

@@ -124,7 +124,7 @@ def evaluate(
     # Drawn beside and moved when all is there: a run is evaluated completely or not at all.
     with tempfile.TemporaryDirectory(prefix=".evaluating.", dir=run.folder) as drawn:
         with status("Drawing"):
-            _draw(run, prepared, scores, metrics, Path(drawn), style or run.config.plots.style)
+            _draw(run, prepared, scores, metrics, Path(drawn), style or run.style)
         for picture in sorted(Path(drawn).iterdir()):
             picture.replace(run.folder / picture.name)
     with status("Writing the report"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.data.content import CONTENT_INPUT, jet_content
-from e2e_tf.data.definition import jet_definition
+from e2e_tf.data.definition import collision_energy, jet_definition
 from e2e_tf.data.derived import computed_inputs
 from e2e_tf.data.duplicates import split_groups
 from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
@@ -122,11 +122,13 @@ class Prepared:
             for name, s in (("train", self.train), ("validation", self.validation), ("test", self.test))
         }
         definition = jet_definition(self.train.jets.attributes)
+        energy = collision_energy(self.train.jets.attributes)
         memory = memory_of(self.source, isinstance(self.train.graphs, StreamedGraphs))
         return {
             **self.source.identity(),
             **({"memory": memory} if memory else {}),
             **({} if definition is None else {"jets": definition}),
+            **({"energy": energy} if energy else {}),
             "splits": splits,
             "range": {
                 name: [float(np.min(self.train.jets[name])), float(np.max(self.train.jets[name]))]

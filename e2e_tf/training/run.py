@@ -27,6 +27,7 @@ from e2e_tf.data.preprocess import Preprocess, read_preprocess
 from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import relocated
 from e2e_tf.errors import InputError, TrainingDiverged
+from e2e_tf.figure import PlotStyle
 from e2e_tf.files import read_json, write_json
 from e2e_tf.models import without_auxiliary
 from e2e_tf.runtime import load_tensorflow
@@ -97,6 +98,16 @@ class Run:
     def provenance(self) -> dict[str, Any]:
         """What ``provenance.json`` holds, see :func:`provenance_of`."""
         return read_json(self.folder / "provenance.json")
+
+    @property
+    def energy(self) -> float:
+        """Of the collisions of its sample in the centre of mass [TeV]; 0 where it is not known."""
+        return float(self.provenance.get("data", {}).get("energy", 0.0))
+
+    @property
+    def style(self) -> PlotStyle:
+        """Labels and files of its plots."""
+        return PlotStyle.of(self.config.plots.model_dump(), self.energy)
 
 
 def open_run(folder: str | os.PathLike[str], relocate: Mapping[str, str] | None = None) -> Run:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pictures import QUICK
 
+from e2e_tf.cli.data import inspect as command
 from e2e_tf.data.graphs import GraphRecipe, build_graphs
 from e2e_tf.data.histogram import histogram_text
 from e2e_tf.data.inspect import distribution, inspect, plot_summary, print_summary
@@ -99,3 +100,21 @@ def test_files_that_cannot_be(tmp_path):
     (tmp_path / "x.txt").write_text("hello")
     with pytest.raises(InputError, match=r"x\.txt"):
         inspect(tmp_path / "x.txt")
+
+
+def test_labels_above_a_plot_are_those_of_the_sample(tau_folder, tmp_path, monkeypatch):
+    """Simulated jets say their energy; others do not, and may be recorded ones where they have no truth."""
+    styles = []
+    monkeypatch.setattr("e2e_tf.data.inspect.plot_summary", lambda *_, style, **__: styles.append(style))
+    np.savez(tmp_path / "a.npz", X=np.ones((3, 2, 3)), y=np.array([0, 1, 1]))
+    option = ["columns=pt,deta,dphi"]
+    command(str(tau_folder / "tau.h5"), plot=tmp_path / "a.png")
+    command(str(tmp_path / "a.npz"), option=option, plot=tmp_path / "a.png")
+    command(str(tmp_path / "a.npz"), option=[*option, "label_key=none"], plot=tmp_path / "a.png")
+    command(str(tmp_path / "a.npz"), option=option, plot=tmp_path / "a.png", changes=["plots.energy=14"])
+    assert [(style.left, style.right) for style in styles] == [
+        ("Simulation", "13 TeV"),
+        ("Simulation", ""),
+        ("", ""),
+        ("Simulation", "14 TeV"),
+    ]

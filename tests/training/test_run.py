@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -51,6 +52,10 @@ def test_a_folder_is_a_run_once_it_has_ended(trained, tmp_path):
     ]  # fmt: skip
     assert run.provenance["versions"] == package_versions()
     assert run.provenance["data"] == {"sample": "tau"}
+    assert (run.energy, run.style) == (0, run.config.plots.style)
+    assert open_run(trained).style == replace(
+        open_run(trained).config.plots.style, energy=13.0
+    )  # as its jets say
 
 
 def test_a_run_that_starts_anew_forgets_that_it_diverged(trained, tmp_path):

@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from e2e_tf.data.definition import collision_energy
 from e2e_tf.data.features import UNITS
 from e2e_tf.data.graphs import GraphRecipe, build_graphs, graphs_of
 from e2e_tf.data.held import held_jets
@@ -73,7 +74,7 @@ def display(
                 "nodes and graph of a run are those that it was trained on; give them with a file only"
             )
         run = open_run(what)
-        style = style or run.config.plots.style
+        style = style or run.style
         read = jets_of_file(run, sample, reader) if sample else prepare_run(run).test.jets
         found = held_jets(_chosen(cast("Jets", read), jets))
         drawn = drawn_jets(found, run.preprocess)  # refuses images
@@ -90,6 +91,8 @@ def display(
         if sample:
             raise InputError("a sample is given beside a run; to show jets of a file, give the file alone")
         found = _chosen(load_jets(str(what), reader)[0], jets)
+        # Jets without truth may be recorded ones.
+        style = style or PlotStyle(data=found.label is None, energy=collision_energy(found.attributes))
         recipe = GraphRecipe(nodes=nodes or _nodes(found), edges=graph or "knn:8")
         drawn = drawn_jets(found, build_graphs(found, recipe).fit_preprocess(recipe))
         title = f"Jets of {Path(what).name}"
@@ -98,7 +101,7 @@ def display(
     content = display_html(drawn, *_texts(found, scores))
     with new_file(output, force) as part:
         sections = [Section("Event display", content)]
-        text = page(title, sections, head=head, scripts=(SCRIPT,), style=style or PlotStyle())
+        text = page(title, sections, head=head, scripts=(SCRIPT,), style=style)
         part.write_text(text, encoding="utf-8")
     return len(found)
 

@@ -68,7 +68,7 @@ def run_report(
         parts,
         head=_head(run, metrics),
         scripts=(SCRIPT,),
-        style=style or run.config.plots.style,
+        style=style or run.style,
     )
 
 
