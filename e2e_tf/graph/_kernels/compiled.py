@@ -2,8 +2,9 @@
 
 Numba takes its time for each statement, and several times as long where arrays are made, sliced or sorted as where a
 number is read from a place in memory. So kernels are written as in C: they get numbers and flat arrays that the caller
-has made, and index them with numbers that count from the first element. What NumPy does as quickly stays outside. Such
-functions need half of numba's compiler only, and the types of all that they call are known: :class:`_Pipeline`.
+has made, and index them with numbers that count from the first element. What NumPy does as quickly stays outside, and
+``b if b < a else a`` stands for ``min(a, b)``, which is a function to compile for each type. Such functions need half
+of numba's compiler only, and the types of all that they call are known: :class:`_Pipeline`.
 """
 
 from __future__ import annotations

@@ -270,10 +270,12 @@ def delaunay(
         low_x = high_x = lattice[2 * base]
         low_y = high_y = lattice[2 * base + 1]
         for i in range(base + 1, base + n):
-            low_x = min(low_x, lattice[2 * i])
-            high_x = max(high_x, lattice[2 * i])
-            low_y = min(low_y, lattice[2 * i + 1])
-            high_y = max(high_y, lattice[2 * i + 1])
+            at_x = lattice[2 * i]
+            at_y = lattice[2 * i + 1]
+            low_x = at_x if at_x < low_x else low_x
+            high_x = at_x if at_x > high_x else high_x
+            low_y = at_y if at_y < low_y else low_y
+            high_y = at_y if at_y > high_y else high_y
         if high_x - low_x > MAX_SPAN or high_y - low_y > MAX_SPAN:
             return TOO_WIDE
 
@@ -306,7 +308,7 @@ def delaunay(
             for u in range(distinct - 1):
                 pair_a[u] = u
                 pair_b[u] = u + 1
-            pairs = max(distinct - 1, 0)
+            pairs = distinct - 1
         else:
             pairs = _cocircular(x, y, edges, corner, twin, parent, pair_a, pair_b)
         if pairs < 0:

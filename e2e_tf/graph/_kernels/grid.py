@@ -30,7 +30,7 @@ def grid8(
     for g in range(state[1], n_graph):
         start = offsets[g]
         stop = offsets[g + 1]
-        for i in range(max(start, node), stop):
+        for i in range(node if node > start else start, stop):
             if used + stop - start > room:
                 state[0] = used
                 state[1] = g

@@ -38,10 +38,10 @@ def _load(
         low = math.inf
         high = -math.inf
         for i in range(n):
-            value = np.float64(points[(start + i) * dimensions + d])
+            value = points[(start + i) * dimensions + d]
             columns[d * stride + i] = value
-            low = min(low, value)
-            high = max(high, value)
+            low = value if value < low else low
+            high = value if value > high else high
         widths[d] = high - low
 
 
@@ -90,17 +90,17 @@ def _take_in(best: Float64s, first: int, side: int, values: Float64s, n: int) ->
     for i in range(n):
         v = values[i]
         a = best[at0 + i]
-        best[at0 + i] = min(a, v)
-        v = max(a, v)
+        best[at0 + i] = v if v < a else a
+        v = v if v > a else a
         a = best[at1 + i]
-        best[at1 + i] = min(a, v)
-        v = max(a, v)
+        best[at1 + i] = v if v < a else a
+        v = v if v > a else a
         a = best[at2 + i]
-        best[at2 + i] = min(a, v)
-        v = max(a, v)
+        best[at2 + i] = v if v < a else a
+        v = v if v > a else a
         a = best[at3 + i]
-        best[at3 + i] = min(a, v)
-        values[i] = max(a, v)
+        best[at3 + i] = v if v < a else a
+        values[i] = v if v > a else a
 
 
 @kernel
@@ -133,7 +133,7 @@ def knn_small(
     for g in range(n_graph):
         start = offsets[g]
         n = offsets[g + 1] - start
-        k = min(others, n - 1) + loops
+        k = (others if others < n - 1 else n - 1) + loops
         if k <= 0 or n == 0:
             continue
         if k > MATRIX_K or n > MATRIX_NODES:
