@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numba import cfunc, config, njit, types, version_info
@@ -60,6 +60,27 @@ _LEFT_OUT = {
 _from_buffer = (ctypes.c_char * 0).from_buffer
 
 
+class _Typing:
+    """What numba knows of types, with memory: kernels do the same with the same few types over and over."""
+
+    _signatures: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function: Any, arguments: Any, keywords: Any) -> Any:
+        """The signature of a function or operator for arguments of some types."""
+        if keywords:
+            return self._context.resolve_function_type(function, arguments, keywords)
+        key = function, tuple(arguments)
+        if key not in self._signatures:
+            self._signatures[key] = self._context.resolve_function_type(function, arguments, keywords)
+        return self._signatures[key]
+
+
 class _Pipeline(CompilerBase):
     """Numba's compiler without the passes that kernels do not need.
 
@@ -74,6 +95,7 @@ class _Pipeline(CompilerBase):
             if isinstance(called, Dispatcher) and not called.signatures:
                 called.compile(_signature(called.py_func))
                 called.disable_compile()
+        self.state.typingctx = _Typing(self.state.typingctx)
         return super().compile_extra(func)
 
     def define_pipelines(self) -> list[PassManager]:
