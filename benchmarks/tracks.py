@@ -354,7 +354,7 @@ def draw(sides: dict[str, Side], path: Path) -> None:
         ("Degrees of freedom", "degrees", np.arange(-0.5, 23.0, 2.0)),
         ("Tracks per jet", "", np.arange(-0.5, 13.0, 1.0)),
     )
-    style = PlotStyle(status="(parametrised CMS response)", formats=(), dpi=80)
+    style = PlotStyle(status="(parametrised CMS response)", energy=13.0, formats=(), dpi=80)
     drawn = dict(zip(sides, ("black", COLOURS[2], COLOURS[0]), strict=True))
     heights = (3, 1, 3, 1)
     with picture(

@@ -190,8 +190,7 @@ class LoggingConfig(Section):
         tensorboard: write logs for TensorBoard into the folder ``tensorboard`` of the run.
         services: of ``wandb``, ``mlflow`` and ``comet``, each an extra of this library.
         project: name of the project or experiment there.
-        callbacks: further Keras callbacks as ``module:Class``, made without arguments; modules are looked for beside
-            the configuration first.
+        callbacks: further Keras callbacks as ``module:Class``, made without arguments; of modules beside it, too.
     """
 
     tensorboard: bool = False
@@ -210,6 +209,8 @@ class PlotsConfig(Section):
     status: str = PlotStyle.status
     energy: float | None = Field(None, ge=0)
     luminosity: float = Field(PlotStyle.luminosity, ge=0)
+    signal: str = PlotStyle.signal
+    background: str = PlotStyle.background
     formats: tuple[Literal["png", "pdf", "svg"], ...] = ("png", "pdf")
     dpi: int = Field(PlotStyle.dpi, ge=20, le=1200)
 
@@ -226,8 +227,7 @@ class RunConfig(Section):
         seed: of the split, the first parameters, the order of the data and dropout.
         data, graph, training: see there.
         model: ``name`` and the settings of that model.
-        outputs: by name; the first one is what the best epoch and early stopping look at. Empty for one binary
-            score of the label.
+        outputs: by name; best epoch and early stopping look at the first. Empty for one binary score of the label.
         logging: where the training reports to.
         plots: labels and files of the plots of its evaluation.
     """

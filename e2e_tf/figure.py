@@ -70,6 +70,7 @@ class PlotStyle:
         status: in italics after that, such as ``Preliminary``.
         energy: of the collisions in their centre of mass [TeV], above the frame, right; 0 for none.
         luminosity: of the data [1/fb], before the energy; 0 for none.
+        signal, background: names of the classes; empty takes those of the sections of several samples.
         formats: of ``png``, ``pdf`` and ``svg``: what is written beside the file that was asked for.
         dpi: dots per inch of PNG files.
     """
@@ -79,6 +80,8 @@ class PlotStyle:
     status: str = ""
     energy: float = 0.0
     luminosity: float = 0.0
+    signal: str = ""
+    background: str = ""
     formats: tuple[str, ...] = ("png", "pdf")
     dpi: int = 200
 

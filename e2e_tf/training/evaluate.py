@@ -249,7 +249,8 @@ def _draw(
 
     test = prepared.test
     name = run.config.model_name
-    plots.plot_history(_main_history(run), folder / "history.png", style=style)
+    kept = run.provenance.get("best_epoch")
+    plots.plot_history(_main_history(run), folder / "history.png", kept=kept, style=style)
     if name not in scores:
         return
     curves = {key: (test.label, score, test.weight) for key, score in scores.items()}
@@ -259,7 +260,9 @@ def _draw(
     same = [key for key in trees if key == f"boosted trees ({run.preprocess.nodes})"]
     reference = (same or trees or [""])[-1]
     plot_roc(curves, folder / "roc.png", events=events, reference=reference, style=style)
-    plots.plot_scores(test.label, scores[name], folder / "scores.png", weight=test.weight, style=style)
+    classes = _class_names(run, style)
+    path, weight = folder / "scores.png", test.weight
+    plots.plot_scores(test.label, scores[name], path, weight=weight, names=classes, style=style)
     found = metrics["classifiers"][name]["overall"]["working_points"]
     thresholds = {point["target"]: point["threshold"] for point in found}
     if "pt" in test.jets:
@@ -275,7 +278,16 @@ def _draw(
             style=style,
         )
     if run.preprocess.nodes in ("hits", "detector") and isinstance(test.jets, Jets):
-        _draw_events(run, prepared, scores[name], folder, style)
+        _draw_events(run, prepared, scores[name], folder, classes, style)
+
+
+def _class_names(run: Run, style: PlotStyle) -> tuple[str, str]:
+    """What background and signal are called: by ``[plots]``, else by the sections of the samples of this label."""
+    found = []
+    for label, given, usual in ((0, style.background, "Background"), (1, style.signal, "Signal")):
+        sections = [name for name, one in run.config.data.samples.items() if one.label == label]
+        found.append(given or ", ".join(sections) or usual)
+    return found[0], found[1]
 
 
 def _main_history(run: Run) -> dict[str, list[float]]:
@@ -291,12 +303,14 @@ def _main_history(run: Run) -> dict[str, list[float]]:
     return history
 
 
-def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path, style: PlotStyle) -> None:
+def _draw_events(
+    run: Run, prepared: Prepared, score: np.ndarray, folder: Path, classes: tuple[str, str], style: PlotStyle
+) -> None:
     """The jet of median score of each class, among those with a graph worth drawing."""
     from e2e_tf.training.event_display import plot_event_display
 
     test = prepared.test
-    for label, what, file in ((1, "Hadronic tau", "event_tau.png"), (0, "QCD jet", "event_qcd.png")):
+    for label, file in ((1, "event_signal.png"), (0, "event_background.png")):
         rows = np.flatnonzero((test.label == label) & (test.graphs.batch.n_node >= 10))
         if not len(rows):
             continue
@@ -313,7 +327,7 @@ def _draw_events(run: Run, prepared: Prepared, score: np.ndarray, folder: Path, 
             graphs.batch.senders,
             graphs.batch.receivers,
             from_vertex=start,
-            title=f"{what}, $p_\\mathrm{{T}}$ = {pt:.0f} GeV, score {score[row]:.2f}",
+            title=f"{classes[label]}, $p_\\mathrm{{T}}$ = {pt:.0f} GeV, score {score[row]:.2f}",
             style=style,
         )
 

@@ -166,15 +166,17 @@ def plot_history(
     history: Mapping[str, Sequence[float]],
     path: str | os.PathLike[str],
     *,
+    kept: int | None = None,
     style: PlotStyle | None = None,
     force: bool = False,
 ) -> None:
-    """Loss and, where recorded, AUC against the epoch; a dotted line marks the smallest validation loss.
+    """Loss and, where recorded, AUC against the epoch; a dotted line marks the epoch that was kept.
 
     Args:
         history: as Keras keeps it: ``loss`` and optionally ``val_loss``, ``auc``, ``val_auc``, one number
             per epoch; other entries are not drawn.
         path: the picture to write; its ending gives the format, others follow from ``style``.
+        kept: the epoch whose parameters the model has, counted from 0; None marks none.
         style: labels above the frame and formats; None takes the defaults.
         force: replace ``path``.
 
@@ -195,10 +197,9 @@ def plot_history(
                     looks = {"color": COLOURS[i], "linestyle": LINES[i], "linewidth": 3, "label": title}
                     marker = MARKERS[i] if len(epochs) <= 40 else ""
                     axes.plot(epochs, drawn[prefix + name], marker=marker, markersize=7, **looks)
-            if "val_loss" in drawn and np.isfinite(drawn["val_loss"]).any():
-                best = int(np.nanargmin(drawn["val_loss"]))
-                title = f"Best epoch ({epochs[best]})"
-                axes.axvline(epochs[best], color="0.4", linestyle=":", linewidth=2, label=title)
+            if kept is not None:
+                title = f"Kept epoch ({kept + 1})"
+                axes.axvline(kept + 1, color="0.4", linestyle=":", linewidth=2, label=title)
             axes.set_ylabel("Loss" if name == "loss" else "AUC")
             axes.margins(y=0.1)
         frames[-1].set_xlabel("Epoch")

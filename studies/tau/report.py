@@ -21,7 +21,7 @@ from studies.tau.transfer import BINS
 from studies.tau.variations import VARIATIONS
 
 Result = dict[str, Any]
-STYLE = PlotStyle(status="(parametrised CMS response)", formats=(), dpi=100)
+STYLE = PlotStyle(status="(parametrised CMS response)", energy=13.0, formats=(), dpi=100)
 TREES = "boosted trees, candidates"
 
 

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import keras
@@ -23,7 +24,7 @@ from e2e_tf.errors import InputError
 from e2e_tf.figure import PlotStyle
 from e2e_tf.graph import KINDS
 from e2e_tf.terminal import with_error, with_interval
-from e2e_tf.training.evaluate import evaluate
+from e2e_tf.training.evaluate import _class_names, evaluate
 from e2e_tf.training.fit import fit
 from e2e_tf.training.metrics import roc_auc
 from e2e_tf.training.predict import predict, predict_file
@@ -36,7 +37,9 @@ def evaluated(trained, tmp_path_factory):
     import shutil
 
     folder = shutil.copytree(trained, tmp_path_factory.mktemp("evaluated") / "run")
-    return folder, evaluate(folder, bootstraps=20, style=PlotStyle("CMS", formats=("pdf",), dpi=50))
+    return folder, evaluate(
+        folder, bootstraps=20, style=PlotStyle("CMS", energy=13.0, formats=("pdf",), dpi=50)
+    )
 
 
 def test_metrics(evaluated):
@@ -71,7 +74,7 @@ def test_the_auc_is_that_of_the_scores(evaluated):
 
 def test_pictures(evaluated):
     folder, _ = evaluated
-    names = {"roc", "scores", "efficiency", "history", "event_tau", "event_qcd"}
+    names = {"roc", "scores", "efficiency", "history", "event_signal", "event_background"}
     for ending in ("png", "pdf"):
         assert {p.stem for p in folder.glob(f"*.{ending}")} == names
     for path in folder.glob("*.png"):
@@ -238,7 +241,7 @@ def test_a_run_on_detector_objects(tmp_path):
         run = fit(config, tmp_path / "run", base=tmp_path)
     metrics = evaluate(run, bootstraps=5)
     assert list(metrics["classifiers"]) == ["detector_net", "boosted trees (detector)"]
-    assert {"event_tau.png", "event_qcd.png"} <= {path.name for path in run.folder.iterdir()}
+    assert {"event_signal.png", "event_background.png"} <= {path.name for path in run.folder.iterdir()}
     text = (run.folder / "report.html").read_text(encoding="utf-8")
     assert '"marks":{"track":' in text
     assert '"vertex":[[' in text
@@ -313,3 +316,19 @@ def test_quark_gluon_jets_of_the_full_simulation_are_learned(shared_data, tmp_pa
     run = fit(small, tmp_path / "run")
     assert max(json.loads((run.folder / "history.json").read_text())["val_auc"]) > 0.6
     assert isinstance(run.model(), keras.Model)
+
+
+def test_classes_are_called_as_the_plots_or_the_samples_say():
+    """No name of a particle that the sample may not hold."""
+    sections = {
+        "ttbar": {"files": "a.h5", "label": 1},
+        "qcd": {"files": "b.h5", "label": 0},
+        "w": {"files": "c.h5", "label": 0},
+    }
+    for given, expected in (
+        ({}, ("Background", "Signal")),
+        ({"data": {"samples": sections}}, ("qcd, w", "ttbar")),
+        ({"data": {"samples": sections}, "plots": {"signal": "top jets"}}, ("qcd, w", "top jets")),
+    ):
+        config = make_config(given)
+        assert _class_names(SimpleNamespace(config=config), config.plots.style) == expected
