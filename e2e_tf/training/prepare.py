@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from e2e_tf.data.graphs import GraphData, GraphRecipe, build_graphs
 from e2e_tf.data.images import Images
 from e2e_tf.data.jets import Jets
 from e2e_tf.data.preprocess import Preprocess
+from e2e_tf.data.readers import READERS
 from e2e_tf.data.source import JetSource
 from e2e_tf.data.source_changes import unchanged
 from e2e_tf.data.sources import source_of
@@ -215,7 +217,7 @@ def prepare(
     jets = cast("Jets", read)  # of images nothing is used that they do not have
     by_label = not config.outputs or any(output.is_label for output in config.outputs.values())
     if jets.label is None and by_label:
-        raise InputError(f"{data.title} has no labels; training needs jets with truth")
+        raise InputError(f"{data.title} has no labels; training needs jets with truth{_told_by(source)}")
     if "pt" not in jets.columns and (data.jet_pt is not None or (data.reweight_pt and by_label)):
         raise InputError(
             f"{data.title} does not know the pT of its jets; leave out data.jet_pt and set data.reweight_pt to "
@@ -298,6 +300,13 @@ def prepare(
     ]
     first, second, third = splits
     return Prepared(first, second, third, preprocess, reweighting, source, edges, start)
+
+
+def _told_by(source: JetSource) -> str:
+    """The option that says which jets are signal, where a reader of the source has one."""
+    readers = [READERS[part.reader] for part in source.parts if part.reader in READERS]
+    found = [one.name for one in readers if "signal" in inspect.signature(one.read).parameters]
+    return f" (data.options.signal of the reader {found[0]} says which jets are signal)" if found else ""
 
 
 def _contents(config: RunConfig, jets: Sequence[Any]) -> list[dict[str, np.ndarray]]:

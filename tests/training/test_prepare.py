@@ -206,6 +206,24 @@ def test_a_store_in_pieces_gives_the_parts_of_one_in_memory(by_class, tau_folder
         assert mine.examples.widths == theirs.examples.widths
 
 
+def test_jets_that_only_need_to_be_told_their_signal_say_how(tmp_path):
+    """NanoAOD with the flavour of jets and without taus, which are the signal unless told otherwise."""
+    uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+    one = awkward.Array([[30.0], [40.0, 25.0]])
+    jets = {
+        **{name: one for name in ("pt", "eta", "phi", "mass")},
+        "hadronFlavour": awkward.Array([[5], [0, 5]]),
+    }
+    with uproot.recreate(tmp_path / "nano.root") as file:
+        numbers = {name: np.arange(2) for name in ("run", "luminosityBlock", "event")}
+        file["Events"] = {**numbers, "Jet": awkward.zip(jets)}
+    told = r"nano.root has no labels; .* \(data.options.signal of the reader nano_jets says which jets are signal\)"
+    with pytest.raises(InputError, match=told):
+        prepare(make_config({"data": {"sample": "nano.root"}}), tmp_path)
+    with pytest.raises(InputError, match="hits"):  # of which it has none
+        prepare(make_config({"data": {"sample": "nano.root", "options": {"signal": "b"}}}), tmp_path)
+
+
 @pytest.mark.parametrize("first", ["store.h5", "tau.h5"])
 def test_a_file_of_another_format_than_the_first_is_named(by_class, first):
     np.savez(by_class / "arrays.npz", X=np.ones((4, 2, 3)), y=np.arange(4) % 2)
