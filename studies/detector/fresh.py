@@ -126,7 +126,7 @@ def numbers_of(
 
     Args:
         score, label, weight, event, pt: (n,) of the jets, pT in GeV.
-        bins: edges in pT [GeV].
+        bins: edges in pT [GeV]; none for no numbers in bins.
         levels: signal efficiencies.
 
     Returns:
@@ -135,7 +135,7 @@ def numbers_of(
     numbers = evaluate_score(
         label,
         score,
-        pt=pt,
+        pt=pt if bins else None,
         weight=weight,
         event=event,
         pt_bins=bins,
@@ -169,7 +169,7 @@ class Judged:
 
         Args:
             name: of the row.
-            bins: edges in pT [GeV].
+            bins: edges in pT [GeV], if any.
 
         Returns:
             ``overall`` and ``pt_bins``.
@@ -246,9 +246,7 @@ def judged_backgrounds(folder: Path) -> dict[str, Any]:
             held = _read(path, of_kind & (pt >= low) & (pt < high))
             result[name][f"{low}-{high}"] = {
                 "jets": int(np.sum(held.label == 0)),
-                "rejection": {
-                    row: held.numbers(row, (low, high))["overall"]["rejection"][0] for row in held.scores
-                },
+                "rejection": {row: held.numbers(row, ())["overall"]["rejection"][0] for row in held.scores},
                 "ratio": held.ratios[SHIPPED],
             }
     return result
@@ -283,13 +281,19 @@ def _read(path: Path, kept: np.ndarray | None = None) -> Judged:
     return compared(held, _NAMES, {"trees": LARGER_REFERENCE, "of_jets": LARGER_OF_JETS})
 
 
-def compared(held: Mapping[str, np.ndarray], rows: Sequence[str], references: Mapping[str, str]) -> Judged:
+def compared(
+    held: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    references: Mapping[str, str],
+    of: Sequence[str] = (),
+) -> Judged:
     """Scores with the weights of their jets and the ratios of rejections.
 
     Args:
         held: (n,) ``label``, ``event``, ``pt`` [GeV], and the scores by row.
         rows: names of those that are looked at.
-        references: by the name of a comparison the row that all others are compared with.
+        references: by the name of a comparison the row that others are compared with.
+        of: the others; all if none are given.
 
     Returns:
         The jets, of which background is weighted to the signal's spectrum in pT.
@@ -299,7 +303,7 @@ def compared(held: Mapping[str, np.ndarray], rows: Sequence[str], references: Ma
     scores = {name: held[name].astype(np.float64) for name in rows}
     ratios: dict[str, dict[str, Any]] = {name: {} for name in rows}
     for key, reference in references.items():
-        ordered = {reference: scores[reference], **scores}
+        ordered = {name: scores[name] for name in (reference, *(of or rows))}
         for name, one in differences(ordered, label, weight, event, BOOTSTRAPS).items():
             ratio = next(entry for entry in one["rejection_ratio"] if entry["efficiency"] == 0.7)
             ratios[name][key] = {"value": ratio["value"], "error": ratio["error"]}

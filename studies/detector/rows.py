@@ -182,7 +182,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         SHIPPED: Row(jets=LARGER),
         MIXED_REFERENCE: Row(trees="detector", mixed=True),
         MIXED_OF_JETS: Row(trees="jet", mixed=True),
-        MIXED_NETWORK: Row(training=_ON | {"start": f"runs/{slug(SHIPPED)}-1", "epochs": 5}, mixed=True),
+        MIXED_NETWORK: Row(training=_ON | {"start": f"runs/{slug(SHIPPED)}-1", "epochs": 3}, mixed=True),
     }
 )
 """Rows by name: of the sample, of the learning curves, and trained on all conditions."""

@@ -171,16 +171,23 @@ def test_what_was_trained_on_all_is_compared_on_the_same_jets(tmp_path, monkeypa
     assert found["muon"]["12-50"]["jets"] == np.sum((background == CODE["muon"]) & (pt >= 12))
     for one in (found["muon"]["12-50"], found["qcd-20"]["20-50"]):
         rejection = {row: entry["value"] for row, entry in one["rejection"].items()}
-        assert list(rejection) == [MIXED_REFERENCE, MIXED_OF_JETS, MIXED_NETWORK, *list(STRENGTHS)[:3]]
+        assert list(rejection) == [MIXED_REFERENCE, MIXED_OF_JETS, MIXED_NETWORK, LARGER_REFERENCE, SHIPPED]
         assert rejection[MIXED_NETWORK] > rejection[SHIPPED] > rejection[MIXED_REFERENCE] > 1
-        references = {"trees": MIXED_REFERENCE, "of_jets": MIXED_OF_JETS, "before": SHIPPED}
+        references = {
+            "trees": MIXED_REFERENCE,
+            "of_jets": MIXED_OF_JETS,
+            "trees_before": LARGER_REFERENCE,
+            "before": SHIPPED,
+        }
         assert {key: ratio["value"] for key, ratio in one["ratio"].items()} == pytest.approx(
             {key: rejection[MIXED_NETWORK] / rejection[row] for key, row in references.items()}, rel=1e-6
         )
     lines = mixed_table(found)
     assert len(lines) == 2 + 3 + 8
     assert lines[4].startswith("| jets of QCD | 20 | 10 to 50 | 6,000 | ")
-    assert {line.count("|") for line in lines} == {11}
+    assert {line.count("|") for line in lines} == {12}
+    one["ratio"]["before"] = {"value": 5.0, "error": 5.5}  # hardly any jet passes
+    assert mixed_table(found)[3].endswith(" |  |")
 
     path = tmp_path / "scores" / "fresh-20-mixed.npz"
     with np.load(path) as file:
