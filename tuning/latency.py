@@ -11,6 +11,7 @@ import numpy as np
 
 from e2e_tf.config import RunConfig
 from e2e_tf.files import write_json
+from e2e_tf.models import without_auxiliary
 from e2e_tf.training.run import Run
 from e2e_tf.tuning.cache import TrialData
 
@@ -23,7 +24,7 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     The parameters do not matter, so a model can be measured before it is trained.
 
     Args:
-        model: a Keras model.
+        model: a Keras model; its auxiliary task is left out, as it is in bundles.
         config: its run.
         data: the splits; the jet is one of the validation part.
 
@@ -37,6 +38,7 @@ def latency_ms(model: Any, config: RunConfig, data: TrialData) -> float:
     from e2e_tf.deploy.interface import edges_feeds
     from e2e_tf.deploy.model_inputs import with_node_columns
 
+    model = without_auxiliary(model)
     order = np.argsort(data.validation.graphs.n_node, kind="stable")
     middle = order[len(order) // 2 : len(order) // 2 + 1]
     jet = with_node_columns(model, *data.validation.loader(model, 1).graphs_and_nodes(middle))

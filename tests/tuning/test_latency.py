@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from e2e_tf.config import make_config
-from e2e_tf.models import build_model
+from e2e_tf.data.content import CONTENT_INPUT
+from e2e_tf.training.loop import new_model
 from e2e_tf.tuning.cache import trial_data
 from e2e_tf.tuning.latency import latency_ms, time_onnx
 
@@ -29,7 +30,7 @@ def test_the_median_of_many_runs(tmp_path, monkeypatch):
     assert time_onnx(tmp_path / "m.onnx", feeds, repeats=5, warm=1) == pytest.approx(4)
 
 
-def test_the_exported_model_is_measured(tau_folder, tmp_path):
+def test_the_exported_model_is_measured_without_its_auxiliary_task(tau_folder, tmp_path):
     config = make_config(
         {
             "data": {"sample": "tau.h5", "split": [0.6, 0.2, 0.2], "pt_bins": [10, 20, 50]},
@@ -41,8 +42,10 @@ def test_the_exported_model_is_measured(tau_folder, tmp_path):
                 "dense": [4],
                 "coordinates": "points",
             },
+            "training": {"auxiliary_loss": 0.5},
         }
     )
     data = trial_data(config, tau_folder, tmp_path / "cache")
-    model = build_model("particle_net", *data.train.widths, config.model_settings)
+    model = new_model(config, data.train, data.preprocess)
+    assert CONTENT_INPUT in {tensor.name for tensor in model.inputs}
     assert 0 < latency_ms(model, config, data) < 1000
