@@ -18,6 +18,9 @@ SETTINGS = Path(__file__).parents[2] / "benchmarks" / "pretrained.toml"
 """The configuration of the network that ships, which the other networks change."""
 SPLIT = (0.75, 0.1, 0.15)
 SPLIT_SEED = 1
+_TAU = RUNS["tau_candidates"]
+CALLED: Mapping[str, str] = {"particle_flow": "particle flow", "perfect": "perfect particle flow"}
+"""What candidates are called: reconstructed with mistakes, or the simulation's own particles."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Row:
         graph, model, training: entries of the sections that differ from :data:`SETTINGS`. A ``model`` with a name
             and a ``training`` with an optimizer are whole sections.
         trees: what boosted trees see: ``detector``, ``jet`` (detector objects without quantities of the event's chosen
-            vertex) or ``particle_flow``; empty for a network.
+            vertex), ``particle_flow`` or ``perfect`` (the simulation's own particles); empty for a network.
+        candidates: what a network sees in place of detector objects: ``particle_flow`` or ``perfect``.
         jets: of the training part, 0 for all of the sample, :data:`LARGER` for more than those.
         mixed: trained on :data:`MIXED_SAMPLE`, with the weights of its column :data:`SHARE`.
     """
@@ -37,12 +41,15 @@ class Row:
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     trees: str = ""
+    candidates: str = ""
     jets: int = 0
     mixed: bool = False
 
     def config(self, seed: int) -> RunConfig:
         """The configuration that ``e2e-tf fit`` takes, for trees one whose parts of the sample are the same."""
         document = read_toml(SETTINGS)
+        if self.candidates:
+            document["graph"] = {**_TAU["graph"], "jet_features": document["graph"]["jet_features"]}
         document["graph"] |= dict(self.graph)
         document["model"] = ({} if "name" in self.model else document["model"]) | dict(self.model)
         document["training"] = ({} if "optimizer" in self.training else document["training"]) | dict(
@@ -64,9 +71,10 @@ class Row:
             document["model"] = {"name": "deep_sets"}
             for key in ("mirror", "auxiliary_loss"):
                 document["training"].pop(key)
-            if self.trees == "particle_flow":
+            if self.trees in CALLED:
                 document["graph"] = {"nodes": "candidates", "edges": "knn:1", "node_features": ["pt"]}
-                document["data"]["options"] = {"candidates": "particle_flow"}
+        if "particle_flow" in (self.trees, self.candidates):
+            document["data"]["options"] = {"candidates": "particle_flow"}
         return make_config(document, str(SETTINGS))
 
 
@@ -92,6 +100,7 @@ TOLD = "detector_net with masses and auxiliary loss"
 SHIPPED = f"{TOLD}, {LARGER:,} jets"
 REFERENCE = "boosted trees, detector objects"
 LARGER_REFERENCE = f"{REFERENCE}, {LARGER:,} jets"
+PERFECT_REFERENCE = "boosted trees, perfect particle flow"
 OF_JETS = "boosted trees, without the event's vertex"
 LARGER_OF_JETS = f"{OF_JETS}, {LARGER:,} jets"
 MIXED_NETWORK = f"{TOLD}, all conditions"
@@ -138,7 +147,7 @@ _OTHERS: Mapping[str, Row] = {
     "gat_cheb tuned": Row({"edges": "knn:12"}, _TUNED["model"], {**_TUNED["training"], "epochs": 12}),
     # Neither looks at edges; one neighbour is the least that a graph can have.
     "particle attention": Row({"edges": "knn:1"}, _ATTENTION, _SHORTER),
-    "deep sets": Row({"edges": "knn:1"}, RUNS["tau_candidates"]["model"], _SHORTER),
+    "deep sets": Row({"edges": "knn:1"}, _TAU["model"], _SHORTER),
     "edge convolutions (ParticleNet-Lite)": Row({"edges": "knn:7"}, {"name": "particle_net_lite"}, _SHORTER),
     # All objects of the jet, as the trigger has them; its pixel clusters are in no cell.
     "convolutions on cells (CMS level 2)": Row(
@@ -164,6 +173,13 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         REFERENCE: Row(trees="detector"),
         OF_JETS: Row(trees="jet"),
         **_OTHERS,
+        PERFECT_REFERENCE: Row(trees="perfect"),
+        # Neither looks at edges.
+        **{
+            f"{name}, {CALLED[kind]}": Row({"edges": "knn:1"}, model, _SHORTER, candidates=kind)
+            for kind in CALLED
+            for name, model in (("deep sets", _TAU["model"]), ("particle attention", _ATTENTION))
+        },
         "detector_net": Row(model=_PLAIN, training=_SHORTER),
         "detector_net, trained on": Row(
             model=_PLAIN,

@@ -24,6 +24,7 @@ from e2e_tf.training.prepare import Split, prepare, prepare_run
 from e2e_tf.training.run import open_run
 from e2e_tf.training.splits import split_by_event
 from studies.detector.rows import (
+    CALLED,
     CURVE,
     EVERYTHING,
     LARGER,
@@ -113,6 +114,24 @@ def _place(jets: Jets, index: int) -> tuple[float, float, float]:
     return float(jets["pt"][index]), float(jets["eta"][index]), float(jets["phi"][index])
 
 
+def table_of(row: Row, jets: Jets) -> np.ndarray:
+    """What the trees of a row see.
+
+    Args:
+        row: of trees.
+        jets: of any part.
+
+    Returns:
+        float32 (B, number of quantities).
+    """
+    flow = row.trees in CALLED
+    names, values = candidate_features(with_candidate_quantities(jets)) if flow else detector_features(jets)
+    # Signal and background have another density of pileup, which is no property of a tau. Nor are the tracks
+    # and momenta of all that came from the same vertex.
+    left_out = ("jet_rho", "vertex_n", "vertex_sum") if row.trees == "jet" else ("jet_rho",)
+    return values[:, [i for i, one in enumerate(names) if not one.startswith(left_out)]]
+
+
 def trees_of(row: Row, part: Split, seed: int) -> Callable[[Jets], np.ndarray]:
     """Train the forests of a row.
 
@@ -125,21 +144,11 @@ def trees_of(row: Row, part: Split, seed: int) -> Callable[[Jets], np.ndarray]:
         A function of jets that gives the mean score (B,) of the forests.
     """
 
-    def table(jets: Jets) -> np.ndarray:
-        flow = row.trees == "particle_flow"
-        names, values = (
-            candidate_features(with_candidate_quantities(jets)) if flow else detector_features(jets)
-        )
-        # Signal and background have another density of pileup, which is no property of a tau. Nor are the tracks
-        # and momenta of all that came from the same vertex.
-        left_out = ("jet_rho", "vertex_n", "vertex_sum") if row.trees == "jet" else ("jet_rho",)
-        return values[:, [i for i, one in enumerate(names) if not one.startswith(left_out)]]
-
-    values = table(part.jets)
+    values = table_of(row, part.jets)
     forests = [train_baseline(values, part.label, part.weight, seed + i) for i in range(TREES)]
 
     def score(jets: Jets) -> np.ndarray:
-        values = table(jets)
+        values = table_of(row, jets)
         return np.mean([baseline_score(forest, values) for forest in forests], axis=0)
 
     return score

@@ -16,7 +16,7 @@ from studies.tau.rows import slug
 
 def test_every_row_has_a_configuration_of_its_own():
     configs = {name: row.config(3) for name, row in ROWS.items()}
-    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 15
+    assert len({config.model_dump_json() for name, config in configs.items() if not ROWS[name].trees}) == 19
     for name, config in configs.items():
         assert config.seed == 3
         mixed = ROWS[name].mixed
@@ -25,6 +25,13 @@ def test_every_row_has_a_configuration_of_its_own():
         of_size = f"wtau-{ROWS[name].jets}.h5" if ROWS[name].jets else "wtau.h5"
         assert config.data.sample == ("wtau-mixed.h5" if mixed else of_size)
         assert (config.data.weight, config.data.reweight_pt) == (("share", False) if mixed else ("", True))
+    options = {name: config.data.options.get("candidates", "perfect") for name, config in configs.items()}
+    assert {name: options[name] for name in ROWS if configs[name].graph.nodes == "candidates"} == {
+        f"{name}, {called}": kind
+        for called, kind in (("particle flow", "particle_flow"), ("perfect particle flow", "perfect"))
+        for name in ("boosted trees", "deep sets", "particle attention")
+    }
+    assert "rho" not in configs["deep sets, particle flow"].graph.jet_features
     wide = configs["detector_net, wide"]
     assert wide.model["context"] == 32
     assert wide.training.mirror
@@ -68,8 +75,11 @@ def test_other_networks_see_the_same_jets_and_keep_their_own_training():
     assert cells.model == {"name": "level2_cnn"}
     assert len(cells.graph.node_features) == 13
     for name, found in configs.items():
-        assert found.graph.nodes == "detector"
-        assert found.graph.max_nodes == (everything if found is cells else shipped.graph.max_nodes)
+        if ROWS[name].candidates:
+            assert found.graph.nodes == "candidates"
+        else:
+            assert found.graph.nodes == "detector"
+            assert found.graph.max_nodes == (everything if found is cells else shipped.graph.max_nodes)
         assert found.data.split == (
             (0.7, 0.1, 0.2) if name in (SHIPPED, MIXED_NETWORK) else (0.75, 0.1, 0.15)
         )
