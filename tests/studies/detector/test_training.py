@@ -103,7 +103,7 @@ OTHERS = ("gat_cheb", "particle attention", "deep sets", "edge convolutions", "c
 
 def test_networks_of_other_makes_take_the_objects(tmp_path):
     write_jets(tmp_path / SAMPLE, sample(60))
-    rows = {name: row for name, row in ROWS.items() if name.startswith(OTHERS)}
+    rows = {name: row for name, row in ROWS.items() if name.startswith(OTHERS) and not row.candidates}
     assert len(rows) == 6
     for name, row in rows.items():
         config = row.config(1)
