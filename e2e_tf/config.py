@@ -309,9 +309,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        document = tomllib.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # editors of Windows write a mark in front
+        # Editors of Windows write a mark in front.
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError(f"there is no configuration {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

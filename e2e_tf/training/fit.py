@@ -24,6 +24,7 @@ from e2e_tf.training.run import (
     end_run,
     mark_diverged,
     open_run,
+    trains_as,
 )
 
 __all__ = ["fit", "only_python", "python_note"]
@@ -119,9 +120,9 @@ def _claim(folder: Path, config: RunConfig, force: bool) -> JetSource | None:
 
 
 def _same(held: Any, wanted: RunConfig) -> bool:
-    """True if a stored configuration, perhaps of an earlier version, means what is wanted."""
+    """True if a stored configuration, perhaps of an earlier version, trains what is wanted."""
     try:
-        return make_config(held["config"]) == wanted
+        return trains_as(make_config(held["config"]), wanted)
     except (InputError, KeyError, TypeError):
         return False
 

@@ -28,7 +28,7 @@ from e2e_tf.training.metrics import evaluate_score
 from e2e_tf.training.output_metrics import evaluate_outputs
 from e2e_tf.training.predict import scorer
 from e2e_tf.training.prepare import Split, prepare_run
-from e2e_tf.training.run import Run, open_run
+from e2e_tf.training.run import Run, open_run, trains_as
 from e2e_tf.training.scores import write_scores
 from e2e_tf.training.targets import Target, in_units, label_output
 
@@ -127,7 +127,7 @@ def _finished(config: RunConfig, folder: Path) -> Run | None:
     if not (folder / "model.keras").is_file():
         return None
     run = open_run(folder)
-    if run.config != config:
+    if not trains_as(run.config, config):
         raise InputError(
             f"{folder} holds a run of another configuration; choose another name, or give --force to replace it"
         )

@@ -43,6 +43,7 @@ __all__ = [
     "package_versions",
     "provenance_of",
     "stored_base",
+    "trains_as",
 ]
 
 _DIVERGED = "diverged.json"
@@ -108,6 +109,18 @@ class Run:
     def style(self) -> PlotStyle:
         """Labels and files of its plots."""
         return PlotStyle.of(self.config.plots.model_dump(), self.energy)
+
+
+def trains_as(config: RunConfig, other: RunConfig) -> bool:
+    """Whether two configurations train the same: what plots look like changes nothing of a model.
+
+    Args:
+        config, other: of runs.
+
+    Returns:
+        True if they differ in the section ``plots`` at most.
+    """
+    return config.model_copy(update={"plots": other.plots}) == other
 
 
 def open_run(folder: str | os.PathLike[str], relocate: Mapping[str, str] | None = None) -> Run:

@@ -21,7 +21,7 @@ from e2e_tf.training.baseline import (
 from e2e_tf.training.fit import fit
 from e2e_tf.training.predict import predict_examples
 from e2e_tf.training.prepare import Split, prepare, prepare_run
-from e2e_tf.training.run import open_run
+from e2e_tf.training.run import open_run, trains_as
 from e2e_tf.training.splits import split_by_event
 from studies.detector.rows import (
     CALLED,
@@ -175,7 +175,7 @@ def train(name: str, row: Row, seed: int, folder: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         # A stop between training and scores leaves a finished run, which fit would not touch.
         run = open_run(path) if (path / "model.keras").is_file() else fit(config, path, base=folder)
-        if run.config != config:
+        if not trains_as(run.config, config):
             raise InputError(f"{path} is a run of another configuration; remove it to train {name}")
         prepared = prepare_run(run)
         score = np.asarray(predict_examples(run.model(), prepared.test.examples))[:, 0]

@@ -19,6 +19,7 @@ from e2e_tf.training.run import (
     package_versions,
     provenance_of,
     stored_base,
+    trains_as,
 )
 
 SOURCE = JetSource((SourcePart((SourceFile("a.h5", "1" * 64),), "e2e_tf"),))
@@ -101,3 +102,10 @@ def test_a_moved_project_is_found_beside_its_run(tmp_path):
     (moved / "runs" / "one").rename(tmp_path / "elsewhere" / "deep" / "one")
     assert found_base(stored, tmp_path / "elsewhere" / "deep" / "one", SOURCE) == project
     assert found_base({"base": "/old"}, tmp_path, SOURCE).as_posix() == "/old"  # of an earlier version
+
+
+def test_labels_of_plots_change_no_training():
+    run = make_config({"seed": 3})
+    assert trains_as(run, make_config({"seed": 3, "plots": {"energy": 13.6, "formats": ["svg"]}}))
+    assert not trains_as(run, make_config({"seed": 4}))
+    assert not trains_as(run, make_config({"seed": 3, "training": {"epochs": 7}}))
