@@ -45,6 +45,19 @@ _BINS = 10  # of pT, that background is weighted in
 BOOTSTRAPS = 200
 
 
+def simulate_missing(path: Path, process: str, jets: int, seed: int, pileup: float, workers: int) -> None:
+    """Simulate a sample with detector objects, if it is not there; what was stopped goes on.
+
+    Args:
+        path: of the sample.
+        process, jets, seed, pileup, workers: of :func:`e2e_tf.sim.simulate`.
+    """
+    from e2e_tf.sim import simulate
+
+    if not path.exists():
+        simulate(process, jets, seed, path, pileup=pileup, objects=True, workers=workers, resume=True)
+
+
 def simulate_fresh(folder: Path, workers: int) -> None:
     """Make the samples that are missing.
 
@@ -52,24 +65,9 @@ def simulate_fresh(folder: Path, workers: int) -> None:
         folder: of the study.
         workers: processes.
     """
-    from e2e_tf.sim import simulate
-
     for pileup, (seed, jets) in FRESH.items():
-        path = fresh_sample(folder, pileup)
-        if not path.exists():
-            simulate("wtau", jets, seed, path, pileup=pileup, objects=True, workers=workers, resume=True)
-    path = fresh_sample(folder, KINDS)
-    if not path.exists():
-        simulate(
-            "wtau_all",
-            KINDS_JETS,
-            KINDS_SEED,
-            path,
-            pileup=KINDS_PILEUP,
-            objects=True,
-            workers=workers,
-            resume=True,
-        )
+        simulate_missing(fresh_sample(folder, pileup), "wtau", jets, seed, pileup, workers)
+    simulate_missing(fresh_sample(folder, KINDS), "wtau_all", KINDS_JETS, KINDS_SEED, KINDS_PILEUP, workers)
 
 
 def score_fresh(folder: Path) -> None:

@@ -28,6 +28,7 @@ from studies.detector.fresh import (
     compared,
     fresh_sample,
     fresh_scores,
+    simulate_missing,
 )
 from studies.detector.rows import (
     LARGER,
@@ -77,12 +78,8 @@ def simulate_mixed(folder: Path, workers: int) -> None:
         folder: of the study.
         workers: processes.
     """
-    from e2e_tf.sim import simulate
-
     for pileup, (seed, jets) in MIXED.items():
-        path = _source(folder, pileup)
-        if not path.exists():
-            simulate("wtau_all", jets, seed, path, pileup=pileup, objects=True, workers=workers, resume=True)
+        simulate_missing(_source(folder, pileup), "wtau_all", jets, seed, pileup, workers)
 
 
 def shares(pt: np.ndarray, background: np.ndarray, pileup: np.ndarray) -> np.ndarray:
