@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from e2e_tf.data.graphs import graphs_of
-from e2e_tf.data.jets import read_jets
+from e2e_tf.data.jets import Jets, read_jets
 from e2e_tf.data.weights import PtReweighting
 from e2e_tf.files import new_file
 from e2e_tf.sim.pythia import BACKGROUNDS
@@ -91,24 +91,43 @@ def _score_seed(folder: Path, seed: int) -> None:
     }
     if not samples:
         return
-    found: dict[int | str, dict[str, np.ndarray]] = {name: {} for name in samples}
-    run = open_run(run_path(folder, SHIPPED, seed))
-    model = run.model()
-    for name, jets in samples.items():
-        found[name][SHIPPED] = np.asarray(predict(model, graphs_of(jets, run.preprocess)))[:, 0]
-        if name == KINDS:
-            found[name]["background"] = jets.truth["background"]
-    part = prepare(ROWS[LARGER_REFERENCE].config(1), folder).train
-    for row in (LARGER_REFERENCE, LARGER_OF_JETS):
-        score = trees_of(ROWS[row], part, 1 + TREES * (seed - 1))
-        for name, jets in samples.items():
-            found[name][row] = score(jets)
+    found = scores_of(samples, folder, SHIPPED, (LARGER_REFERENCE, LARGER_OF_JETS), seed)
     for name, jets in samples.items():
         path = fresh_scores(folder, name, seed)
         path.parent.mkdir(exist_ok=True)
         assert jets.label is not None
+        kinds = {"background": jets.truth["background"]} if name == KINDS else {}
         with new_file(path) as part_file, open(part_file, "wb") as file:
-            np.savez(file, label=jets.label, event=jets.event, pt=jets["pt"], **found[name])
+            np.savez(file, label=jets.label, event=jets.event, pt=jets["pt"], **kinds, **found[name])
+
+
+def scores_of(
+    samples: Mapping[int | str, Jets], folder: Path, network: str, forests: Sequence[str], seed: int
+) -> dict[int | str, dict[str, np.ndarray]]:
+    """Scores by a training of a network, and by forests that are trained for this.
+
+    Args:
+        samples: jets by the name of their sample.
+        folder: of the study.
+        network: the row.
+        forests: rows of trees, all on the training part of the first.
+        seed: of the training.
+
+    Returns:
+        By sample and row (n,).
+    """
+    run = open_run(run_path(folder, network, seed))
+    model = run.model()
+    found: dict[int | str, dict[str, np.ndarray]] = {
+        name: {network: np.asarray(predict(model, graphs_of(jets, run.preprocess)))[:, 0]}
+        for name, jets in samples.items()
+    }
+    part = prepare(ROWS[forests[0]].config(1), folder).train
+    for row in forests:
+        score = trees_of(ROWS[row], part, 1 + TREES * (seed - 1))
+        for name, jets in samples.items():
+            found[name][row] = score(jets)
+    return found
 
 
 def numbers_of(

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from e2e_tf.data.graphs import graphs_of
 from e2e_tf.data.jets import Jets, Ragged, concatenate_jets, read_jets, write_jets
 from e2e_tf.errors import InputError
 from e2e_tf.files import new_file
 from e2e_tf.sim.pythia import BACKGROUNDS
 from e2e_tf.terminal import with_error, with_interval
-from e2e_tf.training.predict import predict
-from e2e_tf.training.prepare import prepare
-from e2e_tf.training.run import open_run
 from e2e_tf.training.splits import split_by_event
 from studies.detector.fresh import (
     BACKGROUND_RANGES,
@@ -28,6 +24,7 @@ from studies.detector.fresh import (
     compared,
     fresh_sample,
     fresh_scores,
+    scores_of,
     simulate_missing,
 )
 from studies.detector.rows import (
@@ -38,13 +35,12 @@ from studies.detector.rows import (
     MIXED_REFERENCE,
     MIXED_SAMPLE,
     PART,
-    ROWS,
     SHARE,
     SHIPPED,
     SPLIT_SEED,
     sample_name,
 )
-from studies.detector.training import run_path, trees_of
+from studies.detector.training import run_path
 
 MIXED: Mapping[int, tuple[int, int]] = MappingProxyType(
     {20: (306, 24_000), 0: (307, 24_000), 40: (308, 24_000)}
@@ -179,17 +175,7 @@ def score_mixed(folder: Path) -> None:
     if not names or not (path / "model.keras").is_file():
         return
     samples = {name: read_jets(fresh_sample(folder, name)) for name in names}
-    run = open_run(path)
-    model = run.model()
-    found: dict[int | str, dict[str, np.ndarray]] = {
-        name: {MIXED_NETWORK: np.asarray(predict(model, graphs_of(jets, run.preprocess)))[:, 0]}
-        for name, jets in samples.items()
-    }
-    part = prepare(ROWS[MIXED_REFERENCE].config(1), folder).train
-    for row in (MIXED_REFERENCE, MIXED_OF_JETS):
-        score = trees_of(ROWS[row], part, 1)
-        for name, jets in samples.items():
-            found[name][row] = score(jets)
+    found = scores_of(samples, folder, MIXED_NETWORK, (MIXED_REFERENCE, MIXED_OF_JETS), 1)
     for name, jets in samples.items():
         with new_file(_scores(folder, name)) as part_file, open(part_file, "wb") as file:
             np.savez(file, event=jets.event, **found[name])

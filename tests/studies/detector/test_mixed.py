@@ -206,12 +206,12 @@ def test_scores_are_those_of_the_run_and_of_the_forests(tmp_path, monkeypatch):
     (tmp_path / f"{MIXED_NETWORK}-1").mkdir()
     (tmp_path / f"{MIXED_NETWORK}-1" / "model.keras").touch()
     run = SimpleNamespace(model=lambda: "model", preprocess=None)
-    monkeypatch.setattr(mixed, "open_run", lambda path: run)
-    monkeypatch.setattr(mixed, "graphs_of", lambda jets, preprocess: jets)
-    monkeypatch.setattr(mixed, "predict", lambda model, jets: np.stack([jets["pt"], jets["eta"]], axis=1))
-    monkeypatch.setattr(mixed, "prepare", lambda config, folder: SimpleNamespace(train=config.data.sample))
+    monkeypatch.setattr(fresh, "open_run", lambda path: run)
+    monkeypatch.setattr(fresh, "graphs_of", lambda jets, preprocess: jets)
+    monkeypatch.setattr(fresh, "predict", lambda model, jets: np.stack([jets["pt"], jets["eta"]], axis=1))
+    monkeypatch.setattr(fresh, "prepare", lambda config, folder: SimpleNamespace(train=config.data.sample))
     monkeypatch.setattr(
-        mixed,
+        fresh,
         "trees_of",
         lambda row, part, seed: lambda jets: jets["eta"] + (part == "wtau-mixed.h5") + (row.trees == "jet"),
     )
@@ -220,5 +220,5 @@ def test_scores_are_those_of_the_run_and_of_the_forests(tmp_path, monkeypatch):
         np.testing.assert_array_equal(file[MIXED_NETWORK], jets["pt"])
         np.testing.assert_array_equal(file[MIXED_REFERENCE], jets["eta"] + 1)
         np.testing.assert_array_equal(file[MIXED_OF_JETS], jets["eta"] + 1 + 1)
-    monkeypatch.setattr(mixed, "open_run", None)
+    monkeypatch.setattr(fresh, "open_run", None)
     score_mixed(tmp_path)  # nothing is missing
