@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -136,14 +134,10 @@ def test_samples_that_are_there_stay(tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.usefixtures("scores_are_pt")
 def test_scores_are_those_of_the_run_and_of_the_forests(tmp_path, monkeypatch):
     jets = read_jets(sample_path("tau_detector")).take(np.arange(40))
     write_jets(tmp_path / "fresh-40.h5", jets)
-    run = SimpleNamespace(model=lambda: "model", preprocess=None)
-    monkeypatch.setattr(fresh, "open_run", lambda path: run)
-    monkeypatch.setattr(fresh, "graphs_of", lambda jets, preprocess: jets)
-    monkeypatch.setattr(fresh, "predict", lambda model, jets: np.stack([jets["pt"], jets["eta"]], axis=1))
-    monkeypatch.setattr(fresh, "prepare", lambda config, folder: SimpleNamespace(train=config.data.sample))
     monkeypatch.setattr(
         fresh, "trees_of", lambda row, part, seed: lambda jets: jets["eta"] + (1 if row.trees == "jet" else 0)
     )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,6 +195,7 @@ def test_what_was_trained_on_all_is_compared_on_the_same_jets(tmp_path, monkeypa
         judged_mixed(tmp_path)
 
 
+@pytest.mark.usefixtures("scores_are_pt")
 def test_scores_are_those_of_the_run_and_of_the_forests(tmp_path, monkeypatch):
     jets = sample(0, 40)
     write_jets(tmp_path / "fresh-40.h5", jets)
@@ -205,11 +205,6 @@ def test_scores_are_those_of_the_run_and_of_the_forests(tmp_path, monkeypatch):
     monkeypatch.setattr(mixed, "run_path", lambda folder, name, seed: folder / f"{name}-{seed}")
     (tmp_path / f"{MIXED_NETWORK}-1").mkdir()
     (tmp_path / f"{MIXED_NETWORK}-1" / "model.keras").touch()
-    run = SimpleNamespace(model=lambda: "model", preprocess=None)
-    monkeypatch.setattr(fresh, "open_run", lambda path: run)
-    monkeypatch.setattr(fresh, "graphs_of", lambda jets, preprocess: jets)
-    monkeypatch.setattr(fresh, "predict", lambda model, jets: np.stack([jets["pt"], jets["eta"]], axis=1))
-    monkeypatch.setattr(fresh, "prepare", lambda config, folder: SimpleNamespace(train=config.data.sample))
     monkeypatch.setattr(
         fresh,
         "trees_of",
